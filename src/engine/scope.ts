@@ -1,0 +1,28 @@
+import type { Effect, Phase } from './define-step.js';
+
+/** What an adapter is about to reach, as resolved as it can be: after DNS, symlinks and connection strings. */
+export type Target =
+  | { readonly kind: 'postgres'; readonly connection: string; readonly role: 'production' | 'source' | 'target' | 'endpoint'; readonly host: string; readonly port: number }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'http'; readonly url: string }
+  | { readonly kind: 'command'; readonly file: string; readonly args: readonly string[]; readonly cwd: string }
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'endpoint'; readonly endpoint: string };
+
+/**
+ * Who calls: one per step attempt, probe, provisioner or cleanup. Adapters are bound to it and call `access`
+ * immediately before each call that they send. It is the only way to the guard and to the fault stamp.
+ */
+export interface Scope {
+  /** Step id, `probe:<id>`, `provision:<connection>`, `cleanup:<id>` or `plan`. */
+  readonly who: string;
+  readonly phase: Phase | 'plan' | 'provision' | 'probe' | 'cleanup';
+  readonly runId: string;
+  readonly signal: AbortSignal;
+  /**
+   * Throws GuardError when the target is outside the boundary, or when it would be altered and its role is
+   * `production`. For the first call that alters something in an injected drill's inject phase it journals
+   * `fault.sent`, flushed, before it resolves.
+   */
+  access(target: Target, effect: Effect): Promise<void>;
+}
