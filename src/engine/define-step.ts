@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox';
 import type { EvidenceKind, EvidenceOf } from './kinds/index.js';
-import type { SampleEvent } from './events.js';
+import type { EventDataOf, SampleEvent } from './events.js';
 
 /** What a step does to the systems it touches. `destroy` stands out in every plan. */
 export type Effect = 'read' | 'create' | 'modify' | 'destroy';
@@ -102,6 +102,8 @@ export interface StepContext extends BaseContext {
   readonly phase: Phase;
   /** A directory of this run, inside the state directory; it goes when the run is cleaned up. */
   readonly workDir: string;
+  /** The folder that holds the runbook: where relative paths of its scripts start. */
+  readonly runbookDir: string;
   /** Records evidence as an event. Flushed when the promise resolves. Throws if `data` is not of that kind's schema. */
   evidence<K extends EvidenceKind>(kind: K, data: EvidenceOf<K>): Promise<void>;
   /** Registers a cleanup BEFORE the call that needs it. */
@@ -110,13 +112,17 @@ export interface StepContext extends BaseContext {
   fault(detail: string, at?: string): Promise<Instant>;
   /** What a probe of this run says now; `healthy` is null before its first sample. Throws StepError `no-such-probe`. */
   probe(id: string): { readonly healthy: boolean | null };
-  /** Journals waiting and working time of people (`manual`). */
-  human(kind: 'asked' | 'began' | 'done', data: Record<string, unknown>): Promise<void>;
+  /** Resolves after that probe's next sample; rejects with the signal's reason when `signal` is aborted first. */
+  nextSample(id: string): Promise<void>;
+  /** Journals waiting and working time of people (`manual`); `data` is the whole data of the event `human.<kind>`. */
+  human<K extends 'asked' | 'began' | 'done'>(kind: K, data: EventDataOf<`human.${K}`>): Promise<void>;
 }
 
 /** Read-only context for `plan` and `preflight`: nothing may be written or started. */
 export interface PlanContext {
   readonly ports: Ports;
+  /** The folder that holds the runbook: where relative paths of its scripts start. */
+  readonly runbookDir: string;
   readonly signal: AbortSignal;
 }
 

@@ -1,10 +1,13 @@
 import type { Effect, Phase } from './define-step.js';
 
-/** What an adapter is about to reach, as resolved as it can be: after DNS, symlinks and connection strings. */
+/**
+ * What an adapter is about to reach, as resolved as it can be: after DNS, symlinks and connection strings.
+ * `host` is what was asked for; `address` is the IP address that the connection will really go to.
+ */
 export type Target =
-  | { readonly kind: 'postgres'; readonly connection: string; readonly role: 'production' | 'source' | 'target' | 'endpoint'; readonly host: string; readonly port: number }
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'http'; readonly url: string }
+  | { readonly kind: 'postgres'; readonly connection: string; readonly role: 'production' | 'source' | 'target' | 'endpoint'; readonly host: string; readonly port: number; readonly address?: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly address?: string }
+  | { readonly kind: 'http'; readonly url: string; readonly address?: string }
   | { readonly kind: 'command'; readonly file: string; readonly args: readonly string[]; readonly cwd: string }
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'endpoint'; readonly endpoint: string };

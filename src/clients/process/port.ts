@@ -1,10 +1,18 @@
+import type { Effect } from '../../engine/define-step.js';
+
 export interface CommandOptions {
+  /** What the command does to what it reaches; default `modify`. The guard and the fault stamp go by it. */
+  readonly effect?: Effect;
   readonly cwd?: string;
   /** Added to a minimal environment (PATH, HOME, LANG, TZ, MUSTER_RUN); nothing else is inherited. */
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   /** Exit codes that are no failure; default [0]. */
   readonly okExitCodes?: readonly number[];
+  /** Called once the process runs; `run` resolves no earlier than what it returns. */
+  readonly onStart?: (identity: ProcessIdentity) => Promise<void>;
+  /** Goes into the environment as MUSTER_MARK, by which `endMarked` finds the process after a crash. */
+  readonly mark?: string;
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
   /** Numeric ids to run as, when Muster runs as root. */
   readonly uid?: number;
@@ -28,13 +36,16 @@ export interface ProcessIdentity {
 
 export interface ProcessPort {
   /**
-   * Runs argv to its end, without a shell. Aborting ends its whole process group: SIGTERM, then SIGKILL.
+   * Runs argv to its end, without a shell, in a process group of its own. Aborting ends the whole group: SIGTERM,
+   * then SIGKILL. Once the command itself has exited, what it left running in that group is ended too.
    * Throws StepError `command-failed` on another exit code, `command-not-found`, `command-killed`.
    */
   run(argv: readonly [string, ...string[]], options: CommandOptions, signal: AbortSignal): Promise<CommandResult>;
   identity(pid: number): Promise<ProcessIdentity | undefined>;
   /** Ends the process (and its group) if it is still the same one: SIGTERM, then SIGKILL after `graceMs`. */
   end(identity: ProcessIdentity, graceMs?: number): Promise<void>;
+  /** Ends every process that carries this run's MUSTER_RUN and MUSTER_MARK=`mark` in its environment, as `end` does. */
+  endMarked(mark: string, graceMs?: number): Promise<void>;
   /** The absolute path of a program inside the boundary, or undefined. */
   which(name: string): Promise<string | undefined>;
 }
