@@ -9,6 +9,18 @@ export interface CatalogEntry {
   readonly summary: string;
   /** Top-level output fields, and nested ones as dotted paths; `*` where anything may follow. Steps only. */
   readonly outputs: readonly string[];
+  /** Input fields that name something else in the documents (`x-connection`, `x-endpoint`, `x-probe` in schema.ts). */
+  readonly references: readonly InputReference[];
+  /** The connection kinds that a provisioner provides; empty for steps and probes. */
+  readonly kinds: readonly string[];
+}
+
+export interface InputReference {
+  /** Where in the input, `*` for every member of an array or record: `server`, `checks.*.server`. */
+  readonly at: string;
+  readonly to: 'connection' | 'endpoint' | 'probe';
+  /** Of a connection: its kind, or `*`. */
+  readonly kind?: string;
 }
 
 /** Definitions by type, loaded when asked for: a command pays only for the types that it uses. */

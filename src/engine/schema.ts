@@ -11,3 +11,13 @@ export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Ty
 
 /** `0`, `200ms`, `30s`, `15m`, `1h30m`, `2d`; milliseconds by parseDuration. */
 export const Duration = (description: string) => Type.String({ pattern: durationPattern, description: `${description} A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.`, examples: ['30s', '15m'] });
+
+/**
+ * Names in `with` that a runbook's or environment's author can mistype. The loader follows these annotations and refuses
+ * a name that the runbook does not require (or, for provisioners, that the environment does not hold):
+ * `x-connection: <kind>` names a connection of that kind, `*` of any kind; `x-endpoint: true` an endpoint;
+ * `x-probe: true` a probe of the same runbook. They may stand on any string at any depth of an input.
+ */
+export const ConnectionName = (kind: string, description: string) => Type.String({ minLength: 1, description, 'x-connection': kind });
+export const EndpointName = (description: string) => Type.String({ minLength: 1, description, 'x-endpoint': true });
+export const ProbeName = (description: string) => Type.String({ minLength: 1, description, 'x-probe': true });
