@@ -1,0 +1,112 @@
+import { tmpdir } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { GuardError, messageOf, StepError } from '../../engine/errors.js';
+import type { Scope } from '../../engine/scope.js';
+import { defaultGraceMs, endGroup, endProcess, endProcessesWith } from './end.js';
+import { identityOf } from './identity.js';
+import { Output } from './output.js';
+import type { CommandOptions, CommandResult, ProcessPort } from './port.js';
+import { findProgram } from './which.js';
+
+const outputLimit = 1 << 20;
+/** How long a process outside the group that still holds our pipes may keep us after the command's exit, in ms. */
+const drainMs = 250;
+const inherited = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
+
+function environment(options: CommandOptions, runId: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const name of inherited) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  Object.assign(env, options.env, { MUSTER_RUN: runId });
+  if (options.mark !== undefined) env['MUSTER_MARK'] = options.mark;
+  return env;
+}
+
+/** Commands on this machine, run on behalf of `scope`. */
+export function processPort(scope: Scope): ProcessPort {
+  return {
+    run: (argv, options, signal) => runCommand(scope, argv, options, signal),
+    identity: identityOf,
+    end: endProcess,
+    endMarked: (mark, graceMs) => endProcessesWith([`MUSTER_RUN=${scope.runId}`, `MUSTER_MARK=${mark}`], graceMs),
+    async which(name) {
+      const file = await findProgram(name, '/');
+      if (file === undefined) return undefined;
+      try {
+        await scope.access({ kind: 'command', file, args: [], cwd: tmpdir() }, 'read');
+        return file;
+      } catch (error) {
+        if (error instanceof GuardError) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+async function runCommand(scope: Scope, argv: readonly [string, ...string[]], options: CommandOptions, signal: AbortSignal): Promise<CommandResult> {
+  const [name, ...args] = argv;
+  const cwd = options.cwd ?? process.cwd();
+  const file = await findProgram(name, cwd);
+  if (file === undefined) throw new StepError('command-not-found', `there is no program ${JSON.stringify(name)}`, { hint: name.includes('/') ? 'Is the file there, and executable?' : 'Install it, or give its absolute path.' });
+  const { execa } = await import('execa');
+  await scope.access({ kind: 'command', file, args, cwd, env: options.env ?? {} }, options.effect ?? 'modify');
+  signal.throwIfAborted();
+
+  const started = performance.now();
+  const child = execa(file, args, {
+    argv0: name,
+    cwd,
+    env: environment(options, scope.runId),
+    extendEnv: false,
+    detached: true,
+    buffer: false,
+    reject: false,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.gid === undefined ? {} : { gid: options.gid }),
+  });
+  const stdout = new Output(outputLimit, options.onLine && ((line) => options.onLine?.(line, 'stdout')));
+  const stderr = new Output(outputLimit, options.onLine && ((line) => options.onLine?.(line, 'stderr')));
+  child.stdout?.on('data', (chunk: Buffer) => stdout.add(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.add(chunk));
+  const exited = new Promise<{ code: number | null; killedBy: NodeJS.Signals | null }>((resolve) => child.once('exit', (code, killedBy) => resolve({ code, killedBy })));
+  const { pid } = child;
+  if (pid === undefined) {
+    const { message } = await child;
+    throw new StepError('command-not-started', `${name} could not be started: ${message ?? 'no reason given'}`);
+  }
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+
+  const abort = (): void => void endGroup(pid).catch((error: unknown) => options.onLine?.(messageOf(error), 'stderr'));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    const identity = await identityOf(pid);
+    const [end] = await Promise.all([exited, identity === undefined ? undefined : options.onStart?.(identity)]);
+    const durationMs = performance.now() - started;
+    await endGroup(pid, defaultGraceMs);
+    await Promise.race([closed, pause(drainMs, undefined, { ref: false })]);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    const result = { stdout: stdout.end(), stderr: stderr.end(), durationMs };
+    signal.throwIfAborted();
+    if (end.code === null) throw new StepError('command-killed', `${name} was ended by ${end.killedBy ?? 'a signal'} after ${Math.round(durationMs)} ms${lastLines(result.stderr)}`);
+    if (!(options.okExitCodes ?? [0]).includes(end.code)) {
+      throw new StepError('command-failed', `${name} exited with ${end.code}${lastLines(result.stderr || result.stdout)}`);
+    }
+    return { exitCode: end.code, ...result };
+  } catch (error) {
+    await endGroup(pid, defaultGraceMs);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** The end of what a command said, for its error message. */
+function lastLines(text: string): string {
+  const lines = text.trimEnd().split('\n').slice(-5).join('\n').slice(-1_000);
+  return lines === '' ? '' : `:\n${lines}`;
+}
