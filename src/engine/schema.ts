@@ -21,3 +21,9 @@ export const Duration = (description: string) => Type.String({ pattern: duration
 export const ConnectionName = (kind: string, description: string) => Type.String({ minLength: 1, description, 'x-connection': kind });
 export const EndpointName = (description: string) => Type.String({ minLength: 1, description, 'x-endpoint': true });
 export const ProbeName = (description: string) => Type.String({ minLength: 1, description, 'x-probe': true });
+
+/**
+ * Text that some interpreter runs (SQL). `x-no-template: true`: the loader refuses a `{{ }}` anywhere in it, because no
+ * template is ever spliced into SQL or a shell; values go through the parameters beside it.
+ */
+export const FixedText = (description: string) => Type.String({ minLength: 1, description, 'x-no-template': true });

@@ -40,6 +40,8 @@ export interface LocalServer {
   start(options: { readonly settings?: ServerSettings; readonly wait: 'accepting' | 'promoted'; readonly timeoutMs: number }): Promise<{ readonly pid: number; readonly startTime: string }>;
   stop(mode: 'fast' | 'immediate'): Promise<void>;
   running(): Promise<boolean>;
+  /** Is the data directory absent or without any entry? Only then may a restore go there, and its cleanup remove it. */
+  empty(): Promise<boolean>;
   /** Lines of the server's log since its last start through this port. */
   logLines(): Promise<readonly string[]>;
 }

@@ -95,7 +95,7 @@ export const evidenceKinds = {
       reference: literals(['snapshot', 'manifest', 'invariants', 'none']),
       tables: Type.Array(Type.Object({ table: Type.String(), expected: nullable(TableDigest), actual: nullable(TableDigest), error: Type.Optional(Type.String()) }, strict)),
       invariants: Type.Array(Type.Object({ name: Type.String(), holds: Type.Boolean(), detail: Type.String() }, strict)),
-      consistency: Type.Array(Type.Object({ check: Type.String(), object: Type.String(), ok: Type.Boolean(), detail: Type.String() }, strict)),
+      consistency: Type.Array(Type.Object({ check: Type.String(), object: Type.String(), ok: nullable(Type.Boolean({ description: 'null: the check could not run, which proves nothing' })), detail: Type.String() }, strict)),
       boundary: Type.Array(
         Type.Object({ name: Type.String(), expected: literals(['present', 'absent']), found: literals(['present', 'absent']) }, strict),
         { description: 'The row before the target is there, the one after it is not' },
