@@ -1,0 +1,103 @@
+import type { Drill } from '../engine/drill.js';
+import type { DrillEvent } from '../engine/events.js';
+import type { EvidenceKind } from '../engine/kinds/index.js';
+import type { Plan } from '../engine/plan-document.js';
+import { evidenceKindNames } from '../engine/kinds/index.js';
+import type { Fact, ReportFile, Tone } from './model-types.js';
+
+export interface EvidenceItem {
+  readonly kind: string;
+  readonly words: string;
+  readonly required: boolean;
+  readonly status: string;
+  readonly tone: Tone;
+  /** What the last record says, in a line. */
+  readonly says: string;
+  /** Null when nothing was recorded. */
+  readonly file: ReportFile | null;
+}
+
+/** What each kind is, and which of its facts make its line in the checklist. */
+const shown = {
+  backup: { words: 'The backup that was restored from', facts: ['name', 'origin', 'provider', 'finishedAt', 'stopLsn'] },
+  'restore-target': { words: 'What PostgreSQL was asked to restore', facts: ['type', 'sent', 'backup', 'timeline'] },
+  'wal-end': { words: 'The restore point that was really reached', facts: ['stop.kind', 'stop.time', 'stop.lsn', 'replayEndLsn', 'timeline', 'archiveMode'] },
+  archive: { words: 'The archive, listed before and after', facts: ['repository', 'when', 'files', 'digest'] },
+  reference: { words: 'What the tables held at the restore point', facts: ['connection', 'lsn', 'time'] },
+  reconciliation: { words: 'Restored content against its reference', facts: ['connection', 'reference'] },
+  'health-checks': { words: 'Checks of the recovered service', facts: [] },
+  isolation: { words: 'What the restored copy could not reach', facts: ['when'] },
+  residue: { words: 'What the drill left behind', facts: [] },
+} as const satisfies Record<EvidenceKind, { words: string; facts: readonly string[] }>;
+
+/** Lists that are counted in the line: how many, and how many of them are as they should be. */
+const counted: readonly { list: string; noun: string; good: (item: unknown) => boolean; word: string }[] = [
+  { list: 'tables', noun: 'tables', good: (item) => JSON.stringify(at(item, 'expected')) === JSON.stringify(at(item, 'actual')) && at(item, 'actual') !== null, word: 'equal' },
+  { list: 'invariants', noun: 'invariants', good: (item) => at(item, 'holds') === true, word: 'hold' },
+  { list: 'consistency', noun: 'consistency checks', good: (item) => at(item, 'ok') === true, word: 'ok' },
+  { list: 'boundary', noun: 'boundary rows', good: (item) => at(item, 'expected') === at(item, 'found'), word: 'as expected' },
+  { list: 'checks', noun: 'checks', good: (item) => at(item, 'ok') === true || (at(item, 'expected') !== undefined && at(item, 'expected') === at(item, 'found')), word: 'as expected' },
+  { list: 'left', noun: 'objects left', good: () => false, word: '' },
+];
+
+export function evidenceList(drill: Drill, events: readonly DrillEvent[], files: readonly ReportFile[]): EvidenceItem[] {
+  const last = new Map<string, unknown>();
+  for (const event of events) if (event.type === 'evidence.recorded') last.set(event.data.kind, event.data.data);
+  return drill.evidence
+    .filter(({ required, records }) => required || records > 0)
+    .map(({ kind, required, records }) => {
+      const known = evidenceKindNames.find((name) => name === kind);
+      const file = files.find(({ path }) => path === `evidence/${kind}.json`) ?? null;
+      const there = records > 0 && file !== null;
+      return {
+        kind,
+        words: known === undefined ? kind : shown[known].words,
+        required,
+        status: there ? `${records} ${records === 1 ? 'record' : 'records'}` : 'missing',
+        tone: there ? 'good' : required ? 'bad' : 'quiet',
+        says: there && known !== undefined ? line(known, last.get(kind)) : '',
+        file,
+      };
+    });
+}
+
+function line(kind: EvidenceKind, data: unknown): string {
+  const parts: string[] = [];
+  for (const path of shown[kind].facts) {
+    const value = path.split('.').reduce(at, data);
+    if (typeof value === 'string' || typeof value === 'number') parts.push(`${words(path)} ${path === 'digest' ? `${String(value).slice(0, 12)}…` : value}`);
+  }
+  for (const { list, noun, good, word } of counted) {
+    const items = at(data, list);
+    if (!Array.isArray(items) || (items.length === 0 && list !== 'left')) continue;
+    parts.push(list === 'left' ? (items.length === 0 ? 'nothing left' : `${items.length} ${noun}`) : `${items.filter(good).length} of ${items.length} ${noun} ${word}`);
+  }
+  return parts.join(' · ');
+}
+
+function words(path: string): string {
+  return path.replaceAll('.', ' ').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replaceAll(' lsn', ' LSN');
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+/** A claim holds only for these: where the backup came from, where it went, and which route was switched. */
+export function scopeOfClaim(plan: Plan, events: readonly DrillEvent[]): Fact[] {
+  const { environment } = plan.binding;
+  const used = (type: 'evidence.recorded', kind: EvidenceKind, key: string) =>
+    [...new Set(events.flatMap((event) => (event.type === type && event.data.kind === kind ? [String(at(event.data.data, key) ?? '')] : [])))].filter((value) => value !== '');
+  const provided = (name: string) => {
+    const connection = Object.hasOwn(environment.connections, name) ? environment.connections[name] : undefined;
+    return connection === undefined ? name : `${name} (${connection.provision}, role ${connection.role})`;
+  };
+  const switched = events.flatMap((event) => (event.type === 'endpoint.switched' ? [`${event.data.endpoint}: ${event.data.from ?? 'nowhere'} → ${event.data.to}`] : []));
+  const or = (values: readonly string[], none: string) => (values.length === 0 ? none : values.join(', '));
+  return [
+    { label: 'Backup location', value: or(used('evidence.recorded', 'backup', 'repository').map(provided), 'none recorded') },
+    { label: 'Restore path', value: or(used('evidence.recorded', 'restore-target', 'connection').map((name) => `restored into ${provided(name)}`), 'none recorded') },
+    { label: 'Route switched', value: or(switched, 'none: no endpoint was switched') },
+    { label: 'Connections', value: or(Object.keys(environment.connections).map(provided), 'none') },
+  ];
+}

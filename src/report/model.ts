@@ -1,0 +1,148 @@
+import type { Drill, ReasonCode } from '../engine/drill.js';
+import type { DrillEvent } from '../engine/events.js';
+import type { Runbook } from '../engine/documents.js';
+import type { Plan } from '../engine/plan-document.js';
+import { formatDuration } from '../engine/duration.js';
+import { timeline, type RunClock } from './model-clock.js';
+import { deviations, humanWork, type Deviation, type HumanWork } from './model-deviations.js';
+import { evidenceList, scopeOfClaim, type EvidenceItem } from './model-evidence.js';
+import { ganttOf, type Gantt } from './model-gantt.js';
+import { recoveryPhases, recoveryPoint, recoveryTime, storeRows, type Objective, type PhaseShare, type StoreRow } from './model-objectives.js';
+import { probeLanes, type ProbeLane } from './model-probes.js';
+import type { Fact, ReportFile, Tone } from './model-types.js';
+import { utc } from './visible.js';
+
+/** What a report is a pure function of: files of one bundle. Nothing is read from the clock or the machine. */
+export interface ReportInput {
+  readonly drill: Drill;
+  readonly plan: Plan;
+  readonly runbook: Runbook;
+  readonly events: readonly DrillEvent[];
+  /** The payload files except the report itself, sorted by path. */
+  readonly files: readonly ReportFile[];
+}
+
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly words: string;
+  readonly step: string | null;
+  readonly detail: string;
+}
+
+export interface ReportModel {
+  readonly run: string;
+  readonly title: string;
+  readonly tool: string;
+  readonly verdict: { readonly code: Drill['verdict']; readonly word: string; readonly sentence: string; readonly tone: Tone };
+  readonly reasons: readonly Reason[];
+  readonly when: string;
+  readonly identity: readonly Fact[];
+  readonly objectives: readonly Objective[];
+  readonly phases: readonly PhaseShare[];
+  readonly stores: readonly StoreRow[];
+  readonly gantt: Gantt;
+  readonly probes: readonly ProbeLane[];
+  readonly evidence: readonly EvidenceItem[];
+  readonly scope: readonly Fact[];
+  readonly human: readonly HumanWork[];
+  readonly deviations: readonly Deviation[];
+  readonly changesAllowed: number;
+  readonly controls: readonly string[];
+  readonly notProved: readonly string[];
+  readonly files: readonly ReportFile[];
+  /** One digest for all step logs, so that the page stays small: sha256 of their lines `<sha256>  <path>\n`. */
+  readonly logs: { readonly count: number; readonly sha256: string } | null;
+}
+
+const verdictWords = {
+  passed: { word: 'Passed', tone: 'good', sentence: 'Every objective was met, and everything that the runbook asks for was proved.' },
+  failed: { word: 'Failed', tone: 'bad', sentence: 'The drill ran, and recovery did not do what the runbook promises.' },
+  incomplete: { word: 'Incomplete', tone: 'warn', sentence: 'Nothing was seen to fail, but not everything that the runbook asks for was proved.' },
+  cancelled: { word: 'Cancelled', tone: 'quiet', sentence: 'The drill was ended before it could prove anything.' },
+} as const satisfies Record<Drill['verdict'], { word: string; tone: Tone; sentence: string }>;
+
+const reasonWords = {
+  'rto-missed': 'Recovery took longer than its objective',
+  'rpo-missed': 'More data was lost than the objective allows',
+  'step-failed': 'A step failed',
+  'step-timed-out': 'A step took longer than it may',
+  'content-differs': 'The restored content is not what it should be',
+  'wrong-restore-point': 'The copy was not restored to the point that was asked for',
+  'wrong-timeline': 'The copy came along another timeline, or rows are missing in its middle',
+  'archive-contaminated': 'The drill wrote into the archive of the source',
+  'undocumented-change': 'Something was changed that no step of the runbook changes',
+  'unversioned-runbook': 'The runbook is not what git has committed',
+  'isolation-violated': 'The restored copy could reach what it must not reach',
+  'operator-retry': 'The operator had to retry by hand',
+  'evidence-write-failed': 'Evidence could not be written',
+  residue: 'The drill left something behind',
+  'rto-not-measured': 'Recovery time could not be measured',
+  'rpo-not-measured': 'Data loss could not be measured',
+  'evidence-missing': 'Required evidence was not delivered',
+  'manual-unanswered': 'Nobody attested a manual step',
+  'step-skipped': 'A step was skipped',
+  'partial-run': 'Only a part of the runbook was run',
+  'watch-gap': 'Changes could not be watched all the time',
+  'probe-gap': 'The service could not be observed all the time',
+  'isolation-unproven': 'Isolation could not be proved',
+  'backup-made-by-drill': 'The drill made the backup itself: no schedule is proved',
+  cancelled: 'The drill was cancelled',
+} as const satisfies Record<ReasonCode, string>;
+
+/** A view of the drill for all report formats. It renders what `derive` found and decides nothing. */
+export function reportModel(input: ReportInput): ReportModel {
+  const { drill, plan, runbook, events, files } = input;
+  const clock = timeline(events);
+  const logs = files.filter((file) => file.path.startsWith('logs/'));
+  const verdict = verdictWords[drill.verdict];
+  return {
+    run: drill.run,
+    title: drill.title,
+    tool: plan.binding.tool,
+    verdict: { code: drill.verdict, ...verdict },
+    reasons: drill.reasons.map((reason) => ({ code: reason.code, words: reasonWords[reason.code], step: reason.step ?? null, detail: reason.detail })),
+    when: drill.startedAt === null ? 'never started' : utc(drill.startedAt),
+    identity: identity(input, clock),
+    objectives: [recoveryTime(drill), recoveryPoint(drill)],
+    phases: recoveryPhases(drill),
+    stores: storeRows(drill),
+    gantt: ganttOf(drill, runbook, events, clock),
+    probes: probeLanes(drill, events, clock),
+    evidence: evidenceList(drill, events, files),
+    scope: scopeOfClaim(plan, events),
+    human: humanWork(events, clock),
+    deviations: deviations(events, clock),
+    changesAllowed: drill.changes.allowed,
+    controls: runbook.metadata.controls ?? [],
+    notProved: drill.notProved,
+    files: files.filter((file) => !file.path.startsWith('logs/')),
+    logs: logs.length === 0 ? null : { count: logs.length, sha256: clock.digest(logs.map((file) => `${file.sha256}  ${file.path}\n`).join('')) },
+  };
+}
+
+function identity({ drill, plan, runbook, events }: ReportInput, clock: RunClock): Fact[] {
+  const started = events.find((event) => event.type === 'run.started');
+  const { binding } = plan;
+  const git = binding.runbook.git;
+  const faultKinds = { injected: 'injected: something was really broken', declared: 'declared: nothing was broken', planned: 'planned: a switchover' } as const;
+  const facts: Fact[] = [
+    { label: 'Run', value: drill.run, code: true },
+    { label: 'Started', value: drill.startedAt === null ? 'never' : utc(drill.startedAt) },
+    { label: 'Finished', value: drill.finishedAt === null ? 'never' : `${utc(drill.finishedAt)} (after ${formatDuration(clock.endMs)})` },
+    { label: 'Owner', value: runbook.metadata.owner },
+    { label: 'Operator', value: started === undefined ? 'unknown' : `${started.data.operator} on ${started.data.host}` },
+    { label: 'Environment', value: drill.environment.sandbox ? `${drill.environment.name} (a sandbox, made for the drill)` : drill.environment.name },
+    { label: 'Fault', value: drill.fault === null ? `none sent (${faultKinds[binding.fault]})` : `${faultKinds[drill.fault.kind]}, ${utc(drill.fault.at)}${drill.fault.step === null ? '' : `, step ${drill.fault.step}`}` },
+    { label: 'Runbook', value: `${drill.runbook.name} ${drill.runbook.version}` },
+    { label: 'Runbook in git', value: git === null ? 'not under version control' : gitWords(git) },
+    { label: 'Runbook sha256', value: drill.runbook.sha256, code: true },
+    { label: 'Plan digest', value: drill.plan, code: true },
+    { label: 'Tool', value: `Muster ${started?.data.tool.version ?? binding.tool}, rules ${drill.rules}${started === undefined ? '' : `, Node ${started.data.tool.node}, ${started.data.tool.platform}`}` },
+  ];
+  return facts;
+}
+
+function gitWords(git: NonNullable<Plan['binding']['runbook']['git']>): string {
+  const state = !git.tracked ? 'NOT tracked' : git.clean ? 'as committed' : 'CHANGED since its commit';
+  return `${git.path} at ${git.commit ?? 'no commit'}, ${state}`;
+}
