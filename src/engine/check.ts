@@ -1,0 +1,22 @@
+import type { Static, TSchema } from 'typebox';
+
+/**
+ * Checks values against the schemas of definitions that are already loaded, so that a run needs no second form of
+ * them. `typebox/value` is loaded when a run first needs it.
+ */
+export interface SchemaCheck {
+  <S extends TSchema>(schema: S, value: unknown): value is Static<S>;
+  /** What is wrong, one line each: `/port must be integer`. */
+  problems(schema: TSchema, value: unknown): string[];
+}
+
+export async function loadSchemaCheck(): Promise<SchemaCheck> {
+  const { Value } = await import('typebox/value');
+  const check = <S extends TSchema>(schema: S, value: unknown): value is Static<S> => Value.Check(schema, value);
+  return Object.assign(check, {
+    problems: (schema: TSchema, value: unknown) =>
+      Value.Errors(schema, value)
+        .filter((error) => error.keyword !== 'boolean')
+        .map((error) => `${error.instancePath === '' ? '/' : error.instancePath} ${error.message}`),
+  });
+}
