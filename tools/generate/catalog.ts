@@ -1,0 +1,44 @@
+import type { CatalogEntry, InputReference } from '../../src/engine/registry.js';
+import type { Found } from './discover.js';
+import type { JsonSchema } from './json-schema.js';
+import { normalize } from './normalize.js';
+
+export function catalogEntry(found: Found): CatalogEntry {
+  return {
+    type: found.type,
+    role: found.role,
+    summary: found.definition.summary,
+    outputs: found.role === 'step' ? outputs(normalize(found.definition.output), '') : [],
+    references: references(JSON.parse(JSON.stringify(found.definition.input)) as JsonSchema, ''),
+    kinds: found.role === 'provisioner' ? [...found.definition.kinds] : [],
+  };
+}
+
+/** Dotted paths of what an output holds; `*` where anything may follow. */
+function outputs(schema: JsonSchema, prefix: string): string[] {
+  const open = schema.items !== undefined || schema.prefixItems !== undefined || schema.patternProperties !== undefined || (schema.additionalProperties !== false && schema.type === 'object');
+  const branches = [schema.then, schema.else, ...(schema.allOf ?? []).map((part) => part.then ?? part), ...(schema.anyOf ?? [])].filter((part) => part !== undefined);
+  const unconstrained = schema.type === undefined && schema.enum === undefined && schema.const === undefined && branches.length === 0;
+  const paths = new Set<string>();
+  if (open || unconstrained) paths.add(`${prefix}*`);
+  for (const [name, member] of Object.entries(schema.properties ?? {})) {
+    paths.add(prefix + name);
+    for (const path of outputs(member, `${prefix}${name}.`)) paths.add(path);
+  }
+  for (const branch of branches) for (const path of outputs(branch, prefix)) paths.add(path);
+  return [...paths];
+}
+
+/** Where an input names connections, endpoints or probes (annotations of src/engine/schema.ts). */
+function references(schema: JsonSchema, at: string): InputReference[] {
+  const here: InputReference[] = [];
+  if (typeof schema['x-connection'] === 'string') here.push({ at, to: 'connection', kind: schema['x-connection'] });
+  if (schema['x-endpoint'] === true) here.push({ at, to: 'endpoint' });
+  if (schema['x-probe'] === true) here.push({ at, to: 'probe' });
+  const below = (name: string) => (at === '' ? name : `${at}.${name}`);
+  for (const [name, member] of Object.entries(schema.properties ?? {})) here.push(...references(member, below(name)));
+  for (const member of Object.values(schema.patternProperties ?? {})) here.push(...references(member, below('*')));
+  for (const member of [schema.items, schema.additionalProperties]) if (typeof member === 'object' && !Array.isArray(member)) here.push(...references(member, below('*')));
+  for (const member of schema.anyOf ?? []) here.push(...references(member, at));
+  return here;
+}
