@@ -1,0 +1,41 @@
+import { stripVTControlCharacters, styleText } from 'node:util';
+
+/** Colours of the terminal reports; without colour each returns its text as it is. */
+export interface Style {
+  readonly colour: boolean;
+  good(text: string): string;
+  bad(text: string): string;
+  warn(text: string): string;
+  dim(text: string): string;
+  strong(text: string): string;
+  accent(text: string): string;
+}
+
+export function createStyle(colour: boolean): Style {
+  const of = (...formats: ('green' | 'red' | 'yellow' | 'dim' | 'bold' | 'cyan')[]) => (text: string) => (colour && text !== '' ? styleText(formats, text) : text);
+  return { colour, good: of('green'), bad: of('red'), warn: of('yellow'), dim: of('dim'), strong: of('bold'), accent: of('cyan') };
+}
+
+/** Colour for a stream: a terminal that is not dumb, unless NO_COLOR is set to something (no-color.org). */
+export function wantsColour(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): boolean {
+  return isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+}
+
+/** Columns that `text` takes on a terminal; wide characters of East Asian scripts count as one. */
+export function width(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+export function padEnd(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - width(text)));
+}
+
+export function padStart(text: string, columns: number): string {
+  return ' '.repeat(Math.max(0, columns - width(text))) + text;
+}
+
+/** Plain text (no escapes) cut to `columns`, with an ellipsis. */
+export function cut(text: string, columns: number): string {
+  const characters = [...text];
+  return characters.length <= columns ? text : `${characters.slice(0, Math.max(0, columns - 1)).join('')}…`;
+}

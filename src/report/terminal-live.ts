@@ -1,0 +1,181 @@
+import { DefaultRenderer, Listr, ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput, type ListrTask, type ListrTaskWrapper } from 'listr2';
+import type { DrillEvent } from '../engine/events.js';
+import type { Plan } from '../engine/plan-document.js';
+import { connectionLine, cleanupLine, recoveryLines, stableLine, stepLine } from './terminal-lines.js';
+import { phaseTitles, RunModel } from './terminal-model.js';
+import { blocksOf, type Block } from './terminal-blocks.js';
+import { cut, type Style } from './style.js';
+import type { Progress } from './terminal.js';
+
+type Task = ListrTask<unknown, typeof DefaultRenderer>;
+type Drawn = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer>;
+/** How a line of the drawing ended. */
+type Outcome = 'running' | 'done' | 'failed' | 'skipped';
+
+/** Ten times a second is as fast as the eye follows a clock. */
+const tickMs = 100;
+
+/** The drill as a listr2 drawing. Its tasks do no work: each waits for the event that ends its line. */
+export function liveProgress(plan: Plan, stream: NodeJS.WriteStream, style: Style): Progress {
+  const model = new RunModel(plan);
+  let view = draw(model, stream, style);
+  let queue = Promise.resolve();
+  return {
+    event(event: DrillEvent) {
+      model.apply(event);
+      view.refresh();
+    },
+    message(text: string) {
+      view.message(text);
+    },
+    aside(action) {
+      const next = queue.then(async () => {
+        await view.end(false);
+        try {
+          return await action();
+        } finally {
+          view = draw(model, stream, style);
+        }
+      });
+      queue = next.then(() => undefined, () => undefined);
+      return next;
+    },
+    async close() {
+      await queue;
+      await view.end(true);
+    },
+  };
+}
+
+interface View {
+  refresh(): void;
+  message(text: string): void;
+  /** Ends the drawing; `keep` leaves its last state on the screen. */
+  end(keep: boolean): Promise<void>;
+}
+
+function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
+  const lines: { readonly drawn: Drawn; readonly text: () => string; readonly outcome: () => Outcome; readonly settle: (outcome: Outcome) => void }[] = [];
+  const messages: string[] = [];
+  let over = false;
+  let keep = true;
+  const nowMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+  const columns = (level: number): number => Math.min(stream.columns, 110) - 2 * level - 6;
+
+  /** A line that lives until `outcome` is no longer `running`. */
+  const line = (level: number, text: (width: number) => string, outcome: () => Outcome): Task => ({
+    title: text(columns(level)),
+    task: (_, drawn) =>
+      new Promise<void>((resolve, reject) => {
+        const settle = (result: Outcome): void => {
+          drawn.title = text(columns(level));
+          if (result === 'skipped') drawn.skip();
+          if (result === 'failed') reject(new Error(drawn.title));
+          else resolve();
+        };
+        const result = outcome();
+        if (over || result !== 'running') settle(result);
+        else lines.push({ drawn, text: () => text(columns(level)), outcome, settle });
+      }),
+  });
+
+  const group = (title: string, tasks: Task[], concurrent = false): Task => ({ title, task: (_, drawn) => drawn.newListr(tasks, { concurrent, exitOnError: false }) });
+
+  const block = (item: Block, level: number): Task => {
+    if (item.kind === 'parallel') {
+      const branches = Object.entries(item.branches).map(([name, ids]) => group(style.dim(name), ids.map((id) => step(id, level + 2)), false));
+      return group(style.dim('side by side'), branches, true);
+    }
+    return step(item.id, level);
+  };
+
+  const step = (id: string, level: number): Task =>
+    line(
+      level,
+      (width) => stepLine(model, id, nowMs(), width, style),
+      () => {
+        const state = model.steps.get(id)?.state ?? 'waiting';
+        if (state === 'succeeded') return 'done';
+        if (state === 'skipped' || state === 'cancelled') return 'skipped';
+        if (state === 'failed' || state === 'timed-out') return 'failed';
+        return model.stage === 'finished' ? 'skipped' : 'running';
+      },
+    );
+
+  const begun = (): boolean => model.stage === 'steps' || model.stage === 'cleaning' || model.stage === 'finished';
+  const connections = [...model.connections.keys()].map((name) =>
+    line(2, (width) => connectionLine(model, name, nowMs(), width, style), () => (model.connections.get(name)?.state === 'succeeded' ? 'done' : begun() ? 'skipped' : 'running')),
+  );
+  const phases = blocksOf(model.plan.binding.steps).map(({ phase, blocks }) => group(phaseTitles[phase], blocks.map((item) => block(item, 2))));
+  const stable = line(1, () => stableLine(model, style), () => (model.verificationEndedMs !== null ? 'done' : model.stage === 'cleaning' || model.stage === 'finished' ? 'skipped' : 'running'));
+  const extra = model.plan.binding.cleanup.map((item) => step(item.id, 2));
+  const cleanup = group(phaseTitles.cleanup, [...extra, line(2, () => cleanupLine(model, style), () => (model.stage !== 'finished' ? 'running' : model.cleanups.failed > 0 ? 'failed' : 'done'))]);
+  const recovery = line(0, (width) => recoveryLines(model, nowMs(), width, style).join('\n'), () => (model.stage === 'finished' ? (model.faultMs === null ? 'skipped' : 'done') : 'running'));
+
+  class Drawing extends DefaultRenderer {
+    override end(): void {
+      const last = this.create({ prompt: false });
+      super.end();
+      if (keep) stream.write(`${last}\n`);
+      for (const text of messages) stream.write(`${text}\n`);
+    }
+  }
+
+  const icons = ListrDefaultRendererLogLevels;
+  const list = new Listr(
+    [group(style.strong(cut(model.plan.binding.runbook.title, columns(0))), [...(connections.length === 0 ? [] : [group('Environment', connections, true)]), ...phases, stable, cleanup]), recovery],
+    {
+      concurrent: true,
+      exitOnError: false,
+      registerSignalListeners: false,
+      renderer: Drawing,
+      rendererOptions: {
+        clearOutput: true,
+        collapseSubtasks: false,
+        collapseErrors: false,
+        showErrorMessage: false,
+        collapseSkips: false,
+        showSkipMessage: false,
+        logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: new ProcessOutput(stream, stream, { leaveEmptyLine: false }) }),
+        icon: { [icons.PENDING]: '●', [icons.WAITING]: '○', [icons.COMPLETED]: '✔', [icons.FAILED]: '✖', [icons.SKIPPED_WITHOUT_COLLAPSE]: '–', [icons.COMPLETED_WITH_FAILED_SUBTASKS]: '✖', [icons.FAILED_WITH_FAILED_SUBTASKS]: '✖' },
+        color: {
+          [icons.PENDING]: (text) => style.accent(text ?? ''),
+          [icons.WAITING]: (text) => style.dim(text ?? ''),
+          [icons.COMPLETED]: (text) => style.good(text ?? ''),
+          [icons.FAILED]: (text) => style.bad(text ?? ''),
+          [icons.SKIPPED_WITHOUT_COLLAPSE]: (text) => style.warn(text ?? ''),
+          [icons.COMPLETED_WITH_FAILED_SUBTASKS]: (text) => style.bad(text ?? ''),
+          [icons.FAILED_WITH_FAILED_SUBTASKS]: (text) => style.bad(text ?? ''),
+        },
+      },
+    },
+  );
+  const finished = list.run().then(
+    () => undefined,
+    () => undefined,
+  );
+
+  /** Ends every line whose event has come; ending one may start the next. */
+  const refresh = (): void => {
+    for (const item of lines.splice(0)) {
+      const outcome = item.outcome();
+      if (outcome === 'running' && !over) lines.push(item);
+      else item.settle(outcome);
+    }
+  };
+  const tick = setInterval(() => {
+    for (const item of lines) item.drawn.title = item.text();
+  }, tickMs);
+
+  return {
+    refresh,
+    message: (text) => void messages.push(text),
+    async end(kept) {
+      keep = kept;
+      over = true;
+      clearInterval(tick);
+      refresh();
+      await finished;
+    },
+  };
+}

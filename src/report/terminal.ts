@@ -1,0 +1,29 @@
+import type { DrillEvent } from '../engine/events.js';
+import type { Plan } from '../engine/plan-document.js';
+import { createStyle, wantsColour } from './style.js';
+
+
+export interface Progress {
+  /** Every event of the journal, in its order. */
+  event(event: DrillEvent): void;
+  /** A message of the tool itself. */
+  message(text: string): void;
+  /** Leaves the terminal to someone else (a prompt) until `action` has settled. */
+  aside<T>(action: () => Promise<T>): Promise<T>;
+  /** Draws the last state and gives the terminal back. */
+  close(): Promise<void>;
+}
+
+export interface ProgressOptions {
+  readonly plan: Plan;
+  readonly stream: NodeJS.WriteStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A drawing that moves on a terminal, plain lines elsewhere. */
+export async function createProgress(options: ProgressOptions): Promise<Progress> {
+  const terminal = options.stream.isTTY && options.env['TERM'] !== 'dumb' && (options.env['CI'] ?? '') === '';
+  const style = createStyle(wantsColour(options.stream.isTTY, options.env));
+  if (!terminal) return (await import('./terminal-plain.js')).plainProgress(options.plan, options.stream, style);
+  return (await import('./terminal-live.js')).liveProgress(options.plan, options.stream, style);
+}
