@@ -8,9 +8,9 @@ export type Target =
   | { readonly kind: 'postgres'; readonly connection: string; readonly role: 'production' | 'source' | 'target' | 'endpoint'; readonly host: string; readonly port: number; readonly address?: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly address?: string }
   | { readonly kind: 'http'; readonly url: string; readonly address?: string }
-  | { readonly kind: 'command'; readonly file: string; readonly args: readonly string[]; readonly cwd: string; readonly env?: Readonly<Record<string, string>> }
+  | { readonly kind: 'command'; readonly file: string; readonly args: readonly string[]; readonly cwd?: string; readonly env?: Readonly<Record<string, string>> }
   | { readonly kind: 'path'; readonly path: string }
-  | { readonly kind: 'endpoint'; readonly endpoint: string };
+  | { readonly kind: 'endpoint'; readonly endpoint: string; readonly to?: string };
 
 /**
  * Who calls: one per step attempt, probe, provisioner or cleanup. Adapters are bound to it and call `access`

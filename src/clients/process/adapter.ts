@@ -1,4 +1,3 @@
-import { tmpdir } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { GuardError, messageOf, StepError } from '../../engine/errors.js';
 import type { Scope } from '../../engine/scope.js';
@@ -35,7 +34,7 @@ export function processPort(scope: Scope): ProcessPort {
       const file = await findProgram(name, '/');
       if (file === undefined) return undefined;
       try {
-        await scope.access({ kind: 'command', file, args: [], cwd: tmpdir() }, 'read');
+        await scope.access({ kind: 'command', file, args: [] }, 'read');
         return file;
       } catch (error) {
         if (error instanceof GuardError) return undefined;

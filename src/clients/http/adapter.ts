@@ -1,0 +1,101 @@
+import type { LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { isIP } from 'node:net';
+import { messageOf, StepError } from '../../engine/errors.js';
+import type { Scope } from '../../engine/scope.js';
+import type { HttpPort, HttpRequest, HttpResponse } from './port.js';
+
+const bodyLimit = 64 * 1024;
+const defaultTimeoutMs = 10_000;
+const readMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * HTTP and HTTPS on behalf of `scope`. A name is resolved once; the guard sees that address and the connection
+ * goes to it and to no other. Throws StepError `http-invalid`, `http-unresolved`, `http-timeout`, `http-failed`.
+ */
+export function httpPort(scope: Scope): HttpPort {
+  return { request: (request, signal) => send(scope, request, signal) };
+}
+
+async function send(scope: Scope, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  const url = parse(request.url);
+  const method = (request.method ?? 'GET').toUpperCase();
+  const where = `${method} ${url.origin}${url.pathname}`;
+  const timeoutMs = request.timeoutMs ?? defaultTimeoutMs;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const either = AbortSignal.any([signal, timeout]);
+  try {
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const { address } = await aborting(resolve(host), either);
+    await scope.access({ kind: 'http', url: url.href, address }, readMethods.has(method) ? 'read' : 'modify');
+    either.throwIfAborted();
+    return await exchange(url, method, request, address, either);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (timeout.aborted) throw new StepError('http-timeout', `${where}: no complete answer within ${timeoutMs} ms`, { retryable: true });
+    if (error instanceof StepError || (error instanceof Error && error.name === 'RefusedError')) throw error;
+    throw new StepError('http-failed', `${where}: ${messageOf(error)}`, { retryable: true, cause: error });
+  }
+}
+
+function parse(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) throw new StepError('http-invalid', 'expected an http:// or https:// URL');
+  if (url.username !== '' || url.password !== '') throw new StepError('http-invalid', 'a URL must not hold a user or a password', { hint: 'Give them in a header whose value comes from an x-sensitive input.' });
+  return url;
+}
+
+async function resolve(host: string): Promise<LookupAddress> {
+  const family = isIP(host);
+  if (family !== 0) return { address: host, family };
+  try {
+    return await lookup(host);
+  } catch (error) {
+    throw new StepError('http-unresolved', `${host} has no address: ${messageOf(error)}`, { retryable: true, cause: error });
+  }
+}
+
+/** What cannot be cancelled is left behind when `signal` is aborted. */
+function aborting<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((done, failed) => {
+    const abort = (): void => failed(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(done, failed).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+async function exchange(url: URL, method: string, request: HttpRequest, address: string, signal: AbortSignal): Promise<HttpResponse> {
+  const secure = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const options: RequestOptions & { servername?: string } = {
+    // The address, not the name: nothing can resolve it to another one between the guard and the connection.
+    host: address,
+    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    path: `${url.pathname}${url.search}`,
+    method,
+    headers: { 'user-agent': 'muster', ...request.headers, host: url.host, ...(request.body === undefined ? {} : { 'content-length': Buffer.byteLength(request.body) }) },
+    agent: false,
+    signal,
+    ...(secure && isIP(host) === 0 ? { servername: host } : {}),
+  };
+  const { request: start } = secure ? await import('node:https') : await import('node:http');
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    start(options, resolve).on('error', reject).end(request.body);
+  });
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers)) headers[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
+  return { status: response.statusCode ?? 0, headers, body: await readBody(response) };
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= bodyLimit) break;
+  }
+  return Buffer.concat(chunks).subarray(0, bodyLimit).toString('utf8');
+}
