@@ -6,4 +6,5 @@ export interface CommandIo {
   stderr(text: string): void;
   /** Relative paths in arguments start here. */
   readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }

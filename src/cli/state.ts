@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { UsageError } from '../engine/errors.js';
+
+/** What a run leaves in the state directory until it is cleaned up. */
+export interface RunPaths {
+  readonly id: string;
+  readonly dir: string;
+  readonly journal: string;
+  readonly plan: string;
+  readonly runbook: string;
+  readonly environment: string;
+  readonly logs: string;
+  readonly work: string;
+  /** Where the bundle goes and who runs it: what another process needs to end the run. */
+  readonly meta: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** MUSTER_STATE_DIR, else `muster` in the XDG state directory. */
+export function stateDir(env: Env, cwd: string): string {
+  const own = env['MUSTER_STATE_DIR'] ?? '';
+  if (own !== '') return resolve(cwd, own);
+  const xdg = env['XDG_STATE_HOME'] ?? '';
+  return join(isAbsolute(xdg) ? xdg : join(env['HOME'] ?? homedir(), '.local', 'state'), 'muster');
+}
+
+/** `<UTC yyyymmddThhmmssZ>-<runbook>-<6 hex>`. */
+export function newRunId(runbook: string, now = new Date()): string {
+  return `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${runbook}-${randomBytes(3).toString('hex')}`;
+}
+
+const idPattern = /^\d{8}T\d{6}Z-[a-z][a-z0-9-]*-[0-9a-f]{6}$/;
+
+export function runPaths(state: string, id: string): RunPaths {
+  const dir = join(state, 'runs', id);
+  return {
+    id,
+    dir,
+    journal: join(dir, 'journal.jsonl'),
+    plan: join(dir, 'plan.json'),
+    runbook: join(dir, 'runbook.yaml'),
+    environment: join(dir, 'environment.yaml'),
+    logs: join(dir, 'logs'),
+    work: join(dir, 'work'),
+    meta: join(dir, 'run.json'),
+  };
+}
+
+/** Ids of the runs in the state directory, oldest first. */
+export async function listRuns(state: string): Promise<string[]> {
+  try {
+    return (await readdir(join(state, 'runs'))).filter((name) => idPattern.test(name)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** The run that `name` means: its id, or the end of it that fits only one run. Throws UsageError. */
+export async function findRun(state: string, name: string): Promise<RunPaths> {
+  const runs = await listRuns(state);
+  const fitting = runs.includes(name) ? [name] : runs.filter((id) => id.endsWith(`-${name}`));
+  const [only] = fitting;
+  if (only !== undefined && fitting.length === 1) return runPaths(state, only);
+  const known = runs.length === 0 ? `there are no runs in ${state}` : `runs in ${state}:\n${runs.map((id) => `  ${id}`).join('\n')}`;
+  throw new UsageError(`${fitting.length === 0 ? 'no' : 'more than one'} run ${JSON.stringify(name)}; ${known}`);
+}
