@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { realpath } from 'node:fs/promises';
+import { dirname, relative, sep } from 'node:path';
+import { promisify } from 'node:util';
+import { messageOf, RefusedError } from '../../engine/errors.js';
+import type { PlanBinding } from '../../engine/plan-document.js';
+
+/** What git knows of one file. `clean`: the file on disk is byte for byte what HEAD has. */
+export type GitFacts = NonNullable<PlanBinding['runbook']['git']>;
+
+/**
+ * null when the file lies in no repository. Throws RefusedError when git could not tell: an unowned repository, a
+ * broken one, no git. Not knowing is never taken for clean. Nothing in the repository is written or run.
+ */
+export async function gitFacts(file: string): Promise<GitFacts | null> {
+  const real = await realpath(file);
+  const folder = dirname(real);
+  const top = await git(folder, ['rev-parse', '--show-toplevel'], /not a git repository/i);
+  if (top === undefined) return null;
+  const root = top.replace(/\n$/, '');
+  const path = relative(await realpath(root), real).split(sep).join('/');
+  const commit = (await git(folder, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], /^$/))?.trim() ?? null;
+  const inHead = commit === null ? '' : ((await git(root, ['ls-tree', '-z', 'HEAD', '--', `:(top,literal)${path}`], undefined)) ?? '');
+  const committed = /^\d+ blob ([0-9a-f]+)\t/.exec(inHead)?.[1];
+  const indexed = (await git(root, ['ls-files', '-z', '--', `:(top,literal)${path}`], undefined)) ?? '';
+  if (committed === undefined) return { commit, path, tracked: indexed !== '', clean: false };
+  // Without filters: they would run programs that the repository's configuration names.
+  const onDisk = await git(root, ['hash-object', '--no-filters', '--', real], undefined);
+  return { commit, path, tracked: true, clean: onDisk?.trim() === committed };
+}
+
+/** stdout; undefined where git fails and says what `absent` matches. */
+async function git(cwd: string, args: readonly string[], absent: RegExp | undefined): Promise<string | undefined> {
+  const env: NodeJS.ProcessEnv = { LC_ALL: 'C' };
+  // GIT_DIR, GIT_WORK_TREE, GIT_CONFIG_* and the like would make git look at another repository.
+  for (const [name, value] of Object.entries(process.env)) if (!name.startsWith('GIT_') && !name.startsWith('LC_')) env[name] = value;
+  try {
+    const { stdout } = await promisify(execFile)('git', ['--no-optional-locks', '-c', 'core.fsmonitor=false', ...args], { cwd, env, timeout: 30_000, maxBuffer: 1 << 24 });
+    return stdout;
+  } catch (error) {
+    const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : messageOf(error);
+    if (absent !== undefined && absent.test(stderr)) return undefined;
+    throw new RefusedError(`git could not tell whether files in ${cwd} are committed: ${stderr === '' ? messageOf(error) : stderr}`, ['Mend what git complains of; an environment with "runbooks: any" does not ask for committed files, but this must be known, not guessed.'], { cause: error });
+  }
+}
