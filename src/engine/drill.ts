@@ -28,14 +28,16 @@ const StoreRpo = Type.Object(
     probe: Type.String(),
     basis: literals(['ledger', 'samples', 'derived', 'code']),
     valueMs: nullable(Ms),
-    acknowledgedBeforeFault: Type.Integer(),
-    recovered: Type.Integer({ description: 'Of the rows acknowledged before the fault' }),
-    lost: Type.Integer(),
+    /** Counts are null where nothing counted rows: basis samples or derived, or not measured. */
+    acknowledgedBeforeFault: nullable(Type.Integer()),
+    recovered: nullable(Type.Integer({ description: 'Of the rows acknowledged before the fault' })),
+    lost: nullable(Type.Integer()),
     firstLost: nullable(Type.Integer()),
     lastRecovered: nullable(Type.Integer()),
     lastRecoveredAckAt: nullable(Type.String()),
-    discarded: Type.Object({ count: Type.Integer(), spanMs: Ms, description: Type.String() }, strict),
-    unacknowledgedPresent: Type.Integer(),
+    /** Acknowledged after the fault, before the end of the verification, and not in the recovered store. */
+    discarded: nullable(Type.Object({ count: Type.Integer(), spanMs: Ms, description: Type.String() }, strict)),
+    unacknowledgedPresent: nullable(Type.Integer()),
     whyNotMeasured: nullable(Type.String()),
   },
   strict,
@@ -68,7 +70,8 @@ export const DrillSchema = Type.Object(
         withoutWaitingMs: nullable(Ms),
         firstFailedMs: nullable(Ms),
         outageMs: nullable(Ms),
-        phases: Type.Array(Type.Object({ phase: literals(phases), exercised: Type.Boolean(), ms: Ms }, strict)),
+        /** They add up to valueMs; null when it was not measured. */
+        phases: Type.Array(Type.Object({ phase: literals(phases), exercised: Type.Boolean(), ms: nullable(Ms) }, strict)),
         whyNotMeasured: nullable(Type.String()),
       },
       strict,
@@ -107,6 +110,10 @@ export const DrillSchema = Type.Object(
     evidence: Type.Array(Type.Object({ kind: Type.String(), required: Type.Boolean(), records: Type.Integer({ minimum: 0 }) }, strict)),
     manual: Type.Object({ steps: Type.Integer(), waitingMs: Ms, workingMs: Ms }, strict),
     changes: Type.Object({ undocumented: Type.Integer(), allowed: Type.Integer(), elsewhere: Type.Integer() }, strict),
+    /** Time between the fault and the end of the verification that no sample covers; `startMs` counts from the fault. */
+    gaps: Type.Array(Type.Object({ probe: Type.String(), startMs: Ms, ms: Ms }, strict)),
+    /** Measured spans over which the monotonic clock and UTC disagree (suspend, clock step); the larger is counted. */
+    clock: Type.Array(Type.Object({ span: Type.String(), monotonicMs: Ms, utcMs: Ms, countedMs: Ms }, strict)),
     notProved: Type.Array(Type.String()),
   },
   { ...strict, $id: 'https://muster.invalid/schemas/drill.schema.json', title: 'Muster drill result' },
