@@ -18,47 +18,33 @@ const tickMs = 100;
 /** The drill as a listr2 drawing. Its tasks do no work: each waits for the event that ends its line. */
 export function liveProgress(plan: Plan, stream: NodeJS.WriteStream, style: Style): Progress {
   const model = new RunModel(plan);
-  let view = draw(model, stream, style);
-  let queue = Promise.resolve();
+  const view = draw(model, stream, style);
   return {
     event(event: DrillEvent) {
       model.apply(event);
       view.refresh();
     },
-    message(text: string) {
-      view.message(text);
-    },
-    aside(action) {
-      const next = queue.then(async () => {
-        await view.end(false);
-        try {
-          return await action();
-        } finally {
-          view = draw(model, stream, style);
-        }
-      });
-      queue = next.then(() => undefined, () => undefined);
-      return next;
-    },
-    async close() {
-      await queue;
-      await view.end(true);
-    },
+    message: view.message,
+    pause: view.pause,
+    close: view.end,
   };
 }
 
 interface View {
   refresh(): void;
   message(text: string): void;
-  /** Ends the drawing; `keep` leaves its last state on the screen. */
-  end(keep: boolean): Promise<void>;
+  pause(): () => void;
+  /** Ends the drawing and leaves its last state on the screen. */
+  end(): Promise<void>;
 }
 
 function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
   const lines: { readonly drawn: Drawn; readonly text: () => string; readonly outcome: () => Outcome; readonly settle: (outcome: Outcome) => void }[] = [];
   const messages: string[] = [];
+  const output = new ProcessOutput(stream, stream, { leaveEmptyLine: false });
+  let drawing: DefaultRenderer | undefined;
+  let paused = 0;
   let over = false;
-  let keep = true;
   const nowMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
   const columns = (level: number): number => Math.min(stream.columns, 110) - 2 * level - 6;
 
@@ -113,11 +99,15 @@ function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
   const recovery = line(0, (width) => recoveryLines(model, nowMs(), width, style).join('\n'), () => (model.stage === 'finished' ? (model.faultMs === null ? 'skipped' : 'done') : 'running'));
 
   class Drawing extends DefaultRenderer {
-    override end(): void {
-      const last = this.create({ prompt: false });
-      super.end();
-      if (keep) stream.write(`${last}\n`);
-      for (const text of messages) stream.write(`${text}\n`);
+    override async render(): Promise<void> {
+      drawing = this;
+      await super.render();
+    }
+    override create(options?: Parameters<DefaultRenderer['create']>[0]): string {
+      return paused > 0 ? '' : super.create(options);
+    }
+    override update(): void {
+      if (paused === 0) super.update();
     }
   }
 
@@ -130,13 +120,12 @@ function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
       registerSignalListeners: false,
       renderer: Drawing,
       rendererOptions: {
-        clearOutput: true,
         collapseSubtasks: false,
         collapseErrors: false,
         showErrorMessage: false,
         collapseSkips: false,
         showSkipMessage: false,
-        logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: new ProcessOutput(stream, stream, { leaveEmptyLine: false }) }),
+        logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: output }),
         icon: { [icons.PENDING]: '●', [icons.WAITING]: '○', [icons.COMPLETED]: '✔', [icons.FAILED]: '✖', [icons.SKIPPED_WITHOUT_COLLAPSE]: '–', [icons.COMPLETED_WITH_FAILED_SUBTASKS]: '✖', [icons.FAILED_WITH_FAILED_SUBTASKS]: '✖' },
         color: {
           [icons.PENDING]: (text) => style.accent(text ?? ''),
@@ -170,12 +159,28 @@ function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
   return {
     refresh,
     message: (text) => void messages.push(text),
-    async end(kept) {
-      keep = kept;
+    pause() {
+      paused += 1;
+      if (paused === 1 && drawing !== undefined) {
+        // Erases what is drawn; the stream then belongs to whoever asked.
+        DefaultRenderer.prototype.update.call(drawing);
+        output.release();
+      }
+      return () => {
+        if (paused === 1 && drawing !== undefined) {
+          // The next drawing erases the lines that the empty one took: these.
+          stream.write('\n\n');
+          output.hijack();
+        }
+        paused -= 1;
+      };
+    },
+    async end() {
       over = true;
       clearInterval(tick);
       refresh();
       await finished;
+      for (const text of messages) stream.write(`${text}\n`);
     },
   };
 }

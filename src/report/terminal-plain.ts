@@ -85,7 +85,7 @@ export function plainProgress(plan: Plan, stream: { write(text: string): unknown
   return {
     event,
     message: (text) => void stream.write(`${text}\n`),
-    aside: (action) => action(),
+    pause: () => () => undefined,
     close: () => Promise.resolve(),
   };
 }

@@ -8,8 +8,8 @@ export interface Progress {
   event(event: DrillEvent): void;
   /** A message of the tool itself. */
   message(text: string): void;
-  /** Leaves the terminal to someone else (a prompt) until `action` has settled. */
-  aside<T>(action: () => Promise<T>): Promise<T>;
+  /** Leaves the terminal to someone else (a prompt) until the function that it returns is called. */
+  pause(): () => void;
   /** Draws the last state and gives the terminal back. */
   close(): Promise<void>;
 }
