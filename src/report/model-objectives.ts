@@ -34,9 +34,9 @@ export interface StoreRow {
   readonly store: string;
   readonly basis: string;
   readonly value: string;
-  readonly acknowledged: number;
-  readonly recovered: number;
-  readonly lost: number;
+  readonly acknowledged: string;
+  readonly recovered: string;
+  readonly lost: string;
   readonly discarded: string;
   readonly last: string;
   readonly why: string | null;
@@ -97,11 +97,11 @@ function shareWords(share: number): string {
 }
 
 export function recoveryPhases({ rto }: Drill): PhaseShare[] {
-  const total = rto.phases.reduce((sum, phase) => sum + phase.ms, 0);
+  const total = rto.phases.reduce((sum, phase) => sum + (phase.ms ?? 0), 0);
   let left = 0;
   return rto.phases.map(({ phase, exercised, ms }) => {
-    const width = total === 0 ? 0 : hundredths((ms / total) * 100);
-    const share = { phase, exercised, duration: exercised ? formatDuration(ms) : 'not exercised', left: hundredths(left), width };
+    const width = total === 0 ? 0 : hundredths(((ms ?? 0) / total) * 100);
+    const share = { phase, exercised, duration: !exercised ? 'not exercised' : ms === null ? 'not known' : formatDuration(ms), left: hundredths(left), width };
     left += width;
     return share;
   });
@@ -112,13 +112,17 @@ export function storeRows({ rpo }: Drill): StoreRow[] {
     store: store.store,
     basis: store.basis,
     value: store.valueMs === null ? 'not measured' : formatDuration(store.valueMs),
-    acknowledged: store.acknowledgedBeforeFault,
-    recovered: store.recovered,
-    lost: store.lost,
-    discarded: store.discarded.count === 0 ? '0' : `${store.discarded.count} over ${formatDuration(store.discarded.spanMs)}`,
+    acknowledged: count(store.acknowledgedBeforeFault),
+    recovered: count(store.recovered),
+    lost: count(store.lost),
+    discarded: store.discarded === null ? '' : store.discarded.count === 0 ? '0' : `${store.discarded.count} over ${formatDuration(store.discarded.spanMs)}`,
     last: store.lastRecovered === null ? 'none' : `no. ${store.lastRecovered}${store.lastRecoveredAckAt === null ? '' : `, ${utc(store.lastRecoveredAckAt)}`}`,
     why: store.whyNotMeasured,
   }));
+}
+
+function count(n: number | null): string {
+  return n === null ? '' : String(n);
 }
 
 function capital(text: string): string {

@@ -1,0 +1,211 @@
+import { createReadStream, type Stats } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import type { Runbook } from '../engine/documents.js';
+import type { EventOf } from '../engine/events.js';
+import { messageOf } from '../engine/errors.js';
+import { digestOf, evidenceText, logName, manifestText, payloadTexts, tagFiles, tagManifest, tagTexts, type BundleContent, type FileDigest } from './texts.js';
+
+/** The bundle cannot be written. `file` is what could not be. */
+export class BundleError extends Error {
+  override readonly name = 'BundleError';
+  constructor(readonly file: string, cause: unknown) {
+    super(`cannot write the evidence to ${file}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+export interface FinishedRun extends BundleContent {
+  readonly runbook: Runbook;
+  /** The steps' logs; null when there are none. */
+  readonly logsDir: string | null;
+}
+
+export interface BundleWriter {
+  /** Where the bundle will stand. */
+  readonly path: string;
+  /**
+   * Writes data/evidence/<kind>.json, flushed, so that a full disk shows during the run. `records` are all that the
+   * journal holds of this kind so far. Rejects with BundleError (`evidence.write-failed`); `finish` tries again.
+   */
+  recordEvidence(kind: string, records: readonly EventOf<'evidence.recorded'>[]): Promise<void>;
+  /** Writes everything, flushes it, and gives the bundle its final name. Rejects with BundleError and leaves nothing then. */
+  finish(run: FinishedRun): Promise<string>;
+  /** For a run that was refused: removes what `reserveBundle` made. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Proves before the run that a bundle can be written: makes its hidden partial folder and flushes a file in it.
+ * Throws BundleError when the folder cannot be written, or when a bundle of this run is there already.
+ */
+export async function reserveBundle(evidenceDir: string, runId: string): Promise<void> {
+  const { path, partial } = places(evidenceDir, runId);
+  if (await stats(path)) throw new BundleError(path, 'a bundle of this run is there already');
+  await writing(partial, async () => {
+    await mkdir(partial, { recursive: true, mode: 0o755 });
+    const proof = join(partial, '.writable');
+    await writeFlushed(proof, 'This folder becomes a bundle of evidence.\n');
+    await rm(proof);
+  });
+}
+
+/** Opens the partial folder of a run, making it if need be: also for a process that resumes the run. */
+export async function openBundle(evidenceDir: string, runId: string): Promise<BundleWriter> {
+  await reserveBundle(evidenceDir, runId);
+  const { path, partial } = places(evidenceDir, runId);
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    path,
+    recordEvidence(kind, records) {
+      const file = join(partial, 'data', 'evidence', `${kind}.json`);
+      const written = last.then(() =>
+        writing(file, async () => {
+          await mkdir(dirname(file), { recursive: true });
+          await writeFlushed(file, evidenceText(kind, records));
+        }),
+      );
+      last = written.catch(() => {});
+      return written;
+    },
+    async finish(run) {
+      await last;
+      try {
+        await writing(partial, () => rm(partial, { recursive: true, force: true }));
+        await writeBundle(partial, run);
+        await writing(path, async () => {
+          if (await stats(path)) throw new Error('a bundle of this run is there already');
+          await rename(partial, path);
+          await flushFolder(evidenceDir);
+        });
+      } catch (error) {
+        await rm(partial, { recursive: true, force: true }).catch(() => {});
+        throw error;
+      }
+      return path;
+    },
+    async abandon() {
+      await last;
+      await rm(partial, { recursive: true, force: true });
+      // Goes only if it is empty, as it was when the reservation made it.
+      await rmdir(evidenceDir).catch(() => {});
+    },
+  };
+}
+
+function places(evidenceDir: string, runId: string): { path: string; partial: string } {
+  return { path: join(evidenceDir, runId), partial: join(evidenceDir, `.${runId}.partial`) };
+}
+
+async function writeBundle(root: string, run: FinishedRun): Promise<void> {
+  const payload: FileDigest[] = [];
+  const folders = new Set([root]);
+  const put = async (path: string, text: string) => {
+    const file = join(root, path);
+    await writing(file, async () => {
+      await mkdir(dirname(file), { recursive: true, mode: 0o755 });
+      folders.add(dirname(file));
+      await writeFlushed(file, text);
+    });
+  };
+  for (const [path, text] of payloadTexts(run)) {
+    await put(path, text);
+    payload.push(digestOf(path, text));
+  }
+  if (run.logsDir !== null) payload.push(...(await copyLogs(run.logsDir, join(root, 'data', 'logs'), folders)));
+  // Loaded here: a template engine has no business in a run before its end.
+  const { reportHtml } = await import('../report/html.js');
+  const report = reportHtml({ ...run, files: reportFiles(payload) });
+  await put('data/report.html', report);
+  payload.push(digestOf('data/report.html', report));
+  const tags = tagTexts(run.events, run.drill, payload);
+  for (const [path, text] of tags) await put(path, text);
+  await put(tagManifest, manifestText(tagFiles.map((path) => digestOf(path, tags.get(path) ?? ''))));
+  for (const folder of folders) await writing(folder, () => flushFolder(folder));
+}
+
+/** The payload as the report, which stands in data/, links to it. */
+export function reportFiles(payload: readonly FileDigest[]): { path: string; sha256: string }[] {
+  return payload
+    .filter(({ path }) => path !== 'data/report.html')
+    .map(({ path, sha256 }) => ({ path: path.slice('data/'.length), sha256 }))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function copyLogs(from: string, to: string, folders: Set<string>): Promise<FileDigest[]> {
+  const copied: FileDigest[] = [];
+  const names = await readdir(from).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const taken = new Set<string>();
+  for (const name of names.toSorted()) {
+    const source = join(from, name);
+    if (!(await lstat(source)).isFile()) continue;
+    const target = freeName(name, taken);
+    const file = join(to, target);
+    await writing(file, async () => {
+      await mkdir(to, { recursive: true, mode: 0o755 });
+      folders.add(to);
+      copied.push({ path: `data/logs/${target}`, ...(await copyFlushed(source, file)) });
+    });
+  }
+  return copied;
+}
+
+function freeName(name: string, taken: Set<string>): string {
+  const stem = name.replace(/\.log$/, '').replaceAll(/[^A-Za-z0-9._-]/g, '_').replace(/^[^A-Za-z0-9]+/, '').slice(0, 150) || 'log';
+  let free = `${stem}.log`;
+  for (let n = 2; taken.has(free.toLowerCase()) || !logName.test(free); n += 1) free = `${stem}-${n}.log`;
+  taken.add(free.toLowerCase());
+  return free;
+}
+
+async function copyFlushed(from: string, to: string): Promise<{ sha256: string; bytes: number }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const target = await open(to, 'w', 0o644);
+  try {
+    for await (const chunk of createReadStream(from) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      await target.writeFile(chunk);
+      bytes += chunk.length;
+    }
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+async function writeFlushed(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'w', 0o644);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** So that the names in it survive a crash of the machine. */
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writing<T>(file: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw error instanceof BundleError ? error : new BundleError(file, error);
+  }
+}
+
+async function stats(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch(() => undefined);
+}

@@ -1,0 +1,114 @@
+/** Handlebars. Every value is escaped; what is not are the charts and the style, which are ours. */
+export const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="Muster {{tool}}">
+<title>{{verdict.word}}: {{title}}</title>
+<style>{{style}}</style>
+</head>
+<body>
+<main>
+{{> verdict}}
+{{> identity}}
+{{> objectives}}
+{{> gantt}}
+{{> probes}}
+{{> evidence}}
+{{> deviations}}
+{{> limits}}
+{{> check}}
+</main>
+</body>
+</html>
+`;
+
+export const parts = {
+  verdict: `<header class="verdict {{verdict.tone}}">
+<p class="eyebrow">Disaster-recovery drill<span>{{when}}</span></p>
+<h1>{{title}}</h1>
+<p class="outcome"><b><i aria-hidden="true">{{icon verdict.tone}}</i>{{verdict.word}}</b> <span>{{verdict.sentence}}</span></p>
+{{#if reasons.length}}<ul class="reasons">
+{{#each reasons}}<li><b>{{words}}</b>{{#if step}} <span class="where">step {{step}}</span>{{/if}} <code>{{code}}</code><p>{{detail}}</p></li>
+{{/each}}</ul>
+{{/if}}</header>`,
+
+  identity: `<section aria-labelledby="identity"><h2 id="identity">What was drilled</h2>
+<dl class="facts">
+{{#each identity}}<div{{#if code}} class="wide"{{/if}}><dt>{{label}}</dt><dd>{{#if code}}<code>{{value}}</code>{{else}}{{value}}{{/if}}</dd></div>
+{{/each}}</dl></section>`,
+
+  objectives: `<section aria-labelledby="objectives"><h2 id="objectives">Objectives and what was achieved</h2>
+<div class="cards">
+{{#each objectives}}<article class="card">
+<p class="name"><b>{{short}}</b> {{title}}</p>
+<p class="figure"><b>{{value}}</b> <span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{status}}</span></p>
+{{objectiveChart this}}
+{{#if share}}<p class="share">{{share}}</p>{{/if}}
+{{#if why}}<p class="why">{{why}}</p>{{/if}}
+{{#if facts.length}}<dl class="lines">{{#each facts}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/each}}</dl>{{/if}}
+</article>
+{{/each}}</div>
+{{#if phases.length}}<h3>Where the time went</h3>
+{{phaseChart phases}}
+<ul class="legend">{{#each phases}}<li{{#unless exercised}} class="dim"{{/unless}}><svg aria-hidden="true"><rect class="phase-{{phase}}" width="10" height="10" rx="2"/></svg>{{phase}} <b>{{duration}}</b></li>{{/each}}</ul>
+{{/if}}
+{{#if stores.length}}<h3>Data by store</h3>
+<div class="scroll"><table class="plain"><thead><tr><th scope="col">Store</th><th scope="col">Basis</th><th scope="col" class="n">Loss</th><th scope="col" class="n">Acknowledged before the fault</th><th scope="col" class="n">Recovered</th><th scope="col" class="n">Lost</th><th scope="col" class="n">Discarded after it</th><th scope="col">Last recovered</th></tr></thead>
+<tbody>{{#each stores}}<tr><th scope="row">{{store}}</th><td>{{basis}}</td><td class="n">{{value}}</td><td class="n">{{acknowledged}}</td><td class="n">{{recovered}}</td><td class="n">{{lost}}</td><td class="n">{{discarded}}</td><td>{{last}}</td></tr>{{#if why}}<tr><td colspan="8" class="why">{{why}}</td></tr>{{/if}}
+{{/each}}</tbody></table></div>
+{{/if}}</section>`,
+
+  gantt: `<section aria-labelledby="steps"><h2 id="steps">Steps by phase</h2>
+<ul class="legend">{{#each gantt.marks}}<li><svg aria-hidden="true"><line class="mark-{{label}}" x1="5" x2="5" y1="0" y2="10"/></svg>{{label}}</li>{{/each}}<li><svg aria-hidden="true"><rect class="wait" width="10" height="10"/></svg>waiting for people</li></ul>
+<table class="gantt" style="--fault:{{percentOf gantt.marks "fault"}}%;--restored:{{percentOf gantt.marks "restored"}}%">
+<thead><tr><th scope="col">Step</th><th scope="col" class="t"><span class="axis"><span>0</span><span>{{gantt.half}}</span><span>{{gantt.end}}</span></span></th><th scope="col" class="n">Began at</th><th scope="col" class="n">Took</th><th scope="col">Result</th></tr></thead>
+{{#each gantt.groups}}<tbody><tr class="group"><th colspan="5" scope="rowgroup">{{phase}}</th></tr>
+{{#each rows}}<tr><th scope="row">{{id}}{{#if branch}} <small>in {{branch}}</small>{{/if}}<small>{{#if title}}{{title}}{{else}}{{uses}}{{/if}}</small></th><td class="t">{{rowChart this}}</td><td class="n">{{start}}</td><td class="n">{{duration}}</td><td class="s {{tone}}">{{status}}{{#each notes}}<small>{{this}}</small>{{/each}}</td></tr>
+{{/each}}</tbody>
+{{/each}}</table></section>`,
+
+  probes: `{{#if probes.length}}<section aria-labelledby="probes"><h2 id="probes">What clients saw</h2>
+{{#each probes}}<figure>
+<figcaption><b>{{probe}}</b> {{what}}<span>{{summary}}</span></figcaption>
+{{laneChart this}}
+<p class="axis"><span>0</span><span>{{@root.gantt.half}}</span><span>{{@root.gantt.end}}</span></p>
+<ul class="legend">{{#each legend}}<li><svg aria-hidden="true"><rect class="{{tone}}" width="10" height="10" rx="2"/></svg>{{state}}</li>{{/each}}</ul>
+<details><summary>As a table</summary><table class="plain narrow"><thead><tr><th scope="col" class="n">From</th><th scope="col" class="n">For</th><th scope="col">State</th></tr></thead><tbody>{{#each table}}<tr><td class="n">{{from}}</td><td class="n">{{duration}}</td><td>{{state}}</td></tr>{{/each}}</tbody></table>{{#if more}}<p>{{more}} more in <a href="events.jsonl">events.jsonl</a>.</p>{{/if}}</details>
+</figure>
+{{/each}}</section>{{/if}}`,
+
+  evidence: `<section aria-labelledby="evidence"><h2 id="evidence">Evidence</h2>
+{{#if evidence.length}}<ul class="evidence">
+{{#each evidence}}<li><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{status}}</span>
+<div><p>{{#if file}}<a href="{{file.path}}">{{kind}}</a>{{else}}<b>{{kind}}</b>{{/if}} {{words}}{{#if required}}<span class="req">required</span>{{/if}}</p>
+{{#if says}}<p class="says">{{says}}</p>{{/if}}
+{{#if file}}<code class="hash">{{file.sha256}}</code>{{/if}}</div></li>
+{{/each}}</ul>{{else}}<p>No evidence was recorded, and the runbook requires none.</p>{{/if}}</section>`,
+
+  deviations: `<section aria-labelledby="deviations"><h2 id="deviations">Deviations and manual work</h2>
+{{#if deviations.length}}<div class="scroll"><table class="plain"><thead><tr><th scope="col" class="n">At</th><th scope="col">What</th><th scope="col">Who or where</th><th scope="col">Detail</th></tr></thead><tbody>
+{{#each deviations}}<tr><td class="n">{{at}}</td><td>{{what}}</td><td>{{who}}</td><td>{{detail}}</td></tr>
+{{/each}}</tbody></table></div>{{else}}<p>None were seen: no step was retried, and nobody reported a change by hand.</p>{{/if}}
+{{#if changesAllowed}}<p>{{changesAllowed}} changes by expected actors were let through.</p>{{/if}}
+{{#if human.length}}<h3>Documented manual steps</h3><div class="scroll"><table class="plain"><thead><tr><th scope="col">Step</th><th scope="col">Attested by</th><th scope="col" class="n">Waited</th><th scope="col" class="n">Worked</th><th scope="col">Attestation</th></tr></thead><tbody>
+{{#each human}}<tr><th scope="row">{{step}}</th><td>{{who}}</td><td class="n">{{waited}}</td><td class="n">{{worked}}</td><td>{{attestation}}</td></tr>
+{{/each}}</tbody></table></div>{{else}}<p>No documented manual step was reached.</p>{{/if}}</section>`,
+
+  limits: `<section aria-labelledby="limits"><h2 id="limits">What this holds for, and what it does not prove</h2>
+<dl class="lines scope">{{#each scope}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/each}}</dl>
+<h3>Not proved</h3>
+<ul class="not">{{#each notProved}}<li>{{this}}</li>{{/each}}<li>Who made this bundle, unless it is sealed: without a seal it can only be shown to be consistent.</li></ul>
+<h3>Controls that the runbook names</h3>
+{{#if controls.length}}<p>{{#each controls}}<span class="control">{{this}}</span> {{/each}}</p>{{else}}<p>None.</p>{{/if}}
+<p class="why">This report records a test. It does not assess compliance with any of them.</p></section>`,
+
+  check: `<section aria-labelledby="check"><h2 id="check">How to check this</h2>
+<p>This page is one file of a bundle. In the bundle's folder:</p>
+<pre>npx muster verify .</pre>
+<p>checks every file, follows the journal's hash chain, and derives the verdict and this page again. README.txt in the bundle says how to check it with sha256sum, diff and ssh-keygen alone.</p>
+<details><summary>Files and their SHA-256</summary><ul class="files">{{#each files}}<li><a href="{{path}}">{{path}}</a><code class="hash">{{sha256}}</code></li>{{/each}}{{#if logs}}<li>logs/ ({{logs.count}} files, over their lines "sha256  path")<code class="hash">{{logs.sha256}}</code></li>{{/if}}</ul></details></section>`,
+} as const;
