@@ -1,0 +1,116 @@
+import { dirname } from 'node:path';
+import { canonicalJson, sha256 } from './canonical.js';
+import type { PlanContext, Ports } from './define-step.js';
+import { isParallel, type Environment, type Runbook } from './documents.js';
+import { parseDuration } from './duration.js';
+import type { Loaded } from './load.js';
+import { planConnections } from './plan/environment.js';
+import { createRenderer } from './plan/render.js';
+import { planProbe, planStep, type StepPlanner } from './plan/steps.js';
+import type { ResolvedInputs } from './plan/inputs.js';
+import type { Plan, PlanBinding, PlanNode } from './plan-document.js';
+import type { Registry } from './registry.js';
+
+export type GitFacts = PlanBinding['runbook']['git'];
+
+export interface PlanRequest {
+  /** Already checked against each other (load.ts). */
+  readonly runbook: Loaded<Runbook>;
+  readonly environment: Loaded<Environment>;
+  readonly inputs: ResolvedInputs;
+  /** Version of Muster. */
+  readonly tool: string;
+  readonly registry: Registry;
+  /** For definitions that read while planning; they must not alter anything. */
+  readonly ports: Ports;
+  readonly signal: AbortSignal;
+  /** What git knows of a file; null when there is no repository. */
+  readonly git: (path: string) => Promise<GitFacts>;
+}
+
+const defaultStableForMs = 30_000;
+
+/**
+ * Resolves everything that can be known before the run. Pure but for reads: it starts nothing and writes nothing.
+ * Sensitive inputs are unknown to a plan, so that no secret can stand in it. Throws DocumentError for an input of a
+ * step that its rendered form shows to be wrong.
+ */
+export async function buildPlan(request: PlanRequest): Promise<Plan> {
+  const binding = await bindingOf(request);
+  return { schema: 'muster/plan/v1', binding, digest: planDigest(binding), observed: { at: new Date().toISOString(), checks: [] } };
+}
+
+/** What approvers sign and bundles carry. */
+export function planDigest(binding: PlanBinding): string {
+  return sha256(canonicalJson(binding));
+}
+
+async function bindingOf(request: PlanRequest): Promise<PlanBinding> {
+  const { runbook, environment } = request;
+  const { metadata, objectives } = runbook.document;
+  const context: PlanContext = { ports: request.ports, runbookDir: dirname(runbook.path), signal: request.signal };
+  const planner: StepPlanner = { registry: request.registry, context, render: createRenderer(request), position: (pointer) => runbook.position([...pointer]) };
+  const [runbookGit, environmentGit] = await Promise.all([request.git(runbook.path), request.git(environment.path)]);
+  return {
+    rules: 1,
+    tool: request.tool,
+    runbook: {
+      name: metadata.name,
+      version: metadata.version,
+      title: metadata.title,
+      owner: metadata.owner,
+      controls: [...(metadata.controls ?? [])],
+      sha256: runbook.sha256,
+      git: runbookGit,
+    },
+    environment: await environmentOf(request, environmentGit),
+    inputs: knownInputs(request.inputs),
+    objectives: { rtoMs: milliseconds(objectives.rto), rpoMs: milliseconds(objectives.rpo) },
+    fault: runbook.document.fault,
+    probes: await inOrder(Object.entries(runbook.document.probes ?? {}), ([id, probe]) => planProbe(id, probe, ['probes', id], planner)),
+    steps: await inOrder(runbook.document.steps, (node, index) => planNode(node, index, planner)),
+    cleanup: await inOrder(runbook.document.cleanup ?? [], (step, index) => planStep(step, ['cleanup', index], planner)),
+    requiredEvidence: [...(runbook.document.evidence?.require ?? [])],
+  };
+}
+
+async function planNode(node: Runbook['steps'][number], index: number, planner: StepPlanner): Promise<PlanNode> {
+  if (!isParallel(node)) return planStep(node, ['steps', index], planner);
+  const branches = await inOrder(Object.entries(node.parallel), async ([name, steps]) => [name, await inOrder(steps, (step, at) => planStep(step, ['steps', index, 'parallel', name, at], planner))] as const);
+  return { kind: 'parallel', branches: Object.fromEntries(branches) };
+}
+
+async function environmentOf({ environment, registry }: PlanRequest, git: GitFacts): Promise<PlanBinding['environment']> {
+  const { document, sha256 } = environment;
+  return {
+    name: document.metadata.name,
+    sha256,
+    sandbox: document.metadata.sandbox ?? false,
+    git,
+    runbooks: document.runbooks ?? 'committed',
+    stableForMs: milliseconds(document.stableFor) ?? defaultStableForMs,
+    connections: await planConnections(document.connections, registry),
+    endpoints: Object.fromEntries(
+      Object.entries(document.endpoints ?? {}).map(([name, { provision, to, host, port }]) => [name, { provision, to: to ?? null, host: host ?? null, port: port ?? null }]),
+    ),
+    boundary: document.boundary,
+    forbidden: [...(document.forbidden ?? [])],
+    watch: document.watch ?? {},
+    approvals: document.approvals ?? { required: 0 },
+  };
+}
+
+function knownInputs(inputs: ResolvedInputs): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(inputs.values).map(([name, value]) => [name, inputs.sensitive.includes(name) ? { unknown: `inputs.${name}` } : value]));
+}
+
+function milliseconds(duration: string | undefined): number | null {
+  return duration === undefined ? null : parseDuration(duration);
+}
+
+/** One after the other: the plan's order is the document's, and an error is the first one. */
+async function inOrder<T, R>(items: readonly T[], each: (item: T, index: number) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (const [index, item] of items.entries()) results.push(await each(item, index));
+  return results;
+}
