@@ -1,0 +1,32 @@
+import { Type } from 'typebox';
+import { defineStep } from '../../engine/define-step.js';
+import { strict } from '../../engine/schema.js';
+import { backupEvidence } from './lib/backup-evidence.js';
+import { fields, grants, Repository, Server, show } from './lib/inputs.js';
+
+export const step = defineStep({
+  type: 'postgres.backup',
+  summary: 'Takes a base backup of a server into a repository.',
+  input: Type.Object({ server: Server('The server to back up'), repository: Repository('Where the backup goes') }, strict),
+  output: Type.Object(
+    { name: Type.String(), startedAt: Type.String(), finishedAt: Type.String(), startLsn: Type.String(), stopLsn: Type.String(), timeline: Type.Integer() },
+    strict,
+  ),
+  effect: 'create',
+  changes: (input) => [{ system: `backups:${show(fields(input).repository)}`, object: '*' }],
+  permissions: (input) => grants(fields(input).server, 'EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) (before PostgreSQL 15: pg_start_backup, pg_stop_backup)', 'MEMBERSHIP IN pg_read_all_settings'),
+  evidence: ['backup'],
+  examples: [{ title: 'Before the drill', with: { server: 'source', repository: 'backups' } }],
+  plan(input) {
+    const { server, repository } = fields(input);
+    return { does: `Takes a base backup of ${show(server)} into ${show(repository)}; it stays there`, calls: [`backup of ${show(server)} by the repository's own provider`] };
+  },
+  async run(input, ctx) {
+    const repository = ctx.ports.postgres.repository(input.repository);
+    const backup = await repository.backup(input.server, ctx.signal);
+    await ctx.evidence('backup', backupEvidence(input.repository, repository.provider, backup));
+    const { name, startedAt, finishedAt, startLsn, stopLsn, timeline } = backup;
+    ctx.log(`backup ${name}: ${startLsn} to ${stopLsn} on timeline ${timeline}`);
+    return { name, startedAt, finishedAt, startLsn, stopLsn, timeline };
+  },
+});
