@@ -1,0 +1,50 @@
+import type { CatalogEntry } from '../registry.js';
+import { validator } from '../validators.js';
+import { didYouMean } from './nearest.js';
+import { listed, type Report } from './report.js';
+import { reportSchema } from './schema-errors.js';
+import { isMapping, mapping, text } from './shape.js';
+import { refuseTemplates } from './templates.js';
+import { checkWith, eachReference, typeIn } from './types.js';
+
+/** Reports everything that is wrong with an environment by itself, without a runbook. */
+export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, CatalogEntry>, report: Report): void {
+  reportSchema(validator('environment'), value, [], report);
+  if (!isMapping(value)) return;
+  const connections = mapping(value['connections']);
+  const names = Object.keys(connections);
+  const unknown = (name: string, candidates: readonly string[], what: string) => ({
+    message: `there is no connection "${name}"`,
+    expected: candidates.length === 0 ? what : `${what}: ${listed(candidates)}`,
+    found: `"${name}"`,
+    hint: didYouMean(name, candidates),
+  });
+
+  for (const [name, connection] of Object.entries(connections)) {
+    if (!isMapping(connection)) continue;
+    const pointer = ['connections', name];
+    const entry = typeIn(connection, 'provision', 'provisioner', pointer, catalog, report);
+    if (entry === undefined) continue;
+    const kind = text(connection['kind']);
+    if (kind !== undefined && !entry.kinds.includes(kind)) {
+      report.add([...pointer, 'kind'], { message: `${entry.type} does not provide kind "${kind}"`, expected: listed(entry.kinds), found: `"${kind}"`, hint: didYouMean(kind, entry.kinds) });
+    }
+    checkWith(connection, entry, pointer, report);
+    eachReference(connection, entry, pointer, (other, reference, at) => {
+      if (reference.to !== 'connection') return;
+      const fitting = names.filter((each) => each !== name && (reference.kind === '*' || mapping(connections[each])['kind'] === reference.kind));
+      if (!fitting.includes(other)) report.add(at, unknown(other, fitting, reference.kind === '*' ? 'another connection' : `a connection of kind ${reference.kind}`));
+    });
+  }
+
+  for (const [name, endpoint] of Object.entries(mapping(value['endpoints']))) {
+    const pointer = ['endpoints', name];
+    if (names.includes(name)) report.add(pointer, { message: `"${name}" is the name of a connection already`, expected: 'a name of its own', found: `"${name}"` }, 'key');
+    const { to, provision, host, port } = mapping(endpoint);
+    if (typeof to === 'string' && !names.includes(to)) report.add([...pointer, 'to'], unknown(to, names, 'a connection'));
+    if (provision === 'existing' && (host === undefined || port === undefined)) {
+      report.add(pointer, { message: 'an existing endpoint needs its address', expected: 'host and port', found: host === undefined ? (port === undefined ? 'neither' : 'port only') : 'host only' }, 'key');
+    }
+  }
+  refuseTemplates(value, [], 'an environment is read as it stands', report);
+}

@@ -1,0 +1,56 @@
+import type { CatalogEntry } from '../registry.js';
+import { validator } from '../validators.js';
+import { didYouMean } from './nearest.js';
+import type { Pointer, Report } from './report.js';
+import { reportSchema } from './schema-errors.js';
+import { text, type Mapping } from './shape.js';
+
+type Catalog = ReadonlyMap<string, CatalogEntry>;
+
+/** The catalog entry of `uses` or `provision` in `holder`; reports a type that does not exist or is of another role. */
+export function typeIn(holder: Mapping, key: 'uses' | 'provision', role: CatalogEntry['role'], pointer: Pointer, catalog: Catalog, report: Report): CatalogEntry | undefined {
+  const name = text(holder[key]);
+  if (name === undefined) return undefined;
+  const entry = catalog.get(name);
+  if (entry?.role === role) return entry;
+  const candidates = [...catalog.values()].filter((each) => each.role === role).map((each) => each.type);
+  if (entry === undefined) report.add([...pointer, key], { message: `there is no ${role} type "${name}"`, expected: `a ${role} type`, found: `"${name}"`, hint: didYouMean(name, candidates) ?? 'muster steps lists them' });
+  else report.add([...pointer, key], { message: `"${name}" is a ${entry.role}, not a ${role}`, expected: `a ${role} type`, found: `the ${entry.role} type "${name}"`, hint: where[entry.role] });
+  return undefined;
+}
+
+const where: Readonly<Record<CatalogEntry['role'], string>> = {
+  step: 'steps stand under `steps:` or `cleanup:`',
+  probe: 'probes stand under `probes:`',
+  provisioner: 'provisioners stand under `connections:` of an environment',
+};
+
+/** Checks `with` against the type's schema: in its template-tolerant form, or strictly for provisioners. */
+export function checkWith(holder: Mapping, entry: CatalogEntry, pointer: Pointer, report: Report): void {
+  const at = [...pointer, 'with'];
+  if (report.isBroken(at) || report.has(at)) return;
+  const validate = validator(entry.role === 'provisioner' ? `provision/${entry.type}.strict` : `steps/${entry.type}.tolerant`);
+  const absent = holder['with'] === undefined;
+  if (absent && !validate({})) {
+    const needs = (validate.errors ?? []).filter((error) => error.keyword === 'required').map((error) => String(error.params['missingProperty']));
+    report.add(pointer, { message: 'missing key "with"', expected: `"with" holding ${needs.join(', ')}`, found: 'nothing' }, 'key');
+  } else if (!absent) reportSchema(validate, holder['with'], at, report);
+}
+
+/** Calls `visit` for every name in `with` that an annotation says refers to something (`x-connection` and the like). */
+export function eachReference(holder: Mapping, entry: CatalogEntry, pointer: Pointer, visit: (name: string, to: CatalogEntry['references'][number], pointer: Pointer) => void): void {
+  for (const reference of entry.references) {
+    follow(holder['with'], reference.at.split('.'), [...pointer, 'with'], (value, at) => {
+      const name = text(value);
+      if (name !== undefined && !name.includes('{{')) visit(name, reference, at);
+    });
+  }
+}
+
+function follow(value: unknown, path: readonly string[], pointer: Pointer, visit: (value: unknown, pointer: Pointer) => void): void {
+  const [name, ...rest] = path;
+  if (name === undefined) visit(value, pointer);
+  else if (typeof value !== 'object' || value === null) return;
+  else if (name === '*') for (const [key, member] of Object.entries(value)) follow(member, rest, [...pointer, key], visit);
+  else if (Object.hasOwn(value, name)) follow((value as Mapping)[name], rest, [...pointer, name], visit);
+}
