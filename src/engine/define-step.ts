@@ -99,7 +99,8 @@ export interface BaseContext {
 
 export interface StepContext extends BaseContext {
   readonly stepId: string;
-  readonly phase: Phase;
+  /** `cleanup`: one of the runbook's cleanup steps. */
+  readonly phase: Phase | 'cleanup';
   /** A directory of this run, inside the state directory; it goes when the run is cleaned up. */
   readonly workDir: string;
   /** The folder that holds the runbook: where relative paths of its scripts start. */

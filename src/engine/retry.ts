@@ -131,11 +131,16 @@ export class Deadline {
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #follow: () => void;
 
-  constructor(ms: number | null, private readonly parent: AbortSignal, reason: () => Error) {
+  constructor(ms: number | null, private readonly parent: AbortSignal, reason: () => Error = () => new Error('time is up')) {
     this.#follow = () => this.#controller.abort(parent.reason);
     if (parent.aborted) this.#follow();
     else parent.addEventListener('abort', this.#follow, { once: true });
     if (ms !== null) this.#timer = setTimeout(() => this.#controller.abort(reason()), Math.min(ms, 2 ** 31 - 1));
+  }
+
+  /** Aborts it before its time. */
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
   }
 
   end(): void {

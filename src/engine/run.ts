@@ -1,0 +1,221 @@
+import { rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { loadSchemaCheck } from './check.js';
+import { runCleanups, type CleanupFailure } from './cleanup.js';
+import { messageOf, GuardError, RefusedError } from './errors.js';
+import { JournalError } from './journal.js';
+import type { PlanNode } from './plan-document.js';
+import { baselineLimitMs, type ReadyProbe } from './probes.js';
+import { Cancelled } from './retry.js';
+import { provisionAll } from './run/provision.js';
+import type { DrillRequest, DrillResult } from './run/request.js';
+import { createRuntime, type Runtime } from './run/runtime.js';
+import { StepRunner, type Stopped } from './run/steps.js';
+import { render } from './template.js';
+
+export type { DrillHooks, DrillRequest, DrillResult, FailedStep, Limits } from './run/request.js';
+
+/**
+ * Runs a drill from `run.started` to `run.finished`: provisions, prepares, waits for a healthy state, runs the phases,
+ * waits for lasting health, reads back what was recovered, and cleans up whatever happened. Rejects only with
+ * an error of the program itself, and then after the cleanup too.
+ */
+export async function runDrill(request: DrillRequest): Promise<DrillResult> {
+  const drill = new Drill(createRuntime(request, await loadSchemaCheck()));
+  return drill.run();
+}
+
+type End = { readonly stopped: Stopped | null } | { readonly thrown: unknown };
+
+interface Ending {
+  readonly completed: boolean;
+  readonly cancelled: boolean;
+  readonly stopped?: Stopped;
+  readonly refused?: RefusedError;
+  /** A fault of the program. */
+  readonly error?: unknown;
+}
+
+class Drill {
+  readonly #steps: StepRunner;
+  readonly #life = new AbortController();
+
+  constructor(private readonly runtime: Runtime) {
+    this.#steps = new StepRunner(runtime);
+  }
+
+  async run(): Promise<DrillResult> {
+    const ending = this.#endingOf(await this.#toItsEnd());
+    const { journal } = this.runtime.request;
+    if (!ending.completed) await tolerant(() => this.#skipRest(ending));
+    const cleanupFailures = await this.#windDown(ending.refused !== undefined);
+    const journalError = journal.broken.aborted ? journalErrorOf(journal.broken.reason) : undefined;
+    if (ending.error !== undefined && journalError === undefined) throw ending.error;
+    return {
+      completed: ending.completed && journalError === undefined,
+      cancelled: ending.cancelled,
+      cleanupFailures,
+      ...(ending.refused === undefined ? {} : { refused: ending.refused }),
+      ...(journalError === undefined ? {} : { journalError }),
+    };
+  }
+
+  async #toItsEnd(): Promise<End> {
+    const { request } = this.runtime;
+    const { binding, digest } = request.plan;
+    const cancel = () => void this.#cancel(request.signal.reason);
+    const broken = () => this.#life.abort(request.journal.broken.reason);
+    request.journal.broken.addEventListener('abort', broken, { once: true });
+    try {
+      await request.journal.append('run.started', {
+        run: request.runId,
+        tool: { version: request.toolVersion, node: process.version, platform: `${process.platform}-${process.arch}` },
+        operator: request.operator,
+        host: hostname(),
+        plan: digest,
+        sandbox: binding.environment.sandbox,
+      });
+      if (request.signal.aborted) cancel();
+      else request.signal.addEventListener('abort', cancel, { once: true });
+      return { stopped: await this.#phases() };
+    } catch (thrown) {
+      return { thrown };
+    } finally {
+      request.signal.removeEventListener('abort', cancel);
+      request.journal.broken.removeEventListener('abort', broken);
+    }
+  }
+
+  /** What stopped the steps; rejects with RefusedError, Cancelled, JournalError or a fault of the program. */
+  async #phases(): Promise<Stopped | null> {
+    const { runtime } = this;
+    const { request, world, probes } = runtime;
+    const { binding } = request.plan;
+    const { signal } = this.#life;
+    await provisionAll(runtime, signal);
+    const [prepare, rest] = splitAtFault(binding.steps);
+    const unprepared = await this.#steps.run(prepare, signal);
+    if (unprepared !== null) return this.#stop(unprepared);
+    const ready = await readyProbes(runtime);
+    await probes.start(ready, signal);
+    await probes.baseline(world, binding.fault, request.limits?.baselineMs ?? baselineLimitMs(ready), signal);
+    const stopped = await this.#steps.run(rest, signal);
+    // A failed verification still shows how fast and how far the service came back.
+    if (stopped === null || (stopped.step.phase === 'verify' && stopped.status !== 'cancelled')) await this.#verified(signal);
+    return stopped === null ? null : this.#stop(stopped);
+  }
+
+  async #verified(signal: AbortSignal): Promise<void> {
+    const { request, probes } = this.runtime;
+    const { stableForMs } = request.plan.binding.environment;
+    await probes.stable(stableForMs, request.limits?.stableMs ?? 2 * stableForMs + 30_000, signal);
+    await request.journal.append('verification.ended', {});
+    await probes.stop(await probes.finish(signal));
+  }
+
+  /** Turns a call that the guard refused before the fault into a refusal of the run. */
+  #stop(stopped: Stopped): Stopped {
+    const beforeFault = stopped.step.phase === 'prepare' || stopped.step.phase === 'inject';
+    if (beforeFault && !this.runtime.fault.sent && stopped.error instanceof GuardError) throw stopped.error;
+    return stopped;
+  }
+
+  async #skipRest({ cancelled, stopped }: Ending): Promise<void> {
+    const how = stopped?.status === 'timed-out' ? 'timed out' : stopped?.status === 'failed' ? 'failed' : 'was cancelled';
+    const detail = stopped === undefined ? `the run ${cancelled ? 'was cancelled' : 'ended'}` : `step ${stopped.step.id} ${how}`;
+    await this.#steps.skipRest(this.runtime.request.plan.binding.steps, cancelled ? 'cancelled' : 'earlier-failure', detail);
+  }
+
+  #endingOf(end: End): Ending {
+    const cancelled = this.#life.signal.reason instanceof Cancelled;
+    if ('stopped' in end) return { completed: end.stopped === null && !cancelled, cancelled, ...(end.stopped === null ? {} : { stopped: end.stopped }) };
+    if (end.thrown instanceof RefusedError && !cancelled) return { completed: false, cancelled: false, refused: end.thrown };
+    if (end.thrown === this.#life.signal.reason || end.thrown instanceof RefusedError || end.thrown instanceof JournalError) return { completed: false, cancelled };
+    return { completed: false, cancelled, error: end.thrown };
+  }
+
+  async #cancel(reason: unknown): Promise<void> {
+    const cancelled = reason instanceof Cancelled ? reason : new Cancelled('operator');
+    const { journal } = this.runtime.request;
+    // Steps are told at once; a journal that cannot take the line shows in `broken`.
+    this.#life.abort(cancelled);
+    await journal.append('cancel.requested', { by: cancelled.by }).catch(() => {});
+  }
+
+  /** Probes, cleanups last-in first-out, the runbook's cleanup steps, endpoints, residue: each whatever became of the others. */
+  async #windDown(refused: boolean): Promise<CleanupFailure[]> {
+    const { request, probes, logs, world, cleanups } = this.runtime;
+    const { journal, hooks, plan } = request;
+    const keep = request.keep === true && !refused;
+    await tolerant(() => probes.stop());
+    const failures = keep ? [] : await this.#cleanUp();
+    const attempt = async (uses: string, work: () => Promise<unknown>) => {
+      await tolerant(work).catch((error: unknown) => failures.push({ id: uses, uses, error: messageOf(error) }));
+    };
+    if (!keep && plan.binding.cleanup.length > 0) {
+      for (const step of plan.binding.cleanup) await tolerant(() => this.#steps.run([step], new AbortController().signal));
+      failures.push(...(await this.#cleanUp(new Set(failures.map(({ id }) => id)))));
+    }
+    await attempt('endpoints', () => request.endpoints.close());
+    const residue = hooks?.residue;
+    if (residue !== undefined && !keep) await attempt('residue', async () => journal.append('evidence.recorded', { kind: 'residue', data: await residue(world) }));
+    if (cleanups.pending.length === 0) await attempt('work', () => rm(join(request.runDir, 'work'), { recursive: true, force: true }));
+    for (const [file, message] of await logs.close()) await tolerant(() => journal.append('evidence.write-failed', { file, message }));
+    await tolerant(() => journal.append('run.finished', {}));
+    return failures;
+  }
+
+  #cleanUp(except: ReadonlySet<string> = new Set()): Promise<CleanupFailure[]> {
+    const { request, cleanups, limits, logs, world } = this.runtime;
+    return runCleanups({
+      pending: cleanups.pending.filter(({ id }) => !except.has(id)),
+      runId: request.runId,
+      registry: request.registry,
+      world,
+      bindPorts: (scope, bound) => request.bindPorts(scope, bound),
+      guard: request.guard,
+      journal: request.journal,
+      clock: request.clock,
+      log: (who, line) => logs.append(who, line),
+      timeoutMs: limits.cleanupMs,
+      graceMs: limits.graceMs,
+      onDone: (id) => cleanups.finished(id),
+    });
+  }
+}
+
+/** Everything up to the first step that is not `prepare`. */
+function splitAtFault(nodes: readonly PlanNode[]): [PlanNode[], PlanNode[]] {
+  const first = nodes.findIndex((node) => (node.kind === 'step' ? [node] : Object.values(node.branches).flat()).some(({ phase }) => phase !== 'prepare'));
+  return first < 0 ? [[...nodes], []] : [nodes.slice(0, first), nodes.slice(first)];
+}
+
+/** Renders the probes' inputs. Throws RefusedError: nothing has been broken yet. */
+async function readyProbes({ request, check, known }: Runtime): Promise<ReadyProbe[]> {
+  const ready: ReadyProbe[] = [];
+  for (const { id, uses, everyMs } of request.plan.binding.probes) {
+    try {
+      const definition = await request.registry.probe(uses);
+      const input = render(request.runbook.probes?.[id]?.with ?? {}, known);
+      if (!check(definition.input, input)) throw new Error(check.problems(definition.input, input).join('; '));
+      ready.push({ id, definition, input: input as Record<string, unknown>, everyMs });
+    } catch (error) {
+      throw new RefusedError(`probe ${id} has no valid input: ${messageOf(error)}`, [], { cause: error });
+    }
+  }
+  return ready;
+}
+
+/** The journal's failure is reported by the run's result; what comes after it must still be done. */
+async function tolerant(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error;
+  }
+}
+
+function journalErrorOf(reason: unknown): JournalError {
+  return reason instanceof JournalError ? reason : new JournalError(messageOf(reason));
+}

@@ -1,0 +1,87 @@
+import type { Clock, Ports } from '../define-step.js';
+import type { CleanupFailure } from '../cleanup.js';
+import type { Runbook } from '../documents.js';
+import type { RefusedError } from '../errors.js';
+import type { EvidenceOf } from '../kinds/index.js';
+import type { Journal, JournalError } from '../journal.js';
+import type { Plan, PlanStep } from '../plan-document.js';
+import type { Redactor } from '../redact.js';
+import type { Registry } from '../registry.js';
+import type { Scope } from '../scope.js';
+import type { EndpointOpener, World } from '../world.js';
+import type { AccessCheck } from './scope.js';
+
+/** Bounds in ms. Those that are not given follow from the plan. */
+export interface Limits {
+  /** Of provisioning one connection; default 10 min. */
+  readonly provisionMs: number;
+  /** Of one probe's start, readback or stop; default 2 min. */
+  readonly probeMs: number;
+  /** Of the wait for a healthy state before the fault; default from the probes' intervals. */
+  readonly baselineMs: number;
+  /** Of the wait for lasting health after the last step; default twice `stableFor` and 30 s. */
+  readonly stableMs: number;
+  /** Of one registered cleanup; default 2 min. */
+  readonly cleanupMs: number;
+  /** How long work that was told to stop may take to end; default 10 s. */
+  readonly graceMs: number;
+}
+
+export interface FailedStep {
+  readonly step: PlanStep;
+  readonly status: 'failed' | 'timed-out';
+  readonly error: unknown;
+}
+
+export interface DrillHooks {
+  /** Asks the operator what to do; the choice is journaled as `operator.chose`. Without it a failure ends the steps. */
+  failedStep?(failed: FailedStep, signal: AbortSignal): Promise<'retry' | 'skip' | 'abort'>;
+  /** The fault is in the journal. From here on the guard may refuse what the fault has taken away. */
+  faultSent?(): void;
+  /** Looks for what is left after all cleanups; journaled as evidence `residue`. */
+  residue?(world: World): Promise<EvidenceOf<'residue'>>;
+}
+
+export interface DrillRequest {
+  readonly runId: string;
+  readonly plan: Plan;
+  /** The document that the plan was made from; its templates are rendered again with what the run finds out. */
+  readonly runbook: Runbook;
+  /** Folder of the runbook file. */
+  readonly runbookDir: string;
+  /** Every input, sensitive ones too; their values are in `redactor`. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** `env.*` of the templates: environmentValues(metadata). */
+  readonly env: Readonly<Record<string, unknown>>;
+  readonly operator: string;
+  /** Version of Muster. */
+  readonly toolVersion: string;
+  /** runs/<run id> in the state directory; exists. */
+  readonly runDir: string;
+  readonly registry: Registry;
+  bindPorts(scope: Scope, world: World): Ports;
+  readonly endpoints: EndpointOpener;
+  readonly guard: AccessCheck;
+  /** Open and empty; the caller closes it. */
+  readonly journal: Journal;
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+  /** Aborted when the operator cancels, with a `Cancelled` as reason. */
+  readonly signal: AbortSignal;
+  /** Leaves what was made for a later `muster cleanup`; a refused run is undone all the same. */
+  readonly keep?: boolean;
+  readonly limits?: Partial<Limits>;
+  readonly hooks?: DrillHooks;
+}
+
+export interface DrillResult {
+  /** Every step succeeded. The verdict is another matter: `derive` finds it in the events. */
+  readonly completed: boolean;
+  readonly cancelled: boolean;
+  /** Refused before the first inject; what `prepare` made is undone, and no bundle is due. */
+  readonly refused?: RefusedError;
+  /** The journal could not be written: the run was stopped and cleaned up, its end may not be on record. */
+  readonly journalError?: JournalError;
+  /** Cleanups that failed: something may be left behind. */
+  readonly cleanupFailures: readonly CleanupFailure[];
+}

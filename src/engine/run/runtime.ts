@@ -1,0 +1,77 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SchemaCheck } from '../check.js';
+import { CleanupStack } from '../cleanup.js';
+import type { StepContext } from '../define-step.js';
+import { StepError } from '../errors.js';
+import { evidenceKinds } from '../kinds/index.js';
+import { Probes } from '../probes.js';
+import type { Scope } from '../scope.js';
+import { LiveWorld } from '../world.js';
+import { StepLogs } from './logs.js';
+import type { DrillRequest, Limits } from './request.js';
+import { createScope, FaultStamp } from './scope.js';
+
+/** What the parts of one running drill share. */
+export interface Runtime {
+  readonly request: DrillRequest;
+  readonly check: SchemaCheck;
+  readonly world: LiveWorld;
+  readonly fault: FaultStamp;
+  readonly cleanups: CleanupStack;
+  readonly logs: StepLogs;
+  readonly probes: Probes;
+  readonly limits: Omit<Limits, 'baselineMs' | 'stableMs'>;
+  /** What templates are rendered from; steps' outputs come in as they end. */
+  readonly known: { readonly inputs: object; readonly env: object; readonly run: object; readonly steps: Record<string, unknown> };
+}
+
+export const defaultLimits = { provisionMs: 600_000, probeMs: 120_000, cleanupMs: 120_000, graceMs: 10_000 } as const satisfies Partial<Limits>;
+
+export function createRuntime(request: DrillRequest, check: SchemaCheck): Runtime {
+  const { journal, clock, runId, runDir } = request;
+  const limits = { ...defaultLimits, ...request.limits };
+  const logs = new StepLogs(join(runDir, 'logs'), request.redactor);
+  const world = new LiveWorld((data, step) => journal.append('endpoint.switched', data, step === undefined ? {} : { step }));
+  const probes = new Probes({
+    runId,
+    journal,
+    clock,
+    timeoutMs: limits.probeMs,
+    graceMs: limits.graceMs,
+    log: (probe, line) => logs.append(probe, line),
+    evidence: (probe) => evidenceRecorder(request, check, { step: `probe:${probe}` }),
+    ports: (probe, signal) => request.bindPorts(plainScope(request, `probe:${probe}`, 'probe', signal), world),
+  });
+  return {
+    request,
+    check,
+    world,
+    limits,
+    logs,
+    probes,
+    fault: new FaultStamp(request.plan.binding.fault, journal, clock, () => request.hooks?.faultSent?.()),
+    cleanups: new CleanupStack(journal),
+    known: { inputs: request.inputs, env: request.env, run: { id: runId }, steps: {} },
+  };
+}
+
+/** The scope of whoever cannot cause the fault. */
+export function plainScope({ runId, guard }: DrillRequest, who: string, phase: Scope['phase'], signal: AbortSignal): Scope {
+  return createScope({ who, phase, runId, signal, guard });
+}
+
+/** Journals evidence that holds to its kind's schema; StepError `invalid-evidence` when it does not. */
+export function evidenceRecorder({ journal }: DrillRequest, check: SchemaCheck, place: { step: string; attempt?: number; parent?: string }): StepContext['evidence'] {
+  return async (kind, data) => {
+    if (!check(evidenceKinds[kind], data)) throw new StepError('invalid-evidence', `not evidence of kind ${kind}: ${check.problems(evidenceKinds[kind], data).join('; ')}`);
+    await journal.append('evidence.recorded', { kind, data }, place);
+  };
+}
+
+/** runs/<id>/work/<name>; made when it is asked for, so that steps without files leave none. */
+export function workDir({ runDir }: DrillRequest, name: string): string {
+  const path = join(runDir, 'work', name);
+  mkdirSync(path, { recursive: true });
+  return path;
+}
