@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,4 +12,12 @@ export function packageRoot(): string {
     found = dir;
   }
   return found;
+}
+
+let version: string | undefined;
+
+/** Muster's own version, from package.json. */
+export function toolVersion(): string {
+  version ??= String((JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version);
+  return version;
 }
