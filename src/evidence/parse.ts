@@ -1,0 +1,48 @@
+import { canonicalJson } from '../engine/canonical.js';
+import { messageOf } from '../engine/errors.js';
+import { realErrors, validator } from '../engine/validators.js';
+import type { Defect } from './reader.js';
+
+/** No file of a bundle nests deeper; what does would end recursive code. */
+const maxDepth = 64;
+
+/** JSON of at most `maxDepth` levels. Throws SyntaxError. */
+export function parseJson(text: string): unknown {
+  let depth = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (quoted) {
+      if (code === 0x5c) i += 1;
+      else if (code === 0x22) quoted = false;
+    } else if (code === 0x22) quoted = true;
+    else if (code === 0x5b || code === 0x7b) {
+      depth += 1;
+      if (depth > maxDepth) throw new SyntaxError(`nested deeper than ${maxDepth} levels`);
+    } else if (code === 0x5d || code === 0x7d) depth -= 1;
+  }
+  return JSON.parse(text);
+}
+
+/** A file that must hold one line of canonical JSON of a schema. Undefined, and a defect, when it does not. */
+export function parseDocument<T>(file: string, text: string | undefined, schema: string, defects: Defect[]): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const value = parseJson(text);
+    if (`${canonicalJson(value)}\n` !== text) defects.push({ code: 'not-canonical', file, detail: 'not one line of canonical JSON (RFC 8785)' });
+    const problem = mismatch(schema, value);
+    if (problem === undefined) return value as T;
+    defects.push({ code: 'schema', file, detail: problem });
+  } catch (error) {
+    defects.push({ code: 'not-json', file, detail: messageOf(error) });
+  }
+  return undefined;
+}
+
+/** The first thing in which `value` does not hold to a schema. */
+export function mismatch(schema: string, value: unknown): string | undefined {
+  const validate = validator(schema);
+  if (validate(value)) return undefined;
+  const [first] = realErrors(validate);
+  return first === undefined ? `does not hold to the schema ${schema}` : `${first.instancePath === '' ? 'it' : first.instancePath} ${first.message ?? 'is wrong'}`;
+}
