@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { sha256 } from './canonical.js';
 import { catalog } from './catalog.js';
 import type { Environment, Runbook } from './documents.js';
@@ -24,29 +25,32 @@ export interface Loaded<T> {
 
 export type LoadedDocument = ({ readonly kind: 'Runbook' } & Loaded<Runbook>) | ({ readonly kind: 'Environment' } & Loaded<Environment>);
 
-/** Throws DocumentError with everything that is wrong. Only the catalog and the validators of the types used are loaded. */
-export async function loadRunbook(path: string): Promise<Loaded<Runbook>> {
-  const loaded = await loadAs(path, ['Runbook']);
+/**
+ * Throws DocumentError with everything that is wrong. Only the catalog and the validators of the types used are loaded.
+ * A relative path starts at `cwd`; it is shown as it was given.
+ */
+export async function loadRunbook(path: string, cwd = process.cwd()): Promise<Loaded<Runbook>> {
+  const loaded = await loadAs(path, cwd, ['Runbook']);
   if (loaded.kind !== 'Runbook') throw new TypeError('expected a runbook');
   return loaded;
 }
 
 /** Throws DocumentError with everything that is wrong. */
-export async function loadEnvironment(path: string): Promise<Loaded<Environment>> {
-  const loaded = await loadAs(path, ['Environment']);
+export async function loadEnvironment(path: string, cwd = process.cwd()): Promise<Loaded<Environment>> {
+  const loaded = await loadAs(path, cwd, ['Environment']);
   if (loaded.kind !== 'Environment') throw new TypeError('expected an environment');
   return loaded;
 }
 
 /** A runbook or an environment, by its `kind`. Throws DocumentError with everything that is wrong. */
-export function loadDocument(path: string): Promise<LoadedDocument> {
-  return loadAs(path, ['Runbook', 'Environment']);
+export function loadDocument(path: string, cwd = process.cwd()): Promise<LoadedDocument> {
+  return loadAs(path, cwd, ['Runbook', 'Environment']);
 }
 
 type Kind = LoadedDocument['kind'];
 
-async function loadAs(path: string, kinds: readonly Kind[]): Promise<LoadedDocument> {
-  const bytes = await read(path);
+async function loadAs(path: string, cwd: string, kinds: readonly Kind[]): Promise<LoadedDocument> {
+  const bytes = await read(path, resolve(cwd, path));
   const source = parseSource(path, decode(path, bytes));
   const kind = kindOf(source, kinds);
   (kind === 'Runbook' ? checkRunbook : checkEnvironment)(source.value, catalog(), source.report);
@@ -60,11 +64,11 @@ async function loadAs(path: string, kinds: readonly Kind[]): Promise<LoadedDocum
 const start = (file: string): SourcePosition => ({ file, line: 1, column: 1 });
 const refuse = (file: string, finding: Finding) => new DocumentError([diagnostic(start(file), finding)]);
 
-async function read(path: string): Promise<Buffer> {
+async function read(path: string, file: string): Promise<Buffer> {
   try {
-    const { size } = await stat(path);
+    const { size } = await stat(file);
     if (size > maxBytes) throw refuse(path, { message: 'the document is too large', expected: 'at most 1 MiB', found: `${size} bytes` });
-    const bytes = await readFile(path);
+    const bytes = await readFile(file);
     // It may have grown since, or be no plain file.
     if (bytes.length > maxBytes) throw refuse(path, { message: 'the document is too large', expected: 'at most 1 MiB', found: `${bytes.length} bytes` });
     return bytes;

@@ -12,6 +12,8 @@ export interface CatalogEntry {
   readonly outputs: readonly string[];
   /** Input fields that name something else in the documents (`x-connection`, `x-endpoint`, `x-probe` in schema.ts). */
   readonly references: readonly InputReference[];
+  /** Input fields that take no template (`x-no-template`), in the form of `InputReference.at`. */
+  readonly fixed: readonly string[];
   /** The connection kinds that a provisioner provides; empty for steps and probes. */
   readonly kinds: readonly string[];
 }

@@ -4,12 +4,14 @@ import type { JsonSchema } from './json-schema.js';
 import { normalize } from './normalize.js';
 
 export function catalogEntry(found: Found): CatalogEntry {
+  const input = JSON.parse(JSON.stringify(found.definition.input)) as JsonSchema;
   return {
     type: found.type,
     role: found.role,
     summary: found.definition.summary,
     outputs: found.role === 'step' ? outputs(normalize(found.definition.output), '') : [],
-    references: references(JSON.parse(JSON.stringify(found.definition.input)) as JsonSchema, ''),
+    references: annotated(input, '', reference),
+    fixed: annotated(input, '', (schema, at) => (schema['x-no-template'] === true ? at : undefined)),
     kinds: found.role === 'provisioner' ? [...found.definition.kinds] : [],
   };
 }
@@ -30,15 +32,20 @@ function outputs(schema: JsonSchema, prefix: string): string[] {
 }
 
 /** Where an input names connections, endpoints or probes (annotations of src/engine/schema.ts). */
-function references(schema: JsonSchema, at: string): InputReference[] {
-  const here: InputReference[] = [];
-  if (typeof schema['x-connection'] === 'string') here.push({ at, to: 'connection', kind: schema['x-connection'] });
-  if (schema['x-endpoint'] === true) here.push({ at, to: 'endpoint' });
-  if (schema['x-probe'] === true) here.push({ at, to: 'probe' });
+function reference(schema: JsonSchema, at: string): InputReference | undefined {
+  if (typeof schema['x-connection'] === 'string') return { at, to: 'connection', kind: schema['x-connection'] };
+  if (schema['x-endpoint'] === true) return { at, to: 'endpoint' };
+  return schema['x-probe'] === true ? { at, to: 'probe' } : undefined;
+}
+
+/** What `read` makes of every member of an input, at any depth. */
+function annotated<T extends {}>(schema: JsonSchema, at: string, read: (schema: JsonSchema, at: string) => T | undefined): T[] {
+  const here = read(schema, at);
+  const found = here === undefined ? [] : [here];
   const below = (name: string) => (at === '' ? name : `${at}.${name}`);
-  for (const [name, member] of Object.entries(schema.properties ?? {})) here.push(...references(member, below(name)));
-  for (const member of Object.values(schema.patternProperties ?? {})) here.push(...references(member, below('*')));
-  for (const member of [schema.items, schema.additionalProperties]) if (typeof member === 'object' && !Array.isArray(member)) here.push(...references(member, below('*')));
-  for (const member of schema.anyOf ?? []) here.push(...references(member, at));
-  return here;
+  for (const [name, member] of Object.entries(schema.properties ?? {})) found.push(...annotated(member, below(name), read));
+  for (const member of Object.values(schema.patternProperties ?? {})) found.push(...annotated(member, below('*'), read));
+  for (const member of [schema.items, schema.additionalProperties]) if (typeof member === 'object' && !Array.isArray(member)) found.push(...annotated(member, below('*'), read));
+  for (const member of schema.anyOf ?? []) found.push(...annotated(member, at, read));
+  return found;
 }

@@ -8,7 +8,7 @@ import { listed, type Pointer, type Report } from './report.js';
 import { reportSchema } from './schema-errors.js';
 import { isMapping, mapping, text, type Mapping } from './shape.js';
 import { checkTemplates, namesOf, refuseTemplates, seenFrom, seenFromProbes } from './templates.js';
-import { checkWith, eachReference, typeIn } from './types.js';
+import { checkFixed, checkWith, eachReference, typeIn } from './types.js';
 
 type Catalog = ReadonlyMap<string, CatalogEntry>;
 
@@ -42,6 +42,7 @@ export function checkRunbook(value: unknown, catalog: Catalog, report: Report): 
 function checkUse(holder: Mapping, role: 'step' | 'probe', pointer: Pointer, runbook: Mapping, catalog: Catalog, report: Report): void {
   const entry = typeIn(holder, 'uses', role, pointer, catalog, report);
   if (entry === undefined) return;
+  checkFixed(holder, entry, pointer, report);
   checkWith(holder, entry, pointer, report);
   const requires = mapping(runbook['requires']);
   eachReference(holder, entry, pointer, (name, reference, at) => {

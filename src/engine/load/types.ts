@@ -1,4 +1,4 @@
-import type { CatalogEntry } from '../registry.js';
+import type { CatalogEntry, InputReference } from '../registry.js';
 import { validator } from '../validators.js';
 import { didYouMean } from './nearest.js';
 import type { Pointer, Report } from './report.js';
@@ -38,19 +38,28 @@ export function checkWith(holder: Mapping, entry: CatalogEntry, pointer: Pointer
 }
 
 /** Calls `visit` for every name in `with` that an annotation says refers to something (`x-connection` and the like). */
-export function eachReference(holder: Mapping, entry: CatalogEntry, pointer: Pointer, visit: (name: string, to: CatalogEntry['references'][number], pointer: Pointer) => void): void {
+export function eachReference(holder: Mapping, entry: CatalogEntry, pointer: Pointer, visit: (name: string, to: InputReference, pointer: Pointer) => void): void {
   for (const reference of entry.references) {
-    follow(holder['with'], reference.at.split('.'), [...pointer, 'with'], (value, at) => {
-      const name = text(value);
-      if (name !== undefined && !name.includes('{{')) visit(name, reference, at);
+    eachAt(holder['with'], reference.at.split('.'), [...pointer, 'with'], (name, at) => {
+      if (!name.includes('{{')) visit(name, reference, at);
     });
   }
 }
 
-function follow(value: unknown, path: readonly string[], pointer: Pointer, visit: (value: unknown, pointer: Pointer) => void): void {
+/** Reports templates in text that some interpreter runs: values go through the parameters beside it. */
+export function checkFixed(holder: Mapping, entry: CatalogEntry, pointer: Pointer, report: Report): void {
+  for (const fixed of entry.fixed) {
+    eachAt(holder['with'], fixed.split('.'), [...pointer, 'with'], (value, at) => {
+      if (value.includes('{{')) report.broken(at, { message: 'no template is ever put into this text', expected: 'fixed text; values go through the parameters beside it', found: JSON.stringify(value), hint: `muster steps ${entry.type} shows the parameters` });
+    });
+  }
+}
+
+function eachAt(value: unknown, path: readonly string[], pointer: Pointer, visit: (value: string, pointer: Pointer) => void): void {
   const [name, ...rest] = path;
-  if (name === undefined) visit(value, pointer);
-  else if (typeof value !== 'object' || value === null) return;
-  else if (name === '*') for (const [key, member] of Object.entries(value)) follow(member, rest, [...pointer, key], visit);
-  else if (Object.hasOwn(value, name)) follow((value as Mapping)[name], rest, [...pointer, name], visit);
+  if (name === undefined) {
+    if (typeof value === 'string') visit(value, pointer);
+  } else if (typeof value !== 'object' || value === null) return;
+  else if (name === '*') for (const [key, member] of Object.entries(value)) eachAt(member, rest, [...pointer, key], visit);
+  else if (Object.hasOwn(value, name)) eachAt((value as Mapping)[name], rest, [...pointer, name], visit);
 }
