@@ -69,24 +69,29 @@ function aborting<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 async function exchange(url: URL, method: string, request: HttpRequest, address: string, signal: AbortSignal): Promise<HttpResponse> {
   const secure = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
+  const headers: Record<string, string | number> = { 'user-agent': 'muster', host: url.host };
+  for (const [header, value] of Object.entries(request.headers ?? {})) headers[header.toLowerCase()] = value;
+  if (request.body !== undefined) headers['content-length'] = Buffer.byteLength(request.body);
+  // The name that the server's certificate must bear: a Host header speaks for an address.
+  const name = isIP(host) === 0 ? host : String(headers['host']).replace(/:\d+$/, '');
   const options: RequestOptions & { servername?: string } = {
     // The address, not the name: nothing can resolve it to another one between the guard and the connection.
     host: address,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     path: `${url.pathname}${url.search}`,
     method,
-    headers: { 'user-agent': 'muster', ...request.headers, host: url.host, ...(request.body === undefined ? {} : { 'content-length': Buffer.byteLength(request.body) }) },
+    headers,
     agent: false,
     signal,
-    ...(secure && isIP(host) === 0 ? { servername: host } : {}),
+    ...(secure && isIP(name) === 0 ? { servername: name } : {}),
   };
   const { request: start } = secure ? await import('node:https') : await import('node:http');
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     start(options, resolve).on('error', reject).end(request.body);
   });
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(response.headers)) headers[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
-  return { status: response.statusCode ?? 0, headers, body: await readBody(response) };
+  const received: Record<string, string> = {};
+  for (const [header, value] of Object.entries(response.headers)) received[header] = Array.isArray(value) ? value.join(', ') : (value ?? '');
+  return { status: response.statusCode ?? 0, headers: received, body: await readBody(response) };
 }
 
 async function readBody(response: IncomingMessage): Promise<string> {
