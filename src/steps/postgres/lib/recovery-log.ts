@@ -69,9 +69,3 @@ export function readHistory(content: string): EvidenceOf<'wal-end'>['history'] {
     return found === null ? [] : [{ timeline: Number(found[1]), switchLsn: found[2] ?? '' }];
   });
 }
-
-/** What a failed start has to say, for an operator: the FATAL and PANIC lines, else the last lines. */
-export function whyNotStarted(lines: readonly string[]): string[] {
-  const grave = lines.filter((line) => /\b(FATAL|PANIC): /.test(line) && !line.includes('the database system is'));
-  return (grave.length > 0 ? grave : lines).slice(-5);
-}

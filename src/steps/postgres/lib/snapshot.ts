@@ -41,11 +41,8 @@ export async function takeSnapshot(request: SnapshotRequest, ctx: BaseContext): 
   const options = { effect: 'read' as const, ...(request.database === undefined ? {} : { database: request.database }) };
   return withSession(ctx, address, { ...options, label: 'snapshot' }, async (reader) => {
     await fixTextForm(reader);
-    await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const list = request.tables.map((table) => reader.identifier(table)).join(', ');
-    // Keeps the tables from being dropped or rewritten before they are read; LOCK takes no snapshot.
-    await reader.query(`LOCK TABLE ${list} IN ACCESS SHARE MODE`);
-    const moment = await withSession(ctx, address, { ...options, label: 'snapshot-lock' }, (locker) => underLock(locker, list, request.lockTimeoutMs, ctx, () => fixMoment(reader)));
+    const moment = await withSession(ctx, address, { ...options, label: 'snapshot-lock' }, (locker) => underLock(locker, list, request.lockTimeoutMs, ctx, () => fixMoment(reader, list)));
     const tables: Record<string, TableDigest> = {};
     for (const table of request.tables) {
       const started = performance.now();
@@ -57,7 +54,11 @@ export async function takeSnapshot(request: SnapshotRequest, ctx: BaseContext): 
   });
 }
 
-async function fixMoment(reader: PostgresSession): Promise<Omit<Snapshot, 'tables'>> {
+async function fixMoment(reader: PostgresSession, list: string): Promise<Omit<Snapshot, 'tables'>> {
+  // Not earlier: a transaction may take its snapshot as soon as it begins.
+  await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  // Keeps the tables from being dropped or rewritten before they are read.
+  await reader.query(`LOCK TABLE ${list} IN ACCESS SHARE MODE`);
   return one(
     reader,
     `SELECT ${utc('clock_timestamp()')} AS time, lsn::text AS lsn, pg_snapshot_xmax(pg_current_snapshot())::text AS xid,
