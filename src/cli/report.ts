@@ -1,0 +1,43 @@
+import { stat, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { UsageError, messageOf } from '../engine/errors.js';
+import { verifyBundle } from '../evidence/verify.js';
+import type { ReportInput } from '../report/model.js';
+import { visible } from '../report/visible.js';
+import type { CommandIo } from './io.js';
+
+export interface ReportArgs {
+  readonly bundle: string;
+  readonly format: string;
+  readonly out?: string | undefined;
+}
+
+/** Loaded when asked for: a template engine is of no use to JSON. */
+const formats: Readonly<Record<string, () => Promise<(input: ReportInput) => string>>> = {
+  html: async () => (await import('../report/html.js')).reportHtml,
+  json: async () => (await import('../report/json.js')).reportJson,
+  markdown: async () => (await import('../report/markdown.js')).reportMarkdown,
+};
+
+/** `muster report BUNDLE --format F [--out F]`. A bundle that does not verify gets no report: 1. Throws UsageError. */
+export async function report(args: ReportArgs, io: CommandIo): Promise<number> {
+  const format = Object.hasOwn(formats, args.format) ? formats[args.format] : undefined;
+  if (format === undefined) throw new UsageError(`there is no report format ${visible(args.format)}; expected one of ${Object.keys(formats).join(', ')}`);
+  const bundle = resolve(io.cwd, args.bundle);
+  if ((await stat(bundle).catch(() => undefined))?.isDirectory() !== true) throw new UsageError(`there is no bundle ${visible(args.bundle)}`);
+  const { defects, input } = await verifyBundle(bundle);
+  if (input === undefined) {
+    io.stderr(`${visible(args.bundle)} is not sound, so nothing is reported from it: ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}. \`muster verify\` names them.\n`);
+    return 1;
+  }
+  const text = (await format())(input);
+  if (args.out === undefined) io.stdout(text);
+  else {
+    try {
+      await writeFile(resolve(io.cwd, args.out), text);
+    } catch (error) {
+      throw new UsageError(`cannot write the report: ${messageOf(error)}`);
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,61 @@
+import { reportModel, type ReportInput, type ReportModel } from './model.js';
+import { visible } from './visible.js';
+
+const marks = { good: '✅', bad: '❌', warn: '⚠️', quiet: '➖' } as const satisfies Record<ReportModel['verdict']['tone'], string>;
+/** A comment on a pull request has room for 65,536 characters. */
+const maxSteps = 150;
+
+/** Fit for a pull-request comment: GitHub-flavoured Markdown, the long parts folded. Values of others inject nothing. */
+export function reportMarkdown(input: ReportInput): string {
+  const model = reportModel(input);
+  const blocks = [
+    `## ${marks[model.verdict.tone]} ${model.verdict.word}: ${text(model.title)}`,
+    model.verdict.sentence,
+    model.reasons.map((reason) => `- **${reason.words}** (\`${reason.code}\`${reason.step === null ? '' : `, step ${code(reason.step)}`}): ${text(reason.detail)}`).join('\n'),
+    table(['', 'Achieved', 'Target', 'Result'], model.objectives.map((objective) => [`**${objective.short}** ${text(objective.title)}`, `**${objective.value}**`, objective.target, `${marks[objective.tone]} ${objective.status}${objective.why === null ? '' : `: ${text(objective.why)}`}`])),
+    stepTable(model),
+    folded(`Evidence: ${model.evidence.filter(({ tone }) => tone === 'good').length} of ${model.evidence.length} kinds`, table(['Kind', '', 'Says', 'sha256'], model.evidence.map((item) => [`${code(item.kind)}${item.required ? ' (required)' : ''}`, `${marks[item.tone]} ${item.status}`, text(item.says), item.file === null ? '' : code(item.file.sha256)]))),
+    model.deviations.length + model.human.length === 0
+      ? ''
+      : [
+          '### Deviations and manual work',
+          '',
+          ...model.deviations.map((deviation) => `- ${deviation.at}: ${text(deviation.what)}${deviation.who === '' ? '' : ` (${text(deviation.who)})`}${deviation.detail === '' ? '' : `: ${text(deviation.detail)}`}`),
+          ...model.human.map((work) => `- manual step ${code(work.step)}: ${text(work.who)} attested ${text(work.attestation)}; waited ${work.waited}${work.worked === '' ? '' : `, worked ${work.worked}`}`),
+        ].join('\n'),
+    folded('What was drilled, and what this holds for', table(['', ''], [...model.identity, ...model.scope].map((fact) => [fact.label, fact.code === true ? code(fact.value) : text(fact.value)]))),
+    `### Not proved\n\n${[...model.notProved.map((line) => `- ${text(line)}`), '- Who made this bundle, unless it is sealed.'].join('\n')}`,
+    'Check the bundle with `npx muster verify <folder>`. This report records a test; it does not assess compliance.',
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function stepTable({ gantt }: ReportModel): string {
+  const rows = gantt.groups.flatMap(({ phase, rows: steps }) => steps.map((step) => [phase, code(step.id), step.start, step.duration, `${marks[step.tone]} ${step.status}${step.notes.length === 0 ? '' : `: ${text(step.notes.join('; '))}`}`]));
+  const more = rows.length > maxSteps ? `\n\n${rows.length - maxSteps} more steps are in the bundle's report.html.` : '';
+  return folded(`Steps: ${rows.length}`, table(['Phase', 'Step', 'Began at', 'Took', 'Result'], rows.slice(0, maxSteps)) + more);
+}
+
+function folded(summary: string, content: string): string {
+  return `<details><summary>${summary}</summary>\n\n${content}\n\n</details>`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Escapes all that Markdown or HTML would act on, and keeps mentions and references of others from being links. */
+function text(value: string): string {
+  return visible(value)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll(/[\\`*_{}[\]()#+\-.!|~$:^=]/g, '\\$&')
+    .replaceAll('@', '@<!-- -->');
+}
+
+/** A code span: nothing in it is acted on but its own delimiter and a table's. */
+function code(value: string): string {
+  return `\`${visible(value).replaceAll('`', 'ˋ').replaceAll('|', '¦')}\``;
+}
