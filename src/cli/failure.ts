@@ -12,8 +12,8 @@ export async function reportFailure(error: unknown, io: CommandIo): Promise<numb
 
 async function report(error: unknown, io: CommandIo): Promise<number> {
   if (error instanceof DocumentError) {
-    const { formatDiagnostics } = await import('./diagnostics.js');
-    io.stderr(formatDiagnostics(error.diagnostics));
+    const { renderDiagnostics } = await import('../report/diagnostics.js');
+    io.stderr(renderDiagnostics(error.diagnostics, io.cwd));
     return exitCodes.usage;
   }
   const message = visible(messageOf(error), { lines: true });

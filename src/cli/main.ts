@@ -31,20 +31,32 @@ function commands(io: CommandIo, done: (code: number) => void): Command {
   const set = new Option('--set <name=value>', 'give an input of the runbook; repeatable').argParser(collect);
   const env = new Option('--env <environment>', 'the environment file: where the drill runs').makeOptionMandatory();
 
-  const program = new Command('muster')
+  const program: Command = new Command('muster')
     .description('Runs disaster-recovery drills from versioned runbooks and leaves evidence of the RTO and RPO that were really achieved.')
     .version(version(), '-V, --version')
     .helpCommand(false)
     .showSuggestionAfterError()
-    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr, outputError: (text, write) => write(text.replace(/^error: /, 'muster: ')) })
+    .configureOutput({ writeOut: (text) => io.stdout(text), writeErr: (text) => io.stderr(text), outputError: (text, write) => write(text.replace(/^error: /, 'muster: ')) })
     .exitOverride()
-    .action(() => program.help({ error: true }));
+    .action(() => {
+      program.help({ error: true });
+    });
   program.addHelpText(
     'after',
     `
 Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usage or an invalid document;
 3 refused before the fault; 4 cancelled and cleaned up; 5 something was left behind; 70 internal error.`,
   );
+
+  program
+    .command('init <runbook> [folder]')
+    .description('Copy a runbook and a commented environment to start from')
+    .action(async (runbook: string, folder?: string) => done(await (await import('./init.js')).init(folder === undefined ? [runbook] : [runbook, folder], io)));
+
+  program
+    .command('validate <document...>')
+    .description('Check runbooks and environments and report everything that is wrong')
+    .action(async (documents: string[]) => done(await (await import('./validate.js')).validate(documents, io)));
 
   program
     .command('plan <runbook>')
@@ -56,6 +68,54 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .action(async (runbook: string, options: { env: string; set?: string[]; out?: string; format: 'text' | 'markdown' | 'json' }) => {
       done(await (await import('./plan.js')).plan({ runbook, environment: options.env, set: options.set ?? [], out: options.out, format: options.format }, io));
     });
+
+  program
+    .command('run <runbook>')
+    .description('Run a drill, measure it, and leave a bundle of evidence')
+    .addOption(env)
+    .addOption(set)
+    .option('--evidence-dir <folder>', 'where the bundle goes', 'evidence')
+    .option('--answers <file>', 'prepared answers for manual steps (YAML)')
+    .option('--keep', 'leave what the drill made; muster cleanup removes it', false)
+    .option('--json', 'stream the events to stdout, one JSON object a line', false)
+    .option('--yes', 'never prompt', false)
+    .action(async (runbook: string, options: { env: string; set?: string[]; evidenceDir: string; answers?: string; keep: boolean; json: boolean; yes: boolean }) => {
+      const { env: environment, set: inputs = [], answers, ...rest } = options;
+      done(await (await import('./run.js')).run({ runbook, environment, set: inputs, answers, ...rest }, io));
+    });
+
+  program
+    .command('verify <bundle>')
+    .description('Check a bundle, or a folder of bundles, and derive its verdict again')
+    .option('--allowed-signers <file>', 'whose seals count (ssh-keygen format)')
+    .action(async (path: string, options: { allowedSigners?: string }) => done(await (await import('./verify.js')).verify({ path, ...options }, io)));
+
+  program
+    .command('report <bundle>')
+    .description('Print the report of a bundle')
+    .addOption(new Option('--format <format>', 'how to print it').choices(['html', 'markdown', 'json']).default('markdown'))
+    .option('--out <file>', 'write it to a file')
+    .action(async (bundle: string, options: { format: string; out?: string }) => done(await (await import('./report.js')).report({ bundle, ...options }, io)));
+
+  program
+    .command('steps [type]')
+    .description('List the step, probe and provisioner types, or show the reference of one')
+    .action(async (type?: string) => done(await (await import('./steps.js')).steps(type === undefined ? [] : [type], io)));
+
+  program
+    .command('ps')
+    .description('List the runs that are under way or were not cleaned up')
+    .action(async () => done(await (await import('./ps.js')).ps(io)));
+
+  program
+    .command('cleanup <run>')
+    .description('Remove what a run whose process died has left')
+    .action(async (run: string) => done(await (await import('./resume.js')).cleanup(run, io)));
+
+  program
+    .command('resume <run>')
+    .description('End a run whose process died: clean up and write its bundle')
+    .action(async (run: string) => done(await (await import('./resume.js')).resume(run, io)));
 
   return program;
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import { UsageError, messageOf } from '../engine/errors.js';
-import { preparePlan } from './prepare.js';
+import { prepareDrill } from './prepare.js';
 import type { CommandIo } from './io.js';
 
 export interface PlanOptions {
@@ -14,7 +14,7 @@ export interface PlanOptions {
 
 /** `muster plan`: starts nothing and writes nothing but `--out`. */
 export async function plan(options: PlanOptions, io: CommandIo): Promise<number> {
-  const { plan } = await preparePlan(options, io);
+  const { plan } = await prepareDrill(options, io);
   const json = `${JSON.stringify(plan, null, 2)}\n`;
   if (options.out !== undefined) {
     const path = resolve(io.cwd, options.out);

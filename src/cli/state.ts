@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { UsageError } from '../engine/errors.js';
@@ -14,8 +14,20 @@ export interface RunPaths {
   readonly environment: string;
   readonly logs: string;
   readonly work: string;
-  /** Where the bundle goes and who runs it: what another process needs to end the run. */
+  /** RunMeta: what another process needs to end the run. */
   readonly meta: string;
+}
+
+/** run.json of a run. */
+export interface RunMeta {
+  readonly id: string;
+  readonly pid: number;
+  /** Of that process, so that another one with its pid is not taken for it; null where the system does not say. */
+  readonly startTime: string | null;
+  readonly evidenceDir: string;
+  readonly runbook: string;
+  readonly environment: string;
+  readonly keep: boolean;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -68,4 +80,8 @@ export async function findRun(state: string, name: string): Promise<RunPaths> {
   if (only !== undefined && fitting.length === 1) return runPaths(state, only);
   const known = runs.length === 0 ? `there are no runs in ${state}` : `runs in ${state}:\n${runs.map((id) => `  ${id}`).join('\n')}`;
   throw new UsageError(`${fitting.length === 0 ? 'no' : 'more than one'} run ${JSON.stringify(name)}; ${known}`);
+}
+
+export async function readMeta(paths: RunPaths): Promise<RunMeta> {
+  return JSON.parse(await readFile(paths.meta, 'utf8')) as RunMeta;
 }

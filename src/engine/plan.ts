@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { canonicalJson, sha256 } from './canonical.js';
 import type { PlanContext, Ports } from './define-step.js';
 import { isParallel, type Environment, type Runbook } from './documents.js';
@@ -17,6 +17,8 @@ export interface PlanRequest {
   /** Already checked against each other (load.ts). */
   readonly runbook: Loaded<Runbook>;
   readonly environment: Loaded<Environment>;
+  /** Relative paths of the documents start here. */
+  readonly cwd: string;
   readonly inputs: ResolvedInputs;
   /** Version of Muster. */
   readonly tool: string;
@@ -48,9 +50,9 @@ export function planDigest(binding: PlanBinding): string {
 async function bindingOf(request: PlanRequest): Promise<PlanBinding> {
   const { runbook, environment } = request;
   const { metadata, objectives } = runbook.document;
-  const context: PlanContext = { ports: request.ports, runbookDir: dirname(runbook.path), signal: request.signal };
+  const context: PlanContext = { ports: request.ports, runbookDir: dirname(resolve(request.cwd, runbook.path)), signal: request.signal };
   const planner: StepPlanner = { registry: request.registry, context, render: createRenderer(request), position: (pointer) => runbook.position([...pointer]) };
-  const [runbookGit, environmentGit] = await Promise.all([request.git(runbook.path), request.git(environment.path)]);
+  const [runbookGit, environmentGit] = await Promise.all([request.git(resolve(request.cwd, runbook.path)), request.git(resolve(request.cwd, environment.path))]);
   return {
     rules: 1,
     tool: request.tool,

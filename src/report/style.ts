@@ -3,12 +3,12 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 /** Colours of the terminal reports; without colour each returns its text as it is. */
 export interface Style {
   readonly colour: boolean;
-  good(text: string): string;
-  bad(text: string): string;
-  warn(text: string): string;
-  dim(text: string): string;
-  strong(text: string): string;
-  accent(text: string): string;
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly warn: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly strong: (text: string) => string;
+  readonly accent: (text: string) => string;
 }
 
 export function createStyle(colour: boolean): Style {

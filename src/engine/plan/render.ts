@@ -2,7 +2,9 @@ import type { Environment, Runbook } from '../documents.js';
 import { DocumentError, StepError, type Diagnostic } from '../errors.js';
 import type { Loaded } from '../load.js';
 import { environmentValues, renderKnown, templatePaths } from '../template.js';
-import { realErrors, validator } from '../validators.js';
+import { Report } from '../load/report.js';
+import { reportSchema } from '../load/schema-errors.js';
+import { validator } from '../validators.js';
 import type { ResolvedInputs } from './inputs.js';
 import type { Pointer, StepPlanner } from './steps.js';
 
@@ -39,19 +41,9 @@ function within<T>(work: () => T, runbook: Loaded<Runbook>, pointer: Pointer): T
 
 /** What is still unknown is checked as the template that it is. */
 function problems(type: string, rendered: Record<string, unknown>, pointer: Pointer, runbook: Loaded<Runbook>): Diagnostic[] {
-  const validate = validator(`steps/${type}.tolerant`);
-  const checked = asTemplates(rendered);
-  if (validate(checked)) return [];
-  return realErrors(validate).map((error) => {
-    const way = error.instancePath.split('/').slice(1).map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
-    return { position: runbook.position([...pointer, ...way]), message: `${[...pointer.slice(-1), ...way].join('.')} ${error.message ?? 'does not fit'} once the inputs are filled in`, found: JSON.stringify(valueAt(checked, way)) };
-  });
-}
-
-function valueAt(value: unknown, way: readonly string[]): unknown {
-  let at = value;
-  for (const name of way) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : undefined;
-  return at ?? null;
+  const report = new Report((place) => runbook.position([...place]));
+  reportSchema(validator(`steps/${type}.tolerant`), asTemplates(rendered), pointer, report);
+  return report.diagnostics();
 }
 
 function asTemplates(value: unknown): unknown {

@@ -1,0 +1,51 @@
+import type { Ports } from '../engine/define-step.js';
+import { createGuard, type Guard } from '../engine/guard.js';
+import { guardPolicy } from '../engine/guard/policy.js';
+import type { Plan } from '../engine/plan-document.js';
+import type { Scope } from '../engine/scope.js';
+import type { World } from '../engine/world.js';
+import { endpointPort } from '../clients/endpoint/adapter.js';
+import { Endpoints } from '../clients/endpoint/endpoints.js';
+import { filesPort } from '../clients/files/adapter.js';
+import { httpPort } from '../clients/http/adapter.js';
+import { operatorPort } from '../clients/operator/adapter.js';
+import type { OperatorPort } from '../clients/operator/port.js';
+import { postgresPort, postgresShared, type PostgresShared } from '../clients/postgres/adapter.js';
+import { processPort } from '../clients/process/adapter.js';
+import '../clients/ports.js';
+
+/** What the adapters of all scopes of one process share. */
+export interface SharedAdapters {
+  readonly endpoints: Endpoints;
+  readonly operator: OperatorPort;
+  readonly postgres: PostgresShared;
+}
+
+/** Without an operator nobody can be asked. */
+export function sharedAdapters(operator: OperatorPort = operatorPort(undefined, new Map())): SharedAdapters {
+  return { endpoints: new Endpoints(), operator, postgres: postgresShared() };
+}
+
+/** The only place where ports get their adapters; each is bound to who calls. */
+export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) => Ports {
+  return (scope, world) => ({
+    postgres: postgresPort(scope, world, shared.postgres),
+    process: processPort(scope),
+    http: httpPort(scope),
+    endpoints: endpointPort(scope, world, shared.endpoints),
+    files: filesPort(scope),
+    operator: shared.operator,
+  });
+}
+
+export interface GuardSources {
+  readonly plan: Plan;
+  readonly world: World;
+  /** State and evidence directories. */
+  readonly ownDirectories: readonly string[];
+  readonly runbookDir: string;
+}
+
+export function guardOf({ plan, ...sources }: GuardSources): Guard {
+  return createGuard(guardPolicy({ environment: plan.binding.environment, ...sources }));
+}

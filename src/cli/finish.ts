@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import type { Runbook } from '../engine/documents.js';
+import type { Drill } from '../engine/drill.js';
+import { messageOf } from '../engine/errors.js';
+import type { DrillEvent, EventOf } from '../engine/events.js';
+import { openJournal, parseJournal, type JournalOptions } from '../engine/journal.js';
+import type { Plan } from '../engine/plan-document.js';
+import { derive } from '../engine/verdict.js';
+import { BundleError, type BundleWriter } from '../evidence/bag.js';
+import type { RunPaths } from './state.js';
+
+export interface FinishRequest {
+  readonly paths: RunPaths;
+  readonly plan: Plan;
+  readonly runbook: Runbook;
+  readonly bundle: BundleWriter;
+  readonly journal: JournalOptions;
+}
+
+export interface Finished {
+  readonly drill: Drill;
+  /** The bundle's folder; null when it could not be written. */
+  readonly bundle: string | null;
+}
+
+/**
+ * Derives the verdict from the journal as it lies on disk, exactly as `verify` does, and writes the bundle. What
+ * cannot be written becomes `evidence-write-failed`, so that no run passes without its evidence.
+ */
+export async function finishRun(request: FinishRequest): Promise<Finished> {
+  const { paths, plan, runbook, bundle } = request;
+  const journalText = await readFile(paths.journal, 'utf8');
+  const { events } = parseJournal(journalText);
+  const drill = derive(runbook, plan, events);
+  const [runbookText, environmentText] = await Promise.all([readFile(paths.runbook, 'utf8'), readFile(paths.environment, 'utf8')]);
+  try {
+    return { drill, bundle: await bundle.finish({ runbook, runbookText, environmentText, plan, journalText, events, drill, logsDir: paths.logs }) };
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    const failed = await recordFailure(request, error, events);
+    return { drill: derive(runbook, plan, [...events, failed]), bundle: null };
+  }
+}
+
+/** Into the journal if it takes it; the verdict counts it either way. */
+async function recordFailure({ paths, journal }: FinishRequest, error: BundleError, events: readonly DrillEvent[]): Promise<EventOf<'evidence.write-failed'>> {
+  const data = { file: error.file, message: messageOf(error.cause ?? error) };
+  try {
+    const again = await openJournal(paths.journal, journal);
+    try {
+      return await again.append('evidence.write-failed', data);
+    } finally {
+      await again.close();
+    }
+  } catch {
+    const last = events.at(-1);
+    return { seq: (last?.seq ?? 0) + 1, at: new Date().toISOString(), mono: process.hrtime.bigint().toString(), boot: last?.boot ?? '', prev: '', type: 'evidence.write-failed', data };
+  }
+}
