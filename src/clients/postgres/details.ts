@@ -4,11 +4,17 @@ export interface PostgresDetails {
   readonly port: number;
   readonly database: string;
   readonly user: string;
+  /** Default `disable`. `require` encrypts only; `verify-full` also checks the certificate and the host's name. */
+  readonly tls?: 'disable' | 'require' | 'verify-full';
+  /** PEM file of the authority that `verify-full` trusts; default: those that Node.js trusts. */
+  readonly caFile?: string;
   /** Where a local server's files are; absent for a server that is not ours to start. */
   readonly local?: {
     readonly binDir: string;
     readonly dataDir: string;
     readonly logFile: string;
+    /** Of the binaries, as `postgres --version` gives it: `18.4`. */
+    readonly version: string;
     /** The user that postgres runs as when Muster is root. */
     readonly uid: number | null;
     readonly gid: number | null;
@@ -16,6 +22,8 @@ export interface PostgresDetails {
     readonly settings: Readonly<Record<string, string>>;
   };
 }
+
+export type LocalDetails = NonNullable<PostgresDetails['local']>;
 
 /** `details` of kind `postgres-backups`. */
 export interface BackupsDetails {

@@ -1,5 +1,6 @@
 import type { EvidenceOf } from '../../engine/kinds/index.js';
 import type { Effect } from '../../engine/define-step.js';
+import type { PostgresDetails } from './details.js';
 
 /** Which server to talk to: a connection of the environment, or whatever an endpoint leads to now. */
 export type PostgresAddress = { readonly connection: string } | { readonly endpoint: string };
@@ -20,7 +21,10 @@ export interface QueryResult<R> {
   readonly rowCount: number;
 }
 
-/** SQL errors keep PostgreSQL's SQLSTATE in `cause.code`. Values come back as strings for types wider than int4. */
+/**
+ * SQL errors keep PostgreSQL's SQLSTATE in `cause.code`. Values come back as strings for types wider than int4 and for dates
+ * and times (UTC, ISO, microseconds), which keeps their precision. Sessions run with TimeZone=UTC.
+ */
 export interface PostgresSession {
   query<R extends Record<string, unknown> = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<QueryResult<R>>;
   /** Quotes `name` or `schema.name` as identifiers. */
@@ -36,7 +40,10 @@ export interface ServerSettings {
 export interface LocalServer {
   readonly dataDir: string;
   readonly version: string;
-  /** Starts postgres on the connection's port; resolves once it accepts connections or, for `wait: 'promoted'`, left recovery. */
+  /**
+   * Starts postgres on the connection's port; resolves once it accepts connections or, for `wait: 'promoted'`, left recovery.
+   * Throws StepError `postgres-start-failed` with the FATAL line of its log, `postgres-start-timeout`; then nothing runs.
+   */
   start(options: { readonly settings?: ServerSettings; readonly wait: 'accepting' | 'promoted'; readonly timeoutMs: number }): Promise<{ readonly pid: number; readonly startTime: string }>;
   stop(mode: 'fast' | 'immediate'): Promise<void>;
   running(): Promise<boolean>;
@@ -73,12 +80,12 @@ export type RestoreTarget = EvidenceOf<'restore-target'>['type'];
 export interface RestoreRequest {
   /** The target connection; its data directory must be empty or absent. */
   readonly into: string;
-  /** A backup's name, or the rule that picks one. */
+  /** A backup's name, or the rule that picks one. Throws StepError `no-backup`, with what there is. */
   readonly backup: string | 'latest-before-target';
   readonly target: { readonly type: RestoreTarget; readonly value?: string; readonly inclusive?: boolean };
   /** `current`: the backup's timeline; `latest`; or a number. */
   readonly timeline: string;
-  /** Extra server settings of the copy (for example max_connections at least the source's). */
+  /** Extra server settings of the copy. Its limits (max_connections, ...) are raised to the source's without asking. */
   readonly settings: ServerSettings;
 }
 
@@ -88,10 +95,20 @@ export interface PreparedRestore {
   readonly settings: ServerSettings;
 }
 
+/** What a server that archives into a repository needs. */
+export interface Archiving {
+  /** For its postgresql.conf: archive_mode, archive_command. */
+  readonly settings: ServerSettings;
+  /** To be called once, when the data directory exists and before the server runs. */
+  begin(signal: AbortSignal): Promise<void>;
+}
+
 /** Where backups and WAL live. One adapter per provider: directory, pgbackrest. */
 export interface BackupRepository {
   readonly provider: string;
-  /** Takes a base backup of `server` (origin: drill). */
+  /** For the provisioner of a server that archives here. */
+  archiving(server: PostgresDetails): Promise<Archiving>;
+  /** Takes a base backup of the local server `server` (origin: drill); resolves once the WAL that it needs is archived. */
   backup(server: string, signal: AbortSignal): Promise<BackupInfo>;
   list(): Promise<readonly BackupInfo[]>;
   archive(): Promise<readonly ArchiveFile[]>;
@@ -100,6 +117,10 @@ export interface BackupRepository {
 }
 
 export interface PostgresPort {
+  /**
+   * Throws StepError `postgres-unreachable` (retryable), `postgres-refused` or `postgres-no-password`; queries throw
+   * `sql-error`. Sessions on a `production` connection cannot write, whatever their statements say.
+   */
   connect(address: PostgresAddress, options: SessionOptions): Promise<PostgresSession>;
   /** Throws StepError `not-local` for a server that is not ours to start and stop. */
   local(connection: string): LocalServer;

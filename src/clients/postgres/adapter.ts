@@ -1,0 +1,136 @@
+import { lookup } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { messageOf, StepError } from '../../engine/errors.js';
+import type { Scope, Target } from '../../engine/scope.js';
+import type { World } from '../../engine/world.js';
+import { localServer, type StartedServers } from './control.js';
+import type { BackupsDetails, PostgresDetails } from './details.js';
+import { connectionError } from './errors.js';
+import { applicationName } from './names.js';
+import type { BackupRepository, LocalServer, PostgresAddress, PostgresPort, PostgresSession, SessionOptions } from './port.js';
+import { repositoryOf } from './repository.js';
+import { openSession, type OpenRequest } from './session.js';
+
+/** What the adapters of all scopes of one process share. */
+export interface PostgresShared {
+  readonly started: StartedServers;
+}
+
+export function postgresShared(): PostgresShared {
+  return { started: new Map() };
+}
+
+const connectTimeoutMs = 10_000;
+
+type Role = Extract<Target, { kind: 'postgres' }>['role'];
+
+interface Place {
+  readonly name: string;
+  readonly role: Role;
+  /** Behind it stands a system that nobody may write. */
+  readonly locked: boolean;
+  readonly details: PostgresDetails;
+}
+
+/** PostgreSQL as `scope` may use it. */
+export function postgresPort(scope: Scope, world: World, shared: PostgresShared): PostgresPort {
+  const local = (name: string): LocalServer => {
+    const { place, target } = ours(world, name);
+    return localServer(place.local, place.port, shared.started, scope.runId, scope.signal, () => scope.access(target, 'modify'));
+  };
+  return {
+    connect: (address, options) => connect(scope, placeOf(world, address), options),
+    local,
+    repository: (name): BackupRepository =>
+      repositoryOf(backupsDetails(world, name), {
+        scope,
+        connect: (connection, options) => connect(scope, placeOf(world, { connection }), options),
+        postgres: (connection) => ours(world, connection).place,
+        announce: (connection, effect) => scope.access(ours(world, connection).target, effect),
+      }),
+  };
+}
+
+async function connect(scope: Scope, place: Place, options: SessionOptions): Promise<PostgresSession> {
+  const { details } = place;
+  const database = options.database ?? details.database;
+  const address = await resolveHost(details.host, details.port);
+  const target: Target = { kind: 'postgres', connection: place.name, role: place.role, host: details.host, port: details.port, ...(isIP(address) === 0 ? {} : { address }) };
+  const mutating = options.effect !== 'read';
+  // The connection itself alters nothing: the fault's time is that of the first statement.
+  await scope.access(target, 'read');
+  return openSession(
+    {
+      host: details.host,
+      port: details.port,
+      user: details.user,
+      address,
+      database,
+      applicationName: applicationName(scope.runId, scope.who, options.label),
+      ssl: await tlsOf(details),
+      readOnly: !mutating,
+      locked: place.locked,
+      connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs,
+      statementTimeoutMs: options.statementTimeoutMs,
+      before: async () => {
+        if (mutating) await scope.access(target, options.effect);
+      },
+    },
+    scope.signal,
+  );
+}
+
+/** The guard judges the address that the connection really goes to, so it is resolved once, before. */
+async function resolveHost(host: string, port: number): Promise<string> {
+  if (host.startsWith('/') || isIP(host) !== 0) return host;
+  try {
+    return (await lookup(host)).address;
+  } catch (error) {
+    throw connectionError(`${host}:${port}`, error);
+  }
+}
+
+async function tlsOf(details: PostgresDetails): Promise<OpenRequest['ssl']> {
+  const name = isIP(details.host) === 0 ? { servername: details.host } : {};
+  if (details.tls === undefined || details.tls === 'disable') return false;
+  if (details.tls === 'require') return { ...name, rejectUnauthorized: false };
+  if (details.caFile === undefined) return { ...name, rejectUnauthorized: true };
+  try {
+    return { ...name, rejectUnauthorized: true, ca: await readFile(details.caFile, 'utf8') };
+  } catch (error) {
+    throw new StepError('no-ca-file', `the certificate authority's file could not be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function placeOf(world: World, address: PostgresAddress): Place {
+  if ('connection' in address) {
+    const { role, details } = postgresConnection(world, address.connection);
+    return { name: address.connection, role, locked: role === 'production', details };
+  }
+  const endpoint = world.endpoints.get(address.endpoint);
+  if (endpoint === undefined) throw new StepError('no-such-endpoint', `no endpoint ${address.endpoint} is open`);
+  const behind = endpoint.to ?? [...world.connections].find(([, connection]) => connection.kind === 'postgres')?.[0];
+  if (behind === undefined) throw new StepError('no-such-connection', `nothing says which database and user to use at the endpoint ${address.endpoint}`);
+  const { role, details } = postgresConnection(world, behind);
+  return { name: address.endpoint, role: 'endpoint', locked: role === 'production', details: { ...details, host: endpoint.host, port: endpoint.port } };
+}
+
+function postgresConnection(world: World, name: string): { role: 'production' | 'source' | 'target'; details: PostgresDetails } {
+  const connection = world.connections.get(name);
+  if (connection?.kind !== 'postgres') throw new StepError('no-such-connection', `no connection ${name} of kind postgres is provisioned`);
+  return { role: connection.role, details: connection.details as unknown as PostgresDetails };
+}
+
+function ours(world: World, name: string): { place: PostgresDetails & { readonly local: NonNullable<PostgresDetails['local']> }; target: Target } {
+  const { role, details } = postgresConnection(world, name);
+  const { local } = details;
+  if (local === undefined) throw new StepError('not-local', `the server ${name} is not ours to start and stop`, { hint: 'The environment must provision it here (embedded-postgres, restored-postgres).' });
+  return { place: { ...details, local }, target: { kind: 'postgres', connection: name, role, host: details.host, port: details.port } };
+}
+
+function backupsDetails(world: World, name: string): { readonly name: string; readonly details: BackupsDetails } {
+  const connection = world.connections.get(name);
+  if (connection?.kind !== 'postgres-backups') throw new StepError('no-such-connection', `no connection ${name} of kind postgres-backups is provisioned`);
+  return { name, details: connection.details as unknown as BackupsDetails };
+}

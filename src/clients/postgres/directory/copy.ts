@@ -1,0 +1,74 @@
+import { constants } from 'node:fs';
+import { chmod, copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf } from '../errors.js';
+import { giveTo } from '../conf.js';
+import type { Owner } from '../owner.js';
+
+const atOnce = 8;
+
+export interface CopyOptions {
+  readonly owner: Owner;
+  readonly signal: AbortSignal;
+  /** Paths relative to the folder, with `/`: `skip` leaves out, `empty` keeps a folder without what is in it. */
+  readonly rule?: (path: string) => 'copy' | 'skip' | 'empty';
+  /** The source changes while it is read: files may vanish. */
+  readonly living?: boolean;
+}
+
+/** Copies a folder with modes and symlinks (as they are) into a new folder `to`. Returns the bytes of its files. */
+export async function copyFolder(from: string, to: string, options: CopyOptions): Promise<number> {
+  const files: { readonly from: string; readonly to: string; readonly mode: number }[] = [];
+  await mkdir(to, { mode: 0o700 });
+  await walk(from, to, '', options, files);
+  let bytes = 0;
+  const work = files.values();
+  const worker = async (): Promise<void> => {
+    for (const file of work) {
+      options.signal.throwIfAborted();
+      bytes += await copyOne(file, options);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  await giveTo(to, options.owner);
+  return bytes;
+}
+
+async function walk(from: string, to: string, path: string, options: CopyOptions, files: { from: string; to: string; mode: number }[]): Promise<void> {
+  options.signal.throwIfAborted();
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const below = path === '' ? entry.name : `${path}/${entry.name}`;
+    const rule = options.rule?.(below) ?? 'copy';
+    if (rule === 'skip') continue;
+    const source = join(from, entry.name);
+    const copy = join(to, entry.name);
+    if (entry.isDirectory()) {
+      await mkdir(copy, { mode: 0o700 });
+      if (rule === 'copy') await walk(source, copy, below, options, files);
+      await giveTo(copy, options.owner);
+    } else if (entry.isSymbolicLink()) {
+      await symlink(await readlink(source), copy);
+      await giveTo(copy, options.owner);
+    } else if (entry.isFile()) {
+      const facts = await lstat(source).catch((error: unknown) => vanished(error, options));
+      if (facts !== undefined) files.push({ from: source, to: copy, mode: facts.mode & 0o777 });
+    }
+  }
+}
+
+async function copyOne(file: { from: string; to: string; mode: number }, options: CopyOptions): Promise<number> {
+  try {
+    await copyFile(file.from, file.to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  } catch (error) {
+    vanished(error, options);
+    return 0;
+  }
+  await chmod(file.to, file.mode);
+  await giveTo(file.to, options.owner);
+  return (await lstat(file.to)).size;
+}
+
+function vanished(error: unknown, options: CopyOptions): undefined {
+  if (options.living === true && codeOf(error) === 'ENOENT') return undefined;
+  throw error;
+}

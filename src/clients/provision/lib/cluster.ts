@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StepError } from '../../../engine/errors.js';
+import { confLines, giveTo, writeOwned } from '../../postgres/conf.js';
+import type { LocalDetails } from '../../postgres/details.js';
+import { asUser } from '../../postgres/owner.js';
+
+/** Makes a cluster with data checksums, in UTF-8 and UTC, sorted and speaking the same everywhere. Throws StepError `initdb-failed`. */
+export async function makeCluster(local: LocalDetails, user: string, settings: Readonly<Record<string, string>>, runId: string, signal: AbortSignal): Promise<void> {
+  await mkdir(local.dataDir, { mode: 0o700 });
+  await giveTo(local.dataDir, local);
+  const args = ['-D', local.dataDir, '-U', user, '--data-checksums', '--encoding=UTF8', '--locale=C', '--auth=trust', '--no-sync', '--no-instructions'];
+  const { code, output } = await run(join(local.binDir, 'initdb'), args, local, runId, signal);
+  if (code !== 0) throw new StepError('initdb-failed', `initdb failed: ${output.trim().split('\n').slice(-3).join(' ')}`);
+  const conf = join(local.dataDir, 'postgresql.conf');
+  const own = confLines({ ...defaults, ...settings });
+  await writeOwned(conf, `${await readFile(conf, 'utf8')}\n# Set by Muster.\n${own}`, local);
+  // Connections come over the loopback only.
+  await writeOwned(join(local.dataDir, 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n', local);
+}
+
+const defaults = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  wal_level: 'replica',
+  track_commit_timestamp: 'on',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_line_prefix: '%m [%p] ',
+  logging_collector: 'off',
+  lc_messages: 'C',
+} as const;
+
+function run(file: string, args: readonly string[], local: LocalDetails, runId: string, signal: AbortSignal): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', TZ: 'UTC', LANG: 'C.UTF-8', MUSTER_RUN: runId };
+    const child = spawn(file, args, { ...asUser(local), cwd: local.dataDir, env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const take = (chunk: Buffer): void => {
+      output = (output + chunk.toString()).slice(-4_000);
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}
