@@ -21,9 +21,12 @@ export function wantsColour(isTerminal: boolean, env: Readonly<Record<string, st
   return isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 }
 
+const segmenter = new Intl.Segmenter('en');
+const characters = (text: string): string[] => Array.from(segmenter.segment(text), ({ segment }) => segment);
+
 /** Columns that `text` takes on a terminal; wide characters of East Asian scripts count as one. */
 export function width(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return characters(stripVTControlCharacters(text)).length;
 }
 
 export function padEnd(text: string, columns: number): string {
@@ -36,6 +39,6 @@ export function padStart(text: string, columns: number): string {
 
 /** Plain text (no escapes) cut to `columns`, with an ellipsis. */
 export function cut(text: string, columns: number): string {
-  const characters = [...text];
-  return characters.length <= columns ? text : `${characters.slice(0, Math.max(0, columns - 1)).join('')}…`;
+  const all = characters(text);
+  return all.length <= columns ? text : `${all.slice(0, Math.max(0, columns - 1)).join('')}…`;
 }

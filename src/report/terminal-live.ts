@@ -31,11 +31,11 @@ export function liveProgress(plan: Plan, stream: NodeJS.WriteStream, style: Styl
 }
 
 interface View {
-  refresh(): void;
-  message(text: string): void;
-  pause(): () => void;
+  readonly refresh: () => void;
+  readonly message: (text: string) => void;
+  readonly pause: () => () => void;
   /** Ends the drawing and leaves its last state on the screen. */
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
