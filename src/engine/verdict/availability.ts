@@ -1,0 +1,112 @@
+import type { PlanProbe } from '../plan-document.js';
+import type { Facts } from './facts.js';
+import { fromMs, later, toMs } from './time.js';
+import type { Moment } from './timeline.js';
+
+interface Sample {
+  readonly sent: Moment;
+  readonly done: Moment;
+  readonly healthy: boolean;
+  readonly endpoint: string;
+}
+
+export interface Gap {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** What one availability probe says about the recovery. Positions are on the run's axis. */
+export interface Availability {
+  readonly probe: string;
+  readonly endpoint: string | null;
+  /** `done` of the first sample of the unbroken healthy run; the fault itself where a planned switch was never noticed. */
+  readonly restored: Moment | null;
+  /** The end of the last gap within the healthy run, where it is later. */
+  readonly restoredUpper: bigint | null;
+  readonly firstFailed: Moment | null;
+  readonly gaps: readonly Gap[];
+  readonly controlled: boolean;
+  /** Still failing when the verification ended. */
+  readonly down: boolean;
+  readonly why: string | null;
+}
+
+/** Five in a row before the fault show that the service was there to lose. */
+const baseline = 5;
+
+function readSamples(facts: Facts, probe: string): { samples: Sample[]; controlled: boolean } {
+  const samples: Sample[] = [];
+  let controlled = false;
+  for (const line of facts.of('probe.sample')) {
+    const { data } = line.event;
+    if (data.probe !== probe) continue;
+    if (data.control !== null) controlled = true;
+    const sent = facts.instant(line, data.sent);
+    const done = facts.instant(line, data.done);
+    // The runner's own outage, or a sample that ends before it began, tells nothing about the service.
+    if (data.control === false || !sent || !done || done.position < sent.position) continue;
+    samples.push({ sent, done, healthy: data.read && data.write, endpoint: data.endpoint });
+  }
+  samples.sort((a, b) => (a.done.position < b.done.position ? -1 : a.done.position > b.done.position ? 1 : 0));
+  return { samples, controlled };
+}
+
+function gapsOf(samples: readonly Sample[], everyMs: number, from: bigint, to: bigint): Gap[] {
+  const every = fromMs(everyMs);
+  const longest = later(3n * every, every + fromMs(1000));
+  const gaps: Gap[] = [];
+  const spans = samples.map(({ sent, done }) => ({ sent: sent.position, done: done.position })).sort((a, b) => (a.sent < b.sent ? -1 : a.sent > b.sent ? 1 : 0));
+  let until = from;
+  for (const { sent, done } of [...spans, { sent: to, done: to }]) {
+    if (done < from || sent > to) continue;
+    if (sent - until > longest) gaps.push({ start: until, end: sent });
+    until = later(until, done);
+  }
+  return gaps;
+}
+
+function baselineHeld(samples: readonly Sample[], fault: bigint): boolean {
+  let run = 0;
+  for (const sample of samples) {
+    if (sample.done.position >= fault) break;
+    run = sample.healthy ? run + 1 : 0;
+    if (run >= baseline) return true;
+  }
+  return false;
+}
+
+/**
+ * @param moved when the endpoint was last pointed elsewhere after the fault: a sample sent earlier may still have
+ *   reached the store that it left. Null where it was not.
+ */
+export function assessAvailability(facts: Facts, probe: PlanProbe, fault: Moment, ended: Moment, moved: bigint | null): Availability {
+  const { samples, controlled } = readSamples(facts, probe.id);
+  const endpoints = new Set(samples.map(({ endpoint }) => endpoint));
+  const gaps = gapsOf(samples, probe.everyMs, fault.position, ended.position);
+  const endpoint = endpoints.size === 1 ? (samples[0]?.endpoint ?? null) : null;
+  const kind = facts.plan.binding.fault;
+  const after = samples.filter(({ done }) => done.position > fault.position && done.position <= ended.position);
+  const failed = after.find(({ healthy }) => !healthy);
+  const firstFailed = failed ? (failed.sent.position < fault.position ? fault : failed.sent) : null;
+  const result = { probe: probe.id, endpoint, firstFailed, gaps, controlled };
+  const not = (why: string, down = false): Availability => ({ ...result, restored: null, restoredUpper: null, down, why: `${probe.id}: ${why}` });
+
+  if (samples.length === 0) return not('it delivered no sample');
+  if (endpoints.size > 1) return not('its samples name several endpoints');
+  if (after.length === 0) return not('it delivered no sample between the fault and the end of the verification');
+  if (kind !== 'declared' && !baselineHeld(samples, fault.position)) return not(`it does not show ${baseline} healthy samples in a row before the fault`);
+  const lastFailed = after.findLastIndex(({ healthy }) => !healthy);
+  if (lastFailed === after.length - 1) return not('the service was not healthy at the end of the verification', true);
+  if (!failed && kind === 'injected') return not('its clients never noticed the fault, so recovery was not exercised');
+  if (!failed && kind === 'declared' && moved === null) return not('its endpoint never failed and was not switched, so it does not show the restored copy');
+  const run = after.slice(lastFailed + 1).filter(({ sent }) => moved === null || sent.position >= moved);
+  const untouched = !failed && kind === 'planned' && moved === null;
+  const restored = untouched ? fault : run[0]?.done;
+  if (!restored) return not('no healthy sample was sent after the endpoint was switched');
+  const stable = facts.plan.binding.environment.stableForMs;
+  if (ended.position - restored.position < fromMs(stable)) {
+    return not(`the service was healthy for ${toMs(ended.position - restored.position)} ms at the end of the verification, ${stable} ms are demanded`);
+  }
+  const restoredUpper = gaps.reduce((upper, gap) => (gap.end > restored.position ? later(upper, gap.end) : upper), restored.position);
+  return { ...result, restored, restoredUpper, down: false, why: null };
+}

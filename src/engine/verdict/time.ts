@@ -1,0 +1,54 @@
+/**
+ * Time in the verdict: integers of nanoseconds, so that no figure depends on floating point.
+ */
+export const MS = 1_000_000n;
+
+const utcForm = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?: ?(Z|UTC|[+-]\d\d(?::?\d\d)?))?$/;
+
+/** Nanoseconds since the epoch, or null where `text` is no real date and time with an offset. */
+export function parseUtc(text: string): bigint | null {
+  const match = utcForm.exec(text);
+  const offset = match?.[8];
+  if (!match || offset === undefined) return null;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const ms = Date.UTC(year, month - 1, day, hour, minute, second);
+  const date = new Date(ms);
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59) return null;
+  const fraction = BigInt((match[7] ?? '').padEnd(9, '0'));
+  const shift = /^[+-]/.test(offset) ? (offset.startsWith('-') ? -1 : 1) * (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(3).replace(':', '') || '0')) : 0;
+  return BigInt(ms - shift * 60_000) * MS + fraction;
+}
+
+/** process.hrtime as it stands in the journal; null for what no clock of 64 bits can say. */
+export function parseMono(text: string): bigint | null {
+  return /^\d{1,20}$/.test(text) ? BigInt(text) : null;
+}
+
+/** Milliseconds, rounded UP to 0.001: a figure held against an objective is never flattered. */
+export function toMs(ns: bigint): number {
+  const micros = ns >= 0n ? (ns + 999n) / 1000n : -(-ns / 1000n);
+  return Number(micros) / 1000;
+}
+
+export const fromMs = (ms: number): bigint => (Number.isFinite(ms) && ms > 0 ? BigInt(Math.ceil(Math.min(ms, 1e15) * 1000)) * 1000n : 0n);
+
+export const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+export const earlier = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+export interface Span {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** The time that any of the spans covers within [from, to]. */
+export function covered(spans: readonly Span[], from: bigint, to: bigint): bigint {
+  let total = 0n;
+  let until = from;
+  for (const span of [...spans].sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0))) {
+    const start = later(span.start, until);
+    const end = earlier(span.end, to);
+    if (end > start) total += end - start;
+    until = later(until, end);
+  }
+  return total;
+}
