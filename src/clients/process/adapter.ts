@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { GuardError, messageOf, StepError } from '../../engine/errors.js';
 import type { Scope } from '../../engine/scope.js';
-import { defaultGraceMs, endGroup, endProcess, endProcessesWith } from './end.js';
+import { endGroup, endProcess, endProcessesWith } from './end.js';
 import { identityOf } from './identity.js';
 import { Output } from './output.js';
 import type { CommandOptions, CommandResult, ProcessPort } from './port.js';
@@ -78,14 +78,14 @@ async function runCommand(scope: Scope, argv: readonly [string, ...string[]], op
   }
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
 
-  const abort = (): void => void endGroup(pid).catch((error: unknown) => options.onLine?.(messageOf(error), 'stderr'));
+  const abort = (): void => void endGroup(pid, options.graceMs).catch((error: unknown) => options.onLine?.(messageOf(error), 'stderr'));
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   try {
     const identity = await identityOf(pid);
     const [end] = await Promise.all([exited, identity === undefined ? undefined : options.onStart?.(identity)]);
     const durationMs = performance.now() - started;
-    await endGroup(pid, defaultGraceMs);
+    await endGroup(pid, options.graceMs);
     await Promise.race([closed, pause(drainMs, undefined, { ref: false })]);
     child.stdout?.destroy();
     child.stderr?.destroy();
@@ -97,7 +97,7 @@ async function runCommand(scope: Scope, argv: readonly [string, ...string[]], op
     }
     return { exitCode: end.code, ...result };
   } catch (error) {
-    await endGroup(pid, defaultGraceMs);
+    await endGroup(pid, options.graceMs);
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);

@@ -14,6 +14,8 @@ export interface CommandOptions {
   /** Goes into the environment as MUSTER_MARK, by which `endMarked` finds the process after a crash. */
   readonly mark?: string;
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Between SIGTERM and SIGKILL when it must end, in ms; default 5000. */
+  readonly graceMs?: number;
   /** Numeric ids to run as, when Muster runs as root. */
   readonly uid?: number;
   readonly gid?: number;
