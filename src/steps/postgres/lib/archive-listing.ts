@@ -4,7 +4,7 @@ import { sha256 } from '../../../engine/canonical.js';
 
 /** SHA-256 over the lines "name size", sorted bytewise, each ended by a line feed. */
 export function digestOfListing(files: readonly ArchiveFile[]): string {
-  const lines = files.map(({ name, size }) => Buffer.from(`${name} ${size}\n`)).sort(Buffer.compare);
+  const lines = files.map(({ name, size }) => Buffer.from(`${name} ${size}\n`)).sort((a, b) => Buffer.compare(a, b));
   return sha256(Buffer.concat(lines));
 }
 

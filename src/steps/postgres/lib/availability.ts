@@ -19,8 +19,8 @@ export interface Health {
 }
 
 /**
- * One sample within `ms`: reads, then writes, whatever the reads said, on the connection at hand or on a new one. After a
- * failure the next sample starts on a new connection, as a client's pool would.
+ * One sample within `ms`: reads, then writes, whatever the reads said, on the connection at hand. After a loss or a missed
+ * deadline the next sample makes a new connection, as a client's pool would.
  */
 export async function sampleOnce(client: Client, checks: Checks, ms: number): Promise<Health> {
   const health = { read: false, write: false };
@@ -35,9 +35,7 @@ export async function sampleOnce(client: Client, checks: Checks, ms: number): Pr
   }
   // What came in after the deadline does not count.
   const result = { ...health };
-  if (errors.length === 0) return result;
-  client.drop();
-  return { ...result, error: [...new Set(errors)].join('; ') };
+  return errors.length === 0 ? result : { ...result, error: [...new Set(errors)].join('; ') };
 }
 
 /** True when it worked; an SQL error is noted, a lost connection thrown. */
