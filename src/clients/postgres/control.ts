@@ -9,7 +9,7 @@ import type { LocalDetails } from './details.js';
 import { codeOf } from './errors.js';
 import { asUser } from './owner.js';
 import type { LocalServer } from './port.js';
-import { postmasterFile, serverProcesses, stopServer } from './processes.js';
+import { inProduction, postmasterFile, serverProcesses, stopServer } from './processes.js';
 import { readLog, startFailure } from './serverlog.js';
 
 /** What one process remembers of the servers that it started, by data directory; adapters of all scopes share it. */
@@ -82,8 +82,8 @@ async function launch(details: LocalDetails, settings: Readonly<Record<string, s
 }
 
 /**
- * The postmaster writes its state to line 8 of postmaster.pid: `standby` once a server in recovery accepts
- * connections, `ready` once it has left recovery.
+ * The postmaster writes its state to line 8 of postmaster.pid: `ready` once it accepts connections, which a hot standby
+ * does too. That it has left recovery stands in pg_control, as for pg_ctl promote.
  */
 async function ready(details: LocalDetails, identity: ProcessIdentity, wait: 'accepting' | 'promoted', timeoutMs: number, started: StartedServers, signal: AbortSignal): Promise<void> {
   const until = performance.now() + timeoutMs;
@@ -91,7 +91,7 @@ async function ready(details: LocalDetails, identity: ProcessIdentity, wait: 'ac
   try {
     for (;;) {
       const file = await postmasterFile(details.dataDir);
-      if (file?.pid === identity.pid && (file.state === 'ready' || (wait === 'accepting' && file.state === 'standby'))) return;
+      if (file?.pid === identity.pid && file.state === 'ready' && (wait === 'accepting' || (await inProduction(details.dataDir)))) return;
       if ((await identityOf(identity.pid))?.startTime !== identity.startTime) throw await failed(details, logFrom, 'the server ended');
       signal.throwIfAborted();
       if (performance.now() > until) {

@@ -80,8 +80,8 @@ export type RestoreTarget = EvidenceOf<'restore-target'>['type'];
 export interface RestoreRequest {
   /** The target connection; its data directory must be empty or absent. */
   readonly into: string;
-  /** A backup's name, or the rule that picks one. Throws StepError `no-backup`, with what there is. */
-  readonly backup: string | 'latest-before-target';
+  /** A backup's name, or `latest-before-target`, the rule that picks one. Throws StepError `no-backup`, with what there is. */
+  readonly backup: string;
   readonly target: { readonly type: RestoreTarget; readonly value?: string; readonly inclusive?: boolean };
   /** `current`: the backup's timeline; `latest`; or a number. */
   readonly timeline: string;

@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { StepError } from '../../engine/errors.js';
 import { endProcess } from '../process/end.js';
@@ -13,6 +14,16 @@ export async function postmasterFile(dataDir: string): Promise<{ readonly pid: n
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Does pg_control say "in production"? Its state is the int32 after system id, pg_control version and catalog version
+ * (src/include/catalog/pg_control.h, since 9.3), in the machine's byte order; DB_IN_PRODUCTION is 6.
+ */
+export async function inProduction(dataDir: string): Promise<boolean> {
+  const bytes = await readFile(join(dataDir, 'global', 'pg_control'));
+  const state = bytes.length < 20 ? -1 : endianness() === 'LE' ? bytes.readInt32LE(16) : bytes.readInt32BE(16);
+  return state === 6;
 }
 
 /**
