@@ -16,7 +16,7 @@ export function contentFindings(facts: Facts): Finding[] {
       else if (expected.checksum !== actual.checksum) differs(`table ${table}: same number of rows, other content`);
     }
     for (const { name, holds, detail } of data.invariants) if (!holds) differs(`invariant ${name} does not hold: ${detail}`);
-    for (const { check, object, ok, detail } of data.consistency) if (!ok) differs(`${check} of ${object}: ${detail}`);
+    for (const { check, object, ok, detail } of data.consistency) if (ok === false) differs(`${check} of ${object}: ${detail}`);
   }
   return [...found, ...healthFindings(facts)];
 }

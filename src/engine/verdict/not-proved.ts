@@ -20,6 +20,8 @@ export function notProved(facts: Facts, fault: Fault | null, recovery: Recovery)
   else if (!recovery.probes.some(({ controlled }) => controlled)) said.push('That an outage was the service\'s and not the runner\'s: no control endpoint was sampled.');
   if (!has('ledger')) said.push('Loss counted in rows: no ledger was kept.');
   if (!contentProved(facts)) said.push('Content not proved: nothing was compared with what the restored data should be.');
+  const checks = facts.evidence('reconciliation').flatMap(({ data }) => data.consistency.filter(({ ok }) => ok === null).map(({ check, object, detail }) => `${check} of ${object} on ${data.connection}: ${detail}`));
+  for (const check of checks) said.push(`Consistency, ${check}.`);
   if (binding.environment.sandbox) said.push('Production data volume, load and infrastructure: the environment is a sandbox.');
   if (facts.evidence('backup').some(({ data }) => data.origin === 'drill')) said.push('Scheduled backups: the drill made a backup itself.');
   if (binding.environment.forbidden.length === 0) said.push('Isolation from production: the environment names no forbidden address.');

@@ -77,7 +77,7 @@ export const step = defineStep({
       backup: backup.name,
       type: target.type,
       requested: input.target.value ?? null,
-      sent: settings[`recovery_target_${target.type}`] ?? target.value ?? null,
+      sent: settings[target.type === 'immediate' ? 'recovery_target' : `recovery_target_${target.type}`] ?? target.value ?? null,
       inclusive: ['time', 'lsn', 'xid'].includes(target.type) ? (target.inclusive ?? true) : null,
       timeline: settings['recovery_target_timeline'] ?? request.timeline,
       settings: { ...settings },
