@@ -3,10 +3,11 @@ import { defineProbe } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { messageOf } from '../../engine/errors.js';
 import { Duration, strict } from '../../engine/schema.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
 import { compareListings, digestOfListing } from './lib/archive-listing.js';
 import { Client } from './lib/client.js';
 import { timelineOf } from './lib/facts.js';
-import { fields, grants, Repository, Server, show } from './lib/inputs.js';
+import { grants, Repository, Server } from './lib/inputs.js';
 import { every } from './lib/loop.js';
 import { one } from './lib/session.js';
 import { walFile } from './lib/wal-name.js';
@@ -23,13 +24,13 @@ export const probe = defineProbe({
   input: Type.Object({ server: Server('The source that archives'), repository: Repository('The archive'), every: Type.Optional(Duration('Interval; default 1s.')) }, strict),
   samples: 'archive',
   changes: () => [],
-  permissions: (input) => grants(fields(input).server, 'SELECT ON pg_stat_archiver, pg_settings', 'EXECUTE ON FUNCTION pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn(), pg_control_checkpoint()'),
+  permissions: (input) => grants(membersOf(input).server, 'SELECT ON pg_stat_archiver, pg_settings', 'EXECUTE ON FUNCTION pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn(), pg_control_checkpoint()'),
   examples: [{ title: 'Beside a drill', with: { server: 'source', repository: 'backups', every: '1s' } }],
   plan(input) {
-    const { server, repository, every: interval } = fields(input);
+    const { server, repository, every: interval } = membersOf(input);
     return {
-      does: `Lists the archive of ${show(repository)} before and after, and asks ${show(server)} every ${interval === undefined ? '1s' : show(interval)} what it has archived`,
-      calls: [`list the archive of ${show(repository)}`, 'SELECT ... FROM pg_stat_archiver'],
+      does: `Lists the archive of ${inWords(repository)} before and after, and asks ${inWords(server)} every ${interval === undefined ? '1s' : inWords(interval)} what it has archived`,
+      calls: [`list the archive of ${inWords(repository)}`, 'SELECT ... FROM pg_stat_archiver'],
     };
   },
   async start(input, ctx) {

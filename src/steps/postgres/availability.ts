@@ -4,9 +4,10 @@ import { defineProbe } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { StepError } from '../../engine/errors.js';
 import { Duration, FixedText, strict } from '../../engine/schema.js';
+import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { availabilityTable, sampleOnce } from './lib/availability.js';
 import { Client } from './lib/client.js';
-import { addressOf, Endpoint, fields, grants, isUnknown, Server, show, showAddress, Table } from './lib/inputs.js';
+import { addressOf, Endpoint, grants, Server, showAddress, Table } from './lib/inputs.js';
 import { every } from './lib/loop.js';
 import { checkStatement } from './lib/sql-text.js';
 
@@ -27,21 +28,21 @@ export const probe = defineProbe({
     strict,
   ),
   samples: 'availability',
-  changes: (input) => [{ system: `endpoint:${show(fields(input).endpoint)}`, object: `table ${availabilityTable}` }],
+  changes: (input) => [{ system: `endpoint:${inWords(membersOf(input).endpoint)}`, object: `table ${availabilityTable}` }],
   permissions: (input) => {
-    const { endpoint, table } = fields(input);
-    return grants(endpoint, ...(table === undefined ? [] : [`SELECT ON ${show(table)}`]), 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT, UPDATE ON ${availabilityTable}`);
+    const { endpoint, table } = membersOf(input);
+    return grants(endpoint, ...(table === undefined ? [] : [`SELECT ON ${inWords(table)}`]), 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT, UPDATE ON ${availabilityTable}`);
   },
   examples: [
     { title: 'Reads of one table', with: { endpoint: 'app', table: 'orders', every: '200ms' } },
     { title: 'A query of your own, and a control', with: { endpoint: 'app', read: 'SELECT id FROM orders ORDER BY id DESC LIMIT 1', every: '1s', control: { server: 'copy' } } },
   ],
   plan(input) {
-    const { endpoint, table, read, every: interval, control } = fields(input);
+    const { endpoint, table, read, every: interval, control } = membersOf(input);
     if (read !== undefined && !isUnknown(read)) checkStatement(read, true);
-    const reads = [...(table === undefined ? [] : [`SELECT FROM ${show(table)} LIMIT 1`]), ...(read === undefined ? [] : [show(read)])];
+    const reads = [...(table === undefined ? [] : [`SELECT FROM ${inWords(table)} LIMIT 1`]), ...(read === undefined ? [] : [inWords(read)])];
     return {
-      does: `Reads and writes through endpoint ${show(endpoint)} every ${interval === undefined ? '200ms' : show(interval)}${control === undefined || isUnknown(control) ? '' : `, and asks ${showAddress(control)} beside it`}`,
+      does: `Reads and writes through endpoint ${inWords(endpoint)} every ${interval === undefined ? '200ms' : inWords(interval)}${control === undefined || isUnknown(control) ? '' : `, and asks ${showAddress(control)} beside it`}`,
       calls: [...(reads.length === 0 ? ['SELECT 1'] : reads), `INSERT INTO ${availabilityTable} ... ON CONFLICT DO UPDATE (one row)`],
     };
   },

@@ -1,8 +1,9 @@
 import { Type } from 'typebox';
 import { defineStep } from '../../engine/define-step.js';
 import { strict } from '../../engine/schema.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
 import { backupEvidence } from './lib/backup-evidence.js';
-import { fields, grants, Repository, Server, show } from './lib/inputs.js';
+import { grants, Repository, Server } from './lib/inputs.js';
 
 export const step = defineStep({
   type: 'postgres.backup',
@@ -13,13 +14,13 @@ export const step = defineStep({
     strict,
   ),
   effect: 'create',
-  changes: (input) => [{ system: `backups:${show(fields(input).repository)}`, object: '*' }],
-  permissions: (input) => grants(fields(input).server, 'EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) (before PostgreSQL 15: pg_start_backup, pg_stop_backup)', 'MEMBERSHIP IN pg_read_all_settings'),
+  changes: (input) => [{ system: `backups:${inWords(membersOf(input).repository)}`, object: '*' }],
+  permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) (before PostgreSQL 15: pg_start_backup, pg_stop_backup)', 'MEMBERSHIP IN pg_read_all_settings'),
   evidence: ['backup'],
   examples: [{ title: 'Before the drill', with: { server: 'source', repository: 'backups' } }],
   plan(input) {
-    const { server, repository } = fields(input);
-    return { does: `Takes a base backup of ${show(server)} into ${show(repository)}; it stays there`, calls: [`backup of ${show(server)} by the repository's own provider`] };
+    const { server, repository } = membersOf(input);
+    return { does: `Takes a base backup of ${inWords(server)} into ${inWords(repository)}; it stays there`, calls: [`backup of ${inWords(server)} by the repository's own provider`] };
   },
   async run(input, ctx) {
     const repository = ctx.ports.postgres.repository(input.repository);

@@ -2,9 +2,10 @@ import { Type } from 'typebox';
 import { defineProbe, type ProbeContext } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { Duration, strict } from '../../engine/schema.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
 import { Client } from './lib/client.js';
 import { identityOf } from './lib/facts.js';
-import { Endpoint, fields, grants, show } from './lib/inputs.js';
+import { Endpoint, grants } from './lib/inputs.js';
 import { ledgerRanges, ledgerTable, prepareLedger } from './lib/ledger.js';
 import { every } from './lib/loop.js';
 import { withSession } from './lib/session.js';
@@ -22,13 +23,13 @@ export const probe = defineProbe({
     strict,
   ),
   samples: 'ledger',
-  changes: (input) => [{ system: `endpoint:${show(fields(input).endpoint)}`, object: `table ${ledgerTable}` }],
-  permissions: (input) => grants(fields(input).endpoint, 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT ON ${ledgerTable}`, 'EXECUTE ON FUNCTION pg_control_system(), pg_walfile_name(pg_lsn)'),
+  changes: (input) => [{ system: `endpoint:${inWords(membersOf(input).endpoint)}`, object: `table ${ledgerTable}` }],
+  permissions: (input) => grants(membersOf(input).endpoint, 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT ON ${ledgerTable}`, 'EXECUTE ON FUNCTION pg_control_system(), pg_walfile_name(pg_lsn)'),
   examples: [{ title: 'Five rows a second', with: { endpoint: 'app', every: '200ms' } }],
   plan(input) {
-    const { endpoint, every: interval } = fields(input);
+    const { endpoint, every: interval } = membersOf(input);
     return {
-      does: `Writes a numbered row every ${interval === undefined ? '200ms' : show(interval)} through endpoint ${show(endpoint)}, never two at the same time, and in the end reads back which rows are there`,
+      does: `Writes a numbered row every ${interval === undefined ? '200ms' : inWords(interval)} through endpoint ${inWords(endpoint)}, never two at the same time, and in the end reads back which rows are there`,
       calls: [`CREATE TABLE ${ledgerTable} (if absent)`, `INSERT INTO ${ledgerTable} (n, run)`, `SELECT ranges of n FROM ${ledgerTable}`],
     };
   },

@@ -2,8 +2,9 @@ import { Type } from 'typebox';
 import { defineProbe } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { Duration, strict } from '../../engine/schema.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
 import { Client } from './lib/client.js';
-import { Endpoint, fields, grants, show, Table } from './lib/inputs.js';
+import { Endpoint, grants, Table } from './lib/inputs.js';
 import { every } from './lib/loop.js';
 import { describe } from './lib/sql-errors.js';
 import { transfer } from './lib/transfer.js';
@@ -22,19 +23,19 @@ export const probe = defineProbe({
   ),
   samples: 'none',
   changes: (input) => {
-    const { endpoint, table } = fields(input);
-    return ['accounts', 'transfers', table === undefined ? 'orders' : show(table)].map((name) => ({ system: `endpoint:${show(endpoint)}`, object: `table ${name}` }));
+    const { endpoint, table } = membersOf(input);
+    return ['accounts', 'transfers', table === undefined ? 'orders' : inWords(table)].map((name) => ({ system: `endpoint:${inWords(endpoint)}`, object: `table ${name}` }));
   },
   permissions: (input) => {
-    const { endpoint, table } = fields(input);
-    return grants(endpoint, 'SELECT, UPDATE ON accounts', 'INSERT ON transfers', `INSERT ON ${table === undefined ? 'orders' : show(table)}`);
+    const { endpoint, table } = membersOf(input);
+    return grants(endpoint, 'SELECT, UPDATE ON accounts', 'INSERT ON transfers', `INSERT ON ${table === undefined ? 'orders' : inWords(table)}`);
   },
   examples: [{ title: 'Fifty transfers a second', with: { endpoint: 'app', table: 'orders', every: '20ms' } }],
   plan(input) {
-    const { endpoint, table, every: interval } = fields(input);
+    const { endpoint, table, every: interval } = membersOf(input);
     return {
-      does: `Moves an amount between two accounts every ${interval === undefined ? '20ms' : show(interval)} through endpoint ${show(endpoint)}`,
-      calls: ['BEGIN', 'UPDATE accounts (twice)', 'INSERT INTO transfers', `INSERT INTO ${table === undefined ? 'orders' : show(table)} (if it exists)`, 'COMMIT'],
+      does: `Moves an amount between two accounts every ${interval === undefined ? '20ms' : inWords(interval)} through endpoint ${inWords(endpoint)}`,
+      calls: ['BEGIN', 'UPDATE accounts (twice)', 'INSERT INTO transfers', `INSERT INTO ${table === undefined ? 'orders' : inWords(table)} (if it exists)`, 'COMMIT'],
     };
   },
   async start(input, ctx) {

@@ -3,8 +3,9 @@ import { defineProbe } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { messageOf } from '../../engine/errors.js';
 import { Duration, strict } from '../../engine/schema.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
 import { Client } from './lib/client.js';
-import { fields, grants, Server, show } from './lib/inputs.js';
+import { grants, Server } from './lib/inputs.js';
 import { every } from './lib/loop.js';
 import { one } from './lib/session.js';
 
@@ -14,11 +15,11 @@ export const probe = defineProbe({
   input: Type.Object({ server: Server('The server to sample'), every: Type.Optional(Duration('Interval; default 1s.')) }, strict),
   samples: 'lsn',
   changes: () => [],
-  permissions: (input) => grants(fields(input).server, 'EXECUTE ON FUNCTION pg_current_wal_flush_lsn()'),
+  permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_current_wal_flush_lsn()'),
   examples: [{ title: 'Beside a living system', with: { server: 'production', every: '1s' } }],
   plan(input) {
-    const { server, every: interval } = fields(input);
-    return { does: `Samples the flushed WAL position of ${show(server)} every ${interval === undefined ? '1s' : show(interval)}`, calls: ['SELECT pg_current_wal_flush_lsn() (on a standby: pg_last_wal_replay_lsn())'] };
+    const { server, every: interval } = membersOf(input);
+    return { does: `Samples the flushed WAL position of ${inWords(server)} every ${interval === undefined ? '1s' : inWords(interval)}`, calls: ['SELECT pg_current_wal_flush_lsn() (on a standby: pg_last_wal_replay_lsn())'] };
   },
   async start(input, ctx) {
     const everyMs = parseDuration(input.every ?? '1s');

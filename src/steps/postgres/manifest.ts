@@ -2,7 +2,8 @@ import { Type } from 'typebox';
 import { defineStep } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { Duration, strict } from '../../engine/schema.js';
-import { Database, fields, grants, Server, show, Table } from './lib/inputs.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
+import { Database, grants, Server, Table } from './lib/inputs.js';
 import { takeSnapshot } from './lib/snapshot.js';
 
 export const step = defineStep({
@@ -21,16 +22,16 @@ export const step = defineStep({
   ),
   output: Type.Object({ file: Type.String(), time: Type.String(), lsn: Type.String(), timeline: Type.Integer() }, strict),
   effect: 'create',
-  changes: (input) => [{ system: `directory:${show(fields(input).file)}`, object: 'manifest' }],
+  changes: (input) => [{ system: `directory:${inWords(membersOf(input).file)}`, object: 'manifest' }],
   permissions: (input) => {
-    const { server, tables, file } = fields(input);
-    return [...grants(server, `SELECT, MAINTAIN ON ${show(tables)} (before PostgreSQL 17: UPDATE, DELETE or TRUNCATE instead of MAINTAIN)`), { system: 'path', path: show(file), access: 'write' }];
+    const { server, tables, file } = membersOf(input);
+    return [...grants(server, `SELECT, MAINTAIN ON ${inWords(tables)} (before PostgreSQL 17: UPDATE, DELETE or TRUNCATE instead of MAINTAIN)`), { system: 'path', path: inWords(file), access: 'write' }];
   },
   evidence: [],
   examples: [{ title: 'Beside a nightly backup', with: { server: 'source', tables: ['orders'], file: '/var/lib/muster/manifests/nightly.json' } }],
   plan(input) {
-    const { server, tables, file } = fields(input);
-    return { does: `Counts and checksums ${show(tables)} on ${show(server)} as of one moment and writes them to ${show(file)}`, calls: [`LOCK TABLE ${show(tables)} IN SHARE MODE (released at once)`, 'SELECT count(*), sum(hash of row) of each table', `write ${show(file)}`] };
+    const { server, tables, file } = membersOf(input);
+    return { does: `Counts and checksums ${inWords(tables)} on ${inWords(server)} as of one moment and writes them to ${inWords(file)}`, calls: [`LOCK TABLE ${inWords(tables)} IN SHARE MODE (released at once)`, 'SELECT count(*), sum(hash of row) of each table', `write ${inWords(file)}`] };
   },
   async run(input, ctx) {
     const { xid: _, ...taken } = await takeSnapshot({ server: input.server, tables: input.tables, lockTimeoutMs: parseDuration(input.lockTimeout ?? '10s'), ...(input.database === undefined ? {} : { database: input.database }) }, ctx);

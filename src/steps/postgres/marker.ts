@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Type } from 'typebox';
 import { defineStep } from '../../engine/define-step.js';
 import { strict } from '../../engine/schema.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
 import { utc } from './lib/facts.js';
-import { Database, fields, grants, Server, show } from './lib/inputs.js';
+import { Database, grants, Server } from './lib/inputs.js';
 import { exists, one, withSession } from './lib/session.js';
 import { dropMarker, markerTable } from './lib/marker.js';
 
@@ -21,15 +22,15 @@ export const step = defineStep({
     strict,
   ),
   effect: 'modify',
-  changes: (input) => [{ system: `postgres:${show(fields(input).server)}`, object: `table ${markerTable}` }],
-  permissions: (input) => grants(fields(input).server, 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT, DELETE ON ${markerTable}`),
+  changes: (input) => [{ system: `postgres:${inWords(membersOf(input).server)}`, object: `table ${markerTable}` }],
+  permissions: (input) => grants(membersOf(input).server, 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT, DELETE ON ${markerTable}`),
   evidence: [],
   examples: [{ title: 'A row that must survive', with: { server: 'source' } }],
   cleanups: { remove: { summary: 'Deletes the row, and the table when nothing else is in it', run: (data, _identity, ctx) => dropMarker(data, ctx) } },
   plan(input) {
-    const { server } = fields(input);
+    const { server } = membersOf(input);
     return {
-      does: `Inserts a row with a random id into ${markerTable} on ${show(server)}, making the table if it does not exist`,
+      does: `Inserts a row with a random id into ${markerTable} on ${inWords(server)}, making the table if it does not exist`,
       calls: [`CREATE TABLE ${markerTable} (if absent)`, `INSERT INTO ${markerTable} (id, run, step)`],
       undo: [`delete the row from ${markerTable}; drop the table if it is empty then`],
     };

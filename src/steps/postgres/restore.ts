@@ -4,8 +4,9 @@ import { defineStep, type DeferredCleanup, type StepContext } from '../../engine
 import { parseDuration } from '../../engine/duration.js';
 import { StepError } from '../../engine/errors.js';
 import { Duration, literals, strict } from '../../engine/schema.js';
+import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { backupEvidence, madeByRun } from './lib/backup-evidence.js';
-import { fields, grants, isUnknown, Repository, Server, show } from './lib/inputs.js';
+import { grants, Repository, Server } from './lib/inputs.js';
 import { removeCopy } from './lib/remove-copy.js';
 import { normalizeTarget, type Target } from './lib/target.js';
 
@@ -42,8 +43,8 @@ export const step = defineStep({
   ),
   output: Type.Object({ backup: Type.String(), startedAfterMs: Type.Number({ description: 'From the end of the copying to writes accepted' }) }, strict),
   effect: 'create',
-  changes: (input) => [{ system: `postgres:${show(fields(input).into)}`, object: '*' }],
-  permissions: (input) => grants(fields(input).into, 'the files and processes of the restored server'),
+  changes: (input) => [{ system: `postgres:${inWords(membersOf(input).into)}`, object: '*' }],
+  permissions: (input) => grants(membersOf(input).into, 'the files and processes of the restored server'),
   evidence: ['restore-target', 'backup'],
   examples: [
     { title: 'To a moment', with: { repository: 'backups', into: 'copy', target: { type: 'time', value: '2026-11-20T07:30:00.123456Z' } } },
@@ -51,13 +52,13 @@ export const step = defineStep({
   ],
   cleanups: { remove: { summary: 'Stops the restored server and removes its data directory', run: (data, identity, ctx) => removeCopy(data, identity, ctx) } },
   plan(input) {
-    const { repository, into, backup, target, timeline, settings } = fields(input);
+    const { repository, into, backup, target, timeline, settings } = membersOf(input);
     if (settings !== undefined && !isUnknown(settings)) refuseSettings(Object.keys(settings));
     const to = showTarget(target);
     return {
-      does: `Restores ${backup === undefined ? 'the latest backup before the target' : show(backup)} from ${show(repository)} into ${show(into)}, replays WAL to ${to} on ${timelineText(timeline)}, promotes, and waits for writes; archive_mode is off`,
-      calls: [`restore by the provider of ${show(repository)}`, `recovery target: ${to}`, `start postgres of ${show(into)}, wait until it left recovery`],
-      undo: [`stop ${show(into)} and remove its data directory`],
+      does: `Restores ${backup === undefined ? 'the latest backup before the target' : inWords(backup)} from ${inWords(repository)} into ${inWords(into)}, replays WAL to ${to} on ${timelineText(timeline)}, promotes, and waits for writes; archive_mode is off`,
+      calls: [`restore by the provider of ${inWords(repository)}`, `recovery target: ${to}`, `start postgres of ${inWords(into)}, wait until it left recovery`],
+      undo: [`stop ${inWords(into)} and remove its data directory`],
     };
   },
   async run(input, ctx) {
@@ -110,13 +111,13 @@ function refuseSettings(names: readonly string[]): void {
 
 /** Refuses a target that can be judged already. */
 function showTarget(target: unknown): string {
-  if (target === undefined || isUnknown(target)) return show(target);
+  if (target === undefined || isUnknown(target)) return inWords(target);
   const { type, value, inclusive } = target as { type?: unknown; value?: unknown; inclusive?: unknown };
   if (![type, value, inclusive].some(isUnknown)) normalizeTarget(target as Target);
-  return value === undefined ? show(type) : `${show(type)} ${show(value)}${inclusive === false ? ' (exclusive)' : ''}`;
+  return value === undefined ? inWords(type) : `${inWords(type)} ${inWords(value)}${inclusive === false ? ' (exclusive)' : ''}`;
 }
 
 function timelineText(timeline: unknown): string {
   if (timeline === undefined || timeline === 'current') return "the backup's timeline";
-  return timeline === 'latest' ? 'the newest timeline in the archive' : `timeline ${show(timeline)}`;
+  return timeline === 'latest' ? 'the newest timeline in the archive' : `timeline ${inWords(timeline)}`;
 }

@@ -2,7 +2,8 @@ import { Type } from 'typebox';
 import { defineStep } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { strict } from '../../engine/schema.js';
-import { Database, fields, grants, Server, show, Table } from './lib/inputs.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
+import { Database, grants, Server, Table } from './lib/inputs.js';
 import { unlessGone } from './lib/marker.js';
 import { fillOrders, finishOrders, makeTables, ourTables } from './lib/seed.js';
 import { exists, one, withSession } from './lib/session.js';
@@ -23,10 +24,10 @@ export const step = defineStep({
   output: Type.Object({ rows: Type.Integer(), accounts: Type.Integer(), bytes: Type.Integer({ description: 'Size of the tables with their indexes' }) }, strict),
   effect: 'create',
   changes: (input) => {
-    const { server, table } = fields(input);
-    return [table === undefined ? 'orders' : show(table), 'accounts', 'transfers'].map((name) => ({ system: `postgres:${show(server)}`, object: `table ${name}` }));
+    const { server, table } = membersOf(input);
+    return [table === undefined ? 'orders' : inWords(table), 'accounts', 'transfers'].map((name) => ({ system: `postgres:${inWords(server)}`, object: `table ${name}` }));
   },
-  permissions: (input) => grants(fields(input).server, 'CREATE ON SCHEMA public'),
+  permissions: (input) => grants(membersOf(input).server, 'CREATE ON SCHEMA public'),
   evidence: [],
   examples: [{ title: 'A small shop', with: { server: 'source', table: 'orders', rows: 100000 } }],
   cleanups: {
@@ -41,10 +42,10 @@ export const step = defineStep({
     },
   },
   plan(input) {
-    const { server, table, rows } = fields(input);
-    const orders = table === undefined ? 'orders' : show(table);
+    const { server, table, rows } = membersOf(input);
+    const orders = table === undefined ? 'orders' : inWords(table);
     return {
-      does: `Makes accounts, transfers and ${orders} with ${rows === undefined ? '100000' : show(rows)} rows on ${show(server)}`,
+      does: `Makes accounts, transfers and ${orders} with ${rows === undefined ? '100000' : inWords(rows)} rows on ${inWords(server)}`,
       calls: [`CREATE TABLE accounts, transfers, ${orders}`, `INSERT INTO ${orders} SELECT ... FROM generate_series (in batches)`, `ALTER TABLE ${orders} ADD CONSTRAINT ..., CREATE INDEX`, 'ANALYZE'],
       undo: [`drop accounts, transfers and ${orders} if this run made them`],
     };

@@ -2,7 +2,8 @@ import { Type } from 'typebox';
 import { defineStep } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { Duration, strict } from '../../engine/schema.js';
-import { Database, Digests, fields, grants, Server, show, Table } from './lib/inputs.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
+import { Database, Digests, grants, Server, Table } from './lib/inputs.js';
 import { takeSnapshot } from './lib/snapshot.js';
 
 export const step = defineStep({
@@ -30,16 +31,16 @@ export const step = defineStep({
   effect: 'read',
   changes: () => [],
   permissions: (input) => {
-    const { server, tables } = fields(input);
-    return grants(server, `SELECT ON ${show(tables)}`, `MAINTAIN ON ${show(tables)} (before PostgreSQL 17: UPDATE, DELETE or TRUNCATE), for a SHARE lock`, 'EXECUTE ON FUNCTION pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn()');
+    const { server, tables } = membersOf(input);
+    return grants(server, `SELECT ON ${inWords(tables)}`, `MAINTAIN ON ${inWords(tables)} (before PostgreSQL 17: UPDATE, DELETE or TRUNCATE), for a SHARE lock`, 'EXECUTE ON FUNCTION pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn()');
   },
   evidence: ['reference'],
   examples: [{ title: 'What three tables hold now', with: { server: 'source', tables: ['orders', 'accounts', 'transfers'] } }],
   plan(input) {
-    const { server, tables, lockTimeout } = fields(input);
+    const { server, tables, lockTimeout } = membersOf(input);
     return {
-      does: `Counts and checksums ${show(tables)} on ${show(server)} as of one moment; writers wait for a few milliseconds, at most ${lockTimeout === undefined ? '10s' : show(lockTimeout)} is spent on finding that moment`,
-      calls: ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', `LOCK TABLE ${show(tables)} IN SHARE MODE (released at once)`, 'SELECT count(*), sum(hash of row) of each table'],
+      does: `Counts and checksums ${inWords(tables)} on ${inWords(server)} as of one moment; writers wait for a few milliseconds, at most ${lockTimeout === undefined ? '10s' : inWords(lockTimeout)} is spent on finding that moment`,
+      calls: ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', `LOCK TABLE ${inWords(tables)} IN SHARE MODE (released at once)`, 'SELECT count(*), sum(hash of row) of each table'],
     };
   },
   async run(input, ctx) {

@@ -3,7 +3,8 @@ import type { PostgresSession } from '../../clients/postgres/port.js';
 import { defineStep, type Effect, type StepContext } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { FixedText, literals, strict } from '../../engine/schema.js';
-import { addressOf, Database, Endpoint, fields, grants, isUnknown, Server, show, showAddress, systemOf } from './lib/inputs.js';
+import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
+import { addressOf, Database, Endpoint, grants, Server, showAddress, systemOf } from './lib/inputs.js';
 import { transaction, withSession } from './lib/session.js';
 import { describe, sqlState } from './lib/sql-errors.js';
 import { bindIdentifiers, checkIdentifiers, checkStatement } from './lib/sql-text.js';
@@ -44,18 +45,18 @@ export const step = defineStep({
   input: Input,
   output: Output,
   effect: (input): Effect => {
-    const { effect } = fields(input);
+    const { effect } = membersOf(input);
     return effect === undefined || isUnknown(effect) ? 'destroy' : effect;
   },
   changes: (input) => {
-    const { server, endpoint, effect, identifiers } = fields(input);
+    const { server, endpoint, effect, identifiers } = membersOf(input);
     if (effect === 'read') return [];
     const names = identifiers === undefined || isUnknown(identifiers) ? [] : Object.values(identifiers);
-    return (names.length === 0 ? ['*'] : names.map((name) => `table ${show(name)}`)).map((object) => ({ system: systemOf({ server, endpoint }), object }));
+    return (names.length === 0 ? ['*'] : names.map((name) => `table ${inWords(name)}`)).map((object) => ({ system: systemOf({ server, endpoint }), object }));
   },
   permissions: (input) => {
-    const { server, endpoint, sql } = fields(input);
-    return grants(server ?? endpoint, `whatever this needs: ${show(sql)}`);
+    const { server, endpoint, sql } = membersOf(input);
+    return grants(server ?? endpoint, `whatever this needs: ${inWords(sql)}`);
   },
   evidence: ['health-checks'],
   examples: [
@@ -64,19 +65,19 @@ export const step = defineStep({
     { title: 'A value for later steps', with: { server: 'source', sql: 'SELECT count(*)::int AS n FROM accounts', effect: 'read', output: { accounts: 'n' } } },
   ],
   plan(input) {
-    const { server, endpoint, sql, effect, params, identifiers, expect } = fields(input);
+    const { server, endpoint, sql, effect, params, identifiers, expect } = membersOf(input);
     if (isUnknown(sql)) throw new StepError('bad-sql', `SQL takes no template: <${sql.unknown}>`, { hint: 'give values through `params` and names through `identifiers`' });
     const names = identifiers === undefined || isUnknown(identifiers) ? {} : identifiers;
     if (sql !== undefined) {
       checkStatement(sql, effect === 'read');
       checkIdentifiers(sql, Object.keys(names));
     }
-    const named = Object.entries(names).map(([name, value]) => `:"${name}" = ${show(value)}`);
-    const bound = params === undefined ? [] : isUnknown(params) ? [`params = ${show(params)}`] : params.map((value, at) => `$${at + 1} = ${show(value)}`);
+    const named = Object.entries(names).map(([name, value]) => `:"${name}" = ${inWords(value)}`);
+    const bound = params === undefined ? [] : isUnknown(params) ? [`params = ${inWords(params)}`] : params.map((value, at) => `$${at + 1} = ${inWords(value)}`);
     const details = [...named, ...bound];
     return {
       does: `Runs one statement on ${showAddress({ server, endpoint })}${expect === undefined ? '' : ', and fails unless the result is as expected'}`,
-      calls: [`${show(sql)}${details.length === 0 ? '' : `   -- ${details.join(', ')}`}`],
+      calls: [`${inWords(sql)}${details.length === 0 ? '' : `   -- ${details.join(', ')}`}`],
     };
   },
   async run(input, ctx) {

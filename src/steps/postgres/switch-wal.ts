@@ -3,8 +3,9 @@ import { defineStep } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { StepError } from '../../engine/errors.js';
 import { Duration, strict } from '../../engine/schema.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
 import { waitArchived } from './lib/archiver.js';
-import { fields, grants, Server, show } from './lib/inputs.js';
+import { grants, Server } from './lib/inputs.js';
 import { one, transaction, withSession } from './lib/session.js';
 
 export const step = defineStep({
@@ -13,14 +14,14 @@ export const step = defineStep({
   input: Type.Object({ server: Server('The server whose WAL is to be archived'), wait: Type.Optional(Duration('How long to wait for the archiver; default 1m.')) }, strict),
   output: Type.Object({ segment: Type.String(), lsn: Type.String({ description: 'Behind the commit record' }), timeline: Type.Integer() }, strict),
   effect: 'modify',
-  changes: (input) => [{ system: `postgres:${show(fields(input).server)}`, object: 'WAL segment' }],
-  permissions: (input) => grants(fields(input).server, 'EXECUTE ON FUNCTION pg_switch_wal()', 'EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text)', 'SELECT ON pg_stat_archiver'),
+  changes: (input) => [{ system: `postgres:${inWords(membersOf(input).server)}`, object: 'WAL segment' }],
+  permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_switch_wal()', 'EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text)', 'SELECT ON pg_stat_archiver'),
   evidence: [],
   examples: [{ title: 'Before a restore to a time', with: { server: 'source' } }],
   plan(input) {
-    const { server, wait } = fields(input);
+    const { server, wait } = membersOf(input);
     return {
-      does: `Writes an empty transaction to ${show(server)}'s WAL, switches to a new segment, and waits at most ${wait === undefined ? '1m' : show(wait)} until the old one is archived`,
+      does: `Writes an empty transaction to ${inWords(server)}'s WAL, switches to a new segment, and waits at most ${wait === undefined ? '1m' : inWords(wait)} until the old one is archived`,
       calls: ["SELECT pg_logical_emit_message(true, 'muster', <run>)", 'SELECT pg_switch_wal()', 'SELECT ... FROM pg_stat_archiver (until archived)'],
     };
   },

@@ -4,12 +4,13 @@ import { defineStep, type Effect, type StepContext } from '../../engine/define-s
 import { StepError } from '../../engine/errors.js';
 import type { EvidenceOf } from '../../engine/kinds/index.js';
 import { FixedText, literals, strict } from '../../engine/schema.js';
+import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { checkAmcheck } from './lib/check-amcheck.js';
 import { checkConstraints } from './lib/check-constraints.js';
 import { checkPages } from './lib/check-pages.js';
 import { failedCheck, type Check } from './lib/check.js';
 import type { TableDigest } from './lib/digest.js';
-import { Database, Digests, fields, grants, isUnknown, Server, show } from './lib/inputs.js';
+import { Database, Digests, grants, Server } from './lib/inputs.js';
 import { hasMarker } from './lib/marker.js';
 import { checkInvariant, compareTables, readManifest } from './lib/reconcile.js';
 import { withSession } from './lib/session.js';
@@ -39,10 +40,10 @@ export const step = defineStep({
   summary: 'Checks a restored server: is it sound, does it hold what it should, is the row before the target there and the one after it not. What it finds is evidence; the verdict judges it.',
   input: Input,
   output: Type.Object({ tables: Type.Integer({ description: 'Tables compared' }), findings: Type.Integer({ description: 'What is not as it should be' }), notRun: Type.Integer({ description: 'Checks that could not run' }) }, strict),
-  effect: (input): Effect => (fields(input).consistency === 'none' || fields(input).consistency === 'pages' ? 'read' : 'modify'),
+  effect: (input): Effect => (membersOf(input).consistency === 'none' || membersOf(input).consistency === 'pages' ? 'read' : 'modify'),
   changes: () => [],
   permissions: (input) => {
-    const { server, snapshot, consistency } = fields(input);
+    const { server, snapshot, consistency } = membersOf(input);
     const tables = snapshot === undefined || isUnknown(snapshot) ? 'the tables of the reference' : Object.keys(snapshot).join(', ');
     return grants(server, `SELECT ON ${tables}, muster_marker`, ...(consistency === 'none' ? [] : ['SELECT ON every table, pg_toast and pg_catalog too (pg_read_all_data and superuser for the rest)']), ...(consistency === undefined || consistency === 'full' ? ['SUPERUSER, to make the extension amcheck in a transaction that is rolled back; without it, amcheck could not run'] : []));
   },
@@ -52,13 +53,13 @@ export const step = defineStep({
     { title: 'Against statements of your own', with: { server: 'copy', reference: 'invariants', invariants: [{ name: 'No account is overdrawn', sql: 'SELECT FROM accounts WHERE balance < 0' }] } },
   ],
   plan(input) {
-    const { server, reference, snapshot, manifest, invariants, consistency } = fields(input);
+    const { server, reference, snapshot, manifest, invariants, consistency } = membersOf(input);
     if (reference !== undefined && !isUnknown(reference)) needs(reference, { snapshot, manifest, invariants });
     const asked = invariants === undefined || isUnknown(invariants) ? [] : invariants.flatMap((invariant) => (isUnknown(invariant) || isUnknown(invariant.sql) ? [] : [invariant.sql]));
     for (const sql of asked) checkStatement(sql, true);
     const deep = { full: 'amcheck, every page, constraints', pages: 'every page', none: 'no consistency checks' };
     return {
-      does: `Compares the content of ${show(server)} with ${reference === 'none' ? 'nothing (content not proved)' : show(reference)}; ${consistency !== undefined && isUnknown(consistency) ? show(consistency) : deep[consistency ?? 'full']}`,
+      does: `Compares the content of ${inWords(server)} with ${reference === 'none' ? 'nothing (content not proved)' : inWords(reference)}; ${consistency !== undefined && isUnknown(consistency) ? inWords(consistency) : deep[consistency ?? 'full']}`,
       calls: [
         ...(reference === 'snapshot' || reference === 'manifest' ? ['SELECT count(*), sum(hash of row) of each table'] : []),
         ...asked,

@@ -3,8 +3,9 @@ import type { PostgresSession } from '../../clients/postgres/port.js';
 import { defineStep } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { nullable, strict } from '../../engine/schema.js';
+import { inWords, membersOf } from '../../engine/plannable.js';
 import { identityOf } from './lib/facts.js';
-import { fields, grants, Server, show } from './lib/inputs.js';
+import { grants, Server } from './lib/inputs.js';
 import { readHistory, readRecovery } from './lib/recovery-log.js';
 import { one, withSession } from './lib/session.js';
 
@@ -22,13 +23,13 @@ export const step = defineStep({
   ),
   effect: 'read',
   changes: () => [],
-  permissions: (input) => grants(fields(input).server, 'EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint, boolean)', 'EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint()', "read the server's log file"),
+  permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint, boolean)', 'EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint()', "read the server's log file"),
   evidence: ['wal-end'],
   examples: [{ title: 'After a restore', with: { server: 'copy' } }],
   plan(input) {
-    const { server } = fields(input);
+    const { server } = membersOf(input);
     return {
-      does: `Reads from the log and the control data of ${show(server)} where its recovery ended`,
+      does: `Reads from the log and the control data of ${inWords(server)} where its recovery ended`,
       calls: ["read the server's log", 'SELECT ... FROM pg_control_system()', "SELECT pg_read_file('pg_wal/<timeline>.history')"],
     };
   },

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { PostgresAddress } from '../../../clients/postgres/port.js';
-import type { Plannable } from '../../../engine/define-step.js';
 import { StepError } from '../../../engine/errors.js';
+import { inWords } from '../../../engine/plannable.js';
 import { ConnectionName, EndpointName } from '../../../engine/schema.js';
 
 /** Input fields that the PostgreSQL types share, so that they read alike in every runbook. */
@@ -14,23 +14,6 @@ export const Lsn = Type.String({ pattern: '^[0-9A-F]{1,8}/[0-9A-F]{1,8}$' });
 export const Digest = Type.Object({ rows: Type.Integer({ minimum: 0 }), checksum: Type.String() }, { additionalProperties: false });
 export const Digests = (description: string) => Type.Record(Type.String(), Digest, { description });
 
-/** The members of an input at plan time; empty while the whole input waits for the run. */
-export function fields<T extends object>(input: Plannable<T>): { readonly [K in keyof T]?: Plannable<T[K]> } {
-  return isUnknown(input) ? {} : (input as { readonly [K in keyof T]?: Plannable<T[K]> });
-}
-
-export function isUnknown(value: unknown): value is { readonly unknown: string } {
-  return typeof value === 'object' && value !== null && 'unknown' in value && typeof value.unknown === 'string' && Object.keys(value).length === 1;
-}
-
-/** A value in the words of a plan: unknown ones as `<path>`, absent ones as `?`. */
-export function show(value: unknown): string {
-  if (isUnknown(value)) return `<${value.unknown}>`;
-  if (value === undefined || value === null) return '?';
-  if (Array.isArray(value)) return value.map(show).join(', ');
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
 /** `server` or `endpoint`, exactly one. Throws StepError `bad-input`. */
 export function addressOf(input: { readonly server?: string; readonly endpoint?: string }): PostgresAddress {
   if (input.server !== undefined && input.endpoint === undefined) return { connection: input.server };
@@ -41,14 +24,14 @@ export function addressOf(input: { readonly server?: string; readonly endpoint?:
 /** The same at plan time, in words: `source` or `endpoint app`. */
 export function showAddress(input: { readonly server?: unknown; readonly endpoint?: unknown }): string {
   if ((input.server === undefined) === (input.endpoint === undefined)) throw new StepError('bad-input', 'give either `server` or `endpoint`, and only one of them');
-  return input.server === undefined ? `endpoint ${show(input.endpoint)}` : show(input.server);
+  return input.server === undefined ? `endpoint ${inWords(input.endpoint)}` : inWords(input.server);
 }
 
 /** The system of `changes` for a server or an endpoint. */
 export function systemOf(input: { readonly server?: unknown; readonly endpoint?: unknown }): string {
-  return input.server === undefined ? `endpoint:${show(input.endpoint)}` : `postgres:${show(input.server)}`;
+  return input.server === undefined ? `endpoint:${inWords(input.endpoint)}` : `postgres:${inWords(input.server)}`;
 }
 
 export function grants(connection: unknown, ...list: readonly string[]): { readonly system: 'postgres'; readonly connection: string; readonly grant: string }[] {
-  return list.map((grant) => ({ system: 'postgres', connection: show(connection), grant }));
+  return list.map((grant) => ({ system: 'postgres', connection: inWords(connection), grant }));
 }
