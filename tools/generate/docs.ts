@@ -107,7 +107,7 @@ function typeOf(schema: JsonSchema): string {
 
 /** Flow-free YAML of plain JSON; strings are quoted where YAML would read them as something else. */
 function yaml(value: unknown, indent = ''): string {
-  if (Array.isArray(value)) return value.map((item) => (isBlock(item) ? `${indent}-\n${yaml(item, `${indent}  `)}` : `${indent}- ${scalar(item)}\n`)).join('');
+  if (Array.isArray(value)) return value.map((item) => (isBlock(item) ? `${indent}- ${yaml(item, `${indent}  `).trimStart()}` : `${indent}- ${scalar(item)}\n`)).join('');
   return Object.entries(value as Record<string, unknown>)
     .map(([name, member]) => (isBlock(member) ? `${indent}${name}:\n${yaml(member, `${indent}  `)}` : `${indent}${name}: ${scalar(member)}\n`))
     .join('');

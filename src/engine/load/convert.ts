@@ -46,11 +46,12 @@ export function toValue(yaml: typeof Yaml, contents: Node, anchors: Map<string, 
 
   function scalar(node: Scalar, pointer: Pointer): unknown {
     const { value } = node;
-    if (typeof value === 'number' && !Number.isFinite(value)) report.broken(pointer, { message: 'this number has no value', expected: 'a finite number', found: node.source ?? '' });
-    if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
-      report.broken(pointer, { message: 'this number is too large to be held exactly', expected: `a whole number up to ${Number.MAX_SAFE_INTEGER}`, found: node.source ?? '', hint: 'quote it if it is meant as text' });
-    }
-    return value;
+    if (typeof value !== 'number' || Number.isSafeInteger(value) || (Number.isFinite(value) && !Number.isInteger(value))) return value;
+    const finding = Number.isFinite(value)
+      ? { message: 'this number is too large to be held exactly', expected: `a whole number up to ${Number.MAX_SAFE_INTEGER}`, hint: 'quote it if it is meant as text' }
+      : { message: 'this number has no value', expected: 'a finite number' };
+    report.broken(pointer, { ...finding, found: node.source ?? '' });
+    return null;
   }
 
   function mapping(node: YAMLMap, pointer: readonly (string | number)[], viaAlias: boolean): unknown {

@@ -3,7 +3,7 @@ import { validator } from '../validators.js';
 import { didYouMean } from './nearest.js';
 import { listed, type Report } from './report.js';
 import { reportSchema } from './schema-errors.js';
-import { isMapping, mapping, text } from './shape.js';
+import { isMapping, mapping, text, type Mapping } from './shape.js';
 import { refuseTemplates } from './templates.js';
 import { checkWith, eachReference, typeIn } from './types.js';
 
@@ -20,6 +20,9 @@ export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, Ca
     hint: didYouMean(name, candidates),
   });
 
+  // A connection whose own `kind` is wrong is reported there, not at those that name it.
+  const provides = (connection: Mapping, kind: string) => connection['kind'] === kind || catalog.get(text(connection['provision']) ?? '')?.kinds.includes(kind) === true;
+
   for (const [name, connection] of Object.entries(connections)) {
     if (!isMapping(connection)) continue;
     const pointer = ['connections', name];
@@ -32,7 +35,7 @@ export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, Ca
     checkWith(connection, entry, pointer, report);
     eachReference(connection, entry, pointer, (other, reference, at) => {
       if (reference.to !== 'connection') return;
-      const fitting = names.filter((each) => each !== name && (reference.kind === '*' || mapping(connections[each])['kind'] === reference.kind));
+      const fitting = names.filter((each) => each !== name && (reference.kind === '*' || provides(mapping(connections[each]), reference.kind ?? '*')));
       if (!fitting.includes(other)) report.add(at, unknown(other, fitting, reference.kind === '*' ? 'another connection' : `a connection of kind ${reference.kind}`));
     });
   }

@@ -1,11 +1,17 @@
-/** The candidate that `name` was most likely meant to be: at most a third of its letters mistyped, swapped, missing or extra. */
+/**
+ * The candidate that `name` was most likely meant to be: at most a third of its letters mistyped, swapped, missing or
+ * extra. A system that both have in common (`postgres.`) counts for nothing.
+ */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let least = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - name.length) >= least || candidate === name) continue;
-    const distance = edits(name.toLowerCase(), candidate.toLowerCase());
-    if (distance < least) [best, least] = [candidate, distance];
+    const shared = name.indexOf('.') + 1;
+    const from = name.slice(0, shared) === candidate.slice(0, shared) ? shared : 0;
+    const most = Math.max(1, Math.floor((name.length - from) / 3));
+    if (candidate === name || Math.abs(candidate.length - name.length) > most) continue;
+    const distance = edits(name.slice(from).toLowerCase(), candidate.slice(from).toLowerCase());
+    if (distance <= most && distance < least) [best, least] = [candidate, distance];
   }
   return best;
 }
