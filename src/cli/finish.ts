@@ -31,10 +31,10 @@ export async function finishRun(request: FinishRequest): Promise<Finished> {
   const { paths, plan, runbook, bundle } = request;
   const journalText = await readFile(paths.journal, 'utf8');
   const { events } = parseJournal(journalText);
-  const drill = derive(runbook, plan, events);
   const [runbookText, environmentText] = await Promise.all([readFile(paths.runbook, 'utf8'), readFile(paths.environment, 'utf8')]);
   try {
-    return { drill, bundle: await bundle.finish({ runbook, runbookText, environmentText, plan, journalText, events, drill, logsDir: paths.logs }) };
+    const { drill, path } = await bundle.finish({ runbookText, environmentText, plan, journalText, logsDir: paths.logs });
+    return { drill, bundle: path };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     const failed = await recordFailure(request, error, events);

@@ -3,8 +3,14 @@ import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Runbook } from '../engine/documents.js';
-import type { EventOf } from '../engine/events.js';
+import { canonicalJson } from '../engine/canonical.js';
+import type { Drill } from '../engine/drill.js';
 import { messageOf } from '../engine/errors.js';
+import type { EventOf } from '../engine/events.js';
+import { parseJournal } from '../engine/journal.js';
+import { parseSource } from '../engine/load/source.js';
+import type { Plan } from '../engine/plan-document.js';
+import { derive } from '../engine/verdict.js';
 import { digestOf, evidenceText, logName, manifestText, payloadTexts, tagFiles, tagManifest, tagTexts, type BundleContent, type FileDigest } from './texts.js';
 
 /** The bundle cannot be written. `file` is what could not be. */
@@ -15,10 +21,20 @@ export class BundleError extends Error {
   }
 }
 
-export interface FinishedRun extends BundleContent {
-  readonly runbook: Runbook;
+export interface FinishedRun {
+  readonly runbookText: string;
+  readonly environmentText: string;
+  readonly plan: Plan;
+  /** The whole journal, from `run.started` to `run.finished`. */
+  readonly journalText: string;
   /** The steps' logs; null when there are none. */
   readonly logsDir: string | null;
+}
+
+export interface FinishedBundle {
+  readonly path: string;
+  /** As derived from the files of the bundle, just as verification will do it. */
+  readonly drill: Drill;
 }
 
 export interface BundleWriter {
@@ -29,8 +45,11 @@ export interface BundleWriter {
    * journal holds of this kind so far. Rejects with BundleError (`evidence.write-failed`); `finish` tries again.
    */
   recordEvidence(kind: string, records: readonly EventOf<'evidence.recorded'>[]): Promise<void>;
-  /** Writes everything, flushes it, and gives the bundle its final name. Rejects with BundleError and leaves nothing then. */
-  finish(run: FinishedRun): Promise<string>;
+  /**
+   * Writes everything, flushes it, and gives the bundle its final name. Rejects with BundleError and leaves nothing then;
+   * with the errors of parseJournal and parseSource when the run's own files are damaged.
+   */
+  finish(run: FinishedRun): Promise<FinishedBundle>;
   /** For a run that was refused: removes what `reserveBundle` made. */
   abandon(): Promise<void>;
 }
@@ -72,17 +91,17 @@ export async function openBundle(evidenceDir: string, runId: string): Promise<Bu
       await last;
       try {
         await writing(partial, () => rm(partial, { recursive: true, force: true }));
-        await writeBundle(partial, run);
+        const drill = await writeBundle(partial, run);
         await writing(path, async () => {
           if (await stats(path)) throw new Error('a bundle of this run is there already');
           await rename(partial, path);
           await flushFolder(evidenceDir);
         });
+        return { path, drill };
       } catch (error) {
         await rm(partial, { recursive: true, force: true }).catch(() => {});
         throw error;
       }
-      return path;
     },
     async abandon() {
       await last;
@@ -97,7 +116,8 @@ function places(evidenceDir: string, runId: string): { path: string; partial: st
   return { path: join(evidenceDir, runId), partial: join(evidenceDir, `.${runId}.partial`) };
 }
 
-async function writeBundle(root: string, run: FinishedRun): Promise<void> {
+async function writeBundle(root: string, run: FinishedRun): Promise<Drill> {
+  const content = contentOf(run);
   const payload: FileDigest[] = [];
   const folders = new Set([root]);
   const put = async (path: string, text: string) => {
@@ -108,20 +128,29 @@ async function writeBundle(root: string, run: FinishedRun): Promise<void> {
       await writeFlushed(file, text);
     });
   };
-  for (const [path, text] of payloadTexts(run)) {
+  for (const [path, text] of payloadTexts(content)) {
     await put(path, text);
     payload.push(digestOf(path, text));
   }
   if (run.logsDir !== null) payload.push(...(await copyLogs(run.logsDir, join(root, 'data', 'logs'), folders)));
   // Loaded here: a template engine has no business in a run before its end.
   const { reportHtml } = await import('../report/html.js');
-  const report = reportHtml({ ...run, files: reportFiles(payload) });
+  const report = reportHtml({ ...content, files: reportFiles(payload) });
   await put('data/report.html', report);
   payload.push(digestOf('data/report.html', report));
-  const tags = tagTexts(run.events, run.drill, payload);
+  const tags = tagTexts(content.events, content.drill, payload);
   for (const [path, text] of tags) await put(path, text);
   await put(tagManifest, manifestText(tagFiles.map((path) => digestOf(path, tags.get(path) ?? ''))));
   for (const folder of folders) await writing(folder, () => flushFolder(folder));
+  return content.drill;
+}
+
+/** What will be read back: canonical JSON sorts the plan's keys, and what is derived may not depend on their order before. */
+function contentOf({ runbookText, environmentText, plan, journalText }: FinishedRun): BundleContent & { readonly runbook: Runbook } {
+  const runbook = parseSource('runbook.yaml', runbookText).value as Runbook;
+  const sorted = JSON.parse(canonicalJson(plan)) as Plan;
+  const { events } = parseJournal(journalText);
+  return { runbookText, environmentText, plan: sorted, journalText, events, runbook, drill: derive(runbook, sorted, events) };
 }
 
 /** The payload as the report, which stands in data/, links to it. */

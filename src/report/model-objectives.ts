@@ -63,8 +63,8 @@ export function recoveryTime({ rto }: Drill): Objective {
   if (rto.gateMs !== null) facts.push({ label: 'Last gating check done', value: `${formatDuration(rto.gateMs)} after the fault` });
   if (rto.outageMs !== null) facts.push({ label: 'Outage that clients saw', value: formatDuration(rto.outageMs) });
   if (rto.firstFailedMs !== null) facts.push({ label: 'First failed probe', value: `${formatDuration(rto.firstFailedMs)} after the fault` });
-  if (rto.waitingMs > 0) facts.push({ label: 'Of it, waiting for people', value: formatDuration(rto.waitingMs) });
-  if (rto.waitingMs > 0 && rto.withoutWaitingMs !== null) facts.push({ label: 'Without that waiting', value: formatDuration(rto.withoutWaitingMs) });
+  if (rto.valueMs !== null && rto.waitingMs > 0) facts.push({ label: 'Of it, waiting for people', value: formatDuration(rto.waitingMs) });
+  if (rto.valueMs !== null && rto.waitingMs > 0 && rto.withoutWaitingMs !== null) facts.push({ label: 'Without that waiting', value: formatDuration(rto.withoutWaitingMs) });
   if (rto.valueMs !== null && rto.upperMs !== null && rto.upperMs !== rto.valueMs) {
     facts.push({ label: 'Held against the objective', value: `${formatDuration(rto.upperMs)}, the upper bound; the central figure is ${formatDuration(rto.valueMs)}` });
   }
@@ -84,7 +84,7 @@ function measured(status: Drill['rto']['status'], value: number | null, target: 
   return {
     status: statuses[status].words,
     tone: statuses[status].tone,
-    value: value === null ? 'not measured' : formatDuration(value),
+    value: value === null ? '—' : formatDuration(value),
     target: target === null ? 'none set' : formatDuration(target),
     share: value === null || target === null || target === 0 ? '' : shareWords(value / target),
     bar: { value: at(value), target: at(target) },
@@ -98,9 +98,10 @@ function shareWords(share: number): string {
 
 export function recoveryPhases({ rto }: Drill): PhaseShare[] {
   const total = rto.phases.reduce((sum, phase) => sum + (phase.ms ?? 0), 0);
+  if (total === 0) return [];
   let left = 0;
   return rto.phases.map(({ phase, exercised, ms }) => {
-    const width = total === 0 ? 0 : hundredths(((ms ?? 0) / total) * 100);
+    const width = hundredths(((ms ?? 0) / total) * 100);
     const share = { phase, exercised, duration: !exercised ? 'not exercised' : ms === null ? 'not known' : formatDuration(ms), left: hundredths(left), width };
     left += width;
     return share;

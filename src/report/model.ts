@@ -124,20 +124,22 @@ function identity({ drill, plan, runbook, events }: ReportInput, clock: RunClock
   const started = events.find((event) => event.type === 'run.started');
   const { binding } = plan;
   const git = binding.runbook.git;
-  const faultKinds = { injected: 'injected: something was really broken', declared: 'declared: nothing was broken', planned: 'planned: a switchover' } as const;
+  const faultKinds = { injected: 'injected, something was really broken', declared: 'declared, nothing was broken', planned: 'planned, a switchover' } as const;
   const facts: Fact[] = [
-    { label: 'Run', value: drill.run, code: true },
+    { label: 'Environment', value: drill.environment.sandbox ? `${drill.environment.name}, made for the drill` : drill.environment.name },
+    { label: 'Fault', value: drill.fault === null ? `none was sent; ${faultKinds[binding.fault]}` : `${faultKinds[drill.fault.kind]}${drill.fault.step === null ? '' : `, by step ${drill.fault.step}`}` },
+    { label: 'Fault at', value: drill.fault === null ? 'never' : utc(drill.fault.at) },
     { label: 'Started', value: drill.startedAt === null ? 'never' : utc(drill.startedAt) },
-    { label: 'Finished', value: drill.finishedAt === null ? 'never' : `${utc(drill.finishedAt)} (after ${formatDuration(clock.endMs)})` },
+    { label: 'Finished', value: drill.finishedAt === null ? 'never' : utc(drill.finishedAt) },
+    { label: 'Lasted', value: formatDuration(clock.endMs) },
+    { label: 'Runbook', value: `${drill.runbook.name} ${drill.runbook.version}` },
     { label: 'Owner', value: runbook.metadata.owner },
     { label: 'Operator', value: started === undefined ? 'unknown' : `${started.data.operator} on ${started.data.host}` },
-    { label: 'Environment', value: drill.environment.sandbox ? `${drill.environment.name} (a sandbox, made for the drill)` : drill.environment.name },
-    { label: 'Fault', value: drill.fault === null ? `none sent (${faultKinds[binding.fault]})` : `${faultKinds[drill.fault.kind]}, ${utc(drill.fault.at)}${drill.fault.step === null ? '' : `, step ${drill.fault.step}`}` },
-    { label: 'Runbook', value: `${drill.runbook.name} ${drill.runbook.version}` },
-    { label: 'Runbook in git', value: git === null ? 'not under version control' : gitWords(git) },
+    { label: 'Run', value: drill.run, code: true },
+    { label: 'Runbook in git', value: git === null ? 'not under version control' : gitWords(git), code: true },
     { label: 'Runbook sha256', value: drill.runbook.sha256, code: true },
     { label: 'Plan digest', value: drill.plan, code: true },
-    { label: 'Tool', value: `Muster ${started?.data.tool.version ?? binding.tool}, rules ${drill.rules}${started === undefined ? '' : `, Node ${started.data.tool.node}, ${started.data.tool.platform}`}` },
+    { label: 'Made by', value: `Muster ${started?.data.tool.version ?? binding.tool}, rules ${drill.rules}${started === undefined ? '' : `, Node ${started.data.tool.node}, ${started.data.tool.platform}`}`, code: true },
   ];
   return facts;
 }

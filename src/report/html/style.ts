@@ -3,7 +3,7 @@ export const style = `
 :root{color-scheme:light dark;--bg:#f5f5f1;--card:#fff;--ink:#1b1f24;--soft:#565d66;--line:#dedfda;--track:#e9e9e4;--good:#17724a;--good-bg:#e5f2ea;--bad:#b3261e;--bad-bg:#fbe9e7;--warn:#8a5200;--warn-bg:#fbf0dc;--quiet:#5c646d;--quiet-bg:#ececea;--link:#1f5f99;--wait:#7a5ea8;--fault-c:#b3261e;--restored-c:#17724a;--p1:#8a5200;--p2:#7a5ea8;--p3:#1f6f8b;--p4:#17724a;--p5:#5b7a1d}
 @media (prefers-color-scheme:dark){:root{--bg:#14171a;--card:#1c2024;--ink:#e7e9eb;--soft:#a5adb6;--line:#31373d;--track:#2b3137;--good:#62c894;--good-bg:#173325;--bad:#ff8b80;--bad-bg:#40201d;--warn:#eab45a;--warn-bg:#3a2c12;--quiet:#a5adb6;--quiet-bg:#2b3137;--link:#82bdf0;--wait:#b9a0e6;--fault-c:#ff8b80;--restored-c:#62c894;--p1:#eab45a;--p2:#b9a0e6;--p3:#6fc3e0;--p4:#62c894;--p5:#b3d066}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif;font-variant-numeric:tabular-nums;-webkit-text-size-adjust:100%;overflow-wrap:anywhere}
+body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif;font-variant-numeric:tabular-nums;-webkit-text-size-adjust:100%;overflow-wrap:break-word}
 main{max-width:1020px;margin:0 auto;padding:32px 24px 64px}
 h1,h2,h3,p,ul,dl,dd,figure{margin:0;padding:0}
 ul{list-style:none}
@@ -14,6 +14,8 @@ a{color:var(--link);text-underline-offset:2px}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.86em}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:24px 26px;margin-top:18px}
 section>p+p{margin-top:8px}
+code,dd,.says,.reasons p,.gantt th,.gantt td,.evidence p,.files a{overflow-wrap:anywhere}
+.facts>*,.evidence li>*,.card{min-width:0}
 .verdict{background:var(--card);border:1px solid var(--line);border-top:6px solid var(--c);border-radius:12px;padding:24px 26px 26px}
 .good{--c:var(--good);--cb:var(--good-bg)}.bad{--c:var(--bad);--cb:var(--bad-bg)}.warn{--c:var(--warn);--cb:var(--warn-bg)}.quiet{--c:var(--quiet);--cb:var(--quiet-bg)}
 .eyebrow{display:flex;flex-wrap:wrap;justify-content:space-between;gap:2px 16px;color:var(--soft);font-size:13px;margin-bottom:10px}
@@ -25,7 +27,7 @@ section>p+p{margin-top:8px}
 .reasons li{padding:12px 0 0}
 .reasons code{color:var(--soft);margin-left:4px}.reasons .where{color:var(--soft)}.reasons p{color:var(--soft)}
 .facts{display:grid;grid-template-columns:repeat(3,1fr);gap:14px 28px}
-.facts .wide{grid-column:1/-1}
+
 dt{color:var(--soft);font-size:13px}
 .cards{display:grid;grid-template-columns:1fr 1fr;gap:36px}
 .card .name{color:var(--soft)}.card .name b{color:var(--ink);margin-right:4px}
@@ -37,7 +39,7 @@ dt{color:var(--soft);font-size:13px}
 .lines{margin-top:14px;font-size:14px}
 .lines div{display:flex;justify-content:space-between;gap:16px;padding:6px 0;border-top:1px solid var(--line)}
 .lines dt{font-size:14px}.lines dd{text-align:right}
-.scope dt{flex:0 0 150px}.scope dd{flex:1;text-align:left}
+.scope dt,.digests dt{flex:0 0 150px}.lines.scope dd,.lines.digests dd{flex:1;text-align:left}
 svg{display:block;width:100%;overflow:visible}
 svg text{font-size:12px;fill:var(--soft)}
 .objective{height:46px}.phases{height:18px;border-radius:3px;overflow:hidden}.lane{height:60px}
@@ -58,13 +60,13 @@ thead th{color:var(--soft);font-size:13px;vertical-align:bottom;border-bottom:1p
 .n{text-align:right;white-space:nowrap}
 th:last-child,td:last-child{padding-right:0}
 .narrow{width:auto;min-width:280px}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto}.scroll table{min-width:800px}
 .gantt{table-layout:fixed;margin-top:14px}
 .gantt thead th:nth-child(1){width:25%}.gantt thead th:nth-child(3),.gantt thead th:nth-child(4){width:84px}.gantt thead th:nth-child(5){width:19%;padding-left:10px}
-.gantt .group th{padding-top:20px;color:var(--soft);font-weight:600;font-size:13px;border-bottom:1px solid var(--line)}
+.gantt .group>*{padding-top:12px;padding-bottom:3px;color:var(--soft);font-weight:400;font-size:13px}.gantt tbody+tbody .group>*{border-top:1px solid var(--line)}
 .gantt .t{padding:0;background:linear-gradient(var(--fault-c),var(--fault-c)) var(--fault) 0/1px 100% no-repeat,linear-gradient(var(--restored-c),var(--restored-c)) var(--restored) 0/1px 100% no-repeat}
 .gantt thead .t{background:none;padding-bottom:7px}.gantt td.t svg{height:18px;margin-top:8px}.gantt rect{stroke:var(--c);stroke-width:2;stroke-linejoin:round}.gantt rect.wait{stroke:var(--wait)}
-line.never{stroke:var(--line);stroke-width:1;stroke-dasharray:2 4}
+line.never{stroke:var(--soft);opacity:.55;stroke-width:1;stroke-dasharray:2 4}
 .gantt small{display:block;color:var(--soft);font-size:13px;font-weight:400;line-height:1.35}
 .s{color:var(--c);padding-left:10px}
 figure{margin-top:22px}section>h2+figure{margin-top:0}
@@ -78,9 +80,9 @@ details{margin-top:12px;font-size:14px}summary{cursor:pointer;color:var(--link)}
 .control{display:inline-block;border:1px solid var(--line);border-radius:6px;padding:1px 8px;margin:0 4px 4px 0}
 pre{margin:10px 0;padding:10px 14px;background:var(--track);border-radius:8px;white-space:pre-wrap}
 .files li{padding:5px 0}
-@media (max-width:720px){main{padding:12px 12px 40px}section,.verdict{padding:18px 16px;border-radius:10px}h1{font-size:23px}.facts{grid-template-columns:1fr 1fr;gap:12px 18px}.cards{grid-template-columns:1fr;gap:30px}figcaption span{float:none;display:block}.evidence li{grid-template-columns:1fr}.scope div{display:block}.scope dd{text-align:left}
-.gantt thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.gantt,.gantt tbody,.gantt tr,.gantt th,.gantt td{display:block}.gantt tr{display:grid;grid-template-columns:1fr auto auto;column-gap:12px;padding:8px 0;border-bottom:1px solid var(--line)}.gantt tr.group{display:block;padding:0}.gantt tr.group th{padding-top:12px}.gantt th,.gantt td{padding:0}.gantt th[scope=row]{grid-area:1/1/2/3}.gantt td.s{grid-area:1/3;text-align:right;padding:0;max-width:150px}.gantt td.t{grid-area:2/1/3/4}.gantt td.n{grid-row:3;font-size:13px;color:var(--soft);text-align:left}.gantt td.n:nth-child(3){grid-column:1}.gantt td.n:nth-child(4){grid-column:2/4;text-align:right}.gantt td.n:nth-child(3):not(:empty)::before{content:"at "}.gantt td.n:nth-child(4):not(:empty)::before{content:"took "}.gantt td.t svg{margin:4px 0}}
+@media (max-width:720px){main{padding:12px 12px 40px}section,.verdict{padding:18px 16px;border-radius:10px}h1{font-size:23px}.facts{grid-template-columns:1fr 1fr;gap:12px 18px}.cards{grid-template-columns:1fr;gap:30px}figcaption span{float:none;display:block}.evidence li{grid-template-columns:1fr}.scope div,.digests div{display:block}
+.gantt thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.gantt,.gantt tbody,.gantt tr,.gantt th,.gantt td{display:block}.gantt tr{display:grid;grid-template-columns:1fr auto auto;column-gap:12px;padding:8px 0;border-bottom:1px solid var(--line)}.gantt tr.group{display:block;padding:0;border:0}.gantt tr.group th{padding:14px 0 0;border:0}.gantt tr.group td{display:none}.gantt th,.gantt td{padding:0}.gantt th[scope=row]{grid-area:1/1/2/3}.gantt td.s{grid-area:1/3;text-align:right;padding:0;max-width:150px}.gantt td.t{grid-area:2/1/3/4}.gantt td.n{grid-row:3;font-size:13px;color:var(--soft);text-align:left}.gantt td.n:nth-child(3){grid-column:1}.gantt td.n:nth-child(4){grid-column:2/4;text-align:right}.gantt td.n:nth-child(3):not(:empty)::before{content:"at "}.gantt td.n:nth-child(4):not(:empty)::before{content:"took "}.gantt td.t svg{margin:4px 0}}
 @media (max-width:420px){.facts{grid-template-columns:1fr}.figure>b{font-size:30px}}
 @media print{@page{size:A4;margin:14mm}:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#1b1f24;--soft:#4a5058;--line:#d5d6d2;--track:#e9e9e4;--good:#17724a;--good-bg:#e5f2ea;--bad:#b3261e;--bad-bg:#fbe9e7;--warn:#8a5200;--warn-bg:#fbf0dc;--quiet:#5c646d;--quiet-bg:#ececea;--link:#1b1f24;--wait:#7a5ea8;--fault-c:#b3261e;--restored-c:#17724a;--p1:#8a5200;--p2:#7a5ea8;--p3:#1f6f8b;--p4:#17724a;--p5:#5b7a1d}
-*{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{font-size:10.5pt}main{max-width:none;padding:0}section{border:0;border-top:1px solid var(--line);border-radius:0;padding:14px 0;margin-top:10px}.verdict{padding:14px 0;border:0;border-top:5px solid var(--c);border-radius:0}.card,figure,.evidence li,tr,.lines div{break-inside:avoid}h2,h3,.group{break-after:avoid}.scroll{overflow:visible}a{text-decoration:none}}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{font-size:10.5pt}main{max-width:none;padding:0}section{border:0;border-top:1px solid var(--line);border-radius:0;padding:14px 0;margin-top:10px}.verdict{padding:14px 0;border:0;border-top:5px solid var(--c);border-radius:0}.card,figure,.evidence li,tr,.lines div{break-inside:avoid}h2,h3,.group{break-after:avoid}.scroll{overflow:visible}.scroll table{min-width:0}a{text-decoration:none}}
 `;

@@ -38,8 +38,10 @@ export const parts = {
 
   identity: `<section aria-labelledby="identity"><h2 id="identity">What was drilled</h2>
 <dl class="facts">
-{{#each identity}}<div{{#if code}} class="wide"{{/if}}><dt>{{label}}</dt><dd>{{#if code}}<code>{{value}}</code>{{else}}{{value}}{{/if}}</dd></div>
-{{/each}}</dl></section>`,
+{{#each identity}}{{#unless code}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>
+{{/unless}}{{/each}}</dl>
+<dl class="lines digests">{{#each identity}}{{#if code}}<div><dt>{{label}}</dt><dd><code>{{value}}</code></dd></div>
+{{/if}}{{/each}}</dl></section>`,
 
   objectives: `<section aria-labelledby="objectives"><h2 id="objectives">Objectives and what was achieved</h2>
 <div class="cards">
@@ -66,7 +68,7 @@ export const parts = {
 <ul class="legend">{{#each gantt.marks}}<li><svg aria-hidden="true"><line class="mark-{{label}}" x1="5" x2="5" y1="0" y2="10"/></svg>{{label}}</li>{{/each}}<li><svg aria-hidden="true"><rect class="wait" width="10" height="10"/></svg>waiting for people</li></ul>
 <table class="gantt" style="--fault:{{percentOf gantt.marks "fault"}}%;--restored:{{percentOf gantt.marks "restored"}}%">
 <thead><tr><th scope="col">Step</th><th scope="col" class="t"><span class="axis"><span>0</span><span>{{gantt.half}}</span><span>{{gantt.end}}</span></span></th><th scope="col" class="n">Began at</th><th scope="col" class="n">Took</th><th scope="col">Result</th></tr></thead>
-{{#each gantt.groups}}<tbody><tr class="group"><th colspan="5" scope="rowgroup">{{phase}}</th></tr>
+{{#each gantt.groups}}<tbody><tr class="group"><th scope="rowgroup">{{phase}}</th><td class="t"></td><td colspan="3"></td></tr>
 {{#each rows}}<tr><th scope="row">{{id}}{{#if branch}} <small>in {{branch}}</small>{{/if}}<small>{{#if title}}{{title}}{{else}}{{uses}}{{/if}}</small></th><td class="t">{{rowChart this}}</td><td class="n">{{start}}</td><td class="n">{{duration}}</td><td class="s {{tone}}">{{status}}{{#each notes}}<small>{{this}}</small>{{/each}}</td></tr>
 {{/each}}</tbody>
 {{/each}}</table></section>`,
