@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, readFile, rename, rm, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Effect } from '../../engine/define-step.js';
@@ -16,11 +16,13 @@ export function filesPort(scope: Scope): FilesPort {
     await scope.access({ kind: 'path', path: real }, effect);
     return real;
   };
-  /** For what removes or replaces the name itself: the last component is not followed. */
+  /** For what concerns the name itself: a symlink is not followed, and belongs to the folder that it is in. */
   const enterName = async (path: string, effect: Effect): Promise<string> => {
-    const real = join(resolved(dirname(path)), basename(path));
-    await scope.access({ kind: 'path', path: real }, effect);
-    return real;
+    const folder = resolved(dirname(path));
+    const name = join(folder, basename(path));
+    const isLink = (await statOf(name))?.isSymbolicLink() === true;
+    await scope.access({ kind: 'path', path: isLink ? folder : resolved(path) }, effect);
+    return isLink ? name : resolved(path);
   };
   return {
     async read(path) {
@@ -60,7 +62,7 @@ function resolved(path: string): string {
   }
 }
 
-async function statOf(path: string): Promise<{ readonly ino: number } | undefined> {
+async function statOf(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { dirname, relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, RefusedError } from '../../engine/errors.js';
 import type { PlanBinding } from '../../engine/plan-document.js';
@@ -16,7 +17,11 @@ export async function gitFacts(file: string): Promise<GitFacts | null> {
   const real = await realpath(file);
   const folder = dirname(real);
   const top = await git(folder, ['rev-parse', '--show-toplevel'], /not a git repository/i);
-  if (top === undefined) return null;
+  if (top === undefined) {
+    const remains = leftOvers(folder);
+    if (remains === undefined) return null;
+    throw new RefusedError(`git takes ${remains} for no repository; it may be broken`);
+  }
   const root = top.replace(/\n$/, '');
   const path = relative(await realpath(root), real).split(sep).join('/');
   const commit = (await git(folder, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], /^$/))?.trim() ?? null;
@@ -27,6 +32,13 @@ export async function gitFacts(file: string): Promise<GitFacts | null> {
   // Without filters: they would run programs that the repository's configuration names.
   const onDisk = await git(root, ['hash-object', '--no-filters', '--', real], undefined);
   return { commit, path, tracked: true, clean: onDisk?.trim() === committed };
+}
+
+/** A .git above `folder`. */
+function leftOvers(folder: string): string | undefined {
+  const place = join(folder, '.git');
+  if (existsSync(place)) return place;
+  return folder === dirname(folder) ? undefined : leftOvers(dirname(folder));
 }
 
 /** stdout; undefined where git fails and says what `absent` matches. */
