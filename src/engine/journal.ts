@@ -112,7 +112,7 @@ class FileJournal implements Journal {
     if (this.#closed) return;
     this.#start();
     this.#closed = true;
-    await this.#flushing;
+    while (this.#flushing !== undefined) await this.#flushing;
     await promisify(close)(this.fd);
     if (this.broken.aborted) throw this.broken.reason;
   }
@@ -134,11 +134,13 @@ class FileJournal implements Journal {
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#flushing ??= this.#flush().finally(() => (this.#flushing = undefined));
+    this.#flushing ??= this.#flush();
   }
 
   /** Writes groups until nothing is left; what comes in during one group's sync makes the next. */
   async #flush(): Promise<void> {
+    // Lets appends of the same turn into the first group.
+    await Promise.resolve();
     while (this.#waiters.length > 0) {
       const waiters = this.#waiters;
       const bytes = Buffer.from(this.#text, 'utf8');
@@ -157,6 +159,8 @@ class FileJournal implements Journal {
         for (const { reject } of waiters) reject?.(failure);
       }
     }
+    // In the same turn as the last look at the waiters: whoever comes later starts another flush.
+    this.#flushing = undefined;
   }
 
   async #write(bytes: Buffer): Promise<void> {

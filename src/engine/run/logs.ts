@@ -26,7 +26,7 @@ export class StepLogs {
     const text = `${this.redactor.text(line)}\n`;
     log.length += text.length;
     log.waiting += log.length < longestLog ? text : `(the log was cut here: it reached ${longestLog} characters)\n`;
-    log.writing ??= this.#write(log).finally(() => (log.writing = undefined));
+    log.writing ??= this.#write(log);
   }
 
   /** Resolves when every line is in its file; gives the files that could not be written. */
@@ -56,5 +56,6 @@ export class StepLogs {
       this.#failures.set(join('logs', log.file), messageOf(error));
       log.length = longestLog;
     }
+    log.writing = undefined;
   }
 }
