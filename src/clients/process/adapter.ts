@@ -10,6 +10,8 @@ import { findProgram } from './which.js';
 const outputLimit = 1 << 20;
 /** How long a process outside the group that still holds our pipes may keep us after the command's exit, in ms. */
 const drainMs = 250;
+/** Where commands run that do not care: not where the operator happens to stand. */
+const neutralCwd = '/';
 const inherited = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
 
 function environment(options: CommandOptions, runId: string): Record<string, string> {
@@ -46,11 +48,11 @@ export function processPort(scope: Scope): ProcessPort {
 
 async function runCommand(scope: Scope, argv: readonly [string, ...string[]], options: CommandOptions, signal: AbortSignal): Promise<CommandResult> {
   const [name, ...args] = argv;
-  const cwd = options.cwd ?? process.cwd();
+  const cwd = options.cwd ?? neutralCwd;
   const file = await findProgram(name, cwd);
   if (file === undefined) throw new StepError('command-not-found', `there is no program ${JSON.stringify(name)}`, { hint: name.includes('/') ? 'Is the file there, and executable?' : 'Install it, or give its absolute path.' });
   const { execa } = await import('execa');
-  await scope.access({ kind: 'command', file, args, cwd, env: options.env ?? {} }, options.effect ?? 'modify');
+  await scope.access({ kind: 'command', file, args, ...(options.cwd === undefined ? {} : { cwd }), env: options.env ?? {} }, options.effect ?? 'modify');
   signal.throwIfAborted();
 
   const started = performance.now();

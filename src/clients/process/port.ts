@@ -3,6 +3,7 @@ import type { Effect } from '../../engine/define-step.js';
 export interface CommandOptions {
   /** What the command does to what it reaches; default `modify`. The guard and the fault stamp go by it. */
   readonly effect?: Effect;
+  /** Default: `/`, so that nothing depends on where the operator stands. */
   readonly cwd?: string;
   /** Added to a minimal environment (PATH, HOME, LANG, TZ, MUSTER_RUN); nothing else is inherited. */
   readonly env?: Readonly<Record<string, string>>;
