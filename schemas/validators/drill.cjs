@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["rules","run","verdict","reasons","title","runbook","environment","plan","startedAt","finishedAt","fault","rto","rpo","steps","evidence","manual","changes","notProved"],"properties":{"rules":{"type":"number","const":1},"run":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"reasons":{"type":"array","items":{"type":"object","required":["code","detail"],"properties":{"code":{"enum":["rto-missed","rpo-missed","step-failed","step-timed-out","content-differs","wrong-restore-point","wrong-timeline","archive-contaminated","undocumented-change","unversioned-runbook","isolation-violated","operator-retry","evidence-write-failed","residue","rto-not-measured","rpo-not-measured","evidence-missing","manual-unanswered","step-skipped","partial-run","watch-gap","probe-gap","isolation-unproven","backup-made-by-drill","cancelled"]},"step":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"title":{"type":"string"},"runbook":{"type":"object","required":["name","version","sha256"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"environment":{"type":"object","required":["name","sandbox"],"properties":{"name":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false},"plan":{"type":"string","description":"Digest of the plan binding"},"startedAt":{"type":["string","null"]},"finishedAt":{"type":["string","null"]},"fault":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["kind","at","step","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"at":{"type":"string"},"step":{"type":["string","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"rto":{"type":"object","required":["title","objectiveMs","status","valueMs","upperMs","restoredMs","gateMs","waitingMs","withoutWaitingMs","firstFailedMs","outageMs","phases","whyNotMeasured"],"properties":{"title":{"type":"string","description":"Says when production cutover was not exercised"},"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"upperMs":{"type":["number","null"]},"restoredMs":{"type":["number","null"]},"gateMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"withoutWaitingMs":{"type":["number","null"]},"firstFailedMs":{"type":["number","null"]},"outageMs":{"type":["number","null"]},"phases":{"type":"array","items":{"type":"object","required":["phase","exercised","ms"],"properties":{"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"]},"exercised":{"type":"boolean"},"ms":{"type":"number"}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"rpo":{"type":"object","required":["objectiveMs","status","valueMs","basis","lost","stores","whyNotMeasured"],"properties":{"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"basis":{"if":{"not":{"type":"null"}},"then":{"enum":["ledger","samples","derived","code"]}},"lost":{"type":["integer","null"]},"stores":{"type":"array","items":{"type":"object","required":["store","probe","basis","valueMs","acknowledgedBeforeFault","recovered","lost","firstLost","lastRecovered","lastRecoveredAckAt","discarded","unacknowledgedPresent","whyNotMeasured"],"properties":{"store":{"type":"string"},"probe":{"type":"string"},"basis":{"enum":["ledger","samples","derived","code"]},"valueMs":{"type":["number","null"]},"acknowledgedBeforeFault":{"type":"integer"},"recovered":{"type":"integer","description":"Of the rows acknowledged before the fault"},"lost":{"type":"integer"},"firstLost":{"type":["integer","null"]},"lastRecovered":{"type":["integer","null"]},"lastRecoveredAckAt":{"type":["string","null"]},"discarded":{"type":"object","required":["count","spanMs","description"],"properties":{"count":{"type":"integer"},"spanMs":{"type":"number"},"description":{"type":"string"}},"additionalProperties":false},"unacknowledgedPresent":{"type":"integer"},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"steps":{"type":"array","items":{"type":"object","required":["id","uses","phase","branch","status","attempts","startMs","durationMs","waitingMs","workingMs","error"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"branch":{"type":["string","null"]},"status":{"enum":["succeeded","failed","timed-out","cancelled","skipped","not-executed","interrupted"]},"attempts":{"type":"integer","minimum":0},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"workingMs":{"type":"number"},"error":{"type":["string","null"]}},"additionalProperties":false}},"evidence":{"type":"array","items":{"type":"object","required":["kind","required","records"],"properties":{"kind":{"type":"string"},"required":{"type":"boolean"},"records":{"type":"integer","minimum":0}},"additionalProperties":false}},"manual":{"type":"object","required":["steps","waitingMs","workingMs"],"properties":{"steps":{"type":"integer"},"waitingMs":{"type":"number"},"workingMs":{"type":"number"}},"additionalProperties":false},"changes":{"type":"object","required":["undocumented","allowed","elsewhere"],"properties":{"undocumented":{"type":"integer"},"allowed":{"type":"integer"},"elsewhere":{"type":"integer"}},"additionalProperties":false},"notProved":{"type":"array","items":{"type":"string"}}},"additionalProperties":false,"title":"Muster drill result"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["rules","run","verdict","reasons","title","runbook","environment","plan","startedAt","finishedAt","fault","rto","rpo","steps","evidence","manual","changes","gaps","clock","notProved"],"properties":{"rules":{"type":"number","const":1},"run":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"reasons":{"type":"array","items":{"type":"object","required":["code","detail"],"properties":{"code":{"enum":["rto-missed","rpo-missed","step-failed","step-timed-out","content-differs","wrong-restore-point","wrong-timeline","archive-contaminated","undocumented-change","unversioned-runbook","isolation-violated","operator-retry","evidence-write-failed","residue","rto-not-measured","rpo-not-measured","evidence-missing","manual-unanswered","step-skipped","partial-run","watch-gap","probe-gap","isolation-unproven","backup-made-by-drill","cancelled"]},"step":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"title":{"type":"string"},"runbook":{"type":"object","required":["name","version","sha256"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"environment":{"type":"object","required":["name","sandbox"],"properties":{"name":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false},"plan":{"type":"string","description":"Digest of the plan binding"},"startedAt":{"type":["string","null"]},"finishedAt":{"type":["string","null"]},"fault":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["kind","at","step","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"at":{"type":"string"},"step":{"type":["string","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"rto":{"type":"object","required":["title","objectiveMs","status","valueMs","upperMs","restoredMs","gateMs","waitingMs","withoutWaitingMs","firstFailedMs","outageMs","phases","whyNotMeasured"],"properties":{"title":{"type":"string","description":"Says when production cutover was not exercised"},"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"upperMs":{"type":["number","null"]},"restoredMs":{"type":["number","null"]},"gateMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"withoutWaitingMs":{"type":["number","null"]},"firstFailedMs":{"type":["number","null"]},"outageMs":{"type":["number","null"]},"phases":{"type":"array","items":{"type":"object","required":["phase","exercised","ms"],"properties":{"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"]},"exercised":{"type":"boolean"},"ms":{"type":["number","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"rpo":{"type":"object","required":["objectiveMs","status","valueMs","basis","lost","stores","whyNotMeasured"],"properties":{"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"basis":{"if":{"not":{"type":"null"}},"then":{"enum":["ledger","samples","derived","code"]}},"lost":{"type":["integer","null"]},"stores":{"type":"array","items":{"type":"object","required":["store","probe","basis","valueMs","acknowledgedBeforeFault","recovered","lost","firstLost","lastRecovered","lastRecoveredAckAt","discarded","unacknowledgedPresent","whyNotMeasured"],"properties":{"store":{"type":"string"},"probe":{"type":"string"},"basis":{"enum":["ledger","samples","derived","code"]},"valueMs":{"type":["number","null"]},"acknowledgedBeforeFault":{"type":["integer","null"]},"recovered":{"type":["integer","null"]},"lost":{"type":["integer","null"]},"firstLost":{"type":["integer","null"]},"lastRecovered":{"type":["integer","null"]},"lastRecoveredAckAt":{"type":["string","null"]},"discarded":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["count","spanMs","description"],"properties":{"count":{"type":"integer"},"spanMs":{"type":"number"},"description":{"type":"string"}},"additionalProperties":false}},"unacknowledgedPresent":{"type":["integer","null"]},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"steps":{"type":"array","items":{"type":"object","required":["id","uses","phase","branch","status","attempts","startMs","durationMs","waitingMs","workingMs","error"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"branch":{"type":["string","null"]},"status":{"enum":["succeeded","failed","timed-out","cancelled","skipped","not-executed","interrupted"]},"attempts":{"type":"integer","minimum":0},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"workingMs":{"type":"number"},"error":{"type":["string","null"]}},"additionalProperties":false}},"evidence":{"type":"array","items":{"type":"object","required":["kind","required","records"],"properties":{"kind":{"type":"string"},"required":{"type":"boolean"},"records":{"type":"integer","minimum":0}},"additionalProperties":false}},"manual":{"type":"object","required":["steps","waitingMs","workingMs"],"properties":{"steps":{"type":"integer"},"waitingMs":{"type":"number"},"workingMs":{"type":"number"}},"additionalProperties":false},"changes":{"type":"object","required":["undocumented","allowed","elsewhere"],"properties":{"undocumented":{"type":"integer"},"allowed":{"type":"integer"},"elsewhere":{"type":"integer"}},"additionalProperties":false},"gaps":{"type":"array","items":{"type":"object","required":["probe","startMs","ms"],"properties":{"probe":{"type":"string"},"startMs":{"type":"number"},"ms":{"type":"number"}},"additionalProperties":false}},"clock":{"type":"array","items":{"type":"object","required":["span","monotonicMs","utcMs","countedMs"],"properties":{"span":{"type":"string"},"monotonicMs":{"type":"number"},"utcMs":{"type":"number"},"countedMs":{"type":"number"}},"additionalProperties":false}},"notProved":{"type":"array","items":{"type":"string"}}},"additionalProperties":false,"title":"Muster drill result"};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -186,8 +186,8 @@ vErrors.push(err16);
 }
 errors++;
 }
-if(data.notProved === undefined){
-const err17 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "notProved"},message:"must have required property '"+"notProved"+"'"};
+if(data.gaps === undefined){
+const err17 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "gaps"},message:"must have required property '"+"gaps"+"'"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -196,9 +196,8 @@ vErrors.push(err17);
 }
 errors++;
 }
-for(const key0 in data){
-if(!(func1.call(schema31.properties, key0))){
-const err18 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(data.clock === undefined){
+const err18 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "clock"},message:"must have required property '"+"clock"+"'"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -207,11 +206,8 @@ vErrors.push(err18);
 }
 errors++;
 }
-}
-if(data.rules !== undefined){
-let data0 = data.rules;
-if(!((typeof data0 == "number") && (isFinite(data0)))){
-const err19 = {instancePath:instancePath+"/rules",schemaPath:"#/properties/rules/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data.notProved === undefined){
+const err19 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "notProved"},message:"must have required property '"+"notProved"+"'"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -220,8 +216,9 @@ vErrors.push(err19);
 }
 errors++;
 }
-if(1 !== data0){
-const err20 = {instancePath:instancePath+"/rules",schemaPath:"#/properties/rules/const",keyword:"const",params:{allowedValue: 1},message:"must be equal to constant"};
+for(const key0 in data){
+if(!(func1.call(schema31.properties, key0))){
+const err20 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -231,9 +228,10 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data.run !== undefined){
-if(typeof data.run !== "string"){
-const err21 = {instancePath:instancePath+"/run",schemaPath:"#/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.rules !== undefined){
+let data0 = data.rules;
+if(!((typeof data0 == "number") && (isFinite(data0)))){
+const err21 = {instancePath:instancePath+"/rules",schemaPath:"#/properties/rules/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -242,16 +240,38 @@ vErrors.push(err21);
 }
 errors++;
 }
-}
-if(data.verdict !== undefined){
-let data2 = data.verdict;
-if(!((((data2 === "failed") || (data2 === "incomplete")) || (data2 === "cancelled")) || (data2 === "passed"))){
-const err22 = {instancePath:instancePath+"/verdict",schemaPath:"#/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema31.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+if(1 !== data0){
+const err22 = {instancePath:instancePath+"/rules",schemaPath:"#/properties/rules/const",keyword:"const",params:{allowedValue: 1},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err22];
 }
 else {
 vErrors.push(err22);
+}
+errors++;
+}
+}
+if(data.run !== undefined){
+if(typeof data.run !== "string"){
+const err23 = {instancePath:instancePath+"/run",schemaPath:"#/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+if(data.verdict !== undefined){
+let data2 = data.verdict;
+if(!((((data2 === "failed") || (data2 === "incomplete")) || (data2 === "cancelled")) || (data2 === "passed"))){
+const err24 = {instancePath:instancePath+"/verdict",schemaPath:"#/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema31.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
 }
 errors++;
 }
@@ -264,28 +284,7 @@ for(let i0=0; i0<len0; i0++){
 let data4 = data3[i0];
 if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
 if(data4.code === undefined){
-const err23 = {instancePath:instancePath+"/reasons/" + i0,schemaPath:"#/properties/reasons/items/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
-if(vErrors === null){
-vErrors = [err23];
-}
-else {
-vErrors.push(err23);
-}
-errors++;
-}
-if(data4.detail === undefined){
-const err24 = {instancePath:instancePath+"/reasons/" + i0,schemaPath:"#/properties/reasons/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err24];
-}
-else {
-vErrors.push(err24);
-}
-errors++;
-}
-for(const key1 in data4){
-if(!(((key1 === "code") || (key1 === "step")) || (key1 === "detail"))){
-const err25 = {instancePath:instancePath+"/reasons/" + i0,schemaPath:"#/properties/reasons/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+const err25 = {instancePath:instancePath+"/reasons/" + i0,schemaPath:"#/properties/reasons/items/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -294,11 +293,8 @@ vErrors.push(err25);
 }
 errors++;
 }
-}
-if(data4.code !== undefined){
-let data5 = data4.code;
-if(!(((((((((((((((((((((((((data5 === "rto-missed") || (data5 === "rpo-missed")) || (data5 === "step-failed")) || (data5 === "step-timed-out")) || (data5 === "content-differs")) || (data5 === "wrong-restore-point")) || (data5 === "wrong-timeline")) || (data5 === "archive-contaminated")) || (data5 === "undocumented-change")) || (data5 === "unversioned-runbook")) || (data5 === "isolation-violated")) || (data5 === "operator-retry")) || (data5 === "evidence-write-failed")) || (data5 === "residue")) || (data5 === "rto-not-measured")) || (data5 === "rpo-not-measured")) || (data5 === "evidence-missing")) || (data5 === "manual-unanswered")) || (data5 === "step-skipped")) || (data5 === "partial-run")) || (data5 === "watch-gap")) || (data5 === "probe-gap")) || (data5 === "isolation-unproven")) || (data5 === "backup-made-by-drill")) || (data5 === "cancelled"))){
-const err26 = {instancePath:instancePath+"/reasons/" + i0+"/code",schemaPath:"#/properties/reasons/items/properties/code/enum",keyword:"enum",params:{allowedValues: schema31.properties.reasons.items.properties.code.enum},message:"must be equal to one of the allowed values"};
+if(data4.detail === undefined){
+const err26 = {instancePath:instancePath+"/reasons/" + i0,schemaPath:"#/properties/reasons/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -307,10 +303,9 @@ vErrors.push(err26);
 }
 errors++;
 }
-}
-if(data4.step !== undefined){
-if(typeof data4.step !== "string"){
-const err27 = {instancePath:instancePath+"/reasons/" + i0+"/step",schemaPath:"#/properties/reasons/items/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key1 in data4){
+if(!(((key1 === "code") || (key1 === "step")) || (key1 === "detail"))){
+const err27 = {instancePath:instancePath+"/reasons/" + i0,schemaPath:"#/properties/reasons/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -320,9 +315,10 @@ vErrors.push(err27);
 errors++;
 }
 }
-if(data4.detail !== undefined){
-if(typeof data4.detail !== "string"){
-const err28 = {instancePath:instancePath+"/reasons/" + i0+"/detail",schemaPath:"#/properties/reasons/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data4.code !== undefined){
+let data5 = data4.code;
+if(!(((((((((((((((((((((((((data5 === "rto-missed") || (data5 === "rpo-missed")) || (data5 === "step-failed")) || (data5 === "step-timed-out")) || (data5 === "content-differs")) || (data5 === "wrong-restore-point")) || (data5 === "wrong-timeline")) || (data5 === "archive-contaminated")) || (data5 === "undocumented-change")) || (data5 === "unversioned-runbook")) || (data5 === "isolation-violated")) || (data5 === "operator-retry")) || (data5 === "evidence-write-failed")) || (data5 === "residue")) || (data5 === "rto-not-measured")) || (data5 === "rpo-not-measured")) || (data5 === "evidence-missing")) || (data5 === "manual-unanswered")) || (data5 === "step-skipped")) || (data5 === "partial-run")) || (data5 === "watch-gap")) || (data5 === "probe-gap")) || (data5 === "isolation-unproven")) || (data5 === "backup-made-by-drill")) || (data5 === "cancelled"))){
+const err28 = {instancePath:instancePath+"/reasons/" + i0+"/code",schemaPath:"#/properties/reasons/items/properties/code/enum",keyword:"enum",params:{allowedValues: schema31.properties.reasons.items.properties.code.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -332,9 +328,9 @@ vErrors.push(err28);
 errors++;
 }
 }
-}
-else {
-const err29 = {instancePath:instancePath+"/reasons/" + i0,schemaPath:"#/properties/reasons/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data4.step !== undefined){
+if(typeof data4.step !== "string"){
+const err29 = {instancePath:instancePath+"/reasons/" + i0+"/step",schemaPath:"#/properties/reasons/items/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -344,9 +340,9 @@ vErrors.push(err29);
 errors++;
 }
 }
-}
-else {
-const err30 = {instancePath:instancePath+"/reasons",schemaPath:"#/properties/reasons/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data4.detail !== undefined){
+if(typeof data4.detail !== "string"){
+const err30 = {instancePath:instancePath+"/reasons/" + i0+"/detail",schemaPath:"#/properties/reasons/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -356,9 +352,9 @@ vErrors.push(err30);
 errors++;
 }
 }
-if(data.title !== undefined){
-if(typeof data.title !== "string"){
-const err31 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err31 = {instancePath:instancePath+"/reasons/" + i0,schemaPath:"#/properties/reasons/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -368,11 +364,9 @@ vErrors.push(err31);
 errors++;
 }
 }
-if(data.runbook !== undefined){
-let data9 = data.runbook;
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-if(data9.name === undefined){
-const err32 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+else {
+const err32 = {instancePath:instancePath+"/reasons",schemaPath:"#/properties/reasons/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -381,8 +375,10 @@ vErrors.push(err32);
 }
 errors++;
 }
-if(data9.version === undefined){
-const err33 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
+}
+if(data.title !== undefined){
+if(typeof data.title !== "string"){
+const err33 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -391,8 +387,12 @@ vErrors.push(err33);
 }
 errors++;
 }
-if(data9.sha256 === undefined){
-const err34 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+}
+if(data.runbook !== undefined){
+let data9 = data.runbook;
+if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
+if(data9.name === undefined){
+const err34 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -401,9 +401,8 @@ vErrors.push(err34);
 }
 errors++;
 }
-for(const key2 in data9){
-if(!(((key2 === "name") || (key2 === "version")) || (key2 === "sha256"))){
-const err35 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data9.version === undefined){
+const err35 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -412,10 +411,8 @@ vErrors.push(err35);
 }
 errors++;
 }
-}
-if(data9.name !== undefined){
-if(typeof data9.name !== "string"){
-const err36 = {instancePath:instancePath+"/runbook/name",schemaPath:"#/properties/runbook/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data9.sha256 === undefined){
+const err36 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -424,10 +421,9 @@ vErrors.push(err36);
 }
 errors++;
 }
-}
-if(data9.version !== undefined){
-if(typeof data9.version !== "string"){
-const err37 = {instancePath:instancePath+"/runbook/version",schemaPath:"#/properties/runbook/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key2 in data9){
+if(!(((key2 === "name") || (key2 === "version")) || (key2 === "sha256"))){
+const err37 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -437,9 +433,9 @@ vErrors.push(err37);
 errors++;
 }
 }
-if(data9.sha256 !== undefined){
-if(typeof data9.sha256 !== "string"){
-const err38 = {instancePath:instancePath+"/runbook/sha256",schemaPath:"#/properties/runbook/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data9.name !== undefined){
+if(typeof data9.name !== "string"){
+const err38 = {instancePath:instancePath+"/runbook/name",schemaPath:"#/properties/runbook/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -449,9 +445,9 @@ vErrors.push(err38);
 errors++;
 }
 }
-}
-else {
-const err39 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data9.version !== undefined){
+if(typeof data9.version !== "string"){
+const err39 = {instancePath:instancePath+"/runbook/version",schemaPath:"#/properties/runbook/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -461,11 +457,9 @@ vErrors.push(err39);
 errors++;
 }
 }
-if(data.environment !== undefined){
-let data13 = data.environment;
-if(data13 && typeof data13 == "object" && !Array.isArray(data13)){
-if(data13.name === undefined){
-const err40 = {instancePath:instancePath+"/environment",schemaPath:"#/properties/environment/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data9.sha256 !== undefined){
+if(typeof data9.sha256 !== "string"){
+const err40 = {instancePath:instancePath+"/runbook/sha256",schemaPath:"#/properties/runbook/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -474,8 +468,10 @@ vErrors.push(err40);
 }
 errors++;
 }
-if(data13.sandbox === undefined){
-const err41 = {instancePath:instancePath+"/environment",schemaPath:"#/properties/environment/required",keyword:"required",params:{missingProperty: "sandbox"},message:"must have required property '"+"sandbox"+"'"};
+}
+}
+else {
+const err41 = {instancePath:instancePath+"/runbook",schemaPath:"#/properties/runbook/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -484,9 +480,12 @@ vErrors.push(err41);
 }
 errors++;
 }
-for(const key3 in data13){
-if(!((key3 === "name") || (key3 === "sandbox"))){
-const err42 = {instancePath:instancePath+"/environment",schemaPath:"#/properties/environment/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+}
+if(data.environment !== undefined){
+let data13 = data.environment;
+if(data13 && typeof data13 == "object" && !Array.isArray(data13)){
+if(data13.name === undefined){
+const err42 = {instancePath:instancePath+"/environment",schemaPath:"#/properties/environment/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -495,10 +494,8 @@ vErrors.push(err42);
 }
 errors++;
 }
-}
-if(data13.name !== undefined){
-if(typeof data13.name !== "string"){
-const err43 = {instancePath:instancePath+"/environment/name",schemaPath:"#/properties/environment/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data13.sandbox === undefined){
+const err43 = {instancePath:instancePath+"/environment",schemaPath:"#/properties/environment/required",keyword:"required",params:{missingProperty: "sandbox"},message:"must have required property '"+"sandbox"+"'"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -507,10 +504,9 @@ vErrors.push(err43);
 }
 errors++;
 }
-}
-if(data13.sandbox !== undefined){
-if(typeof data13.sandbox !== "boolean"){
-const err44 = {instancePath:instancePath+"/environment/sandbox",schemaPath:"#/properties/environment/properties/sandbox/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+for(const key3 in data13){
+if(!((key3 === "name") || (key3 === "sandbox"))){
+const err44 = {instancePath:instancePath+"/environment",schemaPath:"#/properties/environment/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -520,9 +516,9 @@ vErrors.push(err44);
 errors++;
 }
 }
-}
-else {
-const err45 = {instancePath:instancePath+"/environment",schemaPath:"#/properties/environment/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data13.name !== undefined){
+if(typeof data13.name !== "string"){
+const err45 = {instancePath:instancePath+"/environment/name",schemaPath:"#/properties/environment/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -532,9 +528,9 @@ vErrors.push(err45);
 errors++;
 }
 }
-if(data.plan !== undefined){
-if(typeof data.plan !== "string"){
-const err46 = {instancePath:instancePath+"/plan",schemaPath:"#/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data13.sandbox !== undefined){
+if(typeof data13.sandbox !== "boolean"){
+const err46 = {instancePath:instancePath+"/environment/sandbox",schemaPath:"#/properties/environment/properties/sandbox/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -544,10 +540,9 @@ vErrors.push(err46);
 errors++;
 }
 }
-if(data.startedAt !== undefined){
-let data17 = data.startedAt;
-if((typeof data17 !== "string") && (data17 !== null)){
-const err47 = {instancePath:instancePath+"/startedAt",schemaPath:"#/properties/startedAt/type",keyword:"type",params:{type: schema31.properties.startedAt.type},message:"must be string,null"};
+}
+else {
+const err47 = {instancePath:instancePath+"/environment",schemaPath:"#/properties/environment/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -557,15 +552,40 @@ vErrors.push(err47);
 errors++;
 }
 }
-if(data.finishedAt !== undefined){
-let data18 = data.finishedAt;
-if((typeof data18 !== "string") && (data18 !== null)){
-const err48 = {instancePath:instancePath+"/finishedAt",schemaPath:"#/properties/finishedAt/type",keyword:"type",params:{type: schema31.properties.finishedAt.type},message:"must be string,null"};
+if(data.plan !== undefined){
+if(typeof data.plan !== "string"){
+const err48 = {instancePath:instancePath+"/plan",schemaPath:"#/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err48];
 }
 else {
 vErrors.push(err48);
+}
+errors++;
+}
+}
+if(data.startedAt !== undefined){
+let data17 = data.startedAt;
+if((typeof data17 !== "string") && (data17 !== null)){
+const err49 = {instancePath:instancePath+"/startedAt",schemaPath:"#/properties/startedAt/type",keyword:"type",params:{type: schema31.properties.startedAt.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+if(data.finishedAt !== undefined){
+let data18 = data.finishedAt;
+if((typeof data18 !== "string") && (data18 !== null)){
+const err50 = {instancePath:instancePath+"/finishedAt",schemaPath:"#/properties/finishedAt/type",keyword:"type",params:{type: schema31.properties.finishedAt.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
 }
 errors++;
 }
@@ -578,23 +598,23 @@ const _errs43 = errors;
 const _errs44 = errors;
 const _errs45 = errors;
 if(data19 !== null){
-const err49 = {};
+const err51 = {};
 if(vErrors === null){
-vErrors = [err49];
+vErrors = [err51];
 }
 else {
-vErrors.push(err49);
+vErrors.push(err51);
 }
 errors++;
 }
 var valid7 = _errs45 === errors;
 if(valid7){
-const err50 = {};
+const err52 = {};
 if(vErrors === null){
-vErrors = [err50];
+vErrors = [err52];
 }
 else {
-vErrors.push(err50);
+vErrors.push(err52);
 }
 errors++;
 }
@@ -623,27 +643,7 @@ if(_valid0){
 const _errs47 = errors;
 if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
 if(data19.kind === undefined){
-const err51 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err51];
-}
-else {
-vErrors.push(err51);
-}
-errors++;
-}
-if(data19.at === undefined){
-const err52 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err52];
-}
-else {
-vErrors.push(err52);
-}
-errors++;
-}
-if(data19.step === undefined){
-const err53 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
+const err53 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -652,8 +652,8 @@ vErrors.push(err53);
 }
 errors++;
 }
-if(data19.detail === undefined){
-const err54 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data19.at === undefined){
+const err54 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -662,9 +662,8 @@ vErrors.push(err54);
 }
 errors++;
 }
-for(const key4 in data19){
-if(!((((key4 === "kind") || (key4 === "at")) || (key4 === "step")) || (key4 === "detail"))){
-const err55 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(data19.step === undefined){
+const err55 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -673,11 +672,8 @@ vErrors.push(err55);
 }
 errors++;
 }
-}
-if(data19.kind !== undefined){
-let data20 = data19.kind;
-if(!(((data20 === "injected") || (data20 === "declared")) || (data20 === "planned"))){
-const err56 = {instancePath:instancePath+"/fault/kind",schemaPath:"#/properties/fault/then/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.fault.then.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(data19.detail === undefined){
+const err56 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -686,10 +682,9 @@ vErrors.push(err56);
 }
 errors++;
 }
-}
-if(data19.at !== undefined){
-if(typeof data19.at !== "string"){
-const err57 = {instancePath:instancePath+"/fault/at",schemaPath:"#/properties/fault/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key4 in data19){
+if(!((((key4 === "kind") || (key4 === "at")) || (key4 === "step")) || (key4 === "detail"))){
+const err57 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -699,10 +694,10 @@ vErrors.push(err57);
 errors++;
 }
 }
-if(data19.step !== undefined){
-let data22 = data19.step;
-if((typeof data22 !== "string") && (data22 !== null)){
-const err58 = {instancePath:instancePath+"/fault/step",schemaPath:"#/properties/fault/then/properties/step/type",keyword:"type",params:{type: schema31.properties.fault.then.properties.step.type},message:"must be string,null"};
+if(data19.kind !== undefined){
+let data20 = data19.kind;
+if(!(((data20 === "injected") || (data20 === "declared")) || (data20 === "planned"))){
+const err58 = {instancePath:instancePath+"/fault/kind",schemaPath:"#/properties/fault/then/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.fault.then.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -712,9 +707,9 @@ vErrors.push(err58);
 errors++;
 }
 }
-if(data19.detail !== undefined){
-if(typeof data19.detail !== "string"){
-const err59 = {instancePath:instancePath+"/fault/detail",schemaPath:"#/properties/fault/then/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data19.at !== undefined){
+if(typeof data19.at !== "string"){
+const err59 = {instancePath:instancePath+"/fault/at",schemaPath:"#/properties/fault/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -724,9 +719,10 @@ vErrors.push(err59);
 errors++;
 }
 }
-}
-else {
-const err60 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data19.step !== undefined){
+let data22 = data19.step;
+if((typeof data22 !== "string") && (data22 !== null)){
+const err60 = {instancePath:instancePath+"/fault/step",schemaPath:"#/properties/fault/then/properties/step/type",keyword:"type",params:{type: schema31.properties.fault.then.properties.step.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -735,11 +731,10 @@ vErrors.push(err60);
 }
 errors++;
 }
-var _valid0 = _errs47 === errors;
-valid6 = _valid0;
 }
-if(!valid6){
-const err61 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data19.detail !== undefined){
+if(typeof data19.detail !== "string"){
+const err61 = {instancePath:instancePath+"/fault/detail",schemaPath:"#/properties/fault/then/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -749,11 +744,9 @@ vErrors.push(err61);
 errors++;
 }
 }
-if(data.rto !== undefined){
-let data24 = data.rto;
-if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
-if(data24.title === undefined){
-const err62 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
+}
+else {
+const err62 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -762,8 +755,11 @@ vErrors.push(err62);
 }
 errors++;
 }
-if(data24.objectiveMs === undefined){
-const err63 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "objectiveMs"},message:"must have required property '"+"objectiveMs"+"'"};
+var _valid0 = _errs47 === errors;
+valid6 = _valid0;
+}
+if(!valid6){
+const err63 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -772,8 +768,12 @@ vErrors.push(err63);
 }
 errors++;
 }
-if(data24.status === undefined){
-const err64 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+}
+if(data.rto !== undefined){
+let data24 = data.rto;
+if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
+if(data24.title === undefined){
+const err64 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -782,8 +782,8 @@ vErrors.push(err64);
 }
 errors++;
 }
-if(data24.valueMs === undefined){
-const err65 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "valueMs"},message:"must have required property '"+"valueMs"+"'"};
+if(data24.objectiveMs === undefined){
+const err65 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "objectiveMs"},message:"must have required property '"+"objectiveMs"+"'"};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -792,8 +792,8 @@ vErrors.push(err65);
 }
 errors++;
 }
-if(data24.upperMs === undefined){
-const err66 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "upperMs"},message:"must have required property '"+"upperMs"+"'"};
+if(data24.status === undefined){
+const err66 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -802,8 +802,8 @@ vErrors.push(err66);
 }
 errors++;
 }
-if(data24.restoredMs === undefined){
-const err67 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "restoredMs"},message:"must have required property '"+"restoredMs"+"'"};
+if(data24.valueMs === undefined){
+const err67 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "valueMs"},message:"must have required property '"+"valueMs"+"'"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -812,8 +812,8 @@ vErrors.push(err67);
 }
 errors++;
 }
-if(data24.gateMs === undefined){
-const err68 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "gateMs"},message:"must have required property '"+"gateMs"+"'"};
+if(data24.upperMs === undefined){
+const err68 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "upperMs"},message:"must have required property '"+"upperMs"+"'"};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -822,8 +822,8 @@ vErrors.push(err68);
 }
 errors++;
 }
-if(data24.waitingMs === undefined){
-const err69 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
+if(data24.restoredMs === undefined){
+const err69 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "restoredMs"},message:"must have required property '"+"restoredMs"+"'"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -832,8 +832,8 @@ vErrors.push(err69);
 }
 errors++;
 }
-if(data24.withoutWaitingMs === undefined){
-const err70 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "withoutWaitingMs"},message:"must have required property '"+"withoutWaitingMs"+"'"};
+if(data24.gateMs === undefined){
+const err70 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "gateMs"},message:"must have required property '"+"gateMs"+"'"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -842,8 +842,8 @@ vErrors.push(err70);
 }
 errors++;
 }
-if(data24.firstFailedMs === undefined){
-const err71 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "firstFailedMs"},message:"must have required property '"+"firstFailedMs"+"'"};
+if(data24.waitingMs === undefined){
+const err71 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -852,8 +852,8 @@ vErrors.push(err71);
 }
 errors++;
 }
-if(data24.outageMs === undefined){
-const err72 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "outageMs"},message:"must have required property '"+"outageMs"+"'"};
+if(data24.withoutWaitingMs === undefined){
+const err72 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "withoutWaitingMs"},message:"must have required property '"+"withoutWaitingMs"+"'"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -862,8 +862,8 @@ vErrors.push(err72);
 }
 errors++;
 }
-if(data24.phases === undefined){
-const err73 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "phases"},message:"must have required property '"+"phases"+"'"};
+if(data24.firstFailedMs === undefined){
+const err73 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "firstFailedMs"},message:"must have required property '"+"firstFailedMs"+"'"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -872,8 +872,8 @@ vErrors.push(err73);
 }
 errors++;
 }
-if(data24.whyNotMeasured === undefined){
-const err74 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "whyNotMeasured"},message:"must have required property '"+"whyNotMeasured"+"'"};
+if(data24.outageMs === undefined){
+const err74 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "outageMs"},message:"must have required property '"+"outageMs"+"'"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -882,9 +882,8 @@ vErrors.push(err74);
 }
 errors++;
 }
-for(const key5 in data24){
-if(!(func1.call(schema31.properties.rto.properties, key5))){
-const err75 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+if(data24.phases === undefined){
+const err75 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "phases"},message:"must have required property '"+"phases"+"'"};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -893,10 +892,8 @@ vErrors.push(err75);
 }
 errors++;
 }
-}
-if(data24.title !== undefined){
-if(typeof data24.title !== "string"){
-const err76 = {instancePath:instancePath+"/rto/title",schemaPath:"#/properties/rto/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data24.whyNotMeasured === undefined){
+const err76 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/required",keyword:"required",params:{missingProperty: "whyNotMeasured"},message:"must have required property '"+"whyNotMeasured"+"'"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -905,11 +902,9 @@ vErrors.push(err76);
 }
 errors++;
 }
-}
-if(data24.objectiveMs !== undefined){
-let data26 = data24.objectiveMs;
-if((!((typeof data26 == "number") && (isFinite(data26)))) && (data26 !== null)){
-const err77 = {instancePath:instancePath+"/rto/objectiveMs",schemaPath:"#/properties/rto/properties/objectiveMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.objectiveMs.type},message:"must be number,null"};
+for(const key5 in data24){
+if(!(func1.call(schema31.properties.rto.properties, key5))){
+const err77 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -919,10 +914,9 @@ vErrors.push(err77);
 errors++;
 }
 }
-if(data24.status !== undefined){
-let data27 = data24.status;
-if(!((((data27 === "met") || (data27 === "missed")) || (data27 === "not-measured")) || (data27 === "no-objective"))){
-const err78 = {instancePath:instancePath+"/rto/status",schemaPath:"#/properties/rto/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.properties.rto.properties.status.enum},message:"must be equal to one of the allowed values"};
+if(data24.title !== undefined){
+if(typeof data24.title !== "string"){
+const err78 = {instancePath:instancePath+"/rto/title",schemaPath:"#/properties/rto/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -932,10 +926,10 @@ vErrors.push(err78);
 errors++;
 }
 }
-if(data24.valueMs !== undefined){
-let data28 = data24.valueMs;
-if((!((typeof data28 == "number") && (isFinite(data28)))) && (data28 !== null)){
-const err79 = {instancePath:instancePath+"/rto/valueMs",schemaPath:"#/properties/rto/properties/valueMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.valueMs.type},message:"must be number,null"};
+if(data24.objectiveMs !== undefined){
+let data26 = data24.objectiveMs;
+if((!((typeof data26 == "number") && (isFinite(data26)))) && (data26 !== null)){
+const err79 = {instancePath:instancePath+"/rto/objectiveMs",schemaPath:"#/properties/rto/properties/objectiveMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.objectiveMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -945,10 +939,10 @@ vErrors.push(err79);
 errors++;
 }
 }
-if(data24.upperMs !== undefined){
-let data29 = data24.upperMs;
-if((!((typeof data29 == "number") && (isFinite(data29)))) && (data29 !== null)){
-const err80 = {instancePath:instancePath+"/rto/upperMs",schemaPath:"#/properties/rto/properties/upperMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.upperMs.type},message:"must be number,null"};
+if(data24.status !== undefined){
+let data27 = data24.status;
+if(!((((data27 === "met") || (data27 === "missed")) || (data27 === "not-measured")) || (data27 === "no-objective"))){
+const err80 = {instancePath:instancePath+"/rto/status",schemaPath:"#/properties/rto/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.properties.rto.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -958,10 +952,10 @@ vErrors.push(err80);
 errors++;
 }
 }
-if(data24.restoredMs !== undefined){
-let data30 = data24.restoredMs;
-if((!((typeof data30 == "number") && (isFinite(data30)))) && (data30 !== null)){
-const err81 = {instancePath:instancePath+"/rto/restoredMs",schemaPath:"#/properties/rto/properties/restoredMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.restoredMs.type},message:"must be number,null"};
+if(data24.valueMs !== undefined){
+let data28 = data24.valueMs;
+if((!((typeof data28 == "number") && (isFinite(data28)))) && (data28 !== null)){
+const err81 = {instancePath:instancePath+"/rto/valueMs",schemaPath:"#/properties/rto/properties/valueMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.valueMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -971,10 +965,10 @@ vErrors.push(err81);
 errors++;
 }
 }
-if(data24.gateMs !== undefined){
-let data31 = data24.gateMs;
-if((!((typeof data31 == "number") && (isFinite(data31)))) && (data31 !== null)){
-const err82 = {instancePath:instancePath+"/rto/gateMs",schemaPath:"#/properties/rto/properties/gateMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.gateMs.type},message:"must be number,null"};
+if(data24.upperMs !== undefined){
+let data29 = data24.upperMs;
+if((!((typeof data29 == "number") && (isFinite(data29)))) && (data29 !== null)){
+const err82 = {instancePath:instancePath+"/rto/upperMs",schemaPath:"#/properties/rto/properties/upperMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.upperMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -984,10 +978,10 @@ vErrors.push(err82);
 errors++;
 }
 }
-if(data24.waitingMs !== undefined){
-let data32 = data24.waitingMs;
-if(!((typeof data32 == "number") && (isFinite(data32)))){
-const err83 = {instancePath:instancePath+"/rto/waitingMs",schemaPath:"#/properties/rto/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data24.restoredMs !== undefined){
+let data30 = data24.restoredMs;
+if((!((typeof data30 == "number") && (isFinite(data30)))) && (data30 !== null)){
+const err83 = {instancePath:instancePath+"/rto/restoredMs",schemaPath:"#/properties/rto/properties/restoredMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.restoredMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -997,10 +991,10 @@ vErrors.push(err83);
 errors++;
 }
 }
-if(data24.withoutWaitingMs !== undefined){
-let data33 = data24.withoutWaitingMs;
-if((!((typeof data33 == "number") && (isFinite(data33)))) && (data33 !== null)){
-const err84 = {instancePath:instancePath+"/rto/withoutWaitingMs",schemaPath:"#/properties/rto/properties/withoutWaitingMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.withoutWaitingMs.type},message:"must be number,null"};
+if(data24.gateMs !== undefined){
+let data31 = data24.gateMs;
+if((!((typeof data31 == "number") && (isFinite(data31)))) && (data31 !== null)){
+const err84 = {instancePath:instancePath+"/rto/gateMs",schemaPath:"#/properties/rto/properties/gateMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.gateMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1010,10 +1004,10 @@ vErrors.push(err84);
 errors++;
 }
 }
-if(data24.firstFailedMs !== undefined){
-let data34 = data24.firstFailedMs;
-if((!((typeof data34 == "number") && (isFinite(data34)))) && (data34 !== null)){
-const err85 = {instancePath:instancePath+"/rto/firstFailedMs",schemaPath:"#/properties/rto/properties/firstFailedMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.firstFailedMs.type},message:"must be number,null"};
+if(data24.waitingMs !== undefined){
+let data32 = data24.waitingMs;
+if(!((typeof data32 == "number") && (isFinite(data32)))){
+const err85 = {instancePath:instancePath+"/rto/waitingMs",schemaPath:"#/properties/rto/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1023,15 +1017,41 @@ vErrors.push(err85);
 errors++;
 }
 }
-if(data24.outageMs !== undefined){
-let data35 = data24.outageMs;
-if((!((typeof data35 == "number") && (isFinite(data35)))) && (data35 !== null)){
-const err86 = {instancePath:instancePath+"/rto/outageMs",schemaPath:"#/properties/rto/properties/outageMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.outageMs.type},message:"must be number,null"};
+if(data24.withoutWaitingMs !== undefined){
+let data33 = data24.withoutWaitingMs;
+if((!((typeof data33 == "number") && (isFinite(data33)))) && (data33 !== null)){
+const err86 = {instancePath:instancePath+"/rto/withoutWaitingMs",schemaPath:"#/properties/rto/properties/withoutWaitingMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.withoutWaitingMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err86];
 }
 else {
 vErrors.push(err86);
+}
+errors++;
+}
+}
+if(data24.firstFailedMs !== undefined){
+let data34 = data24.firstFailedMs;
+if((!((typeof data34 == "number") && (isFinite(data34)))) && (data34 !== null)){
+const err87 = {instancePath:instancePath+"/rto/firstFailedMs",schemaPath:"#/properties/rto/properties/firstFailedMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.firstFailedMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err87];
+}
+else {
+vErrors.push(err87);
+}
+errors++;
+}
+}
+if(data24.outageMs !== undefined){
+let data35 = data24.outageMs;
+if((!((typeof data35 == "number") && (isFinite(data35)))) && (data35 !== null)){
+const err88 = {instancePath:instancePath+"/rto/outageMs",schemaPath:"#/properties/rto/properties/outageMs/type",keyword:"type",params:{type: schema31.properties.rto.properties.outageMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err88];
+}
+else {
+vErrors.push(err88);
 }
 errors++;
 }
@@ -1044,27 +1064,7 @@ for(let i1=0; i1<len1; i1++){
 let data37 = data36[i1];
 if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
 if(data37.phase === undefined){
-const err87 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
-if(vErrors === null){
-vErrors = [err87];
-}
-else {
-vErrors.push(err87);
-}
-errors++;
-}
-if(data37.exercised === undefined){
-const err88 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/required",keyword:"required",params:{missingProperty: "exercised"},message:"must have required property '"+"exercised"+"'"};
-if(vErrors === null){
-vErrors = [err88];
-}
-else {
-vErrors.push(err88);
-}
-errors++;
-}
-if(data37.ms === undefined){
-const err89 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/required",keyword:"required",params:{missingProperty: "ms"},message:"must have required property '"+"ms"+"'"};
+const err89 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1073,9 +1073,8 @@ vErrors.push(err89);
 }
 errors++;
 }
-for(const key6 in data37){
-if(!(((key6 === "phase") || (key6 === "exercised")) || (key6 === "ms"))){
-const err90 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(data37.exercised === undefined){
+const err90 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/required",keyword:"required",params:{missingProperty: "exercised"},message:"must have required property '"+"exercised"+"'"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1084,11 +1083,8 @@ vErrors.push(err90);
 }
 errors++;
 }
-}
-if(data37.phase !== undefined){
-let data38 = data37.phase;
-if(!(((((((data38 === "prepare") || (data38 === "inject")) || (data38 === "detect")) || (data38 === "decide")) || (data38 === "restore")) || (data38 === "cutover")) || (data38 === "verify"))){
-const err91 = {instancePath:instancePath+"/rto/phases/" + i1+"/phase",schemaPath:"#/properties/rto/properties/phases/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.rto.properties.phases.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
+if(data37.ms === undefined){
+const err91 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/required",keyword:"required",params:{missingProperty: "ms"},message:"must have required property '"+"ms"+"'"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1097,10 +1093,9 @@ vErrors.push(err91);
 }
 errors++;
 }
-}
-if(data37.exercised !== undefined){
-if(typeof data37.exercised !== "boolean"){
-const err92 = {instancePath:instancePath+"/rto/phases/" + i1+"/exercised",schemaPath:"#/properties/rto/properties/phases/items/properties/exercised/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+for(const key6 in data37){
+if(!(((key6 === "phase") || (key6 === "exercised")) || (key6 === "ms"))){
+const err92 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1110,10 +1105,10 @@ vErrors.push(err92);
 errors++;
 }
 }
-if(data37.ms !== undefined){
-let data40 = data37.ms;
-if(!((typeof data40 == "number") && (isFinite(data40)))){
-const err93 = {instancePath:instancePath+"/rto/phases/" + i1+"/ms",schemaPath:"#/properties/rto/properties/phases/items/properties/ms/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data37.phase !== undefined){
+let data38 = data37.phase;
+if(!(((((((data38 === "prepare") || (data38 === "inject")) || (data38 === "detect")) || (data38 === "decide")) || (data38 === "restore")) || (data38 === "cutover")) || (data38 === "verify"))){
+const err93 = {instancePath:instancePath+"/rto/phases/" + i1+"/phase",schemaPath:"#/properties/rto/properties/phases/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.rto.properties.phases.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1123,9 +1118,9 @@ vErrors.push(err93);
 errors++;
 }
 }
-}
-else {
-const err94 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data37.exercised !== undefined){
+if(typeof data37.exercised !== "boolean"){
+const err94 = {instancePath:instancePath+"/rto/phases/" + i1+"/exercised",schemaPath:"#/properties/rto/properties/phases/items/properties/exercised/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1135,9 +1130,10 @@ vErrors.push(err94);
 errors++;
 }
 }
-}
-else {
-const err95 = {instancePath:instancePath+"/rto/phases",schemaPath:"#/properties/rto/properties/phases/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data37.ms !== undefined){
+let data40 = data37.ms;
+if((!((typeof data40 == "number") && (isFinite(data40)))) && (data40 !== null)){
+const err95 = {instancePath:instancePath+"/rto/phases/" + i1+"/ms",schemaPath:"#/properties/rto/properties/phases/items/properties/ms/type",keyword:"type",params:{type: schema31.properties.rto.properties.phases.items.properties.ms.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1147,10 +1143,9 @@ vErrors.push(err95);
 errors++;
 }
 }
-if(data24.whyNotMeasured !== undefined){
-let data41 = data24.whyNotMeasured;
-if((typeof data41 !== "string") && (data41 !== null)){
-const err96 = {instancePath:instancePath+"/rto/whyNotMeasured",schemaPath:"#/properties/rto/properties/whyNotMeasured/type",keyword:"type",params:{type: schema31.properties.rto.properties.whyNotMeasured.type},message:"must be string,null"};
+}
+else {
+const err96 = {instancePath:instancePath+"/rto/phases/" + i1,schemaPath:"#/properties/rto/properties/phases/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1162,7 +1157,7 @@ errors++;
 }
 }
 else {
-const err97 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err97 = {instancePath:instancePath+"/rto/phases",schemaPath:"#/properties/rto/properties/phases/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1172,11 +1167,10 @@ vErrors.push(err97);
 errors++;
 }
 }
-if(data.rpo !== undefined){
-let data42 = data.rpo;
-if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
-if(data42.objectiveMs === undefined){
-const err98 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "objectiveMs"},message:"must have required property '"+"objectiveMs"+"'"};
+if(data24.whyNotMeasured !== undefined){
+let data41 = data24.whyNotMeasured;
+if((typeof data41 !== "string") && (data41 !== null)){
+const err98 = {instancePath:instancePath+"/rto/whyNotMeasured",schemaPath:"#/properties/rto/properties/whyNotMeasured/type",keyword:"type",params:{type: schema31.properties.rto.properties.whyNotMeasured.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1185,8 +1179,10 @@ vErrors.push(err98);
 }
 errors++;
 }
-if(data42.status === undefined){
-const err99 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+}
+}
+else {
+const err99 = {instancePath:instancePath+"/rto",schemaPath:"#/properties/rto/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1195,8 +1191,12 @@ vErrors.push(err99);
 }
 errors++;
 }
-if(data42.valueMs === undefined){
-const err100 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "valueMs"},message:"must have required property '"+"valueMs"+"'"};
+}
+if(data.rpo !== undefined){
+let data42 = data.rpo;
+if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
+if(data42.objectiveMs === undefined){
+const err100 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "objectiveMs"},message:"must have required property '"+"objectiveMs"+"'"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1205,8 +1205,8 @@ vErrors.push(err100);
 }
 errors++;
 }
-if(data42.basis === undefined){
-const err101 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "basis"},message:"must have required property '"+"basis"+"'"};
+if(data42.status === undefined){
+const err101 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1215,8 +1215,8 @@ vErrors.push(err101);
 }
 errors++;
 }
-if(data42.lost === undefined){
-const err102 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "lost"},message:"must have required property '"+"lost"+"'"};
+if(data42.valueMs === undefined){
+const err102 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "valueMs"},message:"must have required property '"+"valueMs"+"'"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1225,8 +1225,8 @@ vErrors.push(err102);
 }
 errors++;
 }
-if(data42.stores === undefined){
-const err103 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "stores"},message:"must have required property '"+"stores"+"'"};
+if(data42.basis === undefined){
+const err103 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "basis"},message:"must have required property '"+"basis"+"'"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1235,8 +1235,8 @@ vErrors.push(err103);
 }
 errors++;
 }
-if(data42.whyNotMeasured === undefined){
-const err104 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "whyNotMeasured"},message:"must have required property '"+"whyNotMeasured"+"'"};
+if(data42.lost === undefined){
+const err104 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "lost"},message:"must have required property '"+"lost"+"'"};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1245,9 +1245,8 @@ vErrors.push(err104);
 }
 errors++;
 }
-for(const key7 in data42){
-if(!(((((((key7 === "objectiveMs") || (key7 === "status")) || (key7 === "valueMs")) || (key7 === "basis")) || (key7 === "lost")) || (key7 === "stores")) || (key7 === "whyNotMeasured"))){
-const err105 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+if(data42.stores === undefined){
+const err105 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "stores"},message:"must have required property '"+"stores"+"'"};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1256,11 +1255,8 @@ vErrors.push(err105);
 }
 errors++;
 }
-}
-if(data42.objectiveMs !== undefined){
-let data43 = data42.objectiveMs;
-if((!((typeof data43 == "number") && (isFinite(data43)))) && (data43 !== null)){
-const err106 = {instancePath:instancePath+"/rpo/objectiveMs",schemaPath:"#/properties/rpo/properties/objectiveMs/type",keyword:"type",params:{type: schema31.properties.rpo.properties.objectiveMs.type},message:"must be number,null"};
+if(data42.whyNotMeasured === undefined){
+const err106 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/required",keyword:"required",params:{missingProperty: "whyNotMeasured"},message:"must have required property '"+"whyNotMeasured"+"'"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1269,11 +1265,9 @@ vErrors.push(err106);
 }
 errors++;
 }
-}
-if(data42.status !== undefined){
-let data44 = data42.status;
-if(!((((data44 === "met") || (data44 === "missed")) || (data44 === "not-measured")) || (data44 === "no-objective"))){
-const err107 = {instancePath:instancePath+"/rpo/status",schemaPath:"#/properties/rpo/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.properties.rpo.properties.status.enum},message:"must be equal to one of the allowed values"};
+for(const key7 in data42){
+if(!(((((((key7 === "objectiveMs") || (key7 === "status")) || (key7 === "valueMs")) || (key7 === "basis")) || (key7 === "lost")) || (key7 === "stores")) || (key7 === "whyNotMeasured"))){
+const err107 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1283,15 +1277,41 @@ vErrors.push(err107);
 errors++;
 }
 }
-if(data42.valueMs !== undefined){
-let data45 = data42.valueMs;
-if((!((typeof data45 == "number") && (isFinite(data45)))) && (data45 !== null)){
-const err108 = {instancePath:instancePath+"/rpo/valueMs",schemaPath:"#/properties/rpo/properties/valueMs/type",keyword:"type",params:{type: schema31.properties.rpo.properties.valueMs.type},message:"must be number,null"};
+if(data42.objectiveMs !== undefined){
+let data43 = data42.objectiveMs;
+if((!((typeof data43 == "number") && (isFinite(data43)))) && (data43 !== null)){
+const err108 = {instancePath:instancePath+"/rpo/objectiveMs",schemaPath:"#/properties/rpo/properties/objectiveMs/type",keyword:"type",params:{type: schema31.properties.rpo.properties.objectiveMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err108];
 }
 else {
 vErrors.push(err108);
+}
+errors++;
+}
+}
+if(data42.status !== undefined){
+let data44 = data42.status;
+if(!((((data44 === "met") || (data44 === "missed")) || (data44 === "not-measured")) || (data44 === "no-objective"))){
+const err109 = {instancePath:instancePath+"/rpo/status",schemaPath:"#/properties/rpo/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.properties.rpo.properties.status.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err109];
+}
+else {
+vErrors.push(err109);
+}
+errors++;
+}
+}
+if(data42.valueMs !== undefined){
+let data45 = data42.valueMs;
+if((!((typeof data45 == "number") && (isFinite(data45)))) && (data45 !== null)){
+const err110 = {instancePath:instancePath+"/rpo/valueMs",schemaPath:"#/properties/rpo/properties/valueMs/type",keyword:"type",params:{type: schema31.properties.rpo.properties.valueMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err110];
+}
+else {
+vErrors.push(err110);
 }
 errors++;
 }
@@ -1304,23 +1324,23 @@ const _errs103 = errors;
 const _errs104 = errors;
 const _errs105 = errors;
 if(data46 !== null){
-const err109 = {};
+const err111 = {};
 if(vErrors === null){
-vErrors = [err109];
+vErrors = [err111];
 }
 else {
-vErrors.push(err109);
+vErrors.push(err111);
 }
 errors++;
 }
 var valid15 = _errs105 === errors;
 if(valid15){
-const err110 = {};
+const err112 = {};
 if(vErrors === null){
-vErrors = [err110];
+vErrors = [err112];
 }
 else {
-vErrors.push(err110);
+vErrors.push(err112);
 }
 errors++;
 }
@@ -1348,12 +1368,12 @@ vErrors = null;
 if(_valid1){
 const _errs107 = errors;
 if(!((((data46 === "ledger") || (data46 === "samples")) || (data46 === "derived")) || (data46 === "code"))){
-const err111 = {instancePath:instancePath+"/rpo/basis",schemaPath:"#/properties/rpo/properties/basis/then/enum",keyword:"enum",params:{allowedValues: schema31.properties.rpo.properties.basis.then.enum},message:"must be equal to one of the allowed values"};
+const err113 = {instancePath:instancePath+"/rpo/basis",schemaPath:"#/properties/rpo/properties/basis/then/enum",keyword:"enum",params:{allowedValues: schema31.properties.rpo.properties.basis.then.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err111];
+vErrors = [err113];
 }
 else {
-vErrors.push(err111);
+vErrors.push(err113);
 }
 errors++;
 }
@@ -1361,12 +1381,12 @@ var _valid1 = _errs107 === errors;
 valid14 = _valid1;
 }
 if(!valid14){
-const err112 = {instancePath:instancePath+"/rpo/basis",schemaPath:"#/properties/rpo/properties/basis/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err114 = {instancePath:instancePath+"/rpo/basis",schemaPath:"#/properties/rpo/properties/basis/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err112];
+vErrors = [err114];
 }
 else {
-vErrors.push(err112);
+vErrors.push(err114);
 }
 errors++;
 }
@@ -1374,12 +1394,12 @@ errors++;
 if(data42.lost !== undefined){
 let data47 = data42.lost;
 if((!(((typeof data47 == "number") && (!(data47 % 1) && !isNaN(data47))) && (isFinite(data47)))) && (data47 !== null)){
-const err113 = {instancePath:instancePath+"/rpo/lost",schemaPath:"#/properties/rpo/properties/lost/type",keyword:"type",params:{type: schema31.properties.rpo.properties.lost.type},message:"must be integer,null"};
+const err115 = {instancePath:instancePath+"/rpo/lost",schemaPath:"#/properties/rpo/properties/lost/type",keyword:"type",params:{type: schema31.properties.rpo.properties.lost.type},message:"must be integer,null"};
 if(vErrors === null){
-vErrors = [err113];
+vErrors = [err115];
 }
 else {
-vErrors.push(err113);
+vErrors.push(err115);
 }
 errors++;
 }
@@ -1392,27 +1412,7 @@ for(let i2=0; i2<len2; i2++){
 let data49 = data48[i2];
 if(data49 && typeof data49 == "object" && !Array.isArray(data49)){
 if(data49.store === undefined){
-const err114 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err114];
-}
-else {
-vErrors.push(err114);
-}
-errors++;
-}
-if(data49.probe === undefined){
-const err115 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err115];
-}
-else {
-vErrors.push(err115);
-}
-errors++;
-}
-if(data49.basis === undefined){
-const err116 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "basis"},message:"must have required property '"+"basis"+"'"};
+const err116 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1421,8 +1421,8 @@ vErrors.push(err116);
 }
 errors++;
 }
-if(data49.valueMs === undefined){
-const err117 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "valueMs"},message:"must have required property '"+"valueMs"+"'"};
+if(data49.probe === undefined){
+const err117 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1431,8 +1431,8 @@ vErrors.push(err117);
 }
 errors++;
 }
-if(data49.acknowledgedBeforeFault === undefined){
-const err118 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "acknowledgedBeforeFault"},message:"must have required property '"+"acknowledgedBeforeFault"+"'"};
+if(data49.basis === undefined){
+const err118 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "basis"},message:"must have required property '"+"basis"+"'"};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1441,8 +1441,8 @@ vErrors.push(err118);
 }
 errors++;
 }
-if(data49.recovered === undefined){
-const err119 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "recovered"},message:"must have required property '"+"recovered"+"'"};
+if(data49.valueMs === undefined){
+const err119 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "valueMs"},message:"must have required property '"+"valueMs"+"'"};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1451,8 +1451,8 @@ vErrors.push(err119);
 }
 errors++;
 }
-if(data49.lost === undefined){
-const err120 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "lost"},message:"must have required property '"+"lost"+"'"};
+if(data49.acknowledgedBeforeFault === undefined){
+const err120 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "acknowledgedBeforeFault"},message:"must have required property '"+"acknowledgedBeforeFault"+"'"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1461,8 +1461,8 @@ vErrors.push(err120);
 }
 errors++;
 }
-if(data49.firstLost === undefined){
-const err121 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "firstLost"},message:"must have required property '"+"firstLost"+"'"};
+if(data49.recovered === undefined){
+const err121 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "recovered"},message:"must have required property '"+"recovered"+"'"};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1471,8 +1471,8 @@ vErrors.push(err121);
 }
 errors++;
 }
-if(data49.lastRecovered === undefined){
-const err122 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "lastRecovered"},message:"must have required property '"+"lastRecovered"+"'"};
+if(data49.lost === undefined){
+const err122 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "lost"},message:"must have required property '"+"lost"+"'"};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1481,8 +1481,8 @@ vErrors.push(err122);
 }
 errors++;
 }
-if(data49.lastRecoveredAckAt === undefined){
-const err123 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "lastRecoveredAckAt"},message:"must have required property '"+"lastRecoveredAckAt"+"'"};
+if(data49.firstLost === undefined){
+const err123 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "firstLost"},message:"must have required property '"+"firstLost"+"'"};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1491,8 +1491,8 @@ vErrors.push(err123);
 }
 errors++;
 }
-if(data49.discarded === undefined){
-const err124 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "discarded"},message:"must have required property '"+"discarded"+"'"};
+if(data49.lastRecovered === undefined){
+const err124 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "lastRecovered"},message:"must have required property '"+"lastRecovered"+"'"};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1501,8 +1501,8 @@ vErrors.push(err124);
 }
 errors++;
 }
-if(data49.unacknowledgedPresent === undefined){
-const err125 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "unacknowledgedPresent"},message:"must have required property '"+"unacknowledgedPresent"+"'"};
+if(data49.lastRecoveredAckAt === undefined){
+const err125 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "lastRecoveredAckAt"},message:"must have required property '"+"lastRecoveredAckAt"+"'"};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1511,8 +1511,8 @@ vErrors.push(err125);
 }
 errors++;
 }
-if(data49.whyNotMeasured === undefined){
-const err126 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "whyNotMeasured"},message:"must have required property '"+"whyNotMeasured"+"'"};
+if(data49.discarded === undefined){
+const err126 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "discarded"},message:"must have required property '"+"discarded"+"'"};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1521,9 +1521,8 @@ vErrors.push(err126);
 }
 errors++;
 }
-for(const key8 in data49){
-if(!(func1.call(schema31.properties.rpo.properties.stores.items.properties, key8))){
-const err127 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(data49.unacknowledgedPresent === undefined){
+const err127 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "unacknowledgedPresent"},message:"must have required property '"+"unacknowledgedPresent"+"'"};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1532,10 +1531,8 @@ vErrors.push(err127);
 }
 errors++;
 }
-}
-if(data49.store !== undefined){
-if(typeof data49.store !== "string"){
-const err128 = {instancePath:instancePath+"/rpo/stores/" + i2+"/store",schemaPath:"#/properties/rpo/properties/stores/items/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data49.whyNotMeasured === undefined){
+const err128 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/required",keyword:"required",params:{missingProperty: "whyNotMeasured"},message:"must have required property '"+"whyNotMeasured"+"'"};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1544,10 +1541,9 @@ vErrors.push(err128);
 }
 errors++;
 }
-}
-if(data49.probe !== undefined){
-if(typeof data49.probe !== "string"){
-const err129 = {instancePath:instancePath+"/rpo/stores/" + i2+"/probe",schemaPath:"#/properties/rpo/properties/stores/items/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key8 in data49){
+if(!(func1.call(schema31.properties.rpo.properties.stores.items.properties, key8))){
+const err129 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1557,10 +1553,9 @@ vErrors.push(err129);
 errors++;
 }
 }
-if(data49.basis !== undefined){
-let data52 = data49.basis;
-if(!((((data52 === "ledger") || (data52 === "samples")) || (data52 === "derived")) || (data52 === "code"))){
-const err130 = {instancePath:instancePath+"/rpo/stores/" + i2+"/basis",schemaPath:"#/properties/rpo/properties/stores/items/properties/basis/enum",keyword:"enum",params:{allowedValues: schema31.properties.rpo.properties.stores.items.properties.basis.enum},message:"must be equal to one of the allowed values"};
+if(data49.store !== undefined){
+if(typeof data49.store !== "string"){
+const err130 = {instancePath:instancePath+"/rpo/stores/" + i2+"/store",schemaPath:"#/properties/rpo/properties/stores/items/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1570,10 +1565,9 @@ vErrors.push(err130);
 errors++;
 }
 }
-if(data49.valueMs !== undefined){
-let data53 = data49.valueMs;
-if((!((typeof data53 == "number") && (isFinite(data53)))) && (data53 !== null)){
-const err131 = {instancePath:instancePath+"/rpo/stores/" + i2+"/valueMs",schemaPath:"#/properties/rpo/properties/stores/items/properties/valueMs/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.valueMs.type},message:"must be number,null"};
+if(data49.probe !== undefined){
+if(typeof data49.probe !== "string"){
+const err131 = {instancePath:instancePath+"/rpo/stores/" + i2+"/probe",schemaPath:"#/properties/rpo/properties/stores/items/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1583,10 +1577,10 @@ vErrors.push(err131);
 errors++;
 }
 }
-if(data49.acknowledgedBeforeFault !== undefined){
-let data54 = data49.acknowledgedBeforeFault;
-if(!(((typeof data54 == "number") && (!(data54 % 1) && !isNaN(data54))) && (isFinite(data54)))){
-const err132 = {instancePath:instancePath+"/rpo/stores/" + i2+"/acknowledgedBeforeFault",schemaPath:"#/properties/rpo/properties/stores/items/properties/acknowledgedBeforeFault/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data49.basis !== undefined){
+let data52 = data49.basis;
+if(!((((data52 === "ledger") || (data52 === "samples")) || (data52 === "derived")) || (data52 === "code"))){
+const err132 = {instancePath:instancePath+"/rpo/stores/" + i2+"/basis",schemaPath:"#/properties/rpo/properties/stores/items/properties/basis/enum",keyword:"enum",params:{allowedValues: schema31.properties.rpo.properties.stores.items.properties.basis.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1596,10 +1590,10 @@ vErrors.push(err132);
 errors++;
 }
 }
-if(data49.recovered !== undefined){
-let data55 = data49.recovered;
-if(!(((typeof data55 == "number") && (!(data55 % 1) && !isNaN(data55))) && (isFinite(data55)))){
-const err133 = {instancePath:instancePath+"/rpo/stores/" + i2+"/recovered",schemaPath:"#/properties/rpo/properties/stores/items/properties/recovered/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data49.valueMs !== undefined){
+let data53 = data49.valueMs;
+if((!((typeof data53 == "number") && (isFinite(data53)))) && (data53 !== null)){
+const err133 = {instancePath:instancePath+"/rpo/stores/" + i2+"/valueMs",schemaPath:"#/properties/rpo/properties/stores/items/properties/valueMs/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.valueMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1609,10 +1603,10 @@ vErrors.push(err133);
 errors++;
 }
 }
-if(data49.lost !== undefined){
-let data56 = data49.lost;
-if(!(((typeof data56 == "number") && (!(data56 % 1) && !isNaN(data56))) && (isFinite(data56)))){
-const err134 = {instancePath:instancePath+"/rpo/stores/" + i2+"/lost",schemaPath:"#/properties/rpo/properties/stores/items/properties/lost/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data49.acknowledgedBeforeFault !== undefined){
+let data54 = data49.acknowledgedBeforeFault;
+if((!(((typeof data54 == "number") && (!(data54 % 1) && !isNaN(data54))) && (isFinite(data54)))) && (data54 !== null)){
+const err134 = {instancePath:instancePath+"/rpo/stores/" + i2+"/acknowledgedBeforeFault",schemaPath:"#/properties/rpo/properties/stores/items/properties/acknowledgedBeforeFault/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.acknowledgedBeforeFault.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1622,10 +1616,10 @@ vErrors.push(err134);
 errors++;
 }
 }
-if(data49.firstLost !== undefined){
-let data57 = data49.firstLost;
-if((!(((typeof data57 == "number") && (!(data57 % 1) && !isNaN(data57))) && (isFinite(data57)))) && (data57 !== null)){
-const err135 = {instancePath:instancePath+"/rpo/stores/" + i2+"/firstLost",schemaPath:"#/properties/rpo/properties/stores/items/properties/firstLost/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.firstLost.type},message:"must be integer,null"};
+if(data49.recovered !== undefined){
+let data55 = data49.recovered;
+if((!(((typeof data55 == "number") && (!(data55 % 1) && !isNaN(data55))) && (isFinite(data55)))) && (data55 !== null)){
+const err135 = {instancePath:instancePath+"/rpo/stores/" + i2+"/recovered",schemaPath:"#/properties/rpo/properties/stores/items/properties/recovered/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.recovered.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1635,10 +1629,10 @@ vErrors.push(err135);
 errors++;
 }
 }
-if(data49.lastRecovered !== undefined){
-let data58 = data49.lastRecovered;
-if((!(((typeof data58 == "number") && (!(data58 % 1) && !isNaN(data58))) && (isFinite(data58)))) && (data58 !== null)){
-const err136 = {instancePath:instancePath+"/rpo/stores/" + i2+"/lastRecovered",schemaPath:"#/properties/rpo/properties/stores/items/properties/lastRecovered/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.lastRecovered.type},message:"must be integer,null"};
+if(data49.lost !== undefined){
+let data56 = data49.lost;
+if((!(((typeof data56 == "number") && (!(data56 % 1) && !isNaN(data56))) && (isFinite(data56)))) && (data56 !== null)){
+const err136 = {instancePath:instancePath+"/rpo/stores/" + i2+"/lost",schemaPath:"#/properties/rpo/properties/stores/items/properties/lost/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.lost.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1648,10 +1642,10 @@ vErrors.push(err136);
 errors++;
 }
 }
-if(data49.lastRecoveredAckAt !== undefined){
-let data59 = data49.lastRecoveredAckAt;
-if((typeof data59 !== "string") && (data59 !== null)){
-const err137 = {instancePath:instancePath+"/rpo/stores/" + i2+"/lastRecoveredAckAt",schemaPath:"#/properties/rpo/properties/stores/items/properties/lastRecoveredAckAt/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.lastRecoveredAckAt.type},message:"must be string,null"};
+if(data49.firstLost !== undefined){
+let data57 = data49.firstLost;
+if((!(((typeof data57 == "number") && (!(data57 % 1) && !isNaN(data57))) && (isFinite(data57)))) && (data57 !== null)){
+const err137 = {instancePath:instancePath+"/rpo/stores/" + i2+"/firstLost",schemaPath:"#/properties/rpo/properties/stores/items/properties/firstLost/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.firstLost.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1661,11 +1655,10 @@ vErrors.push(err137);
 errors++;
 }
 }
-if(data49.discarded !== undefined){
-let data60 = data49.discarded;
-if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
-if(data60.count === undefined){
-const err138 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/required",keyword:"required",params:{missingProperty: "count"},message:"must have required property '"+"count"+"'"};
+if(data49.lastRecovered !== undefined){
+let data58 = data49.lastRecovered;
+if((!(((typeof data58 == "number") && (!(data58 % 1) && !isNaN(data58))) && (isFinite(data58)))) && (data58 !== null)){
+const err138 = {instancePath:instancePath+"/rpo/stores/" + i2+"/lastRecovered",schemaPath:"#/properties/rpo/properties/stores/items/properties/lastRecovered/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.lastRecovered.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1674,8 +1667,11 @@ vErrors.push(err138);
 }
 errors++;
 }
-if(data60.spanMs === undefined){
-const err139 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/required",keyword:"required",params:{missingProperty: "spanMs"},message:"must have required property '"+"spanMs"+"'"};
+}
+if(data49.lastRecoveredAckAt !== undefined){
+let data59 = data49.lastRecoveredAckAt;
+if((typeof data59 !== "string") && (data59 !== null)){
+const err139 = {instancePath:instancePath+"/rpo/stores/" + i2+"/lastRecoveredAckAt",schemaPath:"#/properties/rpo/properties/stores/items/properties/lastRecoveredAckAt/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.lastRecoveredAckAt.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1684,8 +1680,16 @@ vErrors.push(err139);
 }
 errors++;
 }
-if(data60.description === undefined){
-const err140 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/required",keyword:"required",params:{missingProperty: "description"},message:"must have required property '"+"description"+"'"};
+}
+if(data49.discarded !== undefined){
+let data60 = data49.discarded;
+const _errs135 = errors;
+let valid19 = true;
+const _errs136 = errors;
+const _errs137 = errors;
+const _errs138 = errors;
+if(data60 !== null){
+const err140 = {};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -1694,9 +1698,9 @@ vErrors.push(err140);
 }
 errors++;
 }
-for(const key9 in data60){
-if(!(((key9 === "count") || (key9 === "spanMs")) || (key9 === "description"))){
-const err141 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+var valid20 = _errs138 === errors;
+if(valid20){
+const err141 = {};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1705,11 +1709,32 @@ vErrors.push(err141);
 }
 errors++;
 }
+else {
+errors = _errs137;
+if(vErrors !== null){
+if(_errs137){
+vErrors.length = _errs137;
 }
-if(data60.count !== undefined){
-let data61 = data60.count;
-if(!(((typeof data61 == "number") && (!(data61 % 1) && !isNaN(data61))) && (isFinite(data61)))){
-const err142 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded/count",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/properties/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid2 = _errs136 === errors;
+errors = _errs135;
+if(vErrors !== null){
+if(_errs135){
+vErrors.length = _errs135;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid2){
+const _errs140 = errors;
+if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
+if(data60.count === undefined){
+const err142 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/then/required",keyword:"required",params:{missingProperty: "count"},message:"must have required property '"+"count"+"'"};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1718,11 +1743,8 @@ vErrors.push(err142);
 }
 errors++;
 }
-}
-if(data60.spanMs !== undefined){
-let data62 = data60.spanMs;
-if(!((typeof data62 == "number") && (isFinite(data62)))){
-const err143 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded/spanMs",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/properties/spanMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data60.spanMs === undefined){
+const err143 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/then/required",keyword:"required",params:{missingProperty: "spanMs"},message:"must have required property '"+"spanMs"+"'"};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1731,10 +1753,8 @@ vErrors.push(err143);
 }
 errors++;
 }
-}
-if(data60.description !== undefined){
-if(typeof data60.description !== "string"){
-const err144 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded/description",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data60.description === undefined){
+const err144 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/then/required",keyword:"required",params:{missingProperty: "description"},message:"must have required property '"+"description"+"'"};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1743,10 +1763,9 @@ vErrors.push(err144);
 }
 errors++;
 }
-}
-}
-else {
-const err145 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key9 in data60){
+if(!(((key9 === "count") || (key9 === "spanMs")) || (key9 === "description"))){
+const err145 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -1756,10 +1775,10 @@ vErrors.push(err145);
 errors++;
 }
 }
-if(data49.unacknowledgedPresent !== undefined){
-let data64 = data49.unacknowledgedPresent;
-if(!(((typeof data64 == "number") && (!(data64 % 1) && !isNaN(data64))) && (isFinite(data64)))){
-const err146 = {instancePath:instancePath+"/rpo/stores/" + i2+"/unacknowledgedPresent",schemaPath:"#/properties/rpo/properties/stores/items/properties/unacknowledgedPresent/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data60.count !== undefined){
+let data61 = data60.count;
+if(!(((typeof data61 == "number") && (!(data61 % 1) && !isNaN(data61))) && (isFinite(data61)))){
+const err146 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded/count",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/then/properties/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -1769,10 +1788,10 @@ vErrors.push(err146);
 errors++;
 }
 }
-if(data49.whyNotMeasured !== undefined){
-let data65 = data49.whyNotMeasured;
-if((typeof data65 !== "string") && (data65 !== null)){
-const err147 = {instancePath:instancePath+"/rpo/stores/" + i2+"/whyNotMeasured",schemaPath:"#/properties/rpo/properties/stores/items/properties/whyNotMeasured/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.whyNotMeasured.type},message:"must be string,null"};
+if(data60.spanMs !== undefined){
+let data62 = data60.spanMs;
+if(!((typeof data62 == "number") && (isFinite(data62)))){
+const err147 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded/spanMs",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/then/properties/spanMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -1782,9 +1801,9 @@ vErrors.push(err147);
 errors++;
 }
 }
-}
-else {
-const err148 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data60.description !== undefined){
+if(typeof data60.description !== "string"){
+const err148 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded/description",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/then/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -1796,7 +1815,7 @@ errors++;
 }
 }
 else {
-const err149 = {instancePath:instancePath+"/rpo/stores",schemaPath:"#/properties/rpo/properties/stores/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err149 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -1805,11 +1824,11 @@ vErrors.push(err149);
 }
 errors++;
 }
+var _valid2 = _errs140 === errors;
+valid19 = _valid2;
 }
-if(data42.whyNotMeasured !== undefined){
-let data66 = data42.whyNotMeasured;
-if((typeof data66 !== "string") && (data66 !== null)){
-const err150 = {instancePath:instancePath+"/rpo/whyNotMeasured",schemaPath:"#/properties/rpo/properties/whyNotMeasured/type",keyword:"type",params:{type: schema31.properties.rpo.properties.whyNotMeasured.type},message:"must be string,null"};
+if(!valid19){
+const err150 = {instancePath:instancePath+"/rpo/stores/" + i2+"/discarded",schemaPath:"#/properties/rpo/properties/stores/items/properties/discarded/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -1819,14 +1838,77 @@ vErrors.push(err150);
 errors++;
 }
 }
-}
-else {
-const err151 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data49.unacknowledgedPresent !== undefined){
+let data64 = data49.unacknowledgedPresent;
+if((!(((typeof data64 == "number") && (!(data64 % 1) && !isNaN(data64))) && (isFinite(data64)))) && (data64 !== null)){
+const err151 = {instancePath:instancePath+"/rpo/stores/" + i2+"/unacknowledgedPresent",schemaPath:"#/properties/rpo/properties/stores/items/properties/unacknowledgedPresent/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.unacknowledgedPresent.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err151];
 }
 else {
 vErrors.push(err151);
+}
+errors++;
+}
+}
+if(data49.whyNotMeasured !== undefined){
+let data65 = data49.whyNotMeasured;
+if((typeof data65 !== "string") && (data65 !== null)){
+const err152 = {instancePath:instancePath+"/rpo/stores/" + i2+"/whyNotMeasured",schemaPath:"#/properties/rpo/properties/stores/items/properties/whyNotMeasured/type",keyword:"type",params:{type: schema31.properties.rpo.properties.stores.items.properties.whyNotMeasured.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err152];
+}
+else {
+vErrors.push(err152);
+}
+errors++;
+}
+}
+}
+else {
+const err153 = {instancePath:instancePath+"/rpo/stores/" + i2,schemaPath:"#/properties/rpo/properties/stores/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err153];
+}
+else {
+vErrors.push(err153);
+}
+errors++;
+}
+}
+}
+else {
+const err154 = {instancePath:instancePath+"/rpo/stores",schemaPath:"#/properties/rpo/properties/stores/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err154];
+}
+else {
+vErrors.push(err154);
+}
+errors++;
+}
+}
+if(data42.whyNotMeasured !== undefined){
+let data66 = data42.whyNotMeasured;
+if((typeof data66 !== "string") && (data66 !== null)){
+const err155 = {instancePath:instancePath+"/rpo/whyNotMeasured",schemaPath:"#/properties/rpo/properties/whyNotMeasured/type",keyword:"type",params:{type: schema31.properties.rpo.properties.whyNotMeasured.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err155];
+}
+else {
+vErrors.push(err155);
+}
+errors++;
+}
+}
+}
+else {
+const err156 = {instancePath:instancePath+"/rpo",schemaPath:"#/properties/rpo/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err156];
+}
+else {
+vErrors.push(err156);
 }
 errors++;
 }
@@ -1839,57 +1921,7 @@ for(let i3=0; i3<len3; i3++){
 let data68 = data67[i3];
 if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
 if(data68.id === undefined){
-const err152 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err152];
-}
-else {
-vErrors.push(err152);
-}
-errors++;
-}
-if(data68.uses === undefined){
-const err153 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err153];
-}
-else {
-vErrors.push(err153);
-}
-errors++;
-}
-if(data68.phase === undefined){
-const err154 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
-if(vErrors === null){
-vErrors = [err154];
-}
-else {
-vErrors.push(err154);
-}
-errors++;
-}
-if(data68.branch === undefined){
-const err155 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "branch"},message:"must have required property '"+"branch"+"'"};
-if(vErrors === null){
-vErrors = [err155];
-}
-else {
-vErrors.push(err155);
-}
-errors++;
-}
-if(data68.status === undefined){
-const err156 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
-if(vErrors === null){
-vErrors = [err156];
-}
-else {
-vErrors.push(err156);
-}
-errors++;
-}
-if(data68.attempts === undefined){
-const err157 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
+const err157 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -1898,8 +1930,8 @@ vErrors.push(err157);
 }
 errors++;
 }
-if(data68.startMs === undefined){
-const err158 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "startMs"},message:"must have required property '"+"startMs"+"'"};
+if(data68.uses === undefined){
+const err158 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -1908,8 +1940,8 @@ vErrors.push(err158);
 }
 errors++;
 }
-if(data68.durationMs === undefined){
-const err159 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "durationMs"},message:"must have required property '"+"durationMs"+"'"};
+if(data68.phase === undefined){
+const err159 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -1918,8 +1950,8 @@ vErrors.push(err159);
 }
 errors++;
 }
-if(data68.waitingMs === undefined){
-const err160 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
+if(data68.branch === undefined){
+const err160 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "branch"},message:"must have required property '"+"branch"+"'"};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -1928,8 +1960,8 @@ vErrors.push(err160);
 }
 errors++;
 }
-if(data68.workingMs === undefined){
-const err161 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "workingMs"},message:"must have required property '"+"workingMs"+"'"};
+if(data68.status === undefined){
+const err161 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -1938,8 +1970,8 @@ vErrors.push(err161);
 }
 errors++;
 }
-if(data68.error === undefined){
-const err162 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
+if(data68.attempts === undefined){
+const err162 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -1948,9 +1980,8 @@ vErrors.push(err162);
 }
 errors++;
 }
-for(const key10 in data68){
-if(!(func1.call(schema31.properties.steps.items.properties, key10))){
-const err163 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+if(data68.startMs === undefined){
+const err163 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "startMs"},message:"must have required property '"+"startMs"+"'"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -1959,10 +1990,8 @@ vErrors.push(err163);
 }
 errors++;
 }
-}
-if(data68.id !== undefined){
-if(typeof data68.id !== "string"){
-const err164 = {instancePath:instancePath+"/steps/" + i3+"/id",schemaPath:"#/properties/steps/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data68.durationMs === undefined){
+const err164 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "durationMs"},message:"must have required property '"+"durationMs"+"'"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -1971,10 +2000,8 @@ vErrors.push(err164);
 }
 errors++;
 }
-}
-if(data68.uses !== undefined){
-if(typeof data68.uses !== "string"){
-const err165 = {instancePath:instancePath+"/steps/" + i3+"/uses",schemaPath:"#/properties/steps/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data68.waitingMs === undefined){
+const err165 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -1983,11 +2010,8 @@ vErrors.push(err165);
 }
 errors++;
 }
-}
-if(data68.phase !== undefined){
-let data71 = data68.phase;
-if(!((((((((data71 === "prepare") || (data71 === "inject")) || (data71 === "detect")) || (data71 === "decide")) || (data71 === "restore")) || (data71 === "cutover")) || (data71 === "verify")) || (data71 === "cleanup"))){
-const err166 = {instancePath:instancePath+"/steps/" + i3+"/phase",schemaPath:"#/properties/steps/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
+if(data68.workingMs === undefined){
+const err166 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "workingMs"},message:"must have required property '"+"workingMs"+"'"};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -1996,11 +2020,8 @@ vErrors.push(err166);
 }
 errors++;
 }
-}
-if(data68.branch !== undefined){
-let data72 = data68.branch;
-if((typeof data72 !== "string") && (data72 !== null)){
-const err167 = {instancePath:instancePath+"/steps/" + i3+"/branch",schemaPath:"#/properties/steps/items/properties/branch/type",keyword:"type",params:{type: schema31.properties.steps.items.properties.branch.type},message:"must be string,null"};
+if(data68.error === undefined){
+const err167 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -2009,11 +2030,9 @@ vErrors.push(err167);
 }
 errors++;
 }
-}
-if(data68.status !== undefined){
-let data73 = data68.status;
-if(!(((((((data73 === "succeeded") || (data73 === "failed")) || (data73 === "timed-out")) || (data73 === "cancelled")) || (data73 === "skipped")) || (data73 === "not-executed")) || (data73 === "interrupted"))){
-const err168 = {instancePath:instancePath+"/steps/" + i3+"/status",schemaPath:"#/properties/steps/items/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.properties.status.enum},message:"must be equal to one of the allowed values"};
+for(const key10 in data68){
+if(!(func1.call(schema31.properties.steps.items.properties, key10))){
+const err168 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err168];
 }
@@ -2023,10 +2042,9 @@ vErrors.push(err168);
 errors++;
 }
 }
-if(data68.attempts !== undefined){
-let data74 = data68.attempts;
-if(!(((typeof data74 == "number") && (!(data74 % 1) && !isNaN(data74))) && (isFinite(data74)))){
-const err169 = {instancePath:instancePath+"/steps/" + i3+"/attempts",schemaPath:"#/properties/steps/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data68.id !== undefined){
+if(typeof data68.id !== "string"){
+const err169 = {instancePath:instancePath+"/steps/" + i3+"/id",schemaPath:"#/properties/steps/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err169];
 }
@@ -2035,9 +2053,10 @@ vErrors.push(err169);
 }
 errors++;
 }
-if((typeof data74 == "number") && (isFinite(data74))){
-if(data74 < 0 || isNaN(data74)){
-const err170 = {instancePath:instancePath+"/steps/" + i3+"/attempts",schemaPath:"#/properties/steps/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data68.uses !== undefined){
+if(typeof data68.uses !== "string"){
+const err170 = {instancePath:instancePath+"/steps/" + i3+"/uses",schemaPath:"#/properties/steps/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err170];
 }
@@ -2047,11 +2066,10 @@ vErrors.push(err170);
 errors++;
 }
 }
-}
-if(data68.startMs !== undefined){
-let data75 = data68.startMs;
-if((!((typeof data75 == "number") && (isFinite(data75)))) && (data75 !== null)){
-const err171 = {instancePath:instancePath+"/steps/" + i3+"/startMs",schemaPath:"#/properties/steps/items/properties/startMs/type",keyword:"type",params:{type: schema31.properties.steps.items.properties.startMs.type},message:"must be number,null"};
+if(data68.phase !== undefined){
+let data71 = data68.phase;
+if(!((((((((data71 === "prepare") || (data71 === "inject")) || (data71 === "detect")) || (data71 === "decide")) || (data71 === "restore")) || (data71 === "cutover")) || (data71 === "verify")) || (data71 === "cleanup"))){
+const err171 = {instancePath:instancePath+"/steps/" + i3+"/phase",schemaPath:"#/properties/steps/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err171];
 }
@@ -2061,10 +2079,10 @@ vErrors.push(err171);
 errors++;
 }
 }
-if(data68.durationMs !== undefined){
-let data76 = data68.durationMs;
-if((!((typeof data76 == "number") && (isFinite(data76)))) && (data76 !== null)){
-const err172 = {instancePath:instancePath+"/steps/" + i3+"/durationMs",schemaPath:"#/properties/steps/items/properties/durationMs/type",keyword:"type",params:{type: schema31.properties.steps.items.properties.durationMs.type},message:"must be number,null"};
+if(data68.branch !== undefined){
+let data72 = data68.branch;
+if((typeof data72 !== "string") && (data72 !== null)){
+const err172 = {instancePath:instancePath+"/steps/" + i3+"/branch",schemaPath:"#/properties/steps/items/properties/branch/type",keyword:"type",params:{type: schema31.properties.steps.items.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -2074,10 +2092,10 @@ vErrors.push(err172);
 errors++;
 }
 }
-if(data68.waitingMs !== undefined){
-let data77 = data68.waitingMs;
-if(!((typeof data77 == "number") && (isFinite(data77)))){
-const err173 = {instancePath:instancePath+"/steps/" + i3+"/waitingMs",schemaPath:"#/properties/steps/items/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data68.status !== undefined){
+let data73 = data68.status;
+if(!(((((((data73 === "succeeded") || (data73 === "failed")) || (data73 === "timed-out")) || (data73 === "cancelled")) || (data73 === "skipped")) || (data73 === "not-executed")) || (data73 === "interrupted"))){
+const err173 = {instancePath:instancePath+"/steps/" + i3+"/status",schemaPath:"#/properties/steps/items/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -2087,10 +2105,10 @@ vErrors.push(err173);
 errors++;
 }
 }
-if(data68.workingMs !== undefined){
-let data78 = data68.workingMs;
-if(!((typeof data78 == "number") && (isFinite(data78)))){
-const err174 = {instancePath:instancePath+"/steps/" + i3+"/workingMs",schemaPath:"#/properties/steps/items/properties/workingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data68.attempts !== undefined){
+let data74 = data68.attempts;
+if(!(((typeof data74 == "number") && (!(data74 % 1) && !isNaN(data74))) && (isFinite(data74)))){
+const err174 = {instancePath:instancePath+"/steps/" + i3+"/attempts",schemaPath:"#/properties/steps/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err174];
 }
@@ -2099,11 +2117,9 @@ vErrors.push(err174);
 }
 errors++;
 }
-}
-if(data68.error !== undefined){
-let data79 = data68.error;
-if((typeof data79 !== "string") && (data79 !== null)){
-const err175 = {instancePath:instancePath+"/steps/" + i3+"/error",schemaPath:"#/properties/steps/items/properties/error/type",keyword:"type",params:{type: schema31.properties.steps.items.properties.error.type},message:"must be string,null"};
+if((typeof data74 == "number") && (isFinite(data74))){
+if(data74 < 0 || isNaN(data74)){
+const err175 = {instancePath:instancePath+"/steps/" + i3+"/attempts",schemaPath:"#/properties/steps/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err175];
 }
@@ -2114,8 +2130,10 @@ errors++;
 }
 }
 }
-else {
-const err176 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data68.startMs !== undefined){
+let data75 = data68.startMs;
+if((!((typeof data75 == "number") && (isFinite(data75)))) && (data75 !== null)){
+const err176 = {instancePath:instancePath+"/steps/" + i3+"/startMs",schemaPath:"#/properties/steps/items/properties/startMs/type",keyword:"type",params:{type: schema31.properties.steps.items.properties.startMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err176];
 }
@@ -2125,14 +2143,78 @@ vErrors.push(err176);
 errors++;
 }
 }
-}
-else {
-const err177 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data68.durationMs !== undefined){
+let data76 = data68.durationMs;
+if((!((typeof data76 == "number") && (isFinite(data76)))) && (data76 !== null)){
+const err177 = {instancePath:instancePath+"/steps/" + i3+"/durationMs",schemaPath:"#/properties/steps/items/properties/durationMs/type",keyword:"type",params:{type: schema31.properties.steps.items.properties.durationMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err177];
 }
 else {
 vErrors.push(err177);
+}
+errors++;
+}
+}
+if(data68.waitingMs !== undefined){
+let data77 = data68.waitingMs;
+if(!((typeof data77 == "number") && (isFinite(data77)))){
+const err178 = {instancePath:instancePath+"/steps/" + i3+"/waitingMs",schemaPath:"#/properties/steps/items/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err178];
+}
+else {
+vErrors.push(err178);
+}
+errors++;
+}
+}
+if(data68.workingMs !== undefined){
+let data78 = data68.workingMs;
+if(!((typeof data78 == "number") && (isFinite(data78)))){
+const err179 = {instancePath:instancePath+"/steps/" + i3+"/workingMs",schemaPath:"#/properties/steps/items/properties/workingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err179];
+}
+else {
+vErrors.push(err179);
+}
+errors++;
+}
+}
+if(data68.error !== undefined){
+let data79 = data68.error;
+if((typeof data79 !== "string") && (data79 !== null)){
+const err180 = {instancePath:instancePath+"/steps/" + i3+"/error",schemaPath:"#/properties/steps/items/properties/error/type",keyword:"type",params:{type: schema31.properties.steps.items.properties.error.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err180];
+}
+else {
+vErrors.push(err180);
+}
+errors++;
+}
+}
+}
+else {
+const err181 = {instancePath:instancePath+"/steps/" + i3,schemaPath:"#/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err181];
+}
+else {
+vErrors.push(err181);
+}
+errors++;
+}
+}
+}
+else {
+const err182 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err182];
+}
+else {
+vErrors.push(err182);
 }
 errors++;
 }
@@ -2145,62 +2227,7 @@ for(let i4=0; i4<len4; i4++){
 let data81 = data80[i4];
 if(data81 && typeof data81 == "object" && !Array.isArray(data81)){
 if(data81.kind === undefined){
-const err178 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err178];
-}
-else {
-vErrors.push(err178);
-}
-errors++;
-}
-if(data81.required === undefined){
-const err179 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
-if(vErrors === null){
-vErrors = [err179];
-}
-else {
-vErrors.push(err179);
-}
-errors++;
-}
-if(data81.records === undefined){
-const err180 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "records"},message:"must have required property '"+"records"+"'"};
-if(vErrors === null){
-vErrors = [err180];
-}
-else {
-vErrors.push(err180);
-}
-errors++;
-}
-for(const key11 in data81){
-if(!(((key11 === "kind") || (key11 === "required")) || (key11 === "records"))){
-const err181 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err181];
-}
-else {
-vErrors.push(err181);
-}
-errors++;
-}
-}
-if(data81.kind !== undefined){
-if(typeof data81.kind !== "string"){
-const err182 = {instancePath:instancePath+"/evidence/" + i4+"/kind",schemaPath:"#/properties/evidence/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err182];
-}
-else {
-vErrors.push(err182);
-}
-errors++;
-}
-}
-if(data81.required !== undefined){
-if(typeof data81.required !== "boolean"){
-const err183 = {instancePath:instancePath+"/evidence/" + i4+"/required",schemaPath:"#/properties/evidence/items/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const err183 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -2209,11 +2236,8 @@ vErrors.push(err183);
 }
 errors++;
 }
-}
-if(data81.records !== undefined){
-let data84 = data81.records;
-if(!(((typeof data84 == "number") && (!(data84 % 1) && !isNaN(data84))) && (isFinite(data84)))){
-const err184 = {instancePath:instancePath+"/evidence/" + i4+"/records",schemaPath:"#/properties/evidence/items/properties/records/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data81.required === undefined){
+const err184 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -2222,9 +2246,8 @@ vErrors.push(err184);
 }
 errors++;
 }
-if((typeof data84 == "number") && (isFinite(data84))){
-if(data84 < 0 || isNaN(data84)){
-const err185 = {instancePath:instancePath+"/evidence/" + i4+"/records",schemaPath:"#/properties/evidence/items/properties/records/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data81.records === undefined){
+const err185 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "records"},message:"must have required property '"+"records"+"'"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -2233,11 +2256,9 @@ vErrors.push(err185);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err186 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key11 in data81){
+if(!(((key11 === "kind") || (key11 === "required")) || (key11 === "records"))){
+const err186 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -2247,9 +2268,9 @@ vErrors.push(err186);
 errors++;
 }
 }
-}
-else {
-const err187 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data81.kind !== undefined){
+if(typeof data81.kind !== "string"){
+const err187 = {instancePath:instancePath+"/evidence/" + i4+"/kind",schemaPath:"#/properties/evidence/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err187];
 }
@@ -2259,11 +2280,9 @@ vErrors.push(err187);
 errors++;
 }
 }
-if(data.manual !== undefined){
-let data85 = data.manual;
-if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
-if(data85.steps === undefined){
-const err188 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
+if(data81.required !== undefined){
+if(typeof data81.required !== "boolean"){
+const err188 = {instancePath:instancePath+"/evidence/" + i4+"/required",schemaPath:"#/properties/evidence/items/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err188];
 }
@@ -2272,8 +2291,11 @@ vErrors.push(err188);
 }
 errors++;
 }
-if(data85.waitingMs === undefined){
-const err189 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
+}
+if(data81.records !== undefined){
+let data84 = data81.records;
+if(!(((typeof data84 == "number") && (!(data84 % 1) && !isNaN(data84))) && (isFinite(data84)))){
+const err189 = {instancePath:instancePath+"/evidence/" + i4+"/records",schemaPath:"#/properties/evidence/items/properties/records/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err189];
 }
@@ -2282,8 +2304,9 @@ vErrors.push(err189);
 }
 errors++;
 }
-if(data85.workingMs === undefined){
-const err190 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "workingMs"},message:"must have required property '"+"workingMs"+"'"};
+if((typeof data84 == "number") && (isFinite(data84))){
+if(data84 < 0 || isNaN(data84)){
+const err190 = {instancePath:instancePath+"/evidence/" + i4+"/records",schemaPath:"#/properties/evidence/items/properties/records/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err190];
 }
@@ -2292,9 +2315,11 @@ vErrors.push(err190);
 }
 errors++;
 }
-for(const key12 in data85){
-if(!(((key12 === "steps") || (key12 === "waitingMs")) || (key12 === "workingMs"))){
-const err191 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err191 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err191];
 }
@@ -2304,10 +2329,9 @@ vErrors.push(err191);
 errors++;
 }
 }
-if(data85.steps !== undefined){
-let data86 = data85.steps;
-if(!(((typeof data86 == "number") && (!(data86 % 1) && !isNaN(data86))) && (isFinite(data86)))){
-const err192 = {instancePath:instancePath+"/manual/steps",schemaPath:"#/properties/manual/properties/steps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err192 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -2317,10 +2341,11 @@ vErrors.push(err192);
 errors++;
 }
 }
-if(data85.waitingMs !== undefined){
-let data87 = data85.waitingMs;
-if(!((typeof data87 == "number") && (isFinite(data87)))){
-const err193 = {instancePath:instancePath+"/manual/waitingMs",schemaPath:"#/properties/manual/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data.manual !== undefined){
+let data85 = data.manual;
+if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
+if(data85.steps === undefined){
+const err193 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -2329,11 +2354,8 @@ vErrors.push(err193);
 }
 errors++;
 }
-}
-if(data85.workingMs !== undefined){
-let data88 = data85.workingMs;
-if(!((typeof data88 == "number") && (isFinite(data88)))){
-const err194 = {instancePath:instancePath+"/manual/workingMs",schemaPath:"#/properties/manual/properties/workingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data85.waitingMs === undefined){
+const err194 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -2342,10 +2364,8 @@ vErrors.push(err194);
 }
 errors++;
 }
-}
-}
-else {
-const err195 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data85.workingMs === undefined){
+const err195 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "workingMs"},message:"must have required property '"+"workingMs"+"'"};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -2354,12 +2374,9 @@ vErrors.push(err195);
 }
 errors++;
 }
-}
-if(data.changes !== undefined){
-let data89 = data.changes;
-if(data89 && typeof data89 == "object" && !Array.isArray(data89)){
-if(data89.undocumented === undefined){
-const err196 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "undocumented"},message:"must have required property '"+"undocumented"+"'"};
+for(const key12 in data85){
+if(!(((key12 === "steps") || (key12 === "waitingMs")) || (key12 === "workingMs"))){
+const err196 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -2368,8 +2385,11 @@ vErrors.push(err196);
 }
 errors++;
 }
-if(data89.allowed === undefined){
-const err197 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "allowed"},message:"must have required property '"+"allowed"+"'"};
+}
+if(data85.steps !== undefined){
+let data86 = data85.steps;
+if(!(((typeof data86 == "number") && (!(data86 % 1) && !isNaN(data86))) && (isFinite(data86)))){
+const err197 = {instancePath:instancePath+"/manual/steps",schemaPath:"#/properties/manual/properties/steps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -2378,8 +2398,11 @@ vErrors.push(err197);
 }
 errors++;
 }
-if(data89.elsewhere === undefined){
-const err198 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "elsewhere"},message:"must have required property '"+"elsewhere"+"'"};
+}
+if(data85.waitingMs !== undefined){
+let data87 = data85.waitingMs;
+if(!((typeof data87 == "number") && (isFinite(data87)))){
+const err198 = {instancePath:instancePath+"/manual/waitingMs",schemaPath:"#/properties/manual/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -2388,9 +2411,11 @@ vErrors.push(err198);
 }
 errors++;
 }
-for(const key13 in data89){
-if(!(((key13 === "undocumented") || (key13 === "allowed")) || (key13 === "elsewhere"))){
-const err199 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+}
+if(data85.workingMs !== undefined){
+let data88 = data85.workingMs;
+if(!((typeof data88 == "number") && (isFinite(data88)))){
+const err199 = {instancePath:instancePath+"/manual/workingMs",schemaPath:"#/properties/manual/properties/workingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -2400,10 +2425,9 @@ vErrors.push(err199);
 errors++;
 }
 }
-if(data89.undocumented !== undefined){
-let data90 = data89.undocumented;
-if(!(((typeof data90 == "number") && (!(data90 % 1) && !isNaN(data90))) && (isFinite(data90)))){
-const err200 = {instancePath:instancePath+"/changes/undocumented",schemaPath:"#/properties/changes/properties/undocumented/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err200 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -2413,10 +2437,11 @@ vErrors.push(err200);
 errors++;
 }
 }
-if(data89.allowed !== undefined){
-let data91 = data89.allowed;
-if(!(((typeof data91 == "number") && (!(data91 % 1) && !isNaN(data91))) && (isFinite(data91)))){
-const err201 = {instancePath:instancePath+"/changes/allowed",schemaPath:"#/properties/changes/properties/allowed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.changes !== undefined){
+let data89 = data.changes;
+if(data89 && typeof data89 == "object" && !Array.isArray(data89)){
+if(data89.undocumented === undefined){
+const err201 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "undocumented"},message:"must have required property '"+"undocumented"+"'"};
 if(vErrors === null){
 vErrors = [err201];
 }
@@ -2425,11 +2450,8 @@ vErrors.push(err201);
 }
 errors++;
 }
-}
-if(data89.elsewhere !== undefined){
-let data92 = data89.elsewhere;
-if(!(((typeof data92 == "number") && (!(data92 % 1) && !isNaN(data92))) && (isFinite(data92)))){
-const err202 = {instancePath:instancePath+"/changes/elsewhere",schemaPath:"#/properties/changes/properties/elsewhere/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data89.allowed === undefined){
+const err202 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "allowed"},message:"must have required property '"+"allowed"+"'"};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -2438,10 +2460,8 @@ vErrors.push(err202);
 }
 errors++;
 }
-}
-}
-else {
-const err203 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data89.elsewhere === undefined){
+const err203 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "elsewhere"},message:"must have required property '"+"elsewhere"+"'"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -2450,14 +2470,9 @@ vErrors.push(err203);
 }
 errors++;
 }
-}
-if(data.notProved !== undefined){
-let data93 = data.notProved;
-if(Array.isArray(data93)){
-const len5 = data93.length;
-for(let i5=0; i5<len5; i5++){
-if(typeof data93[i5] !== "string"){
-const err204 = {instancePath:instancePath+"/notProved/" + i5,schemaPath:"#/properties/notProved/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key13 in data89){
+if(!(((key13 === "undocumented") || (key13 === "allowed")) || (key13 === "elsewhere"))){
+const err204 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -2467,9 +2482,10 @@ vErrors.push(err204);
 errors++;
 }
 }
-}
-else {
-const err205 = {instancePath:instancePath+"/notProved",schemaPath:"#/properties/notProved/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data89.undocumented !== undefined){
+let data90 = data89.undocumented;
+if(!(((typeof data90 == "number") && (!(data90 % 1) && !isNaN(data90))) && (isFinite(data90)))){
+const err205 = {instancePath:instancePath+"/changes/undocumented",schemaPath:"#/properties/changes/properties/undocumented/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -2479,14 +2495,325 @@ vErrors.push(err205);
 errors++;
 }
 }
-}
-else {
-const err206 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data89.allowed !== undefined){
+let data91 = data89.allowed;
+if(!(((typeof data91 == "number") && (!(data91 % 1) && !isNaN(data91))) && (isFinite(data91)))){
+const err206 = {instancePath:instancePath+"/changes/allowed",schemaPath:"#/properties/changes/properties/allowed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err206];
 }
 else {
 vErrors.push(err206);
+}
+errors++;
+}
+}
+if(data89.elsewhere !== undefined){
+let data92 = data89.elsewhere;
+if(!(((typeof data92 == "number") && (!(data92 % 1) && !isNaN(data92))) && (isFinite(data92)))){
+const err207 = {instancePath:instancePath+"/changes/elsewhere",schemaPath:"#/properties/changes/properties/elsewhere/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err207];
+}
+else {
+vErrors.push(err207);
+}
+errors++;
+}
+}
+}
+else {
+const err208 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err208];
+}
+else {
+vErrors.push(err208);
+}
+errors++;
+}
+}
+if(data.gaps !== undefined){
+let data93 = data.gaps;
+if(Array.isArray(data93)){
+const len5 = data93.length;
+for(let i5=0; i5<len5; i5++){
+let data94 = data93[i5];
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.probe === undefined){
+const err209 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err209];
+}
+else {
+vErrors.push(err209);
+}
+errors++;
+}
+if(data94.startMs === undefined){
+const err210 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "startMs"},message:"must have required property '"+"startMs"+"'"};
+if(vErrors === null){
+vErrors = [err210];
+}
+else {
+vErrors.push(err210);
+}
+errors++;
+}
+if(data94.ms === undefined){
+const err211 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "ms"},message:"must have required property '"+"ms"+"'"};
+if(vErrors === null){
+vErrors = [err211];
+}
+else {
+vErrors.push(err211);
+}
+errors++;
+}
+for(const key14 in data94){
+if(!(((key14 === "probe") || (key14 === "startMs")) || (key14 === "ms"))){
+const err212 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err212];
+}
+else {
+vErrors.push(err212);
+}
+errors++;
+}
+}
+if(data94.probe !== undefined){
+if(typeof data94.probe !== "string"){
+const err213 = {instancePath:instancePath+"/gaps/" + i5+"/probe",schemaPath:"#/properties/gaps/items/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err213];
+}
+else {
+vErrors.push(err213);
+}
+errors++;
+}
+}
+if(data94.startMs !== undefined){
+let data96 = data94.startMs;
+if(!((typeof data96 == "number") && (isFinite(data96)))){
+const err214 = {instancePath:instancePath+"/gaps/" + i5+"/startMs",schemaPath:"#/properties/gaps/items/properties/startMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err214];
+}
+else {
+vErrors.push(err214);
+}
+errors++;
+}
+}
+if(data94.ms !== undefined){
+let data97 = data94.ms;
+if(!((typeof data97 == "number") && (isFinite(data97)))){
+const err215 = {instancePath:instancePath+"/gaps/" + i5+"/ms",schemaPath:"#/properties/gaps/items/properties/ms/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err215];
+}
+else {
+vErrors.push(err215);
+}
+errors++;
+}
+}
+}
+else {
+const err216 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err216];
+}
+else {
+vErrors.push(err216);
+}
+errors++;
+}
+}
+}
+else {
+const err217 = {instancePath:instancePath+"/gaps",schemaPath:"#/properties/gaps/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err217];
+}
+else {
+vErrors.push(err217);
+}
+errors++;
+}
+}
+if(data.clock !== undefined){
+let data98 = data.clock;
+if(Array.isArray(data98)){
+const len6 = data98.length;
+for(let i6=0; i6<len6; i6++){
+let data99 = data98[i6];
+if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
+if(data99.span === undefined){
+const err218 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "span"},message:"must have required property '"+"span"+"'"};
+if(vErrors === null){
+vErrors = [err218];
+}
+else {
+vErrors.push(err218);
+}
+errors++;
+}
+if(data99.monotonicMs === undefined){
+const err219 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "monotonicMs"},message:"must have required property '"+"monotonicMs"+"'"};
+if(vErrors === null){
+vErrors = [err219];
+}
+else {
+vErrors.push(err219);
+}
+errors++;
+}
+if(data99.utcMs === undefined){
+const err220 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "utcMs"},message:"must have required property '"+"utcMs"+"'"};
+if(vErrors === null){
+vErrors = [err220];
+}
+else {
+vErrors.push(err220);
+}
+errors++;
+}
+if(data99.countedMs === undefined){
+const err221 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "countedMs"},message:"must have required property '"+"countedMs"+"'"};
+if(vErrors === null){
+vErrors = [err221];
+}
+else {
+vErrors.push(err221);
+}
+errors++;
+}
+for(const key15 in data99){
+if(!((((key15 === "span") || (key15 === "monotonicMs")) || (key15 === "utcMs")) || (key15 === "countedMs"))){
+const err222 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err222];
+}
+else {
+vErrors.push(err222);
+}
+errors++;
+}
+}
+if(data99.span !== undefined){
+if(typeof data99.span !== "string"){
+const err223 = {instancePath:instancePath+"/clock/" + i6+"/span",schemaPath:"#/properties/clock/items/properties/span/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err223];
+}
+else {
+vErrors.push(err223);
+}
+errors++;
+}
+}
+if(data99.monotonicMs !== undefined){
+let data101 = data99.monotonicMs;
+if(!((typeof data101 == "number") && (isFinite(data101)))){
+const err224 = {instancePath:instancePath+"/clock/" + i6+"/monotonicMs",schemaPath:"#/properties/clock/items/properties/monotonicMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err224];
+}
+else {
+vErrors.push(err224);
+}
+errors++;
+}
+}
+if(data99.utcMs !== undefined){
+let data102 = data99.utcMs;
+if(!((typeof data102 == "number") && (isFinite(data102)))){
+const err225 = {instancePath:instancePath+"/clock/" + i6+"/utcMs",schemaPath:"#/properties/clock/items/properties/utcMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err225];
+}
+else {
+vErrors.push(err225);
+}
+errors++;
+}
+}
+if(data99.countedMs !== undefined){
+let data103 = data99.countedMs;
+if(!((typeof data103 == "number") && (isFinite(data103)))){
+const err226 = {instancePath:instancePath+"/clock/" + i6+"/countedMs",schemaPath:"#/properties/clock/items/properties/countedMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err226];
+}
+else {
+vErrors.push(err226);
+}
+errors++;
+}
+}
+}
+else {
+const err227 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err227];
+}
+else {
+vErrors.push(err227);
+}
+errors++;
+}
+}
+}
+else {
+const err228 = {instancePath:instancePath+"/clock",schemaPath:"#/properties/clock/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err228];
+}
+else {
+vErrors.push(err228);
+}
+errors++;
+}
+}
+if(data.notProved !== undefined){
+let data104 = data.notProved;
+if(Array.isArray(data104)){
+const len7 = data104.length;
+for(let i7=0; i7<len7; i7++){
+if(typeof data104[i7] !== "string"){
+const err229 = {instancePath:instancePath+"/notProved/" + i7,schemaPath:"#/properties/notProved/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err229];
+}
+else {
+vErrors.push(err229);
+}
+errors++;
+}
+}
+}
+else {
+const err230 = {instancePath:instancePath+"/notProved",schemaPath:"#/properties/notProved/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err230];
+}
+else {
+vErrors.push(err230);
+}
+errors++;
+}
+}
+}
+else {
+const err231 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err231];
+}
+else {
+vErrors.push(err231);
 }
 errors++;
 }

@@ -3,12 +3,40 @@ import type { ProbeDefinition, ProvisionerDefinition, StepDefinition } from '../
 import { lazyRegistry } from '../engine/registry.js';
 
 const steps: Record<string, () => Promise<StepDefinition>> = {
+  'assert': async () => (await import('../steps/general/assert.js')).step,
+  'drill.fault': async () => (await import('../steps/drill/fault.js')).step,
+  'endpoint.switch': async () => (await import('../steps/endpoint/switch.js')).step,
+  'exec': async () => (await import('../steps/general/exec.js')).step,
+  'http.check': async () => (await import('../steps/http/check.js')).step,
+  'manual': async () => (await import('../steps/general/manual.js')).step,
+  'postgres.backup': async () => (await import('../steps/postgres/backup.js')).step,
+  'postgres.manifest': async () => (await import('../steps/postgres/manifest.js')).step,
+  'postgres.marker': async () => (await import('../steps/postgres/marker.js')).step,
+  'postgres.restore': async () => (await import('../steps/postgres/restore.js')).step,
+  'postgres.seed': async () => (await import('../steps/postgres/seed.js')).step,
+  'postgres.snapshot': async () => (await import('../steps/postgres/snapshot.js')).step,
+  'postgres.sql': async () => (await import('../steps/postgres/sql.js')).step,
+  'postgres.switch-wal': async () => (await import('../steps/postgres/switch-wal.js')).step,
+  'postgres.verify': async () => (await import('../steps/postgres/verify.js')).step,
+  'postgres.wal-end': async () => (await import('../steps/postgres/wal-end.js')).step,
+  'wait': async () => (await import('../steps/general/wait.js')).step,
 };
 
 const probes: Record<string, () => Promise<ProbeDefinition>> = {
+  'http.availability': async () => (await import('../steps/http/availability.js')).probe,
+  'postgres.archive': async () => (await import('../steps/postgres/archive.js')).probe,
+  'postgres.availability': async () => (await import('../steps/postgres/availability.js')).probe,
+  'postgres.ledger': async () => (await import('../steps/postgres/ledger.js')).probe,
+  'postgres.load': async () => (await import('../steps/postgres/load.js')).probe,
+  'postgres.lsn': async () => (await import('../steps/postgres/lsn.js')).probe,
 };
 
 const provisioners: Record<string, () => Promise<ProvisionerDefinition>> = {
+  'directory': async () => (await import('../clients/provision/directory.js')).provisioner,
+  'embedded-postgres': async () => (await import('../clients/provision/embedded-postgres.js')).provisioner,
+  'existing-postgres': async () => (await import('../clients/provision/existing-postgres.js')).provisioner,
+  'pgbackrest': async () => (await import('../clients/provision/pgbackrest.js')).provisioner,
+  'restored-postgres': async () => (await import('../clients/provision/restored-postgres.js')).provisioner,
 };
 
 /** Every step, probe and provisioner of this package; a module is loaded when its type is asked for. */

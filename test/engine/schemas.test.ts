@@ -13,7 +13,7 @@ const environments = readdirSync(join(root, 'runbooks', 'environments')).map((na
 
 /** An editor's view: any validator of JSON Schema, knowing nothing of ours. */
 function editor(name: string) {
-  const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, strictRequired: false });
+  const ajv = new Ajv2020({ allErrors: true, logger: false });
   const validate = ajv.compile(JSON.parse(readFileSync(join(root, 'schemas', `${name}.schema.json`), 'utf8')) as object);
   return (text: string) => (validate(parse(text)) ? [] : (validate.errors ?? []).filter((error) => error.keyword !== 'if').map((error) => `${error.instancePath} ${error.message}`));
 }
