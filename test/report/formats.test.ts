@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { derive } from '../../src/engine/verdict.js';
+import { reportFiles } from '../../src/evidence/bag.js';
+import { digestOf, payloadTexts } from '../../src/evidence/texts.js';
+import { report } from '../../src/cli/report.js';
+import { verify } from '../../src/cli/verify.js';
+import { reportHtml } from '../../src/report/html.js';
+import { reportJson } from '../../src/report/json.js';
+import { reportMarkdown } from '../../src/report/markdown.js';
+import type { ReportInput } from '../../src/report/model.js';
+import { visible } from '../../src/report/visible.js';
+import { UsageError } from '../../src/engine/errors.js';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { copyOf, workFolder, writeSample } from '../evidence/lib/bundle.js';
+import { sampleRun, type SampleOptions } from '../evidence/lib/sample.js';
+
+function inputOf(options: SampleOptions = {}): ReportInput {
+  const run = sampleRun(options);
+  const drill = derive(run.runbook, run.plan, run.events);
+  const payload = [...payloadTexts({ ...run, drill })].map(([path, text]) => digestOf(path, text));
+  return { ...run, drill, files: reportFiles(payload) };
+}
+
+describe('report.html', () => {
+  const html = reportHtml(inputOf());
+
+  it('is one page that loads nothing and runs nothing', () => {
+    expect(html).not.toMatch(/<script|<link|<img|@import|url\(|https?:/i);
+    expect(html).toMatch(/Content-Security-Policy" content="default-src 'none'/);
+  });
+
+  it('says verdict, objectives, steps, evidence and limits in words', () => {
+    const { drill, files } = inputOf();
+    expect(html).toContain('Restore PostgreSQL to the moment before a bad deploy');
+    expect(html).toContain('Objective met');
+    for (const step of drill.steps) expect(html).toContain(`>${step.id}`);
+    for (const file of files.filter(({ path }) => path.startsWith('evidence/'))) {
+      expect(html).toContain(`href="${file.path}"`);
+      expect(html).toContain(file.sha256);
+    }
+    for (const line of drill.notProved) expect(html.replaceAll('&#x27;', "'").replaceAll('&quot;', '"').replaceAll('&#x3D;', '=').replaceAll('&#x60;', '`')).toContain(line);
+    expect(html).toContain('2026-11-20 07:00:00 UTC');
+    expect(html).toContain('waiting for people');
+  });
+
+  it('shows what failed and what was not executed', () => {
+    const input = inputOf({ failAt: 'restore' });
+    const page = reportHtml(input);
+    expect(input.drill.verdict).toBe('failed');
+    expect(page).toContain('A step failed');
+    expect(page).toMatch(/<th scope="row">switch.*skipped/);
+  });
+
+  it('shows a missed objective with its bar beyond the target', () => {
+    const page = reportHtml(inputOf({ rtoMs: 4000 }));
+    expect(page).toContain('Objective missed');
+    expect(page).toContain('Recovery took longer than its objective');
+  });
+
+  it('stays under 3 MB for 5,000 steps', () => {
+    expect(Buffer.byteLength(reportHtml(inputOf({ extraSteps: 5000 })))).toBeLessThan(3_000_000);
+  });
+
+  it('is the same whenever it is rendered', () => {
+    expect(reportHtml(inputOf())).toBe(html);
+  });
+});
+
+const hostile = `<script>alert(1)</script>{{title}}{{{title}}}" onload="x \u001b[31mred\u001b]0;owned\u0007 \u202egnp.exe @everyone | \`code\` [a](javascript:b) ![i](http://x/y)\n\n# heading`;
+
+describe('hostile texts', () => {
+  const input = inputOf({ hostile });
+
+  it('inject nothing into HTML', () => {
+    const html = reportHtml(input);
+    expect(html).not.toMatch(/<script|<img/);
+    expect(html).not.toContain('" onload="');
+    // What looks like a template is shown, not filled in.
+    expect(html).toContain('{{title}}');
+    // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+    expect(html).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+  });
+
+  it('inject nothing into Markdown', () => {
+    const markdown = reportMarkdown(input);
+    const outside = markdown.replaceAll(/`[^`\n]*`/g, '');
+    expect(outside).not.toMatch(/<(?!\/?details>|\/?summary>|!-- -->)/);
+    expect(outside).not.toMatch(/(?<!\\)\]\(|^# |@everyone|\u001b|\u202e/m);
+    const tables = outside.split('\n').filter((line) => line.startsWith('| '));
+    expect(tables.length).toBeGreaterThan(10);
+    for (const line of tables) expect(line).toMatch(/\|$/);
+  });
+
+  it('keep JSON what it is', () => {
+    const parsed = JSON.parse(reportJson(input)) as { drill: unknown };
+    expect(parsed.drill).toEqual(JSON.parse(JSON.stringify(input.drill)));
+  });
+
+  it('are written out, not acted on', () => {
+    expect(visible('a\u001b[2Jb\r\nc\u009bd\u202e')).toBe('a\\u001b[2Jb c\\u009bd\\u202e');
+    expect(visible('a\nb', { lines: true })).toBe('a\nb');
+    expect(visible('\ud800 \ud83d\ude00')).toBe('\\ud800 \ud83d\ude00');
+  });
+});
+
+describe('the commands', () => {
+  let folder: Awaited<ReturnType<typeof workFolder>>;
+  let bundle: string;
+  beforeAll(async () => {
+    folder = await workFolder();
+    bundle = (await writeSample(folder.path, { hostile })).path;
+  });
+  afterAll(() => folder.remove());
+
+  const capture = (cwd: string) => {
+    const out = { stdout: '', stderr: '' };
+    return { out, io: { stdout: (text: string) => void (out.stdout += text), stderr: (text: string) => void (out.stderr += text), cwd, env: {} } };
+  };
+
+  it('verify a sound bundle: 0, with verdict, checks and limits, and nothing that a terminal acts on', async () => {
+    const { out, io } = capture(folder.path);
+    expect(await verify({ path: 'evidence' }, io)).toBe(0);
+    expect(out.stdout).toMatch(/: sound\n/);
+    expect(out.stdout).toMatch(/drill: (passed|incomplete)/);
+    expect(out.stdout).toMatch(/unsigned/);
+    // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+    expect(out.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(out.stdout).not.toMatch(/^# heading/m);
+  });
+
+  it('verify a damaged one: 1, with the file named', async () => {
+    const copy = await copyOf(bundle, 'damaged');
+    writeFileSync(join(copy, 'data/logs/restore.log'), 'nothing happened\n');
+    const { out, io } = capture(copy);
+    expect(await verify({ path: '.' }, io)).toBe(1);
+    expect(out.stdout).toMatch(/digest-differs: data\/logs\/restore\.log/);
+  });
+
+  it('refuse what is no bundle', async () => {
+    const { io } = capture(folder.path);
+    await expect(verify({ path: 'logs' }, io)).rejects.toThrow(UsageError);
+    await expect(verify({ path: 'nowhere' }, io)).rejects.toThrow(UsageError);
+    await expect(report({ bundle, format: 'pptx' }, io)).rejects.toThrow(UsageError);
+  });
+
+  it('report a sound bundle in each format, and nothing of a damaged one', async () => {
+    const { out, io } = capture(folder.path);
+    expect(await report({ bundle, format: 'html', out: 'r.html' }, io)).toBe(0);
+    expect(readFileSync(join(folder.path, 'r.html'), 'utf8')).toBe(readFileSync(join(bundle, 'data/report.html'), 'utf8'));
+    expect(await report({ bundle, format: 'markdown' }, io)).toBe(0);
+    expect(out.stdout).toMatch(/^## /);
+    const copy = await copyOf(bundle, 'unsound');
+    writeFileSync(join(copy, 'data/drill.json'), '{}\n');
+    const second = capture(folder.path);
+    expect(await report({ bundle: copy, format: 'json' }, second.io)).toBe(1);
+    expect(second.out.stdout).toBe('');
+    expect(second.out.stderr).toMatch(/not sound/);
+  });
+});
