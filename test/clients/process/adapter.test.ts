@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -93,19 +93,30 @@ describe('run', () => {
     expect(await identityOf(pid)).toBeUndefined();
   });
 
-  test('what a finished command left in its group is ended, and does not keep it waiting', async () => {
-    const { stdout } = await port.run(['sh', '-c', 'sleep 600 & echo $!'], { graceMs: 100 }, signal);
+  test('what a finished command left behind is ended, and does not keep it waiting', async () => {
+    const { stdout } = await port.run(['sh', '-c', 'sleep 600 & echo $!'], {}, signal);
     expect(await identityOf(Number(stdout))).toBeUndefined();
+  });
+
+  test('with a mark a service goes on after its command, and a failed command leaves none', async () => {
+    const mark = randomUUID();
+    const { stdout } = await port.run(['sh', '-c', 'sleep 600 & echo $!'], { mark }, signal);
+    expect(await identityOf(Number(stdout))).toBeDefined();
+    await port.endMarked(mark);
+    expect(await identityOf(Number(stdout))).toBeUndefined();
+    const pids: string[] = [];
+    await expect(port.run(['sh', '-c', 'sleep 600 & echo $!; exit 1'], { mark, onLine: (line) => pids.push(line) }, signal)).rejects.toMatchObject({ code: 'command-failed' });
+    expect(await identityOf(Number(pids[0]))).toBeUndefined();
   });
 });
 
 describe('after a crash', () => {
   test('a process that left its group is found by run and mark, and by nothing else', async () => {
     const mark = randomUUID();
-    // setsid leaves the group; the file tells its pid once it runs.
-    await port.run(['setsid', '--fork', 'sh', '-c', 'echo $$ > pid.new; mv pid.new pid; exec sleep 600'], { cwd: dir, mark }, signal);
-    while (!existsSync(join(dir, 'pid'))) await new Promise((resolve) => setImmediate(resolve));
-    const pid = Number(readFileSync(join(dir, 'pid'), 'utf8'));
+    // setsid leaves the group, and the command ends once that has happened.
+    const { stdout } = await port.run(['sh', '-c', 'mkfifo left; setsid sh -c "echo \\$\\$ > left; exec sleep 600" & cat left'], { cwd: dir, mark }, signal);
+    const pid = Number(stdout);
+    expect(pid).toBeGreaterThan(1);
     await port.endMarked(randomUUID());
     await processPort(scopeFor(undefined, 'run-2')).endMarked(mark);
     expect(await identityOf(pid)).toBeDefined();

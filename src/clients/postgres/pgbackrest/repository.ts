@@ -78,11 +78,12 @@ async function restoreInto(details: BackupsDetails, tools: RepositoryTools, copy
     ...(value === undefined ? [] : [`--target=${value}`]),
     ...(request.target.type === 'latest' ? [] : ['--target-action=promote']),
     ...(request.target.inclusive === false ? ['--target-exclusive'] : []),
-    `--target-timeline=${request.timeline}`,
+    // Not taken together with immediate; the copy's configuration says it in any case.
+    ...(request.target.type === 'immediate' ? [] : [`--target-timeline=${request.timeline}`]),
     'restore',
   ];
   await runPgbackrest(details, tools, { args, effect: 'create', owner: local }, signal);
-  return await configure(copy, backup, request, { ...recovery });
+  return configure(copy, backup, request, { ...recovery });
 }
 
 /** pgBackRest has written restore_command and the target; ours replace the target's lines and say the same. */

