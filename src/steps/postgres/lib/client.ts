@@ -8,10 +8,10 @@ export class NoAnswer extends Error {
 }
 
 /** Rejects with NoAnswer after `ms`, without waiting for `work` any longer. */
-export async function within<T>(clock: Clock, ms: number, what: string, work: Promise<T>): Promise<T> {
+async function within<T>(clock: Clock, ms: number, message: string, work: Promise<T>): Promise<T> {
   const timer = new AbortController();
   const late = clock.sleep(ms, timer.signal).then(() => {
-    throw new NoAnswer(`${what}: no answer within ${Math.round(ms)} ms`);
+    throw new NoAnswer(message);
   });
   try {
     return await Promise.race([work, late]);
@@ -49,7 +49,7 @@ export class Client {
       else await this.#ready(session);
     })();
     try {
-      await within(this.#clock, ms, 'connect', opening);
+      await within(this.#clock, ms, `no connection within ${ms} ms`, opening);
       this.#session = session;
     } catch (error) {
       abandoned = true;
@@ -67,7 +67,7 @@ export class Client {
     if (session === undefined) throw new NoAnswer('not connected');
     const working = work(session);
     try {
-      return await within(this.#clock, Math.max(1, ms - (performance.now() - started)), 'query', working);
+      return await within(this.#clock, Math.max(1, ms - (performance.now() - started)), `no answer within ${ms} ms`, working);
     } catch (error) {
       working.catch(() => undefined);
       if (endsSession(error)) this.drop();
