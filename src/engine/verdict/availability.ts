@@ -21,7 +21,7 @@ export interface Availability {
   readonly endpoint: string | null;
   /** `done` of the first sample of the unbroken healthy run; the fault itself where a planned switch was never noticed. */
   readonly restored: Moment | null;
-  /** The end of the last gap within the healthy run, where it is later. */
+  /** The end of the first sample after the last gap within the healthy run, where it is later. */
   readonly restoredUpper: bigint | null;
   readonly firstFailed: Moment | null;
   readonly gaps: readonly Gap[];
@@ -76,13 +76,14 @@ function baselineHeld(samples: readonly Sample[], fault: bigint): boolean {
 }
 
 /**
+ * @param watched from when on samples must follow each other: the fault, or the line that marks a scenario's earlier time
  * @param moved when the endpoint was last pointed elsewhere after the fault: a sample sent earlier may still have
  *   reached the store that it left. Null where it was not.
  */
-export function assessAvailability(facts: Facts, probe: PlanProbe, fault: Moment, ended: Moment, moved: bigint | null): Availability {
+export function assessAvailability(facts: Facts, probe: PlanProbe, fault: Moment, watched: bigint, ended: Moment, moved: bigint | null): Availability {
   const { samples, controlled } = readSamples(facts, probe.id);
   const endpoints = new Set(samples.map(({ endpoint }) => endpoint));
-  const gaps = gapsOf(samples, probe.everyMs, fault.position, ended.position);
+  const gaps = gapsOf(samples, probe.everyMs, watched, ended.position);
   const endpoint = endpoints.size === 1 ? (samples[0]?.endpoint ?? null) : null;
   const kind = facts.plan.binding.fault;
   const after = samples.filter(({ done }) => done.position > fault.position && done.position <= ended.position);
@@ -107,6 +108,8 @@ export function assessAvailability(facts: Facts, probe: PlanProbe, fault: Moment
   if (ended.position - restored.position < fromMs(stable)) {
     return not(`the service was healthy for ${toMs(ended.position - restored.position)} ms at the end of the verification, ${stable} ms are demanded`);
   }
-  const restoredUpper = gaps.reduce((upper, gap) => (gap.end > restored.position ? later(upper, gap.end) : upper), restored.position);
+  // After a gap the service is known to be healthy only from the end of the next sample on.
+  const known = (gap: Gap): bigint => run.find(({ sent }) => sent.position >= gap.end)?.done.position ?? gap.end;
+  const restoredUpper = gaps.reduce((upper, gap) => (gap.end > restored.position ? later(upper, known(gap)) : upper), restored.position);
   return { ...result, restored, restoredUpper, down: false, why: null };
 }

@@ -7,13 +7,13 @@ export interface EndpointMoves {
   readonly atFault: string | null;
   /** The connection behind it at the end. */
   readonly atEnd: string | null;
-  /** Start of the step that switched it first after the fault (the switch itself where no step did). */
+  /** When it was first switched after the fault. */
   readonly first: bigint | null;
   /** The same for the last switch. */
   readonly last: bigint | null;
 }
 
-/** A switch lasts from the start of its step: what a client saw before that came from the store that it left. */
+/** A switch is journaled before the address moves: what was acknowledged earlier came from the store that it left. */
 export function endpointMoves(facts: Facts, endpoint: string, fault: Fault): EndpointMoves {
   let atFault: string | null = facts.plan.binding.environment.endpoints[endpoint]?.to ?? null;
   let atEnd = atFault;
@@ -24,9 +24,7 @@ export function endpointMoves(facts: Facts, endpoint: string, fault: Fault): End
     atEnd = line.event.data.to;
     if (line.index < fault.line.index) atFault = atEnd;
     if (line.event.type !== 'endpoint.switched' || line.index < fault.line.index) continue;
-    const step = line.event.step;
-    const started = step === undefined ? undefined : facts.of('step.started').findLast((start) => start.event.step === step && start.index < line.index);
-    const moment = facts.moment(started ?? line);
+    const moment = facts.moment(line);
     if (!moment) continue;
     first ??= moment.position;
     last = moment.position;

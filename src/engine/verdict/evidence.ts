@@ -9,7 +9,7 @@ export function evidenceFindings(facts: Facts): Finding[] {
   const found: Finding[] = [];
   for (const { event } of facts.of('evidence.write-failed')) found.push({ code: 'evidence-write-failed', detail: `${event.data.file}: ${event.data.message}` });
   for (const kind of evidenceTable(facts)) if (kind.required && kind.records === 0) found.push({ code: 'evidence-missing', detail: `no step delivered evidence of kind ${kind.kind}` });
-  for (const kind of new Set(facts.malformed)) found.push({ code: 'evidence-missing', detail: `a record of kind ${kind} does not have that kind's form` });
+  for (const kind of new Set(facts.malformed.map((name) => name.slice(0, 80)))) found.push({ code: 'evidence-missing', detail: `a record of kind ${kind} does not have that kind's form` });
   found.push(...residueFindings(facts));
   if (!binding.environment.sandbox) {
     const restored = new Set(facts.evidence('restore-target').map(({ data }) => data.backup));

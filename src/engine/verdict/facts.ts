@@ -28,7 +28,7 @@ export interface Recorded<K extends EvidenceKind = EvidenceKind> {
 export class Facts {
   readonly timeline: Timeline;
   /** Kinds of evidence whose record does not have the kind's form: it counts as no record. */
-  readonly malformed: EvidenceKind[] = [];
+  readonly malformed: string[] = [];
   readonly #byType = new Map<EventType, Line[]>();
   readonly #evidence = new Map<EvidenceKind, Recorded[]>();
 
@@ -45,7 +45,7 @@ export class Facts {
 
   #record(event: EventOf<'evidence.recorded'>, index: number): void {
     const { kind, data } = event.data;
-    if (!Value.Check(evidenceKinds[kind], data)) {
+    if (!Object.hasOwn(evidenceKinds, kind) || !Value.Check(evidenceKinds[kind], data)) {
       this.malformed.push(kind);
       return;
     }

@@ -18,7 +18,10 @@ export function journalFindings(facts: Facts): Finding[] {
   const end = ends[0];
   if (!end || ends.length > 1) partial('the journal does not end with the one end of the run');
   else if (events.slice(end.index + 1).some(({ type }) => type !== 'evidence.write-failed')) partial('the journal goes on after the end of the run');
-  if (!facts.cancelled && facts.of('verification.ended').length !== 1) partial('the journal does not hold exactly one end of the verification');
+  // Where a step failed the engine verifies no more; the failure is a reason of its own.
+  const stopped = facts.cancelled || facts.of('step.skipped').some(({ event }) => event.data.because === 'earlier-failure') || facts.of('step.finished').some(({ event }) => event.data.status !== 'succeeded');
+  const verified = facts.of('verification.ended').length;
+  if (verified > 1 || (verified === 0 && !stopped)) partial('the journal does not hold exactly one end of the verification');
   const failed = new Map<string, boolean>();
   for (const { event } of facts.of('preflight.checked')) failed.set(JSON.stringify([event.data.step ?? null, event.data.id]), event.data.result === 'failed');
   const refused = [...failed].filter(([, bad]) => bad).map(([key]) => key);

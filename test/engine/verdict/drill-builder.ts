@@ -10,7 +10,7 @@ const epoch = Date.parse('2026-03-01T12:00:00.000Z');
 const boot = 'boot-1';
 
 /** `ms` after the start of the drill; `wall` moves only the UTC reading. */
-export const at = (ms: number, wall = 0) => ({ at: new Date(epoch + Math.trunc(ms) + wall).toISOString(), mono: String(BigInt(Math.round(ms * 1e6)) + 5_000_000_000n) });
+export const at = (ms: number, wall = 0) => ({ at: new Date(epoch + Math.trunc(ms) + wall).toISOString(), mono: String(BigInt(Math.round(ms * 1e6)) + 5_000_000_000_000_000n) });
 export const utc = (ms: number) => at(ms).at;
 
 export interface Entry {
@@ -109,7 +109,7 @@ export function passing(): Story {
     entry(200, 'cleanup.deferred', { id: 'c1', uses: 'postgres.restore/remove', with: {} }),
     evidence(1400, 'backup', { repository: 'backups', name: 'b1', provider: 'directory', origin: 'schedule', startedAt: utc(600), finishedAt: utc(1300), startLsn: '0/2000000', stopLsn: '0/2000100', timeline: 1, systemId: '77', serverVersion: '18.4' }, 'backup'),
     evidence(1450, 'isolation', isolation('before')),
-    evidence(4700, 'reference', { connection: 'source', lsn: '0/3000000', time: utc(4700), timeline: 1, tables: { orders: table } }, 'reference'),
+    evidence(4700, 'reference', { connection: 'source', lsn: '0/3000000', time: utc(4700), timeline: 1, tables: { orders: { ...table } } }, 'reference'),
     entry(4900, 'archive.sample', { probe: 'archive', store: 'source', instant: at(4900), lastArchived: '000000010000000000000002', endLsn: '0/3000000', failed: 0 }),
     entry(faultAt + 1, 'fault.sent', { kind: 'injected', instant: at(faultAt), detail: 'DROP TABLE' }, 'break'),
     entry(5310, 'human.asked', { instructions: 'Decide', instant: at(5310) }, 'decide'),
@@ -120,7 +120,7 @@ export function passing(): Story {
     evidence(8800, 'wal-end', { connection: 'copy', stop: { kind: 'before', xid: '900', time: utc(4755) }, logLine: 'recovery stopping before commit', replayEndLsn: '0/3000100', lastCommitAt: utc(4655), inRecovery: false, systemId: '77', timeline: 2, history: [{ timeline: 1, switchLsn: '0/3000140' }], archiveMode: 'off' }, 'wal-end'),
     entry(9040, 'endpoint.switched', { endpoint: 'app', from: 'source', to: 'copy' }, 'switch'),
     evidence(9400, 'health-checks', { checks: [{ name: 'reads', ok: true, detail: '' }] }, 'healthy'),
-    evidence(9800, 'reconciliation', { connection: 'copy', reference: 'snapshot', tables: [{ table: 'orders', expected: table, actual: table }], invariants: [{ name: 'sum', holds: true, detail: '' }], consistency: [{ check: 'amcheck', object: 'orders', ok: true, detail: '' }], boundary: [{ name: 'before', expected: 'present', found: 'present' }, { name: 'after', expected: 'absent', found: 'absent' }] }, 'content'),
+    evidence(9800, 'reconciliation', { connection: 'copy', reference: 'snapshot', tables: [{ table: 'orders', expected: { ...table }, actual: { ...table } }], invariants: [{ name: 'sum', holds: true, detail: '' }], consistency: [{ check: 'amcheck', object: 'orders', ok: true, detail: '' }], boundary: [{ name: 'before', expected: 'present', found: 'present' }, { name: 'after', expected: 'absent', found: 'absent' }] }, 'content'),
     evidence(9850, 'archive', { repository: 'backups', when: 'after', sourceTimeline: 1, files: 4, digest: 'd2', added: [{ name: '000000010000000000000003', timeline: 1 }], removed: [], changed: [] }, 'content'),
     entry(endAt, 'verification.ended', {}),
     entry(12_100, 'ledger.recovered', { probe: 'ledger', store: 'app', ranges: [[1, 27], [73, 100]], systemId: '77', timeline: 2 }),
