@@ -87,7 +87,7 @@ async function runCommand(scope: Scope, argv: readonly [string, ...string[]], op
     const identity = await identityOf(pid);
     const [end] = await Promise.all([exited, identity === undefined ? undefined : options.onStart?.(identity)]);
     const durationMs = performance.now() - started;
-    await endGroup(pid, options.graceMs);
+    if (options.mark === undefined) await endGroup(pid, options.graceMs);
     await Promise.race([closed, pause(drainMs, undefined, { ref: false })]);
     child.stdout?.destroy();
     child.stderr?.destroy();

@@ -62,13 +62,19 @@ export async function endProcess(identity: ProcessIdentity, graceMs = defaultGra
   else await endTarget(`process ${identity.pid}`, identity.pid, () => same(identity), graceMs);
 }
 
-/** Ends every process whose environment holds all of `variables`, also one that left its group; never this one. */
+/**
+ * Ends every process whose environment holds all of `variables`, also one that left its group; never this one. Looks
+ * again until there is none: one that was about to end may have started another.
+ */
 export async function endProcessesWith(variables: readonly string[], graceMs = defaultGraceMs): Promise<void> {
-  const found = (await processesWith(variables)).filter((pid) => pid !== process.pid);
-  const ends = found.map(async (pid) => {
-    const facts = await processFacts(pid);
-    if (facts !== undefined && !facts.ended) await endTarget(`process ${pid}`, pid, () => same(facts), graceMs);
-  });
-  const failed = (await Promise.allSettled(ends)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  for (;;) {
+    const found = (await processesWith(variables)).filter((pid) => pid !== process.pid);
+    if (found.length === 0) return;
+    const ends = found.map(async (pid) => {
+      const facts = await processFacts(pid);
+      if (facts !== undefined && !facts.ended) await endTarget(`process ${pid}`, pid, () => same(facts), graceMs);
+    });
+    const failed = (await Promise.allSettled(ends)).find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
 }

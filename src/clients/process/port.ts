@@ -40,7 +40,8 @@ export interface ProcessIdentity {
 export interface ProcessPort {
   /**
    * Runs argv to its end, without a shell, in a process group of its own. Aborting ends the whole group: SIGTERM,
-   * then SIGKILL. Once the command itself has exited, what it left running in that group is ended too.
+   * then SIGKILL. So does a failure, and the end of a command without `mark`; what one with a `mark` left running
+   * (a service that it has started) stays, and whoever gave the mark ends it with `endMarked`.
    * Throws StepError `command-failed` on another exit code, `command-not-found`, `command-killed`.
    */
   run(argv: readonly [string, ...string[]], options: CommandOptions, signal: AbortSignal): Promise<CommandResult>;

@@ -38,7 +38,7 @@ const output = Type.Object(
 
 export const step = defineStep({
   type: 'exec',
-  summary: 'Runs a program, or a script of a shell that is asked for by name. What it leaves running in its process group is ended with it; what left the group, after the drill.',
+  summary: 'Runs a program, or a script of a shell that is asked for by name. What it leaves running goes on, a service for example, and is ended after the drill.',
   input,
   output,
   effect: (given) => effects.find((effect) => effect === membersOf(given).effect) ?? 'modify',
