@@ -89,13 +89,13 @@ function decode(path: string, bytes: Buffer): string {
 /** Of a document of another kind nothing more can be said than that. */
 function kindOf(source: Source, kinds: readonly Kind[]): Kind {
   const { value, report } = source;
-  if (!isMapping(value)) report.add([], { message: `expected a ${listed(kinds)}`, expected: 'a mapping with apiVersion and kind', found: describe(value) });
+  if (!isMapping(value)) report.add([], { message: `this is no ${listed(kinds)}`, expected: 'a mapping with apiVersion and kind', found: describe(value) });
   else {
     const kind = kinds.find((each) => each === value['kind']);
     if (kind !== undefined) return kind;
     const given = value['kind'];
     if (given === undefined) report.add([], { message: 'missing key "kind"', expected: listed(kinds.map((each) => `kind: ${each}`)), found: 'nothing' });
-    else report.add(['kind'], { message: `expected a ${listed(kinds)}`, expected: listed(kinds), found: describe(given), hint: typeof given === 'string' ? didYouMean(given, kinds) : undefined });
+    else report.add(['kind'], { message: `this is no ${listed(kinds)}`, expected: listed(kinds), found: describe(given), hint: typeof given === 'string' ? didYouMean(given, kinds) : undefined });
   }
   throw new DocumentError(report.diagnostics());
 }
@@ -116,7 +116,7 @@ export function checkAgainst(runbook: Loaded<Runbook>, environment: Loaded<Envir
     report.add(pointer, {
       message: found === undefined ? `the environment "${where}" has no connection "${name}"` : `the connection "${name}" of the environment "${where}" is of another kind`,
       expected: `a connection "${name}" of kind ${kind} in ${environment.path}`,
-      found: found === undefined ? listed(Object.keys(connections)) || 'no connections' : `kind ${String(found)}`,
+      found: found === undefined ? listed(Object.keys(connections)) || 'no connections' : `kind ${describe(found)}`,
       hint: found === undefined ? didYouMean(name, Object.keys(connections)) : undefined,
     });
   }

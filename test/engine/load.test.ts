@@ -12,7 +12,7 @@ const runbooks: readonly Case[] = [
   ['a duplicate key in a nested mapping', '{ rto: 15m, rpo: 60s }', '{ rto: 15m, ¤rto: 60s }', /"rto" stands here twice/],
   ['a missing key', '  version: 1.0.0\n', '', /missing key "version"/],
   ['a missing key in a list', '    phase: inject\n', '', /missing key "phase"/, /prepare, inject/],
-  ['another kind', 'kind: Runbook', 'kind: ¤Runbok', /expected a Runbook or Environment/, /did you mean "Runbook"/],
+  ['another kind', 'kind: Runbook', 'kind: ¤Runbok', /this is no Runbook or Environment/, /did you mean "Runbook"/],
   ['another API version', 'muster/v1', '¤muster/v2', /must be "muster\/v1"/],
   ['a version that is none', 'version: 1.0.0', 'version: ¤1.0', /must be text/],
   ['a name with capitals', 'name: base', 'name: ¤Base', /small letters/],
@@ -153,7 +153,7 @@ describe('a hostile file', () => {
   it('of more than 1 MiB is refused unread', async () => expect(await first(`${base}# ${'x'.repeat(1024 * 1024)}\n`)).toMatch(/too large/));
   it('that is no UTF-8 is refused', async () => expect(await first(new Uint8Array([0xff, 0xfe, 0x00]))).toMatch(/not UTF-8/));
   it('that is empty is refused', async () => expect(await first('')).toMatch(/empty/));
-  it('that is no mapping is refused', async () => expect(await first('- a\n- b\n')).toMatch(/expected a Runbook or Environment/));
+  it('that is no mapping is refused', async () => expect(await first('- a\n- b\n')).toMatch(/this is no Runbook or Environment/));
   it('whose aliases multiply is refused', async () => {
     const bomb = ['a: &a [x, x, x, x, x, x, x, x, x, x]', ...'bcdefghi'.split('').map((name, index) => `${name}: &${name} [${Array(10).fill(`*${'abcdefgh'[index]}`).join(', ')}]`)].join('\n');
     expect(await first(`${bomb}\n`)).toMatch(/alias/);

@@ -83,5 +83,5 @@ function byKey(members: readonly JsonSchema[]): JsonSchema | undefined {
   const only = (a: JsonSchema, b: JsonSchema) => a.required?.find((key) => b.properties?.[key] === undefined);
   const [key, holder, other] = [only(second, first), second, first];
   if (key === undefined) return undefined;
-  return { if: { type: 'object', properties: { [key]: true as unknown as JsonSchema }, required: [key] }, then: holder, else: other };
+  return { if: { type: 'object', properties: { [key]: {} }, required: [key] }, then: holder, else: other };
 }

@@ -8,6 +8,12 @@ const maxAliases = 100;
 /** How many values aliases may add to a document. */
 const maxAliased = 10_000;
 
+/** A key as text: `5` and `true` are names here, as they are in JSON. */
+export function nameOf(key: Scalar): string | undefined {
+  if (typeof key.value === 'string') return key.value;
+  return key.value === null ? undefined : key.source;
+}
+
 /**
  * YAML nodes as plain JSON. Fills `anchors`, and reports duplicate keys, keys that are no names, templates that are not
  * quoted and numbers that JSON cannot hold. Throws DocumentError at once for aliases that multiply and for nesting
@@ -70,12 +76,13 @@ export function toValue(yaml: typeof Yaml, contents: Node, anchors: Map<string, 
 
   /** Undefined, with a finding, when the key is no name. */
   function keyName(item: Pair, node: YAMLMap, pointer: Pointer): string | undefined {
-    if (yaml.isScalar(item.key) && item.key.value !== null && item.key.value !== '__proto__') return String(item.key.value);
+    const name = yaml.isScalar(item.key) ? nameOf(item.key) : undefined;
+    if (name !== undefined && name !== '__proto__') return name;
     const start = node.range?.[0] ?? 0;
     if (text.startsWith('{{', start)) {
       const written = text.slice(start, node.range?.[1]).trim();
       report.broken(pointer, { message: 'a template must be quoted', expected: `"${written}"`, found: `${written}, which YAML reads as a mapping`, hint: `write "${written}"` });
-    } else report.broken(pointer, { message: 'a key must be a name', expected: 'text', found: yaml.isScalar(item.key) ? String(item.key.value) : 'a mapping or a list' });
+    } else report.broken(pointer, { message: 'a key must be a name', expected: 'text', found: yaml.isScalar(item.key) ? (name ?? 'nothing') : 'a mapping or a list' });
     return undefined;
   }
 

@@ -4,7 +4,7 @@ import { validator } from '../validators.js';
 import { checkInputs } from './inputs.js';
 import { didYouMean } from './nearest.js';
 import { placeCleanup, placeSteps, type Placed } from './placed.js';
-import { listed, type Pointer, type Report } from './report.js';
+import { describe, listed, type Pointer, type Report } from './report.js';
 import { reportSchema } from './schema-errors.js';
 import { isMapping, mapping, text, type Mapping } from './shape.js';
 import { checkTemplates, namesOf, refuseTemplates, seenFrom, seenFromProbes } from './templates.js';
@@ -58,7 +58,7 @@ function checkUse(holder: Mapping, role: 'step' | 'probe', pointer: Pointer, run
     const candidates = Object.keys(requires).filter((each) => fits(requires[each]));
     const what = kind === 'endpoint' ? 'an endpoint' : kind === '*' ? 'a connection' : `a connection of kind ${kind}`;
     report.add(at, {
-      message: given === undefined ? `"${name}" is not among the runbook's requires` : `"${name}" is required as ${String(given)}, but ${entry.type} needs ${what} here`,
+      message: given === undefined ? `"${name}" is not among the runbook's requires` : `"${name}" is required as ${describe(given)}, but ${entry.type} needs ${what} here`,
       expected: candidates.length === 0 ? `${what}, declared under \`requires:\`` : `${what}: ${listed(candidates)}`,
       found: `"${name}"`,
       hint: didYouMean(name, candidates),

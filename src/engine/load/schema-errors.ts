@@ -66,7 +66,7 @@ function wrongValue(error: ValidationError, pointer: Pointer): Finding {
   const shape = shapeOf(error);
   const found = describe(error.data);
   const name = member(pointer);
-  const params = error.params as Record<string, unknown>;
+  const param = (key: string) => String(error.params[key] ?? '');
   switch (error.keyword) {
     case 'type':
       return error.data === null ? { message: `${name} has no value`, expected: wanted(shape), found } : { message: `${name} must be ${wanted(shape)}`, expected: wanted(shape), found };
@@ -75,18 +75,18 @@ function wrongValue(error: ValidationError, pointer: Pointer): Finding {
       return { message: `${name} must be one of ${listed(allowed)}`, expected: listed(allowed), found, hint: typeof error.data === 'string' ? didYouMean(error.data, allowed) : undefined };
     }
     case 'const':
-      return { message: `${name} must be ${JSON.stringify(params['allowedValue'])}`, expected: JSON.stringify(params['allowedValue']), found };
+      return { message: `${name} must be ${JSON.stringify(error.params['allowedValue'])}`, expected: JSON.stringify(error.params['allowedValue']), found };
     case 'pattern':
-      return { message: `${name} must be ${isDuration(shape) ? 'a duration' : patternWords(shape, String(params['pattern']))}`, expected: isDuration(shape) ? duration : patternWords(shape, String(params['pattern'])), found };
+      return { message: `${name} must be ${isDuration(shape) ? 'a duration' : patternWords(shape, param('pattern'))}`, expected: isDuration(shape) ? duration : patternWords(shape, param('pattern')), found };
     case 'minimum':
     case 'maximum':
     case 'exclusiveMinimum':
     case 'exclusiveMaximum':
-      return { message: `${name} must be ${params['comparison']} ${params['limit']}`, expected: `a number ${params['comparison']} ${params['limit']}`, found };
+      return { message: `${name} must be ${param('comparison')} ${param('limit')}`, expected: `a number ${param('comparison')} ${param('limit')}`, found };
     case 'minItems':
     case 'minProperties':
     case 'minLength':
-      return { message: `${name} must not be ${params['limit'] === 1 ? 'empty' : `shorter than ${params['limit']}`}`, expected: `at least ${params['limit']}`, found };
+      return { message: `${name} must not be ${param('limit') === '1' ? 'empty' : `shorter than ${param('limit')}`}`, expected: `at least ${param('limit')}`, found };
     default:
       return { message: `${name} ${error.message ?? 'is wrong'}`, expected: error.message ?? error.keyword, found };
   }

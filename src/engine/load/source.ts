@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { Document, LineCounter, Node, ParsedNode } from 'yaml';
 import type * as Yaml from 'yaml';
 import { DocumentError, type SourcePosition } from '../errors.js';
-import { toValue } from './convert.js';
+import { nameOf, toValue } from './convert.js';
 import { diagnostic, Report, type Finding, type Locate, type Pointer } from './report.js';
 
 // As CommonJS the package loads in a fraction of the time that its ES wrapper takes.
@@ -78,7 +78,7 @@ function offsetOf(contents: Node, anchors: ReadonlyMap<string, Node>, pointer: P
     if (yaml.isAlias(node)) node = anchors.get(node.source) ?? node;
     let next: unknown;
     if (yaml.isMap(node)) {
-      const pair = node.items.findLast((item) => yaml.isScalar(item.key) && String(item.key.value) === String(name));
+      const pair = node.items.findLast((item) => yaml.isScalar(item.key) && nameOf(item.key) === String(name));
       const key = pair?.key;
       if (!yaml.isNode(key)) break;
       if (index === pointer.length - 1 && part === 'key') return key.range?.[0] ?? offset;
