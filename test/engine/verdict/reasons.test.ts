@@ -8,7 +8,7 @@ interface Mutation {
   readonly name: string;
   readonly gives: readonly ReasonCode[];
   readonly verdict?: Verdict;
-  mutate(story: Story): void;
+  readonly mutate: (story: Story) => void;
 }
 
 const finish = (story: Story, id: string) => story.entries.find((one) => one.type === 'step.finished' && one.step === id);
