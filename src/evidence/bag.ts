@@ -168,7 +168,7 @@ async function copyLogs(from: string, to: string, folders: Set<string>): Promise
     throw error;
   });
   const taken = new Set<string>();
-  for (const name of names.toSorted()) {
+  for (const name of names.toSorted((a, b) => (a < b ? -1 : 1))) {
     const source = join(from, name);
     if (!(await lstat(source)).isFile()) continue;
     const target = freeName(name, taken);

@@ -43,7 +43,6 @@ function checkManifest(manifest: string, text: string | undefined, files: readon
 
 /** RFC 8493, 2.1.3: only LF, CR and % are percent-encoded. Undefined for any other use of %, and for raw control characters. */
 function decoded(path: string): string | undefined {
-  // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-  if (/[\u0000-\u001f\u007f]/.test(path) || /%(?!0A|0D|25)/.test(path)) return undefined;
+  if (/\p{Cc}/u.test(path) || /%(?!0A|0D|25)/.test(path)) return undefined;
   return path.replaceAll('%0A', '\n').replaceAll('%0D', '\r').replaceAll('%25', '%');
 }

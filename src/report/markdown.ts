@@ -11,7 +11,7 @@ export function reportMarkdown(input: ReportInput): string {
   const blocks = [
     `## ${marks[model.verdict.tone]} ${model.verdict.word}: ${text(model.title)}`,
     model.verdict.sentence,
-    model.reasons.map((reason) => `- **${reason.words}** (\`${reason.code}\`${reason.step === null ? '' : `, step ${code(reason.step)}`}): ${text(reason.detail)}`).join('\n'),
+    model.reasons.map((reason) => [`- **${reason.words}** (\`${reason.code}\`)`, ...reason.items.map(({ step, detail }) => `  - ${step === null ? '' : `step ${code(step)}: `}${text(detail)}`)].join('\n')).join('\n'),
     table(['', 'Achieved', 'Target', 'Result'], model.objectives.map((objective) => [`**${objective.short}** ${text(objective.title)}`, `**${objective.value}**`, objective.target, `${marks[objective.tone]} ${objective.status}${objective.why === null ? '' : `: ${text(objective.why)}`}`])),
     stepTable(model),
     folded(`Evidence: ${model.evidence.filter(({ tone }) => tone === 'good').length} of ${model.evidence.length} kinds`, table(['Kind', '', 'Says', 'sha256'], model.evidence.map((item) => [`${code(item.kind)}${item.required ? ' (required)' : ''}`, `${marks[item.tone]} ${item.status}`, text(item.says), item.file === null ? '' : code(item.file.sha256)]))),

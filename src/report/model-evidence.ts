@@ -86,8 +86,10 @@ function at(value: unknown, key: string): unknown {
 /** A claim holds only for these: where the backup came from, where it went, and which route was switched. */
 export function scopeOfClaim(plan: Plan, events: readonly DrillEvent[]): Fact[] {
   const { environment } = plan.binding;
-  const used = (type: 'evidence.recorded', kind: EvidenceKind, key: string) =>
-    [...new Set(events.flatMap((event) => (event.type === type && event.data.kind === kind ? [String(at(event.data.data, key) ?? '')] : [])))].filter((value) => value !== '');
+  const used = (kind: EvidenceKind, key: string) => {
+    const values = events.map((event) => (event.type === 'evidence.recorded' && event.data.kind === kind ? at(event.data.data, key) : undefined));
+    return [...new Set(values.filter((value) => typeof value === 'string'))];
+  };
   const provided = (name: string) => {
     const connection = Object.hasOwn(environment.connections, name) ? environment.connections[name] : undefined;
     return connection === undefined ? name : `${name} (${connection.provision}, role ${connection.role})`;
@@ -95,8 +97,8 @@ export function scopeOfClaim(plan: Plan, events: readonly DrillEvent[]): Fact[] 
   const switched = events.flatMap((event) => (event.type === 'endpoint.switched' ? [`${event.data.endpoint}: ${event.data.from ?? 'nowhere'} → ${event.data.to}`] : []));
   const or = (values: readonly string[], none: string) => (values.length === 0 ? none : values.join(', '));
   return [
-    { label: 'Backup location', value: or(used('evidence.recorded', 'backup', 'repository').map(provided), 'none recorded') },
-    { label: 'Restore path', value: or(used('evidence.recorded', 'restore-target', 'connection').map((name) => `restored into ${provided(name)}`), 'none recorded') },
+    { label: 'Backup location', value: or(used('backup', 'repository').map(provided), 'none recorded') },
+    { label: 'Restore path', value: or(used('restore-target', 'connection').map((name) => `restored into ${provided(name)}`), 'none recorded') },
     { label: 'Route switched', value: or(switched, 'none: no endpoint was switched') },
     { label: 'Connections', value: or(Object.keys(environment.connections).map(provided), 'none') },
   ];

@@ -100,7 +100,8 @@ export function recoveryPhases({ rto }: Drill): PhaseShare[] {
   const total = rto.phases.reduce((sum, phase) => sum + (phase.ms ?? 0), 0);
   if (total === 0) return [];
   let left = 0;
-  return rto.phases.map(({ phase, exercised, ms }) => {
+  // Nothing is prepared after a fault, but in a planned drill something may be.
+  return rto.phases.filter(({ phase, ms }) => phase !== 'prepare' || (ms ?? 0) > 0).map(({ phase, exercised, ms }) => {
     const width = hundredths(((ms ?? 0) / total) * 100);
     const share = { phase, exercised, duration: !exercised ? 'not exercised' : ms === null ? 'not known' : formatDuration(ms), left: hundredths(left), width };
     left += width;

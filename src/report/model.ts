@@ -22,11 +22,11 @@ export interface ReportInput {
   readonly files: readonly ReportFile[];
 }
 
+/** All reasons of one code together. */
 export interface Reason {
   readonly code: ReasonCode;
   readonly words: string;
-  readonly step: string | null;
-  readonly detail: string;
+  readonly items: readonly { readonly step: string | null; readonly detail: string }[];
 }
 
 export interface ReportModel {
@@ -100,7 +100,7 @@ export function reportModel(input: ReportInput): ReportModel {
     title: drill.title,
     tool: plan.binding.tool,
     verdict: { code: drill.verdict, ...verdict },
-    reasons: drill.reasons.map((reason) => ({ code: reason.code, words: reasonWords[reason.code], step: reason.step ?? null, detail: reason.detail })),
+    reasons: reasons(drill),
     when: drill.startedAt === null ? 'never started' : utc(drill.startedAt),
     identity: identity(input, clock),
     objectives: [recoveryTime(drill), recoveryPoint(drill)],
@@ -118,6 +118,14 @@ export function reportModel(input: ReportInput): ReportModel {
     files: files.filter((file) => !file.path.startsWith('logs/')),
     logs: logs.length === 0 ? null : { count: logs.length, sha256: clock.digest(logs.map((file) => `${file.sha256}  ${file.path}\n`).join('')) },
   };
+}
+
+function reasons(drill: Drill): Reason[] {
+  return [...new Set(drill.reasons.map(({ code }) => code))].map((code) => ({
+    code,
+    words: reasonWords[code],
+    items: drill.reasons.filter((reason) => reason.code === code).map(({ step, detail }) => ({ step: step ?? null, detail })),
+  }));
 }
 
 function identity({ drill, plan, runbook, events }: ReportInput, clock: RunClock): Fact[] {

@@ -25,7 +25,7 @@ code,dd,.says,.reasons p,.gantt th,.gantt td,.evidence p,.files a{overflow-wrap:
 .outcome span{flex:1 1 300px;color:var(--soft)}
 .reasons{margin-top:20px;border-top:1px solid var(--line)}
 .reasons li{padding:12px 0 0}
-.reasons code{color:var(--soft);margin-left:4px}.reasons .where{color:var(--soft)}.reasons p{color:var(--soft)}
+.reasons code{color:var(--soft);margin-left:4px}.reasons .where{color:var(--ink)}.reasons p{color:var(--soft)}
 .facts{display:grid;grid-template-columns:repeat(3,1fr);gap:14px 28px}
 
 dt{color:var(--soft);font-size:13px}
@@ -38,7 +38,7 @@ dt{color:var(--soft);font-size:13px}
 .share,.why{color:var(--soft);font-size:14px}
 .lines{margin-top:14px;font-size:14px}
 .lines div{display:flex;justify-content:space-between;gap:16px;padding:6px 0;border-top:1px solid var(--line)}
-.lines dt{font-size:14px}.lines dd{text-align:right}
+.lines dt{font-size:14px;min-width:92px}.lines dd{text-align:right}
 .scope dt,.digests dt{flex:0 0 150px}.lines.scope dd,.lines.digests dd{flex:1;text-align:left}
 svg{display:block;width:100%;overflow:visible}
 svg text{font-size:12px;fill:var(--soft)}

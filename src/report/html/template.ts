@@ -32,7 +32,7 @@ export const parts = {
 <h1>{{title}}</h1>
 <p class="outcome"><b><i aria-hidden="true">{{icon verdict.tone}}</i>{{verdict.word}}</b> <span>{{verdict.sentence}}</span></p>
 {{#if reasons.length}}<ul class="reasons">
-{{#each reasons}}<li><b>{{words}}</b>{{#if step}} <span class="where">step {{step}}</span>{{/if}} <code>{{code}}</code><p>{{detail}}</p></li>
+{{#each reasons}}<li><b>{{words}}</b> <code>{{code}}</code>{{#each items}}<p>{{#if step}}<span class="where">step {{step}}: </span>{{/if}}{{detail}}</p>{{/each}}</li>
 {{/each}}</ul>
 {{/if}}</header>`,
 
