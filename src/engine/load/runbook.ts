@@ -14,9 +14,12 @@ type Catalog = ReadonlyMap<string, CatalogEntry>;
 
 /** Reports everything that is wrong with a runbook by itself, without an environment. */
 export function checkRunbook(value: unknown, catalog: Catalog, report: Report): void {
+  const steps = placeSteps(mapping(value));
+  for (const { step, pointer, branch } of steps) {
+    if (branch !== null && step['parallel'] !== undefined) report.broken(pointer, { message: 'a parallel block cannot stand in another', expected: 'a step', found: 'a parallel block' });
+  }
   reportSchema(validator('runbook'), value, [], report);
   if (!isMapping(value)) return;
-  const steps = placeSteps(value);
   const cleanup = placeCleanup(value);
   const names = namesOf(value, [...steps, ...cleanup], catalog);
 

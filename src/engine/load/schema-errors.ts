@@ -52,7 +52,7 @@ function unknownKey(error: ValidationError, pointer: Pointer, report: Report): v
   const finding: Finding =
     known.length === 0 && pattern !== undefined
       ? { message: `"${name}" cannot be a name here`, expected: namePattern(pattern), found: `"${name}"` }
-      : { message: `unknown key "${name}"`, expected: known.length === 0 ? 'no keys' : listed(known), found: `"${name}"`, hint: didYouMean(name, known) };
+      : { message: `unknown key "${name}"`, expected: known.length === 0 ? 'no keys' : listed(known), found: `"${name}"`, hint: didYouMean(name, known) ?? (known.includes('uses') ? 'the input of what `uses` names stands under `with`' : undefined) };
   report.broken([...pointer, name], finding, 'key');
 }
 
