@@ -40,7 +40,10 @@ export interface PostgresWorld {
   readonly cleanups: readonly Registered[];
   portFor(who: string, signal?: AbortSignal, access?: Scope['access']): PostgresPort;
   provision(name: string, type: string, role: Role, input?: Record<string, unknown>): Promise<Record<string, unknown>>;
+  readonly logged: readonly string[];
   /** Runs the cleanups last-in first-out, as another process would: from their data and identity alone. */
+  cleanUp(): Promise<void>;
+  /** Cleans up and removes the folder. */
   close(): Promise<void>;
 }
 
@@ -55,6 +58,7 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
   const shared = postgresShared();
   const accesses: { target: Target; effect: Effect }[] = [];
   const cleanups: Registered[] = [];
+  const logged: string[] = [];
   const ended = new AbortController();
   const portFor: PostgresWorld['portFor'] = (who, signal = ended.signal, access) =>
     postgresPort(
@@ -75,8 +79,16 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
   const unbound = (): never => {
     throw new Error('not part of this world');
   };
-  const base = { runId, signal: ended.signal, ports: { postgres: port, get process() { return unbound(); }, get http() { return unbound(); }, get endpoints() { return unbound(); }, get files() { return unbound(); }, get operator() { return unbound(); } } satisfies Ports, clock: systemClock(), log: () => undefined };
+  const base = { runId, signal: ended.signal, ports: { postgres: port, get process() { return unbound(); }, get http() { return unbound(); }, get endpoints() { return unbound(); }, get files() { return unbound(); }, get operator() { return unbound(); } } satisfies Ports, clock: systemClock(), log: (line: string) => void logged.push(line) };
+  const cleanUp = async (): Promise<void> => {
+    for (const { call, identity, done } of cleanups.toReversed()) {
+      const [type = '', name = ''] = call.uses.split('/');
+      if (!done) await provisioners.get(type)?.cleanups?.[name]?.run({ ...call.with }, identity, base);
+    }
+  };
   return {
+    logged,
+    cleanUp,
     world,
     port,
     folder,
@@ -111,10 +123,7 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
       return details;
     },
     async close() {
-      for (const { call, identity, done } of cleanups.toReversed()) {
-        const [type = '', name = ''] = call.uses.split('/');
-        if (!done) await provisioners.get(type)?.cleanups?.[name]?.run({ ...call.with }, identity, base);
-      }
+      await cleanUp();
       ended.abort();
       await rm(folder, { recursive: true, force: true });
     },

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, StepError } from '../../engine/errors.js';
 import { identityOf } from '../process/identity.js';
 import type { ProcessIdentity } from '../process/port.js';
@@ -9,7 +10,7 @@ import type { LocalDetails } from './details.js';
 import { codeOf } from './errors.js';
 import { asUser } from './owner.js';
 import type { LocalServer } from './port.js';
-import { inProduction, postmasterFile, serverProcesses, stopServer } from './processes.js';
+import { endServer, inProduction, postmasterFile, serverProcesses, stopServer } from './processes.js';
 import { readLog, startFailure } from './serverlog.js';
 
 /** What one process remembers of the servers that it started, by data directory; adapters of all scopes share it. */
@@ -23,7 +24,7 @@ export function localServer(details: LocalDetails, port: number, started: Starte
   return {
     dataDir: details.dataDir,
     version: details.version,
-    running: async () => (await serverProcesses(details.dataDir)).length > 0,
+    running: async () => (await serverProcesses(details.dataDir)).all.length > 0,
     empty: async () => (await entriesOf(details.dataDir)) === 0,
     logLines: () => readLog(details.logFile, started.get(details.dataDir)?.logFrom ?? 0),
     async start({ settings, wait, timeoutMs }) {
@@ -35,9 +36,9 @@ export function localServer(details: LocalDetails, port: number, started: Starte
     },
     async stop(mode) {
       await before();
-      const known = started.get(details.dataDir)?.identity;
-      const [main] = known === undefined ? await serverProcesses(details.dataDir) : [known];
-      if (main !== undefined) await stopServer(main, details.dataDir, mode, shutdownMs);
+      const { postmaster } = await serverProcesses(details.dataDir);
+      if (postmaster === undefined) await endServer(details.dataDir);
+      else await stopServer(postmaster, details.dataDir, mode, shutdownMs);
     },
   };
 }
@@ -53,7 +54,7 @@ async function entriesOf(folder: string): Promise<number> {
 
 /** Runs `postgres` itself: its pid is the postmaster's, and there is no window in which only a file knows it. */
 async function launch(details: LocalDetails, settings: Readonly<Record<string, string>>, started: StartedServers, runId: string): Promise<ProcessIdentity> {
-  const [already] = await serverProcesses(details.dataDir);
+  const [already] = (await serverProcesses(details.dataDir)).all;
   if (already !== undefined) throw new StepError('postgres-runs-already', `a server already runs in ${details.dataDir} (pid ${already.pid})`);
   const log = await open(details.logFile, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW, 0o640);
   try {
@@ -98,7 +99,7 @@ async function ready(details: LocalDetails, identity: ProcessIdentity, wait: 'ac
         const last = (await readLog(details.logFile, logFrom)).at(-1);
         throw new StepError('postgres-start-timeout', `the server did not ${wait === 'promoted' ? 'leave recovery' : 'accept connections'} within ${timeoutMs} ms${last === undefined ? '' : `; its log ends with: ${last}`}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
+      await pause(pollMs);
     }
   } catch (error) {
     await stopServer(identity, details.dataDir, 'immediate', shutdownMs);

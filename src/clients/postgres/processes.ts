@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { StepError } from '../../engine/errors.js';
 import { endProcess } from '../process/end.js';
 import { identityOf } from '../process/identity.js';
@@ -26,15 +29,30 @@ export async function inProduction(dataDir: string): Promise<boolean> {
   return state === 6;
 }
 
+export interface ServerProcesses {
+  /** undefined when it has died and left others behind. */
+  readonly postmaster: ProcessIdentity | undefined;
+  readonly all: readonly ProcessIdentity[];
+}
+
 /**
- * The processes of the server in `dataDir`, its postmaster first. Linux: those whose working directory it is, which holds for
- * every process of a server and also for one whose postmaster was killed. Elsewhere: the pid of postmaster.pid.
+ * The processes of the server in `dataDir`. Linux: those whose working directory it is, which holds for every process of a
+ * server and also for one whose postmaster was killed. Elsewhere: the pid of postmaster.pid, if that process names the folder.
  */
-export async function serverProcesses(dataDir: string): Promise<ProcessIdentity[]> {
+export async function serverProcesses(dataDir: string): Promise<ServerProcesses> {
   const main = (await postmasterFile(dataDir))?.pid;
-  const found = process.platform === 'linux' ? await workingIn(dataDir) : main === undefined || !(main > 0) ? [] : [main];
-  const identities = await Promise.all([...found.filter((pid) => pid === main), ...found.filter((pid) => pid !== main)].map(identityOf));
-  return identities.filter((identity) => identity !== undefined);
+  const pids = process.platform === 'linux' ? await workingIn(dataDir) : main !== undefined && (await namesFolder(main, dataDir)) ? [main] : [];
+  const all = (await Promise.all(pids.map(identityOf))).filter((identity) => identity !== undefined);
+  return { postmaster: all.find(({ pid }) => pid === main), all };
+}
+
+async function namesFolder(pid: number, folder: string): Promise<boolean> {
+  if (!(pid > 0)) return false;
+  try {
+    return (await promisify(execFile)('ps', ['-p', String(pid), '-ww', '-o', 'command='])).stdout.includes(folder);
+  } catch {
+    return false;
+  }
 }
 
 async function workingIn(dataDir: string): Promise<number[]> {
@@ -53,20 +71,19 @@ const signals = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
  */
 export async function stopServer(postmaster: ProcessIdentity, dataDir: string, mode: StopMode, timeoutMs: number): Promise<void> {
   const until = performance.now() + timeoutMs;
-  if ((await identityOf(postmaster.pid))?.startTime === postmaster.startTime) process.kill(postmaster.pid, signals[mode]);
-  while ((await identityOf(postmaster.pid))?.startTime === postmaster.startTime || (await serverProcesses(dataDir)).length > 0) {
+  const alive = async (): Promise<boolean> => (await identityOf(postmaster.pid))?.startTime === postmaster.startTime;
+  if (await alive()) process.kill(postmaster.pid, signals[mode]);
+  while ((await alive()) || (await serverProcesses(dataDir)).all.length > 0) {
     if (performance.now() > until) throw new StepError('postgres-does-not-stop', `the server in ${dataDir} still runs ${timeoutMs} ms after a ${mode} shutdown was asked for`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(10);
   }
 }
 
-/** Ends whatever still works in `dataDir`, politely first. For cleanups: nothing there is fine. */
+/** Ends whatever works in `dataDir`: an immediate shutdown where there is a postmaster, else by force. Nothing there is fine. */
 export async function endServer(dataDir: string): Promise<void> {
-  const [main, ...others] = await serverProcesses(dataDir);
-  if (main === undefined) return;
-  try {
-    await stopServer(main, dataDir, 'immediate', 10_000);
-  } catch {
-    for (const identity of [main, ...others, ...(await serverProcesses(dataDir))]) await endProcess(identity);
-  }
+  const { postmaster } = await serverProcesses(dataDir);
+  if (postmaster !== undefined) await stopServer(postmaster, dataDir, 'immediate', politeMs).catch(() => undefined);
+  await Promise.all((await serverProcesses(dataDir)).all.map((identity) => endProcess(identity, 0)));
 }
+
+const politeMs = 10_000;
