@@ -158,8 +158,10 @@ class Drill {
       failures.push(...(await this.#cleanUp(new Set(failures.map(({ id }) => id)))));
     }
     await attempt('endpoints', () => request.endpoints.close());
-    const residue = hooks?.residue;
-    if (residue !== undefined && !keep) await attempt('residue', async () => journal.append('evidence.recorded', { kind: 'residue', data: await residue(world) }));
+    if (!keep) await attempt('residue', async () => {
+      const found = await hooks?.residue?.(world);
+      if (found !== undefined) await journal.append('evidence.recorded', { kind: 'residue', data: found });
+    });
     if (cleanups.pending.length === 0) await attempt('work', () => rm(join(request.runDir, 'work'), { recursive: true, force: true }));
     for (const [file, message] of await logs.close()) await tolerant(() => journal.append('evidence.write-failed', { file, message }));
     await tolerant(() => journal.append('run.finished', {}));

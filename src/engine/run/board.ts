@@ -29,7 +29,7 @@ export class ProbeBoard {
     } else if (event.type === 'ledger.row' && event.data.acked !== null) {
       this.#states.set(probe, { ...before, acknowledged: before.acknowledged + 1 });
     }
-    for (const watcher of [...this.#watchers]) watcher(probe);
+    for (const watcher of this.#watchers) watcher(probe);
   }
 
   /** Resolves after the next sample of `probe`; rejects with the signal's reason. */
