@@ -10,7 +10,7 @@ import type { Target } from './scope.js';
 export interface Guard {
   /**
    * Throws GuardError when `target` is outside the boundary or would be altered and is production. The message says
-   * what was refused and why, its details which line of the environment would allow it. Sends nothing itself.
+   * what was refused, why, and which line of the environment would allow it. Sends nothing itself.
    */
   check(target: Target, effect: Effect): void;
 }
@@ -197,7 +197,7 @@ function patterns(list: readonly string[], where: string): HostPattern[] {
 
 function refuse(attempt: Attempt, why: string, allow: readonly string[]): never {
   const hint = allow.map((line) => `To allow it, the environment would say: ${line}`);
-  throw new GuardError([`refused to ${attempt.what} (${attempt.effect}): ${why}`, ...hint].join('. '), hint);
+  throw new GuardError([`refused to ${attempt.what} (${attempt.effect}): ${why}`, ...hint].join('. '));
 }
 
 function describe(target: Target): string {
