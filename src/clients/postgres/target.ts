@@ -31,8 +31,9 @@ function offsetMs(zone: string): number {
 
 /** `YYYY-MM-DD HH:MM:SS.ffffff+00`: what recovery_target_time takes in every version; it refuses `Z`. */
 export function postgresTime(at: Micros): string {
-  const seconds = new Date(Number(at / 1000n)).toISOString().slice(0, 19).replace('T', ' ');
-  return `${seconds}.${String(((at % 1_000_000n) + 1_000_000n) % 1_000_000n).padStart(6, '0')}+00`;
+  const fraction = ((at % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  const seconds = new Date(Number((at - fraction) / 1000n)).toISOString().slice(0, 19).replace('T', ' ');
+  return `${seconds}.${String(fraction).padStart(6, '0')}+00`;
 }
 
 /** UTC with microseconds and `Z`, from what PostgreSQL prints in a session whose TimeZone is UTC. */
