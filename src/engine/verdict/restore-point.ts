@@ -26,7 +26,8 @@ function timeTarget(target: Target, walEnd: WalEnd, backup: Backup): string[] {
   const wrong: string[] = [];
   const inclusive = target.inclusive ?? true;
   const asked = parseUtc(target.requested ?? '');
-  if (asked !== null && asked !== wanted) wrong.push('PostgreSQL got another time than the runbook gave');
+  // PostgreSQL knows microseconds.
+  if (asked !== null && asked / 1000n !== wanted / 1000n) wrong.push('PostgreSQL got another time than the runbook gave');
   const finished = parseUtc(backup.finishedAt);
   if (finished === null || wanted < finished) wrong.push(`the target lies before the end of the backup (${backup.finishedAt}), where recovery cannot stop`);
   const { kind, time } = walEnd.stop;

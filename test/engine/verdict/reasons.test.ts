@@ -23,7 +23,7 @@ const observed = (change: Partial<Parameters<typeof entry<'watch.observed'>>[2]>
 
 const restorePoint: Mutation[] = (
   [
-    ['a time target inside the backup', (s) => target(s, { requested: utc(1000), sent: utc(1000) })],
+    ['a time target one millisecond inside the backup', (s) => { record(s, 'backup').finishedAt = utc(4701); }],
     ['a time target that the end of WAL ended', (s) => walEnd(s, { stop: { kind: 'end-of-wal' } })],
     ['a time target that consistency ended', (s) => walEnd(s, { stop: { kind: 'consistency' } })],
     ['a stop whose time is unknown', (s) => walEnd(s, { stop: { kind: 'before' } })],
@@ -149,10 +149,12 @@ describe('every reason comes from what it names, and from nothing else', () => {
 });
 
 describe('what is no fault passes', () => {
-  const harmless: [string, (story: Story) => void][] = [
+  const harmless: [string, (story: Story) => unknown][] = [
     ['an unacknowledged row that survived', (s) => { for (const one of data(s, 'ledger.row')) if (one.n === 20) one.acked = null; }],
     ['a change that is ours, one that is allowed and one elsewhere', (s) => { s.entries.push(observed({ ours: true }), observed({ allowedBy: 'autovacuum' }), observed({ scope: 'elsewhere' })); }],
     ['a gap of an advisory watcher', (s) => { s.entries.push(entry(7000, 'watch.gap', { watcher: 'directory', required: false, detail: '' })); }],
+    ['a time target at the very end of the backup', (s) => { record(s, 'backup').finishedAt = utc(4700); }],
+    ['a time given to the nanosecond', (s) => target(s, { requested: utc(4700).replace('Z', '000999Z') })],
     ['a fully replayed archive', (s) => { target(s, { type: 'latest', requested: null, sent: null }); walEnd(s, { stop: { kind: 'end-of-wal' }, history: [{ timeline: 1, switchLsn: '0/3000000' }], replayEndLsn: '0/2FFFFD8' }); }],
     ['a record that continues in a segment never archived', (s) => { target(s, { type: 'latest', requested: null, sent: null }); walEnd(s, { stop: { kind: 'end-of-wal' }, history: [{ timeline: 1, switchLsn: '0/2FFE000' }], replayEndLsn: '0/2FFDF00' }); }],
     ['an exclusive target with the commit at it left out', (s) => { target(s, { inclusive: false }); walEnd(s, { stop: { kind: 'before', time: utc(4700) } }); }],
