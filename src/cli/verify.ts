@@ -20,10 +20,15 @@ export async function verify(args: VerifyArgs, io: CommandIo): Promise<number> {
   for (const bundle of bundles) {
     const verification = await verifyBundle(bundle, args.allowedSigners === undefined ? {} : { allowedSigners: resolve(io.cwd, args.allowedSigners) });
     if (verification.defects.length > 0) unsound += 1;
-    io.stdout(described(relative(io.cwd, bundle) || basename(bundle), verification));
+    io.stdout(described(shownPath(bundle, io.cwd), verification));
   }
   if (bundles.length > 1) io.stdout(`${bundles.length - unsound} of ${bundles.length} bundles are sound.\n`);
   return unsound === 0 ? 0 : 1;
+}
+
+function shownPath(bundle: string, cwd: string): string {
+  const path = relative(cwd, bundle);
+  return path === '' ? basename(bundle) : path.startsWith('..') ? bundle : path;
 }
 
 /** The bundle itself, or the bundles in the folder. Throws UsageError when there is none. */

@@ -59,19 +59,26 @@ export interface BundleWriter {
  * Throws BundleError when the folder cannot be written, or when a bundle of this run is there already.
  */
 export async function reserveBundle(evidenceDir: string, runId: string): Promise<void> {
+  await reserve(evidenceDir, runId);
+}
+
+/** Says whether it had to make the evidence folder itself. */
+async function reserve(evidenceDir: string, runId: string): Promise<boolean> {
   const { path, partial } = places(evidenceDir, runId);
   if (await stats(path)) throw new BundleError(path, 'a bundle of this run is there already');
-  await writing(partial, async () => {
+  return writing(partial, async () => {
+    const made = await mkdir(evidenceDir, { recursive: true, mode: 0o755 });
     await mkdir(partial, { recursive: true, mode: 0o755 });
     const proof = join(partial, '.writable');
     await writeFlushed(proof, 'This folder becomes a bundle of evidence.\n');
     await rm(proof);
+    return made !== undefined;
   });
 }
 
 /** Opens the partial folder of a run, making it if need be: also for a process that resumes the run. */
 export async function openBundle(evidenceDir: string, runId: string): Promise<BundleWriter> {
-  await reserveBundle(evidenceDir, runId);
+  const made = await reserve(evidenceDir, runId);
   const { path, partial } = places(evidenceDir, runId);
   let last: Promise<unknown> = Promise.resolve();
   return {
@@ -106,8 +113,8 @@ export async function openBundle(evidenceDir: string, runId: string): Promise<Bu
     async abandon() {
       await last;
       await rm(partial, { recursive: true, force: true });
-      // Goes only if it is empty, as it was when the reservation made it.
-      await rmdir(evidenceDir).catch(() => {});
+      // Another run may have put its own bundle there since.
+      if (made) await rmdir(evidenceDir).catch(() => {});
     },
   };
 }

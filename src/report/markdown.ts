@@ -51,7 +51,10 @@ function text(value: string): string {
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
-    .replaceAll(/[\\`*_{}[\]()#+\-.!|~$:^=]/g, '\\$&')
+    .replaceAll(/[\\`*_{}[\]#|~$]/g, '\\$&')
+    .replace(/^\s*(?=[-+=]|\d+[.)])/, '\\')
+    .replaceAll('://', ':\\/\\/')
+    .replaceAll(/www\./gi, (www) => `${www.slice(0, 3)}\\.`)
     .replaceAll('@', '@<!-- -->');
 }
 

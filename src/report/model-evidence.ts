@@ -76,7 +76,7 @@ function line(kind: EvidenceKind, data: unknown): string {
 }
 
 function words(path: string): string {
-  return path.replaceAll('.', ' ').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replaceAll(' lsn', ' LSN');
+  return path.replaceAll('.', ' ').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/\blsn\b/, 'LSN');
 }
 
 function at(value: unknown, key: string): unknown {

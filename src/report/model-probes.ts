@@ -36,8 +36,9 @@ export function probeLanes(drill: Drill, events: readonly DrillEvent[], clock: R
   for (const [probe, samples] of grouped(events, 'probe.sample', (event) => event.data.probe)) {
     const stretches = merge(availability(samples, clock));
     const down = stretches.filter((stretch) => stretch.tone === 'bad');
+    const times = stretches.filter(({ tone }, index) => tone === 'bad' && stretches[index - 1]?.tone !== 'bad').length;
     const outage = down.reduce((sum, stretch) => sum + stretch.to - stretch.from, 0);
-    const summary = `${samples.length} samples; ${down.length === 0 ? 'none failed' : `down for ${formatDuration(outage)} in ${down.length} ${down.length === 1 ? 'stretch' : 'stretches'}`}`;
+    const summary = `${samples.length} samples; ${down.length === 0 ? 'none failed' : `not healthy for ${formatDuration(outage)} in ${times} ${times === 1 ? 'stretch' : 'stretches'}`}`;
     lanes.push(lane(probe, `reads and writes at endpoint ${samples[0]?.data.endpoint ?? ''}`, summary, stretches, marks(drill, events, clock), clock));
   }
   for (const [key, rows] of grouped(events, 'ledger.row', (event) => `${event.data.probe} ${event.data.store}`)) {

@@ -82,6 +82,10 @@ describe('writing', () => {
     expect(readdirSync(dir)).toEqual(['.run-2.partial']);
     await writer.abandon();
     expect(existsSync(dir)).toBe(false);
+    // A folder that was there before stays, empty as it was.
+    mkdirSync(dir);
+    await (await openBundle(dir, 'run-2')).abandon();
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   it('writes evidence while the run goes on, and says when that fails', async () => {

@@ -72,6 +72,7 @@ describe('files', () => {
     ['a removed evidence file', 'missing-file', (path: string) => rmSync(join(path, 'data/evidence/backup.json'))],
     ['a renamed log', 'manifest-extra', (path: string) => renameSync(join(path, 'data/logs/restore.log'), join(path, 'data/logs/restored.log'))],
     ['a truncated log', 'digest-differs', (path: string) => truncateSync(join(path, 'data/logs/restore.log'), 3)],
+    ['a file too large to read', 'too-large', (path: string) => truncateSync(join(path, 'data/runbook.yaml'), 64 * 1024 * 1024)],
     ['an emptied journal', 'digest-differs', (path: string) => truncateSync(join(path, 'data/events.jsonl'))],
     ['a symlink in place of a file', 'not-regular', (path: string) => (renameSync(join(path, 'data/logs/restore.log'), `${path}.log`), symlinkSync(`${path}.log`, join(path, 'data/logs/restore.log')))],
     ['a symlink in place of a folder', 'not-regular', (path: string) => (renameSync(join(path, 'data/logs'), `${path}.logs`), symlinkSync(`${path}.logs`, join(path, 'data/logs')))],

@@ -59,6 +59,7 @@ thead th{color:var(--soft);font-size:13px;vertical-align:bottom;border-bottom:1p
 .plain tbody tr{border-bottom:1px solid var(--line)}
 .n{text-align:right;white-space:nowrap}
 th:last-child,td:last-child{padding-right:0}
+thead .n{white-space:normal}
 .narrow{width:auto;min-width:280px}
 .scroll{overflow-x:auto}.scroll table{min-width:800px}
 .gantt{table-layout:fixed;margin-top:14px}
@@ -80,9 +81,9 @@ details{margin-top:12px;font-size:14px}summary{cursor:pointer;color:var(--link)}
 .control{display:inline-block;border:1px solid var(--line);border-radius:6px;padding:1px 8px;margin:0 4px 4px 0}
 pre{margin:10px 0;padding:10px 14px;background:var(--track);border-radius:8px;white-space:pre-wrap}
 .files li{padding:5px 0}
-@media (max-width:720px){main{padding:12px 12px 40px}section,.verdict{padding:18px 16px;border-radius:10px}h1{font-size:23px}.facts{grid-template-columns:1fr 1fr;gap:12px 18px}.cards{grid-template-columns:1fr;gap:30px}figcaption span{float:none;display:block}.evidence li{grid-template-columns:1fr}.scope div,.digests div{display:block}
+@media screen and (max-width:720px){main{padding:12px 12px 40px}section,.verdict{padding:18px 16px;border-radius:10px}h1{font-size:23px}.facts{grid-template-columns:1fr 1fr;gap:12px 18px}.cards{grid-template-columns:1fr;gap:30px}figcaption span{float:none;display:block}.evidence li{grid-template-columns:1fr}.scope div,.digests div{display:block}
 .gantt thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.gantt,.gantt tbody,.gantt tr,.gantt th,.gantt td{display:block}.gantt tr{display:grid;grid-template-columns:1fr auto auto;column-gap:12px;padding:8px 0;border-bottom:1px solid var(--line)}.gantt tr.group{display:block;padding:0;border:0}.gantt tr.group th{padding:14px 0 0;border:0}.gantt tr.group td{display:none}.gantt th,.gantt td{padding:0}.gantt th[scope=row]{grid-area:1/1/2/3}.gantt td.s{grid-area:1/3;text-align:right;padding:0;max-width:150px}.gantt td.t{grid-area:2/1/3/4}.gantt td.n{grid-row:3;font-size:13px;color:var(--soft);text-align:left}.gantt td.n:nth-child(3){grid-column:1}.gantt td.n:nth-child(4){grid-column:2/4;text-align:right}.gantt td.n:nth-child(3):not(:empty)::before{content:"at "}.gantt td.n:nth-child(4):not(:empty)::before{content:"took "}.gantt td.t svg{margin:4px 0}}
-@media (max-width:420px){.facts{grid-template-columns:1fr}.figure>b{font-size:30px}}
+@media screen and (max-width:420px){.facts{grid-template-columns:1fr}.figure>b{font-size:30px}}
 @media print{@page{size:A4;margin:14mm}:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#1b1f24;--soft:#4a5058;--line:#d5d6d2;--track:#e9e9e4;--good:#17724a;--good-bg:#e5f2ea;--bad:#b3261e;--bad-bg:#fbe9e7;--warn:#8a5200;--warn-bg:#fbf0dc;--quiet:#5c646d;--quiet-bg:#ececea;--link:#1b1f24;--wait:#7a5ea8;--fault-c:#b3261e;--restored-c:#17724a;--p1:#8a5200;--p2:#7a5ea8;--p3:#1f6f8b;--p4:#17724a;--p5:#5b7a1d}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{font-size:10.5pt}main{max-width:none;padding:0}section{border:0;border-top:1px solid var(--line);border-radius:0;padding:14px 0;margin-top:10px}.verdict{padding:14px 0;border:0;border-top:5px solid var(--c);border-radius:0}.card,figure,.evidence li,tr,.lines div{break-inside:avoid}h2,h3,.group{break-after:avoid}.scroll{overflow:visible}.scroll table{min-width:0}a{text-decoration:none}}
 `;
