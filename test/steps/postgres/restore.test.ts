@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -15,7 +16,9 @@ import { step as walEnd } from '../../../src/steps/postgres/wal-end.js';
 import { parseLsn } from '../../../src/steps/postgres/lib/wal-name.js';
 import { debianBinaries } from '../../components/postgres.js';
 import { postgresRig, type Rig } from './rig.js';
-import { existsSync } from 'node:fs';
+
+// Many servers are started and stopped here.
+vi.setConfig({ testTimeout: 300_000 });
 
 const tables = ['orders', 'accounts', 'transfers'];
 const servers: [string, Record<string, unknown>][] = [['PostgreSQL from npm', {}], ...(existsSync(debianBinaries) ? [['PostgreSQL 15', { binaries: debianBinaries }] as [string, Record<string, unknown>]] : [])];

@@ -4,7 +4,7 @@ import { filesPort } from '../../../src/clients/files/adapter.js';
 import type { PostgresSession } from '../../../src/clients/postgres/port.js';
 import { systemClock } from '../../../src/engine/clock.js';
 import type { BaseContext, CleanupCall, Ports, ProbeContext, ProbeDefinition, RunningProbe, StepContext, StepDefinition } from '../../../src/engine/define-step.js';
-import type { SampleEvent, SampleType } from '../../../src/engine/events.js';
+import type { EventDataOf, SampleEvent, SampleType } from '../../../src/engine/events.js';
 import { evidenceKinds, type EvidenceKind, type EvidenceOf } from '../../../src/engine/kinds/index.js';
 import type { Scope } from '../../../src/engine/scope.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -28,7 +28,7 @@ export interface Rig {
   /** The newest evidence of a kind. */
   evidence<K extends EvidenceKind>(kind: K): EvidenceOf<K>;
   evidenceCount(kind: EvidenceKind): number;
-  samples<T extends SampleType>(type: T): Extract<SampleEvent, { type: T }>['data'][];
+  samples<T extends SampleType>(type: T): EventDataOf<T>[];
   endpoint(name: string, to: string): void;
   session(connection: string): Promise<PostgresSession>;
   /** Runs the cleanups that steps registered, last-in first-out, from their JSON alone. */
@@ -109,7 +109,7 @@ export async function postgresRig(): Promise<Rig> {
       return last;
     },
     evidenceCount: (kind) => ofKind(kind).length,
-    samples: <T extends SampleType>(type: T) => samples.filter((event): event is Extract<SampleEvent, { type: T }> => event.type === type).map(({ data }) => data),
+    samples: <T extends SampleType>(type: T) => samples.filter((event) => event.type === type).map(({ data }) => data as EventDataOf<T>),
     endpoint(name, to) {
       const { host, port } = here.world.connections.get(to)?.details as { host: string; port: number };
       here.world.apply({ type: 'endpoint.opened', data: { endpoint: name, host, port, to } });

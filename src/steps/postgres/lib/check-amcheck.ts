@@ -36,12 +36,15 @@ export async function checkAmcheck(session: PostgresSession): Promise<Check[]> {
     const trees = await eachObject(session, 'index', (await session.query<Relation>(indexes)).rows, 'B-tree indexes hold exactly what their tables hold', async ({ oid, uniq }) => {
       await session.query(`SELECT ${schema}.bt_index_check($1::oid::regclass, true${unique ? ', $2::boolean' : ''})`, unique ? [oid, uniq] : [oid]);
       return [];
+    }, async () => {
+      await session.query(`SELECT count(${schema}.bt_index_check(oid::oid::regclass, true${unique ? ', uniq' : ''})) FROM (${indexes}) AS tree`);
+      return true;
     });
     if (state.version < 140_000) return trees;
     const pages = await eachObject(session, 'heap', (await session.query<Relation>(heaps)).rows, 'tables have sound pages', async ({ oid, object }) => {
       const found = await one<{ count: number; first: string | null }>(session, `SELECT count(*)::int AS count, min('block ' || blkno || ': ' || msg) AS first FROM ${schema}.verify_heapam($1::oid::regclass)`, [oid]);
       return found.count === 0 ? [] : [{ check: 'heap', object, ok: false, detail: `${found.count} findings, first: ${found.first ?? ''}` }];
-    });
+    }, async () => (await session.query(`SELECT FROM (${heaps}) AS heap, LATERAL ${schema}.verify_heapam(heap.oid::oid::regclass) LIMIT 1`)).rowCount === 0);
     return [...trees, ...pages];
   });
 }
