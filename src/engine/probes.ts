@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock, Ports, ProbeContext, ProbeDefinition, RunningProbe } from './define-step.js';
 import { GuardError, messageOf, RefusedError } from './errors.js';
 import { healthyForMs } from './health.js';
@@ -48,6 +49,7 @@ export class Probes {
   async start(probes: readonly ReadyProbe[], signal: AbortSignal): Promise<void> {
     for (const probe of probes) {
       const life = new AbortController();
+      setMaxListeners(0, life.signal);
       const within = new Deadline(this.parts.timeoutMs, signal, () => new Error(`it did not start within ${this.parts.timeoutMs} ms`));
       const follow = () => life.abort(within.signal.reason);
       within.signal.addEventListener('abort', follow, { once: true });

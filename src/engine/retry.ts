@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from './define-step.js';
 import { StepError } from './errors.js';
 
@@ -132,6 +133,8 @@ export class Deadline {
   readonly #follow: () => void;
 
   constructor(ms: number | null, private readonly parent: AbortSignal, reason: () => Error = () => new Error('time is up')) {
+    // As many may wait for one signal as a step has things to do at once.
+    setMaxListeners(0, this.signal);
     this.#follow = () => this.#controller.abort(parent.reason);
     if (parent.aborted) this.#follow();
     else parent.addEventListener('abort', this.#follow, { once: true });

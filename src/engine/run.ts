@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,7 @@ class Drill {
 
   constructor(private readonly runtime: Runtime) {
     this.#steps = new StepRunner(runtime);
+    setMaxListeners(0, this.#life.signal);
   }
 
   async run(): Promise<DrillResult> {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -79,6 +79,17 @@ describe('steps', () => {
     expect(eventsOf(events, 'step.finished').map(({ step, attempt, data }) => [step, attempt, data.status])).toEqual([['a', 1, 'failed'], ['a', 2, 'succeeded'], ['b', 1, 'succeeded']]);
   });
 
+  it('side by side may be many', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    const { result } = await run(dir, { steps: [{ parallel: Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`b${index}`, [sleeping(`s${index}`, { with: { seconds: 0.05, pids: at('pids') } })]])) }] });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', note);
+    expect(result.completed).toBe(true);
+    expect(warnings).toEqual([]);
+  });
+
   it('side by side are ended by the first failure among them', async () => {
     const { events } = await run(dir, { steps: [{ parallel: { slow: [sleeping('s1'), noop('s2')], bad: [{ id: 'b1', uses: 'fixture.flaky', with: { failures: 1, retryable: false, tries: at('tries') } }] } }, noop('z')] });
     for (const pid of await lines('pids')) expect(isAlive(Number(pid))).toBe(false);
@@ -138,6 +149,17 @@ describe('cleanup', () => {
     const { events } = await run(dir, { steps: [make('one', 'restore', { fail: true })], cleanup: [{ id: 'last', uses: 'fixture.make', with: { path: at('last'), order: at('order') } }, noop('end')] });
     expect(story(events).slice(-4)).toEqual(['started last', 'succeeded last', 'started end', 'succeeded end']);
     expect(await lines('order')).toEqual([at('one'), at('last')]);
+  });
+
+  it('is on disk before the call that needs it, and so is the start of its step', async () => {
+    const onDisk: boolean[] = [];
+    const guard = { check: (target: { kind: string; path?: string }, effect: string) => {
+      if (effect !== 'create') return;
+      const text = readFileSync(at('run/journal.jsonl'), 'utf8');
+      onDisk.push(text.includes('"type":"step.started"') && text.includes(`"uses":"fixture.make/remove","with":{"path":"${target.path}"`));
+    } };
+    await run(dir, { steps: two() }, { guard });
+    expect(onDisk).toEqual([true, true]);
   });
 
   it('is left for later when the run is to be kept', async () => {
