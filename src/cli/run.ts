@@ -42,7 +42,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
   const state = stateDir(io.env, io.cwd);
   const paths = runPaths(state, newRunId(prepared.plan.binding.runbook.name));
   const evidenceDir = resolve(io.cwd, options.evidenceDir);
-  await writeState(paths, prepared, evidenceDir, options.keep);
+  await writeState(paths, prepared, { evidenceDir, keep: options.keep, cwd: io.cwd });
   const bundle = await reserve(evidenceDir, paths);
 
   const progress = await createProgress({ plan: prepared.plan, stream: process.stderr, env: io.env });
@@ -96,9 +96,9 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
 }
 
 /** All that another process needs to end this run stands on disk before anything is made. */
-async function writeState(paths: RunPaths, { plan, runbook, environment }: Prepared, evidenceDir: string, keep: boolean): Promise<void> {
+async function writeState(paths: RunPaths, { plan, runbook, environment }: Prepared, { evidenceDir, keep, cwd }: { readonly evidenceDir: string; readonly keep: boolean; readonly cwd: string }): Promise<void> {
   const identity = await identityOf(process.pid);
-  const meta: RunMeta = { id: paths.id, pid: process.pid, startTime: identity?.startTime ?? null, evidenceDir, runbook: runbook.path, environment: environment.path, keep };
+  const meta: RunMeta = { id: paths.id, pid: process.pid, startTime: identity?.startTime ?? null, evidenceDir, runbook: resolve(cwd, runbook.path), environment: resolve(cwd, environment.path), keep };
   try {
     await mkdir(paths.dir, { recursive: true, mode: 0o711 });
     await writeFile(paths.meta, `${JSON.stringify(meta)}\n`, { mode: 0o600 });

@@ -76,7 +76,7 @@ export function plainProgress(plan: Plan, stream: { write(text: string): unknown
         line(event, style.warn(`cancelled (${event.data.by}): cleaning up; once more stops at once`));
         return;
       case 'run.finished':
-        line(event, 'done, everything registered has been cleaned up');
+        line(event, `cleaned up: ${model.cleanups.done} of ${model.cleanups.registered} registered cleanups${model.cleanups.failed > 0 ? `, ${model.cleanups.failed} failed` : ''}`);
         return;
       default:
     }

@@ -13,9 +13,10 @@ export interface SummaryPlaces {
 export function summary(drill: Drill, places: SummaryPlaces, style: Style): string {
   const colour = { passed: style.good, failed: style.bad, incomplete: style.warn, cancelled: style.warn }[drill.verdict];
   const out = ['', `${style.strong(colour(drill.verdict.toUpperCase()))}  ${style.strong(visible(drill.title))}`, ''];
-  for (const reason of drill.reasons) {
+  for (const [index, reason] of drill.reasons.entries()) {
     out.push(`  ${colour(reason.code)}${reason.step === undefined ? '' : ` at step ${reason.step}`}: ${visible(reason.detail)}`);
-    out.push(style.dim(`    ${nextStepFor(reason.code)}`));
+    // Reasons of one code stand together; what to do about them is said once.
+    if (drill.reasons[index + 1]?.code !== reason.code) out.push(style.dim(`    ${nextStepFor(reason.code)}`));
   }
   if (drill.reasons.length > 0) out.push('');
 
@@ -24,9 +25,10 @@ export function summary(drill: Drill, places: SummaryPlaces, style: Style): stri
   out.push(row('RTO', figure(drill.rto.valueMs), target(drill.rto.objectiveMs), status(drill.rto, style)));
   const lost = drill.rpo.lost === null ? '' : ` ${style.dim(`(${drill.rpo.lost} acknowledged ${drill.rpo.lost === 1 ? 'row' : 'rows'} lost)`)}`;
   out.push(row('RPO', figure(drill.rpo.valueMs), target(drill.rpo.objectiveMs), status(drill.rpo, style) + lost));
-  if (drill.rto.title !== '') out.push(style.dim(`  RTO: ${visible(drill.rto.title)}`));
+  if (drill.rto.title !== 'recovery time') out.push(`  RTO is: ${visible(drill.rto.title)}`);
   if (drill.rto.waitingMs > 0) out.push(style.dim(`  of it people waited ${formatDuration(drill.rto.waitingMs)}`));
-  for (const thing of drill.notProved) out.push(style.dim(`  not proved: ${visible(thing)}`));
+  if (drill.notProved.length > 0) out.push('', style.dim('  What this drill did not prove'));
+  for (const thing of drill.notProved) out.push(style.dim(`    - ${visible(thing)}`));
   out.push('');
   if (places.bundle === null) out.push(style.bad('  There is no bundle of this run.'));
   else {
