@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../errors.js';
 import { giveTo } from '../conf.js';
@@ -16,9 +16,9 @@ export interface CopyOptions {
   readonly living?: boolean;
 }
 
-/** Copies a folder with modes and symlinks (as they are) into a new folder `to`. Returns the bytes of its files. */
+/** Copies a folder with modes and symlinks (as they are) into a new folder `to`. Returns the bytes of its files, as they were found. */
 export async function copyFolder(from: string, to: string, options: CopyOptions): Promise<number> {
-  const files: { readonly from: string; readonly to: string; readonly mode: number }[] = [];
+  const files: { readonly from: string; readonly to: string; readonly size: number }[] = [];
   await mkdir(to, { mode: 0o700 });
   await walk(from, to, '', options, files);
   let bytes = 0;
@@ -34,7 +34,7 @@ export async function copyFolder(from: string, to: string, options: CopyOptions)
   return bytes;
 }
 
-async function walk(from: string, to: string, path: string, options: CopyOptions, files: { from: string; to: string; mode: number }[]): Promise<void> {
+async function walk(from: string, to: string, path: string, options: CopyOptions, files: { from: string; to: string; size: number }[]): Promise<void> {
   options.signal.throwIfAborted();
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const below = path === '' ? entry.name : `${path}/${entry.name}`;
@@ -51,21 +51,21 @@ async function walk(from: string, to: string, path: string, options: CopyOptions
       await giveTo(copy, options.owner);
     } else if (entry.isFile()) {
       const facts = await lstat(source).catch((error: unknown) => vanished(error, options));
-      if (facts !== undefined) files.push({ from: source, to: copy, mode: facts.mode & 0o777 });
+      if (facts !== undefined) files.push({ from: source, to: copy, size: facts.size });
     }
   }
 }
 
-async function copyOne(file: { from: string; to: string; mode: number }, options: CopyOptions): Promise<number> {
+async function copyOne(file: { from: string; to: string; size: number }, options: CopyOptions): Promise<number> {
   try {
+    // It copies the mode too.
     await copyFile(file.from, file.to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   } catch (error) {
     vanished(error, options);
     return 0;
   }
-  await chmod(file.to, file.mode);
   await giveTo(file.to, options.owner);
-  return (await lstat(file.to)).size;
+  return file.size;
 }
 
 function vanished(error: unknown, options: CopyOptions): undefined {
