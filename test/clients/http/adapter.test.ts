@@ -1,7 +1,9 @@
+import dns from 'node:dns';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { httpPort } from '../../../src/clients/http/adapter.js';
 import { GuardError } from '../../../src/engine/errors.js';
 import { refusing, scopeFor } from '../lib/scope.js';
@@ -15,12 +17,12 @@ afterEach(() => {
   }
 });
 
-async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ readonly url: string; readonly port: number; readonly requests: string[] }> {
+async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void, host = '127.0.0.1'): Promise<{ readonly url: string; readonly port: number; readonly requests: string[] }> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url} ${request.headers.host}`);
     answer(request, response);
-  }).listen(0, '127.0.0.1');
+  }).listen(0, host);
   servers.push(server);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -51,6 +53,20 @@ describe('what leads elsewhere', () => {
     const before = requests.length;
     await expect(httpPort(refusing(new GuardError('outside'))).request({ url: `http://localhost:${port}/` }, signal)).rejects.toThrow('outside');
     expect(requests).toHaveLength(before);
+  });
+
+  test('a name is resolved once: a second answer of its name server is never asked for', async () => {
+    const { address } = await lookup('localhost');
+    const { port, requests } = await serve((_, response) => response.end(), address);
+    // What a connection by name would ask, and what a rebinding name server would then say.
+    const asked = vi.spyOn(dns, 'lookup');
+    try {
+      await httpPort(scopeFor()).request({ url: `http://localhost:${port}/` }, signal);
+      expect(requests).toEqual([`GET / localhost:${port}`]);
+      expect(asked).not.toHaveBeenCalled();
+    } finally {
+      asked.mockRestore();
+    }
   });
 
   test('a name in the Host header does not change where the request goes', async () => {
@@ -92,5 +108,5 @@ test('no answer in time, no server and an abort are told apart', async () => {
   gone.close();
   await once(gone, 'close');
   await expect(httpPort(scopeFor()).request({ url: `http://127.0.0.1:${port}` }, signal)).rejects.toMatchObject({ code: 'http-failed', retryable: true });
-  await expect(httpPort(scopeFor()).request({ url: 'http://nothing.invalid' }, signal)).rejects.toMatchObject({ code: 'http-unresolved' });
+  await expect(httpPort(scopeFor()).request({ url: `http://${'a'.repeat(64)}.invalid` }, signal)).rejects.toMatchObject({ code: 'http-unresolved' });
 });
