@@ -1,8 +1,8 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { timelineOf } from '../archive-names.js';
 import { chooseBackup } from '../choose-backup.js';
-import { commandPath } from '../conf.js';
+import { commandPath, giveTo } from '../conf.js';
 import type { BackupsDetails } from '../details.js';
 import { codeOf } from '../errors.js';
 import type { ArchiveFile, BackupRepository } from '../port.js';
@@ -27,7 +27,7 @@ export function directoryRepository(details: BackupsDetails, tools: RepositoryTo
   const wal = join(details.path, 'wal');
   return {
     provider: 'directory',
-    archiving: () => Promise.resolve({ settings: { archive_mode: 'on', archive_command: archiveCommand(details.path) }, begin: () => Promise.resolve() }),
+    archiving: () => Promise.resolve({ settings: { archive_mode: 'on', archive_command: archiveCommand(details.path) }, begin: () => makeIncoming(details) }),
     async backup(server, signal) {
       const source = tools.postgres(server);
       const session = await tools.connect(server, { effect: 'read', label: 'backup' });
@@ -53,6 +53,13 @@ export function directoryRepository(details: BackupsDetails, tools: RepositoryTo
       return restoreInto(copy, details, backup, request, AbortSignal.any([signal, tools.scope.signal]));
     },
   };
+}
+
+/** An existing repository may come without it. */
+async function makeIncoming(details: BackupsDetails): Promise<void> {
+  const incoming = join(details.path, 'incoming');
+  await mkdir(incoming, { recursive: true, mode: 0o700 });
+  await giveTo(incoming, details);
 }
 
 /** undefined for what is no file, or has vanished since it was listed. */
