@@ -76,7 +76,7 @@ export const step = defineStep({
     const bound = params === undefined ? [] : isUnknown(params) ? [`params = ${inWords(params)}`] : params.map((value, at) => `$${at + 1} = ${inWords(value)}`);
     const details = [...named, ...bound];
     return {
-      does: `Runs one statement on ${showAddress({ server, endpoint })}${expect === undefined ? '' : ', and fails unless the result is as expected'}`,
+      does: `Runs one statement on ${isUnknown(input) ? inWords(input) : showAddress({ server, endpoint })}${expect === undefined ? '' : ', and fails unless the result is as expected'}`,
       calls: [`${inWords(sql)}${details.length === 0 ? '' : `   -- ${details.join(', ')}`}`],
     };
   },

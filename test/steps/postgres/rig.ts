@@ -111,7 +111,9 @@ export async function postgresRig(): Promise<Rig> {
     evidenceCount: (kind) => ofKind(kind).length,
     samples: <T extends SampleType>(type: T) => samples.filter((event) => event.type === type).map(({ data }) => data as EventDataOf<T>),
     endpoint(name, to) {
-      const { host, port } = here.world.connections.get(to)?.details as { host: string; port: number };
+      const behind = here.world.connections.get(to);
+      if (behind === undefined) throw new Error(`no connection ${to}`);
+      const { host, port } = behind.details as { host: string; port: number };
       here.world.apply({ type: 'endpoint.opened', data: { endpoint: name, host, port, to } });
     },
     async session(connection) {
