@@ -64,6 +64,7 @@ export function recoveryLines(model: RunModel, nowMs: number, columns: number, s
     lines.push(`${padEnd(cut(probe.id, 14), 14)}  ${what} ${style.dim(detail)}`);
   }
   for (const ledger of model.ledgers.values()) {
+    if (ledger.acknowledged + ledger.refused === 0) continue;
     lines.push(`${padEnd(cut(ledger.id, 14), 14)}  ${style.dim(`${ledger.acknowledged} rows acknowledged${ledger.refused > 0 ? `, ${ledger.refused} not` : ''}`)}`);
   }
   return lines;
