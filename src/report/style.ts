@@ -22,7 +22,8 @@ export function wantsColour(isTerminal: boolean, env: Readonly<Record<string, st
 }
 
 const segmenter = new Intl.Segmenter('en');
-const characters = (text: string): string[] => Array.from(segmenter.segment(text), ({ segment }) => segment);
+const plain = /^[\u0020-\u007e]*$/;
+const characters = (text: string): string[] => (plain.test(text) ? text.split('') : Array.from(segmenter.segment(text), ({ segment }) => segment));
 
 /** Columns that `text` takes on a terminal; wide characters of East Asian scripts count as one. */
 export function width(text: string): number {

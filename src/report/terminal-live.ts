@@ -44,6 +44,7 @@ function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
   const output = new ProcessOutput(stream, stream, { leaveEmptyLine: false });
   let drawing: DefaultRenderer | undefined;
   let paused = 0;
+  let drawnMs = -Infinity;
   let over = false;
   const nowMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
   const columns = (level: number): number => Math.min(stream.columns, 110) - 2 * level - 6;
@@ -106,8 +107,12 @@ function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
     override create(options?: Parameters<DefaultRenderer['create']>[0]): string {
       return paused > 0 ? '' : super.create(options);
     }
+    /** listr2 asks for a drawing whenever anything changes; the spinner's turn is often enough. */
     override update(): void {
-      if (paused === 0) super.update();
+      const now = performance.now();
+      if (paused > 0 || now - drawnMs < tickMs * 0.8) return;
+      drawnMs = now;
+      super.update();
     }
   }
 
