@@ -1,8 +1,10 @@
-import { readdir, readFile, readlink, rename, rm, mkdir } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, rename, rm, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { StepError } from '../../../engine/errors.js';
 import { giveTo, writeOwned } from '../conf.js';
 import type { BackupsDetails } from '../details.js';
+import { codeOf } from '../errors.js';
 import type { BackupInfo, PostgresSession } from '../port.js';
 import { limitsOfSource } from '../recovery.js';
 import type { LocalPostgres } from '../repository.js';
@@ -17,13 +19,14 @@ import { manifestName, type BackupManifest } from './manifest.js';
  */
 export async function takeBackup(session: PostgresSession, server: LocalPostgres, into: BackupsDetails, signal: AbortSignal): Promise<BackupInfo> {
   const { dataDir } = server.local;
-  const facts = await one<{ version: string; number: number; system: string; label: string }>(
+  const facts = await one<{ version: string; number: number; system: string; label: string; archives: boolean }>(
     session,
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
-            system_identifier::text AS system, to_char(clock_timestamp(), 'YYYYMMDD"T"HH24MISSUS"Z"') AS label
+            system_identifier::text AS system, to_char(clock_timestamp(), 'YYYYMMDD"T"HH24MISSUS"Z"') AS label, current_setting('archive_mode') <> 'off' AS archives
        FROM pg_control_system()`,
   );
-  const [start, stop] = facts.number >= 150_000 ? ['pg_backup_start($1, true)', 'pg_backup_stop(true)'] : ['pg_start_backup($1, true, false)', 'pg_stop_backup(false, true)'];
+  if (!facts.archives) throw new StepError('archiving-off', 'archive_mode is off on the server: the WAL that its backup needs would never reach the archive', { hint: 'In a sandbox: `archiveTo` names the connection that its WAL goes to.' });
+  const [start, stop] = facts.number >= 150_000 ? ['pg_backup_start($1, true)', 'pg_backup_stop(false)'] : ['pg_start_backup($1, true, false)', 'pg_stop_backup(false, false)'];
   const folder = join(into.path, 'base', facts.label);
   const making = join(into.path, 'base', `.${facts.label}`);
   const startedAt = await now(session);
@@ -35,11 +38,12 @@ export async function takeBackup(session: PostgresSession, server: LocalPostgres
     const tablespaces = await copyTablespaces(dataDir, making, into, signal);
     sizeBytes += tablespaces.bytes;
     await writeOwned(join(data, 'global', 'pg_control'), await settledControlFile(join(dataDir, 'global', 'pg_control')), into);
-    const end = await one<{ lsn: string; labelfile: string; spcmapfile: string }>(session, `SELECT lsn::text AS lsn, labelfile, spcmapfile FROM ${stop}`);
+    const end = await one<{ lsn: string; labelfile: string; spcmapfile: string; segment: string }>(session, `SELECT lsn::text AS lsn, labelfile, spcmapfile, pg_walfile_name(lsn) AS segment FROM ${stop}`);
     await writeOwned(join(data, 'backup_label'), end.labelfile, into);
     if (end.spcmapfile !== '') await writeOwned(join(data, 'tablespace_map'), end.spcmapfile, into);
     const timeline = Number(/^START TIMELINE: (\d+)$/m.exec(end.labelfile)?.[1] ?? Number.NaN);
     if (!Number.isInteger(timeline)) throw new StepError('backup-failed', 'the backup label of the server names no timeline');
+    await untilArchived(join(into.path, 'wal', end.segment), signal);
     const backup: BackupInfo = {
       name: facts.label,
       startedAt,
@@ -76,6 +80,25 @@ async function now(session: PostgresSession): Promise<string> {
 async function limitsOf(session: PostgresSession): Promise<Record<string, number>> {
   const { rows } = await session.query<{ name: string; value: string }>('SELECT name, setting AS value FROM pg_settings WHERE name = ANY($1)', [[...limitsOfSource]]);
   return Object.fromEntries(rows.map((row) => [row.name, Number(row.value)]));
+}
+
+const archivedPollMs = 10;
+
+/**
+ * A backup is worth nothing without the segment that holds its end. The server would wait for it too, but looks only once
+ * a second; that the file stands in the archive says more than the archiver's own word.
+ */
+async function untilArchived(segment: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      await lstat(segment);
+      return;
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+    await pause(archivedPollMs, undefined, { signal });
+  }
 }
 
 /** Tablespaces are symlinks pg_tblspc/<oid>; their files go to tablespaces/<oid>. */

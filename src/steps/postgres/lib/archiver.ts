@@ -30,7 +30,7 @@ export async function waitArchived(session: PostgresSession, segment: string, fa
     }
     if (Number(row.failed) > failedBefore && row.failing) throw new StepError('archiving-fails', `the archiver fails on ${row.failedFile ?? 'a segment'} (${row.failed} failures so far)`, { retryable: true, hint });
     if (performance.now() - started > timeoutMs) throw new StepError('archive-timeout', `${segment} is not archived after ${timeoutMs} ms; last archived: ${row.last ?? 'nothing'}`, { retryable: true, hint });
-    await ctx.clock.sleep(50, ctx.signal);
+    await ctx.clock.sleep(10, ctx.signal);
   }
 }
 
