@@ -35,7 +35,7 @@ function provide() {
     console.log(`Installing what the tests need: apt-get install ${packages.join(' ')}`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const install = () => run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env, stdio: ['ignore', 'ignore', 'inherit'] });
-    if (!install()) run('apt-get', ['update', '-qq'], { env }) && install();
+    if (!install() && run('apt-get', ['update', '-qq'], { env })) install();
   }
   return components.filter(({ there }) => !there());
 }

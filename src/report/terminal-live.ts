@@ -1,4 +1,4 @@
-import { DefaultRenderer, Listr, ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput, type ListrTask, type ListrTaskWrapper } from 'listr2';
+import { DefaultRenderer, Listr, ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput, type ListrDefaultRendererTask, type ListrTask, type ListrTaskWrapper } from 'listr2';
 import type { DrillEvent } from '../engine/events.js';
 import type { Plan } from '../engine/plan-document.js';
 import { connectionLine, cleanupLine, recoveryLines, stableLine, stepLine } from './terminal-lines.js';
@@ -30,6 +30,10 @@ export function liveProgress(plan: Plan, stream: NodeJS.WriteStream, style: Styl
   };
 }
 
+function someOf(task: ListrDefaultRendererTask, holds: (line: ListrDefaultRendererTask) => boolean): boolean {
+  return task.subtasks.some((line) => holds(line) || (line.hasSubtasks() && someOf(line, holds)));
+}
+
 interface View {
   readonly refresh: () => void;
   readonly message: (text: string) => void;
@@ -43,6 +47,7 @@ function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
   const messages: string[] = [];
   const output = new ProcessOutput(stream, stream, { leaveEmptyLine: false });
   let drawing: DefaultRenderer | undefined;
+  const begun = (it: DefaultRenderer): void => void (drawing = it);
   let paused = 0;
   let drawnMs = -Infinity;
   let over = false;
@@ -89,23 +94,35 @@ function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
       },
     );
 
-  const begun = (): boolean => model.stage === 'steps' || model.stage === 'cleaning' || model.stage === 'finished';
+  const stepsBegun = (): boolean => model.stage === 'steps' || model.stage === 'cleaning' || model.stage === 'finished';
   const connections = [...model.connections.keys()].map((name) =>
-    line(2, (width) => connectionLine(model, name, nowMs(), width, style), () => (model.connections.get(name)?.state === 'succeeded' ? 'done' : begun() ? 'skipped' : 'running')),
+    line(2, (width) => connectionLine(model, name, nowMs(), width, style), () => (model.connections.get(name)?.state === 'succeeded' ? 'done' : stepsBegun() ? 'skipped' : 'running')),
   );
   const phases = blocksOf(model.plan.binding.steps).map(({ phase, blocks }) => group(phaseTitles[phase], blocks.map((item) => block(item, 2))));
   const stable = line(1, () => stableLine(model, style), () => (model.verificationEndedMs !== null ? 'done' : model.stage === 'cleaning' || model.stage === 'finished' ? 'skipped' : 'running'));
   const extra = model.plan.binding.cleanup.map((item) => step(item.id, 2));
   const cleanup = group(phaseTitles.cleanup, [...extra, line(2, () => cleanupLine(model, style), () => (model.stage !== 'finished' ? 'running' : model.cleanups.failed > 0 ? 'failed' : 'done'))]);
-  const recovery = line(0, (width) => recoveryLines(model, nowMs(), width, style).join('\n'), () => (model.stage === 'finished' ? (model.faultMs === null ? 'skipped' : 'done') : 'running'));
+  const recovery = line(0, (width) => recoveryLines(model, nowMs(), width, style).join('\n'), () => {
+    if (model.stage !== 'finished') return 'running';
+    const clock = model.recovery(nowMs());
+    return clock === null ? 'skipped' : clock.restored ? 'done' : 'failed';
+  });
 
   class Drawing extends DefaultRenderer {
     override async render(): Promise<void> {
-      drawing = this;
+      begun(this);
       await super.render();
     }
     override create(options?: Parameters<DefaultRenderer['create']>[0]): string {
       return paused > 0 ? '' : super.create(options);
+    }
+    /** A group is as good as the worst of its lines, however deep it stands. */
+    protected override style(task: ListrDefaultRendererTask, output?: boolean): string {
+      if (output !== true && task.hasSubtasks() && task.isCompleted()) {
+        if (someOf(task, (line) => line.hasFailed())) return style.bad('✖');
+        if (someOf(task, (line) => line.isSkipped())) return style.warn('–');
+      }
+      return super.style(task, output);
     }
     /** listr2 asks for a drawing whenever anything changes; the spinner's turn is often enough. */
     override update(): void {

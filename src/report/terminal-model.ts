@@ -72,14 +72,14 @@ export class RunModel {
   }
 
   /** The recovery clock at `nowMs`: it stands still while the service is back and every gate has been passed. */
-  recovery(nowMs: number): { readonly elapsedMs: number; readonly running: boolean } | null {
+  recovery(nowMs: number): { readonly elapsedMs: number; readonly running: boolean; readonly restored: boolean } | null {
     if (this.faultMs === null) return null;
     const probes = [...this.probes.values()];
     const gates = this.gates.map((id) => this.steps.get(id));
     const back = probes.every((probe) => probe.healthy === true) && gates.every((gate) => gate?.state === 'succeeded');
     const restored = Math.max(...probes.map((probe) => probe.sinceMs ?? Infinity), ...gates.map((gate) => gate?.endedMs ?? Infinity));
-    if (back && Number.isFinite(restored) && restored > this.faultMs) return { elapsedMs: restored - this.faultMs, running: false };
-    return { elapsedMs: (this.verificationEndedMs ?? nowMs) - this.faultMs, running: this.verificationEndedMs === null };
+    if (back && Number.isFinite(restored) && restored > this.faultMs) return { elapsedMs: restored - this.faultMs, running: false, restored: true };
+    return { elapsedMs: (this.verificationEndedMs ?? nowMs) - this.faultMs, running: this.verificationEndedMs === null, restored: false };
   }
 
   apply(event: DrillEvent): void {
