@@ -41,8 +41,10 @@ export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) 
 export interface GuardSources {
   readonly plan: Plan;
   readonly world: World;
-  /** State and evidence directories. */
+  /** The run's work folder. */
   readonly ownDirectories: readonly string[];
+  /** State and evidence directories. */
+  readonly protectedDirectories: readonly string[];
   readonly runbookDir: string;
 }
 

@@ -54,7 +54,7 @@ export async function endInterrupted(name: string, io: CommandIo): Promise<Ended
       registry,
       world,
       bindPorts: bindPorts(shared),
-      guard: guardOf({ plan, world, ownDirectories: [state, meta.evidenceDir], runbookDir }),
+      guard: guardOf({ plan, world, ownDirectories: [paths.work], protectedDirectories: [state, meta.evidenceDir], runbookDir }),
       journal,
       clock: systemClock(),
       log: (who, line) => io.stderr(`${who}: ${line}\n`),

@@ -77,7 +77,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
       registry,
       bindPorts: bindPorts(shared),
       endpoints: shared.endpoints,
-      guard: guardOf({ plan: prepared.plan, world, ownDirectories: [state, evidenceDir], runbookDir }),
+      guard: guardOf({ plan: prepared.plan, world, ownDirectories: [paths.work], protectedDirectories: [state, evidenceDir], runbookDir }),
       journal,
       redactor,
       clock: systemClock(),

@@ -25,7 +25,9 @@ interface Attempt {
 export function createGuard(policy: GuardPolicy): Guard {
   const hosts = patterns(policy.hosts, 'boundary.hosts');
   const forbidden = patterns(policy.forbidden, 'forbidden');
-  const directories = [...policy.directories, ...policy.ownDirectories].map(root);
+  const own = policy.ownDirectories.map(root);
+  const directories = [...policy.directories.map(root), ...own];
+  const closed = policy.protectedDirectories.map(root);
   const runbookDir = root(policy.runbookDir);
   const programs = allowedPrograms(policy.commands, policy.path);
 
@@ -78,17 +80,24 @@ export function createGuard(policy: GuardPolicy): Guard {
       refuse(attempt, messageOf(error), []);
     }
     const connections = [...policy.connections()];
-    const owner = connections.find((connection) => connection.directories.some((folder) => isWithin(root(folder), real)));
-    if (owner?.role === 'production' && attempt.effect !== 'read') refuse(attempt, `it belongs to connection "${owner.name}" of role production, which is read-only`, []);
-    if (owner !== undefined || directories.some((folder) => isWithin(folder, real)) || (readable && isWithin(runbookDir, real))) return;
+    const owners = connections.filter((connection) => connection.directories.some((folder) => isWithin(root(folder), real)));
+    const ours = own.some((folder) => isWithin(folder, real));
+    if (attempt.effect !== 'read') {
+      // Also what holds it: removing or replacing a parent takes what is in it along.
+      const production = connections.find(({ role, directories: folders }) => role === 'production' && folders.some((folder) => isWithin(root(folder), real) || isWithin(real, root(folder))));
+      if (production !== undefined) refuse(attempt, `it ${owners.includes(production) ? 'belongs to' : 'holds files of'} connection "${production.name}" of role production, which is read-only`, []);
+      if (!ours && closed.some((folder) => isWithin(real, folder))) refuse(attempt, 'it holds the state or the evidence of drills', []);
+    }
+    if (!ours && owners.length === 0 && closed.some((folder) => isWithin(folder, real))) refuse(attempt, 'it belongs to the state or the evidence of drills, which no step may touch', []);
+    if (owners.length > 0 || directories.some((folder) => isWithin(folder, real)) || (readable && isWithin(runbookDir, real))) return;
     refuse(attempt, `it is outside the boundary${real === name ? '' : ` (it leads to ${real})`}`, [`boundary: { directories: ["${real}"] }`]);
   };
 
   const command = (target: Extract<Target, { kind: 'command' }>, attempt: Attempt): void => {
-    const own = isOwnProgram([...policy.ownPrograms, ...[...policy.connections()].flatMap((connection) => connection.programs)], target.file);
-    if (!own && !isAllowedProgram(programs, target.file)) refuse(attempt, 'it is outside the boundary', [`boundary: { commands: ["${target.file}"] }`]);
+    const isOwn = isOwnProgram([...policy.ownPrograms, ...[...policy.connections()].flatMap((connection) => connection.programs)], target.file);
+    if (!isOwn && !isAllowedProgram(programs, target.file)) refuse(attempt, 'it is outside the boundary', [`boundary: { commands: ["${target.file}"] }`]);
     if (target.cwd !== undefined) path(target.cwd, { what: `run ${target.file} in ${target.cwd}`, effect: 'read' }, true);
-    if (target.env === undefined || own) return;
+    if (target.env === undefined || isOwn) return;
     const variable = escapingVariable(target.env);
     if (variable !== undefined) refuse(attempt, `${JSON.stringify(variable)} in its environment would lead it out of what its arguments say`, []);
     childHosts(target.env, attempt);

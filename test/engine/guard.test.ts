@@ -31,6 +31,8 @@ const environment = {
     prod: { kind: 'postgres', role: 'production', provision: 'existing', with: { host: 'prod.example', port: 5432, address: '10.0.0.5', local: { dataDir: at('prod-data') } }, does: '' },
     near: { kind: 'postgres', role: 'production', provision: 'existing', with: { host: 'localhost', port: 5555 }, does: '' },
     socket: { kind: 'postgres', role: 'production', provision: 'existing', with: { host: '/run/prod', port: 5432 }, does: '' },
+    parent: { kind: 'postgres', role: 'production', provision: 'existing', with: { host: 'p2.example', port: 5432, local: { dataDir: at('allowed/prod-parent/data') } }, does: '' },
+    nested: { kind: 'postgres', role: 'production', provision: 'existing', with: { host: 'p3.example', port: 5432, local: { dataDir: at('copy-data/nested-prod') } }, does: '' },
     source: { kind: 'postgres', role: 'source', provision: 'embedded-postgres', with: {}, does: '' },
     copy: { kind: 'postgres', role: 'target', provision: 'restored-postgres', with: {}, does: '' },
   },
@@ -40,7 +42,7 @@ const environment = {
     live: { provision: 'existing', to: 'prod', host: 'live.example', port: 6432 },
     pooler: { provision: 'existing', to: null, host: 'pooler.example', port: 6432 },
   },
-  boundary: { hosts: ['db.internal', '10.1.0.7:8080', '[fd00::1]:443', 'localhost:9000', 'forbidden.example:80', '10.0.0.5'], directories: [at('allowed')], commands: ['tool', 'true'] },
+  boundary: { hosts: ['db.internal', '10.1.0.7:8080', '[fd00::1]:443', 'localhost:9000', 'forbidden.example:80', '10.0.0.5'], directories: [at('allowed'), at('bundles')], commands: ['tool', 'true'] },
   forbidden: ['forbidden.example:80', '10.9.9.9:5432'],
 } satisfies Pick<PlanBinding['environment'], 'connections' | 'endpoints' | 'boundary' | 'forbidden'>;
 
@@ -50,7 +52,7 @@ world.apply({ type: 'connection.provisioned', data: { connection: 'copy', kind: 
 world.apply({ type: 'endpoint.opened', data: { endpoint: 'app', host: '127.0.0.1', port: 40003, to: 'source' } });
 world.apply({ type: 'endpoint.opened', data: { endpoint: 'idle', host: '127.0.0.1', port: 40004, to: null } });
 
-const guard = createGuard(guardPolicy({ environment, world, ownDirectories: [at('state')], runbookDir: at('runbooks'), path: `relative:${at('bin')}:${at('other-bin')}` }));
+const guard = createGuard(guardPolicy({ environment, world, ownDirectories: [at('state/run/work')], protectedDirectories: [at('state'), at('bundles/evidence')], runbookDir: at('runbooks'), path: `relative:${at('bin')}:${at('other-bin')}` }));
 
 const tcp = (host: string, port: number, address?: string): Target => ({ kind: 'tcp', host, port, ...(address === undefined ? {} : { address }) });
 const http = (url: string, address?: string): Target => ({ kind: 'http', url, ...(address === undefined ? {} : { address }) });
@@ -72,7 +74,7 @@ const inside: readonly (readonly [string, Target, Effect])[] = [
   ['localhost where it is listed', tcp('localhost', 9000, '127.0.0.1'), 'modify'],
   ['a connect-only check of what is forbidden', tcp('10.9.9.9', 5432), 'read'],
   ['a new file in a listed directory', path(at('allowed/new/file')), 'create'],
-  ['the state directory', path(at('state/run/work')), 'destroy'],
+  ['the run’s own work folder', path(at('state/run/work')), 'destroy'],
   ['the runbook, to read', path(at('runbooks/a.yaml')), 'read'],
   ['production’s files, to read', path(at('prod-data/PG_VERSION')), 'read'],
   ['a listed command', command(at('bin/tool'), { cwd: at('runbooks'), env: { PGPASSWORD: 'x', PGHOST: '127.0.0.1', PGPORT: '40001' } }), 'modify'],
@@ -150,8 +152,16 @@ const escapes: readonly (readonly [string, Target, Effect, string])[] = [
   ['production’s files', path(at('prod-data/base')), 'destroy', readOnly],
   ['a write beside the runbook', path(at('runbooks/a.yaml')), 'modify', boundary],
   ['a relative path', path('allowed/file'), 'read', 'absolute path'],
+  ['the folder that holds production’s files', path(at('allowed/prod-parent')), 'destroy', readOnly],
+  ['production’s files, though a source’s folder holds them', path(at('copy-data/nested-prod/base')), 'modify', readOnly],
+  ['the journal of this run', path(at('state/run/journal.jsonl')), 'modify', 'state or the evidence'],
+  ['the journal of another run', path(at('state/other/journal.jsonl')), 'read', 'state or the evidence'],
+  ['a lock', path(at('state/locks/x')), 'destroy', 'state or the evidence'],
+  ['another run’s work folder by dots', path(`${at('state/run/work')}/../../other/work/x`), 'create', 'state or the evidence'],
+  ['a bundle inside a listed directory', path(at('bundles/evidence/bundle/data/drill.json')), 'modify', 'state or the evidence'],
+  ['a folder that holds bundles', path(at('bundles')), 'destroy', 'state or the evidence'],
   ['a NUL', path(`${at('allowed')}/a\0b`), 'read', 'absolute path'],
-  ['the parent of a listed directory', path(root), 'destroy', boundary],
+  ['the parent of a listed directory', path(root), 'read', boundary],
   // Commands
   ['another command', command('/bin/sh'), 'read', boundary],
   ['a command of the same name elsewhere', command(at('other-bin/tool')), 'read', boundary],

@@ -201,6 +201,19 @@ describe('the fault', () => {
 });
 
 describe('refusals before the first inject', () => {
+  it('of a step that alters more than its plan says', async () => {
+    const { result, events } = await run(dir, { steps: [{ ...make('quiet', 'inject'), effect: 'read' }] });
+    expect(result.refused?.message).toContain('step quiet is planned with the effect read');
+    expect(eventsOf(events, 'fault.sent')).toEqual([]);
+    expect(existsSync(at('quiet'))).toBe(false);
+  });
+
+  it('do not hold a step back from its own scratch files', async () => {
+    const { result } = await run(dir, { steps: [{ ...make('scratch', 'prepare'), with: { path: at('run/work/scratch'), order: at('order') }, effect: 'read' }], fault: 'declared' });
+    // Nobody made the folder: the write itself failed, it was not refused.
+    expect(result.refused).toBeUndefined();
+  });
+
   it('of the guard undo what prepare made', async () => {
     const guard = { check: (target: { kind: string; path?: string }) => { if (target.path === at('bad')) throw new GuardError('outside the boundary', ['directories']); } };
     const { result, events } = await run(dir, { steps: [make('good', 'prepare'), make('bad', 'inject')] }, { guard, keep: true });

@@ -36,8 +36,10 @@ export interface GuardPolicy {
   readonly commands: readonly string[];
   /** `host:port` that only a connect-only check may try. */
   readonly forbidden: readonly string[];
-  /** State and evidence directories: inside implicitly. */
+  /** What is inside implicitly: the run's own work folder. */
   readonly ownDirectories: readonly string[];
+  /** State and evidence of this and other runs: out of everybody's reach, but for `ownDirectories` in them. */
+  readonly protectedDirectories: readonly string[];
   /** The runbook's folder: may be read and be a command's working directory, and is never written. */
   readonly runbookDir: string;
   /** Programs, and folders of programs, that Muster itself brings. */
@@ -53,6 +55,7 @@ export interface PolicySource {
   readonly environment: Pick<PlanBinding['environment'], 'connections' | 'endpoints' | 'boundary' | 'forbidden'>;
   readonly world: World;
   readonly ownDirectories: readonly string[];
+  readonly protectedDirectories?: readonly string[];
   readonly runbookDir: string;
   readonly ownPrograms?: readonly string[];
   /** PATH; default: this process's. */
@@ -60,7 +63,7 @@ export interface PolicySource {
 }
 
 /** The policy of an environment. An `existing` connection counts with the host and port that its `with` gives. */
-export function guardPolicy({ environment, world, ownDirectories, runbookDir, ownPrograms = [], path = process.env['PATH'] ?? '' }: PolicySource): GuardPolicy {
+export function guardPolicy({ environment, world, ownDirectories, protectedDirectories = [], runbookDir, ownPrograms = [], path = process.env['PATH'] ?? '' }: PolicySource): GuardPolicy {
   const boundary = record(environment.boundary);
   return {
     hosts: strings(boundary['hosts']),
@@ -68,6 +71,7 @@ export function guardPolicy({ environment, world, ownDirectories, runbookDir, ow
     commands: strings(boundary['commands']),
     forbidden: environment.forbidden,
     ownDirectories,
+    protectedDirectories,
     runbookDir,
     ownPrograms,
     path,

@@ -1,11 +1,11 @@
-import { relative, isAbsolute } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import type { StepContext } from '../define-step.js';
 import { StepError } from '../errors.js';
 import { eventData } from '../events.js';
 import type { PlacedStep } from '../plan-document.js';
 import type { Scope, Target } from '../scope.js';
 import { evidenceRecorder, workDir, type Runtime } from './runtime.js';
-import { createScope } from './scope.js';
+import { createScope, nameOf } from './scope.js';
 
 /** The context of one attempt of one step. */
 export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, attempt: number, signal: AbortSignal): StepContext {
@@ -41,36 +41,20 @@ export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, atte
 }
 
 function stepScope({ request, fault }: Runtime, { step }: PlacedStep, attempt: number, signal: AbortSignal): Scope {
-  const parts = { who: step.id, phase: step.phase, runId: request.runId, signal, guard: request.guard };
+  const isScratch = (target: Target): boolean => isOwnFile(target, join(request.runDir, 'work'));
+  const parts = { who: step.id, phase: step.phase, runId: request.runId, signal, guard: request.guard, declared: step.effect, isScratch };
   if (step.phase !== 'inject') return createScope(parts);
   return createScope({
     ...parts,
     beforeChange: async (target) => {
-      if (!isOwnFile(target, request.runDir)) await fault.beforeChange(step.id, attempt, `step ${step.id}: ${nameOf(target)}`);
+      if (!isScratch(target)) await fault.beforeChange(step.id, attempt, `step ${step.id}: ${nameOf(target)}`);
     },
   });
 }
 
 /** Scratch files of the run break nothing. */
-function isOwnFile(target: Target, runDir: string): boolean {
+function isOwnFile(target: Target, folder: string): boolean {
   if (target.kind !== 'path') return false;
-  const path = relative(runDir, target.path);
+  const path = relative(folder, target.path);
   return path !== '' && !path.startsWith('..') && !isAbsolute(path);
-}
-
-function nameOf(target: Target): string {
-  switch (target.kind) {
-    case 'postgres':
-      return `postgres ${target.connection}`;
-    case 'tcp':
-      return `tcp ${target.host}:${target.port}`;
-    case 'http':
-      return `http ${target.url}`;
-    case 'command':
-      return `command ${target.file}`;
-    case 'path':
-      return `path ${target.path}`;
-    case 'endpoint':
-      return `endpoint ${target.endpoint}`;
-  }
 }

@@ -1,5 +1,5 @@
 import type { Clock, Effect, Instant } from '../define-step.js';
-import { StepError } from '../errors.js';
+import { GuardError, StepError } from '../errors.js';
 import type { EventDataOf } from '../events.js';
 import type { Journal } from '../journal.js';
 import type { Scope, Target } from '../scope.js';
@@ -11,6 +11,10 @@ export interface AccessCheck {
 
 export interface ScopeParts extends Omit<Scope, 'access'> {
   readonly guard: AccessCheck;
+  /** The strongest effect that the caller has declared; without it nothing was. */
+  readonly declared?: Effect;
+  /** Files that no declaration is needed for: the caller's own scratch folder. */
+  readonly isScratch?: (target: Target) => boolean;
   /** Called before every call that alters something, after the guard has let it through. */
   readonly beforeChange?: (target: Target) => Promise<void>;
 }
@@ -19,17 +23,43 @@ export interface ScopeParts extends Omit<Scope, 'access'> {
  * Binds guard and fault stamp to one caller. Once its signal is aborted no call gets through any more, so that work
  * which ignores the signal cannot alter anything after its time.
  */
-export function createScope({ guard, beforeChange, ...caller }: ScopeParts): Scope {
+export function createScope({ guard, beforeChange, declared, isScratch, ...caller }: ScopeParts): Scope {
   return {
     ...caller,
     async access(target, effect) {
       caller.signal.throwIfAborted();
       guard.check(target, effect);
+      if (declared !== undefined && strength[effect] > strength[declared] && isScratch?.(target) !== true) {
+        throw new GuardError(`refused to ${effect} (${nameOf(target)}): step ${caller.who} is planned with the effect ${declared}`, [`A plan shows what a step may do: give it effect ${effect}, if that is what it is for.`]);
+      }
       if (effect === 'read' || beforeChange === undefined) return;
       await beforeChange(target);
       caller.signal.throwIfAborted();
     },
   };
+}
+
+/** Whoever may make something may also change what was made: a restore starts its copy. Destroying is always said. */
+const strength = { read: 0, create: 1, modify: 1, destroy: 2 } as const satisfies Record<Effect, number>;
+
+/** A target in a few words, without what may be secret in it. */
+export function nameOf(target: Target): string {
+  switch (target.kind) {
+    case 'postgres':
+      return `postgres ${target.connection}`;
+    case 'tcp':
+      return `tcp ${target.host}:${target.port}`;
+    case 'http': {
+      const url = URL.canParse(target.url) ? new URL(target.url) : undefined;
+      return url === undefined ? 'http' : `http ${url.origin}${url.pathname}`;
+    }
+    case 'command':
+      return `command ${target.file}`;
+    case 'path':
+      return `path ${target.path}`;
+    case 'endpoint':
+      return `endpoint ${target.endpoint}`;
+  }
 }
 
 type FaultKind = EventDataOf<'fault.sent'>['kind'];

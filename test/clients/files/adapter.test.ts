@@ -17,7 +17,7 @@ beforeEach(() => {
   [inside, outside] = [join(root, 'inside'), join(root, 'outside')];
   mkdirSync(inside);
   mkdirSync(outside);
-  const guard = createGuard({ hosts: [], directories: [inside], commands: [], forbidden: [], ownDirectories: [], runbookDir: join(root, 'runbooks'), ownPrograms: [], path: '', connections: () => [], endpoints: () => [] });
+  const guard = createGuard({ hosts: [], directories: [inside], commands: [], forbidden: [], ownDirectories: [], protectedDirectories: [], runbookDir: join(root, 'runbooks'), ownPrograms: [], path: '', connections: () => [], endpoints: () => [] });
   files = filesPort(scopeFor(guard));
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
