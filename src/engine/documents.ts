@@ -62,6 +62,7 @@ export const RunbookSchema = Type.Object(
     ),
     objectives: Type.Object({ rto: Type.Optional(Duration('Recovery time objective.')), rpo: Type.Optional(Duration('Recovery point objective; 0 means that no acknowledged row is lost.')) }, strict),
     fault: literals(['injected', 'declared', 'planned']),
+    preflight: Type.Optional(literals(['known', 'complete'], { default: 'known', description: 'complete: a run is refused as well when a preflight check could not run' })),
     requires: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Type.String({ description: 'Connection kind, or `endpoint`' })),
     inputs: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][A-Za-z0-9_]*$' }), InputSpec)),
     probes: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Type.Object({ uses: Type.String(), with: Type.Optional(With) }, strict))),
@@ -119,7 +120,17 @@ export const EnvironmentSchema = Type.Object(
         strict,
       ),
     ),
-    approvals: Type.Optional(Type.Object({ required: Type.Integer({ minimum: 0 }), by: Type.Optional(Type.Array(Type.String())), operatorMayApprove: Type.Optional(Type.Boolean()) }, strict)),
+    approvals: Type.Optional(
+      Type.Object(
+        {
+          required: Type.Integer({ minimum: 0, description: 'How many people' }),
+          by: Type.Optional(Type.Array(Type.String(), { description: 'Principals of allowedSigners who may approve; default: all of them' })),
+          operatorMayApprove: Type.Optional(Type.Boolean({ description: 'Does the approval of whoever runs the drill count? Default: no' })),
+          allowedSigners: Type.Optional(Type.String({ minLength: 1, description: "File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with" })),
+        },
+        { ...strict, description: 'Who must have approved a plan (`muster approve`) before it may be run' },
+      ),
+    ),
     runbooks: Type.Optional(literals(['committed', 'any'], { default: 'committed' })),
     stableFor: Type.Optional(Duration('How long reads and writes must stay healthy; default 30s.')),
     evidence: Type.Optional(Type.Object({ store: Type.Optional(Type.String()) }, strict)),

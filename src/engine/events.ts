@@ -23,6 +23,8 @@ export const eventData = {
     },
     strict,
   ),
+  /** An approval that the run relies on: who the environment's allowed signers say signed it, with which key, and the sha256 of sig/approval-<file>.json and .json.sig. */
+  'plan.approved': Type.Object({ who: Type.String(), key: Type.String(), file: Type.String(), approval: Type.String(), signature: Type.String() }, strict),
   /** Another process took the run over after a crash; `cut` says that a torn last line was dropped. */
   'run.resumed': Type.Object({ host: Type.String(), operator: Type.String(), cut: Type.Boolean() }, strict),
   'preflight.checked': Type.Object({ id: Type.String(), result: literals(['passed', 'failed', 'deferred', 'could-not-run']), detail: Type.String(), step: Type.Optional(Type.String()) }, strict),

@@ -29,6 +29,10 @@ const PlanStep = Type.Object(
     attempts: Type.Integer({ minimum: 1 }),
     retryDelayMs: Type.Number(),
     gate: Type.Boolean(),
+    /** The rule by which the step picks something, with its bounds; `pinned` names the one thing that it may pick. */
+    selection: Type.Optional(
+      Type.Object({ what: Type.String(), from: Type.String(), rule: Type.String(), maxAgeMs: nullable(Type.Number()), pin: Type.Boolean(), pinned: nullable(Type.String()) }, strict),
+    ),
   },
   strict,
 );
@@ -98,7 +102,16 @@ export const PlanSchema = Type.Object(
     ),
     digest: Type.String({ description: 'sha256 of the canonical JSON of `binding`' }),
     observed: Type.Object(
-      { at: Type.String(), checks: Type.Array(Type.Object({ id: Type.String(), step: nullable(Type.String()), result: literals(['passed', 'failed', 'deferred', 'could-not-run']), detail: Type.String() }, strict)) },
+      {
+        at: Type.String(),
+        checks: Type.Array(Type.Object({ id: Type.String(), step: nullable(Type.String()), result: literals(['passed', 'failed', 'deferred', 'could-not-run']), detail: Type.String() }, strict)),
+        /** What the rules would pick now. */
+        selected: Type.Optional(Type.Array(Type.Object({ step: Type.String(), name: Type.String(), at: Type.String() }, strict))),
+        /** Medians of earlier passed runs of the same runbook in the same environment, from their bundles. */
+        expected: Type.Optional(Type.Object({ runs: Type.Integer({ minimum: 1 }), totalMs: Type.Number(), rtoMs: nullable(Type.Number()), steps: Type.Record(Type.String(), Type.Number()) }, strict)),
+        /** Where the documents were, from the folder of plan.json on. */
+        documents: Type.Optional(Type.Object({ runbook: Type.String(), environment: Type.String() }, strict)),
+      },
       strict,
     ),
   },
@@ -109,6 +122,8 @@ export type Plan = Static<typeof PlanSchema>;
 export type PlanBinding = Plan['binding'];
 export type PlanStep = Static<typeof PlanStep>;
 export type PlanProbe = Static<typeof PlanProbe>;
+export type PlanObserved = Plan['observed'];
+export type ObservedCheck = PlanObserved['checks'][number];
 export type PlanNode = PlanBinding['steps'][number];
 
 export interface PlacedStep {
