@@ -33,7 +33,8 @@ function provide() {
   if (canInstall) {
     const packages = missing.flatMap(({ packages }) => packages);
     console.log(`Installing what the tests need: apt-get install ${packages.join(' ')}`);
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    // RUNLEVEL=1: the packages' services are not started; the tests start their own.
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
     const install = () => run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env, stdio: ['ignore', 'ignore', 'inherit'] });
     if (!install() && run('apt-get', ['update', '-qq'], { env })) install();
   }
