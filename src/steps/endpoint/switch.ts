@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import type {} from '../../clients/ports.js';
 import { defineStep } from '../../engine/define-step.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { ConnectionName, EndpointName, nullable, strict } from '../../engine/schema.js';

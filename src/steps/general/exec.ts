@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { Type, type Static } from 'typebox';
-import type {} from '../../clients/ports.js';
 import { defineStep, type Effect, type StepContext } from '../../engine/define-step.js';
 import { messageOf, StepError } from '../../engine/errors.js';
 import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';

@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import type {} from '../../clients/ports.js';
 import { defineStep } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { inWords, itemsOf, membersOf } from '../../engine/plannable.js';

@@ -1,5 +1,4 @@
 import { Type, type Static } from 'typebox';
-import type {} from '../../clients/ports.js';
 import { defineProbe, type ProbeContext } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { inWords, membersOf } from '../../engine/plannable.js';

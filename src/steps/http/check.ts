@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import type {} from '../../clients/ports.js';
 import { defineStep } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { messageOf, StepError } from '../../engine/errors.js';
