@@ -1,21 +1,43 @@
-import { readdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
 import type { BenchRow } from './row.js';
 
-/** Runs every file of this folder that exports `rows` or `<name>Bench` (or those named on the command line) and prints one table. */
-const folder = dirname(fileURLToPath(import.meta.url));
-const named = process.argv.slice(2);
-const files = readdirSync(folder).filter((file) => file.endsWith('.js') && file !== 'main.js' && file !== 'row.js');
-let failed = false;
-for (const file of files.sort()) {
-  if (named.length > 0 && !named.includes(file.replace(/\.js$/, ''))) continue;
-  const module = (await import(`./${file}`)) as Readonly<Record<string, unknown>>;
-  const bench = Object.entries(module).find(([name, value]) => (name === 'rows' || name.endsWith('Bench')) && typeof value === 'function');
-  for (const row of await (bench?.[1] as undefined | (() => BenchRow[] | Promise<BenchRow[]>))?.() ?? []) {
-    failed ||= !row.ok;
-    const shown = (value: number): string => `${value.toFixed(value < 100 ? 2 : 0)} ${row.unit}`;
-    console.log(`${row.ok ? 'ok  ' : 'MISS'}  ${row.name.padEnd(60)} ${shown(row.ratio ?? row.value ?? Number.NaN).padStart(12)}   limit ${shown(row.limit)}`);
+/** Quick ones first; `npm run bench -- startup engine` runs those that are named. */
+const benches: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
+  startup: async () => (await import('./startup.js')).startup(),
+  engine: async () => (await import('./engine.js')).engine(),
+  exec: async () => (await import('./exec.js')).exec(),
+  plan: async () => (await import('./plan.js')).plan(),
+  drill: async () => (await import('./drill.js')).drill(),
+  memory: async () => (await import('./memory.js')).memory(),
+  truth: async () => (await import('./truth.js')).truth(),
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => !Object.hasOwn(benches, name));
+if (unknown !== undefined) {
+  console.error(`there is no benchmark ${unknown}: ${Object.keys(benches).join(', ')}`);
+  process.exitCode = 2;
+} else {
+  console.log(`node ${process.version}, ${process.platform} ${release()} ${process.arch}, ${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB${load()}`);
+  console.log(`${'what'.padEnd(62)} ${'measured'.padStart(10)} ${'limit'.padStart(10)}`);
+  for (const [name, bench] of Object.entries(benches)) {
+    if (asked.length === 0 || asked.includes(name)) for (const row of await bench()) print(row);
   }
 }
-process.exitCode = failed ? 1 : 0;
+
+function print({ name, measured, limit, unit }: BenchRow): void {
+  const shown = (value: number): string => `${value < 100 ? value.toFixed(2) : value.toFixed(0)} ${unit.padEnd(2)}`.padStart(10);
+  const ok = measured <= limit;
+  if (!ok) process.exitCode = 1;
+  console.log(`${name.padEnd(62)} ${shown(measured)} ${shown(limit)}  ${ok ? 'ok' : 'MISSED'}`);
+}
+
+/** What others do on the machine meanwhile. */
+function load(): string {
+  try {
+    return `, load ${readFileSync('/proc/loadavg', 'utf8').split(' ')[0] ?? '?'}`;
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,66 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { parseDuration } from '../src/engine/duration.js';
+import type { DrillEvent } from '../src/engine/events.js';
+import { demo, demoRunbook } from './demo.js';
+import { inFolder } from './folder.js';
+import type { Observed } from './observer.js';
+import { median, type BenchRow } from './row.js';
+
+const drills = 10;
+/** Of the probe `availability` in the demo's runbook. */
+const interval = '200ms';
+const program = fileURLToPath(new URL('observer.js', import.meta.url));
+
+/** What drill.json says about the outage against what another process saw that looks forty times as often. */
+export async function truth(): Promise<BenchRow[]> {
+  const differences = await inFolder(async (folder) => {
+    const found: number[] = [];
+    for (let round = 0; round < drills; round += 1) found.push(await difference(folder));
+    return found;
+  });
+  return [{ name: `outage in drill.json against an observer's, of ${drills} drills`, measured: median(differences), limit: parseDuration(interval) + 20, unit: 'ms' }];
+}
+
+async function difference(folder: string): Promise<number> {
+  const watch = new Watch();
+  try {
+    const { drill } = await demo(folder, demoRunbook, { json: true, onLine: (line) => watch.event(JSON.parse(line) as DrillEvent) });
+    const { outageMs } = await watch.observed();
+    const { restoredMs, firstFailedMs } = drill.rto;
+    if (drill.verdict !== 'passed' || restoredMs === null || firstFailedMs === null || outageMs === null) throw new Error(`no outage to compare: ${drill.verdict}, ${restoredMs}, ${firstFailedMs}, ${outageMs}`);
+    return Math.abs(restoredMs - firstFailedMs - outageMs);
+  } finally {
+    watch.end();
+  }
+}
+
+/** Follows the journal: knows the endpoint from `endpoint.opened`, looks at it from the first probe's start to the end of the verification. */
+class Watch {
+  #address: readonly [string, string] | undefined;
+  #observer: ChildProcessByStdio<null, Readable, null> | undefined;
+  #said = Promise.resolve('');
+
+  event(event: DrillEvent): void {
+    if (event.type === 'endpoint.opened') this.#address = [event.data.host, String(event.data.port)];
+    if (event.type === 'probe.started' && this.#observer === undefined && this.#address !== undefined) {
+      const observer = spawn(process.execPath, [program, ...this.#address, 'orders'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      this.#observer = observer;
+      this.#said = new Promise((resolve) => {
+        let text = '';
+        observer.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        observer.once('close', () => resolve(text));
+      });
+    }
+    if (event.type === 'verification.ended') this.end();
+  }
+
+  end(): void {
+    this.#observer?.kill('SIGTERM');
+  }
+
+  async observed(): Promise<Observed> {
+    return JSON.parse(await this.#said) as Observed;
+  }
+}
