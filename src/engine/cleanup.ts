@@ -34,9 +34,13 @@ export function pendingCleanups(events: Iterable<DrillEvent>): PendingCleanup[] 
 /** The cleanups of a living run: every change goes to the journal first. */
 export class CleanupStack {
   readonly #pending = new Map<string, PendingCleanup>();
-  #next = 1;
+  #next: number;
 
-  constructor(private readonly journal: Pick<Journal, 'append'>) {}
+  /** `events`: of the process that had the run before. */
+  constructor(private readonly journal: Pick<Journal, 'append'>, events: readonly DrillEvent[] = []) {
+    for (const cleanup of pendingCleanups(events).reverse()) this.#pending.set(cleanup.id, cleanup);
+    this.#next = events.filter(({ type }) => type === 'cleanup.deferred').length + 1;
+  }
 
   /** The last registered first. */
   get pending(): PendingCleanup[] {

@@ -206,6 +206,11 @@ export interface StepDefinition<I extends TSchema = TSchema, O extends TSchema =
   /** Validated and planned by a test; shown in docs/steps.md. */
   readonly examples: readonly { readonly title: string; readonly with: Record<string, unknown> }[];
   readonly cleanups?: Readonly<Record<string, CleanupDefinition>>;
+  /**
+   * May `run` begin again where the process died within it, once the cleanups that it had registered are done?
+   * `muster resume` asks. Default: only with effect `read`, since nobody knows how far anything else had come.
+   */
+  readonly repeatable?: boolean;
   plan(input: Plannable<Static<I>>, ctx: PlanContext): PlannedStep | Promise<PlannedStep>;
   /**
    * Checks that need the living systems but change nothing. A StepError `no-such-connection` or `no-such-endpoint` means
@@ -225,8 +230,18 @@ export function defineStep<I extends TSchema, O extends TSchema>(definition: Ste
   return definition;
 }
 
+/** What the journal holds of a probe whose process died. */
+export interface EarlierProbe {
+  /** The highest number of its ledger rows; 0 without rows. More may have been sent and not been journaled. */
+  readonly lastRow: number;
+}
+
 export interface ProbeContext extends BaseContext {
   readonly probe: string;
+  /** A directory of this run, which a resumed run finds again. */
+  readonly workDir: string;
+  /** null unless the run was resumed. */
+  readonly earlier: EarlierProbe | null;
   evidence<K extends EvidenceKind>(kind: K, data: EvidenceOf<K>): Promise<void>;
   /** Records one sample; samples are flushed in groups, in order. */
   sample(event: SampleEvent): void;
@@ -279,6 +294,11 @@ export interface ProvisionerDefinition<I extends TSchema = TSchema> {
   readonly summary: string;
   readonly input: I;
   readonly cleanups?: Readonly<Record<string, CleanupDefinition>>;
+  /**
+   * What it reaches that is there without the run, in stable names: `postgres:<host>:<port>`, `directory:<path>`. One run at
+   * a time may hold each. Default: nothing.
+   */
+  protects?(input: Static<I>): readonly string[];
   plan(input: Static<I>): PlannedStep;
   /**
    * Details of what is there already and only used, so that it can be looked at before the run; undefined when `provision`

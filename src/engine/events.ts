@@ -50,6 +50,8 @@ export const eventData = {
   'human.done': Type.Object({ who: nullable(Type.String()), instant: Instant, answered: Type.Boolean(), attestation: nullable(Type.String()) }, strict),
   /** The operator says that something was done by hand that no step does. */
   'note.manual': Type.Object({ text: Type.String(), who: Type.String(), source: literals(['prompt', 'note']) }, strict),
+  /** Somebody follows the run from another terminal from here on: a handover. */
+  'operator.attached': Type.Object({ who: Type.String(), host: Type.String() }, strict),
   /** The operator asked at the prompt for a failed step to be tried again, skipped or the run aborted. */
   'operator.chose': Type.Object({ choice: literals(['retry', 'skip', 'abort']) }, strict),
   'watch.observed': Type.Object(
@@ -62,6 +64,8 @@ export const eventData = {
   'cleanup.confirmed': Type.Object({ id: Type.String(), identity: Type.Record(Type.String(), Json) }, strict),
   'cleanup.started': Type.Object({ id: Type.String() }, strict),
   'cleanup.finished': Type.Object({ id: Type.String(), ok: Type.Boolean(), error: Type.Optional(Type.String()) }, strict),
+  /** Asked for with --keep: these cleanups are not done now, and what they would remove stays. It is no residue. */
+  'run.kept': Type.Object({ cleanups: Type.Array(Type.String()), things: Type.Array(Type.Object({ system: Type.String(), object: Type.String() }, strict)), until: Type.String() }, strict),
   /** All verify steps are done and the healthy run is long enough, or will not become so. */
   'verification.ended': Type.Object({}, strict),
   'cancel.requested': Type.Object({ by: Type.String() }, strict),

@@ -24,6 +24,9 @@ export interface ProbeParts {
   readonly ports: (probe: string, signal: AbortSignal) => Ports;
   readonly evidence: (probe: string) => ProbeContext['evidence'];
   readonly log: (probe: string, line: string) => void;
+  readonly workDir: (probe: string) => string;
+  /** What the journal of a run that was taken over holds of it. */
+  readonly earlier: (probe: string) => ProbeContext['earlier'];
   /** Of one start, finish or stop. */
   readonly timeoutMs: number;
   readonly graceMs: number;
@@ -103,9 +106,9 @@ export class Probes {
   }
 
   /** Lets each probe read back what was recovered. Gives the errors of those that could not, by probe. */
-  async finish(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  async finish(signal: AbortSignal, except: ReadonlySet<string> = new Set()): Promise<ReadonlyMap<string, string>> {
     const errors = new Map<string, string>();
-    for (const { probe, running } of this.#running) {
+    for (const { probe, running } of this.#running.filter((one) => !except.has(one.probe.id))) {
       const within = new Deadline(this.parts.timeoutMs, signal, () => new Error(`its readback took longer than ${this.parts.timeoutMs} ms`));
       try {
         await endWithin(running.finish?.(this.#context(probe, within.signal)) ?? Promise.resolve(), within.signal, this.parts.graceMs);
@@ -153,6 +156,10 @@ export class Probes {
       runId: parts.runId,
       probe: probe.id,
       signal,
+      get workDir() {
+        return parts.workDir(probe.id);
+      },
+      earlier: parts.earlier(probe.id),
       clock: parts.clock,
       ports: parts.ports(probe.id, signal),
       log: (line) => parts.log(`probe:${probe.id}`, line),

@@ -1,4 +1,6 @@
-const mark = '[redacted]';
+/** Stands where a secret stood. */
+export const redactionMark = '[redacted]';
+const mark = redactionMark;
 
 /**
  * Replaces secrets by `[redacted]`, also where they stand URL-encoded, JSON-escaped or inside base64 (all three

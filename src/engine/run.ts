@@ -3,31 +3,40 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { loadSchemaCheck } from './check.js';
-import { runCleanups, type CleanupFailure } from './cleanup.js';
+import type { CleanupFailure } from './cleanup.js';
 import { messageOf, GuardError, RefusedError } from './errors.js';
 import { JournalError } from './journal.js';
 import type { PlanNode } from './plan-document.js';
+import type { ResumeState } from './resume.js';
 import { baselineLimitMs, type ReadyProbe } from './probes.js';
 import { Cancelled } from './retry.js';
+import { cleanUp } from './run/clean-up.js';
+import { keptCleanups, keptEvent } from './run/kept.js';
 import { provisionAll } from './run/provision.js';
+import { endInterruptedCommands, reopenEndpoints } from './run/take-over.js';
 import type { DrillRequest, DrillResult } from './run/request.js';
 import { createRuntime, type Runtime } from './run/runtime.js';
 import { StepRunner, type Stopped } from './run/steps.js';
 import { render } from './template.js';
 
-export type { DrillHooks, DrillRequest, DrillResult, FailedStep, Limits } from './run/request.js';
+export type { DrillHooks, DrillRequest, DrillResult, FailedStep, Limits, Takeover } from './run/request.js';
 
 /**
  * Runs a drill from `run.started` to `run.finished`: provisions, prepares, waits for a healthy state, runs the phases,
  * waits for lasting health, reads back what was recovered, and cleans up whatever happened. Rejects only with
  * an error of the program itself, and then after the cleanup too.
+ *
+ * A run that is taken over goes on where its journal ends: what is done stays done, a step in which the process died is
+ * undone and begun again. Rejects with RefusedError before it touches anything when its endpoints cannot be opened again.
  */
 export async function runDrill(request: DrillRequest): Promise<DrillResult> {
-  const drill = new Drill(createRuntime(request, await loadSchemaCheck()));
-  return drill.run();
+  const runtime = createRuntime(request, await loadSchemaCheck());
+  if (request.takeover?.mode === 'continue') await reopenEndpoints(runtime);
+  return new Drill(runtime).run();
 }
 
-type End = { readonly stopped: Stopped | null } | { readonly thrown: unknown };
+/** `ended`: of a run that was taken over only to be cleaned up. */
+type End = { readonly stopped: Stopped | null } | { readonly thrown: unknown } | 'ended';
 
 interface Ending {
   readonly completed: boolean;
@@ -65,28 +74,64 @@ class Drill {
 
   async #toItsEnd(): Promise<End> {
     const { request } = this.runtime;
-    const { binding, digest } = request.plan;
     const cancel = () => void this.#cancel(request.signal.reason);
     const broken = () => this.#life.abort(request.journal.broken.reason);
     request.journal.broken.addEventListener('abort', broken, { once: true });
     try {
-      await request.journal.append('run.started', {
-        run: request.runId,
-        tool: { version: request.toolVersion, node: process.version, platform: `${process.platform}-${process.arch}` },
-        operator: request.operator,
-        host: hostname(),
-        plan: digest,
-        sandbox: binding.environment.sandbox,
-      });
+      await this.#announce();
       if (request.signal.aborted) cancel();
       else request.signal.addEventListener('abort', cancel, { once: true });
-      return { stopped: await this.#phases() };
+      if (request.takeover === undefined) return { stopped: await this.#phases() };
+      await endInterruptedCommands(request.takeover);
+      if (request.takeover.mode === 'end') return 'ended';
+      return { stopped: await this.#onwards(request.takeover.state) };
     } catch (thrown) {
       return { thrown };
     } finally {
       request.signal.removeEventListener('abort', cancel);
       request.journal.broken.removeEventListener('abort', broken);
     }
+  }
+
+  /** The first line of this process. */
+  async #announce(): Promise<void> {
+    const { request } = this.runtime;
+    const { operator, takeover } = request;
+    const { binding, digest } = request.plan;
+    if (takeover !== undefined) {
+      await request.journal.append('run.resumed', { host: hostname(), operator, cut: request.journal.found.cut });
+      return;
+    }
+    await request.journal.append('run.started', {
+      run: request.runId,
+      tool: { version: request.toolVersion, node: process.version, platform: `${process.platform}-${process.arch}` },
+      operator,
+      host: hostname(),
+      plan: digest,
+      sandbox: binding.environment.sandbox,
+    });
+  }
+
+  /** As `#phases`, for a run whose fault was sent by a process that died. */
+  async #onwards(state: ResumeState): Promise<Stopped | null> {
+    const { request, probes } = this.runtime;
+    const { signal } = this.#life;
+    const ready = await readyProbes(this.runtime);
+    const unread = state.verified ? ready.filter(({ id }) => !state.readBack.has(id)) : ready;
+    // First of all: what is not sampled is not proved. A probe that cannot go on leaves a gap, and the drill goes on.
+    for (const probe of unread) {
+      await probes.start([probe], signal).catch(async (error: unknown) => {
+        if (!(error instanceof RefusedError)) throw error;
+        await request.journal.append('probe.stopped', { probe: probe.id, error: error.message });
+      });
+    }
+    if (state.verified) {
+      await probes.stop(await probes.finish(signal));
+      return null;
+    }
+    const stopped = await this.#steps.run(request.plan.binding.steps, signal);
+    if (stopped === null || (stopped.step.phase === 'verify' && stopped.status !== 'cancelled')) await this.#verified(signal);
+    return stopped;
   }
 
   /** What stopped the steps; rejects with RefusedError, Cancelled, JournalError or a fault of the program. */
@@ -125,12 +170,13 @@ class Drill {
 
   async #skipRest({ cancelled, stopped }: Ending): Promise<void> {
     const how = stopped?.status === 'timed-out' ? 'timed out' : stopped?.status === 'failed' ? 'failed' : 'was cancelled';
-    const detail = stopped === undefined ? `the run ${cancelled ? 'was cancelled' : 'ended'}` : `step ${stopped.step.id} ${how}`;
+    const detail = stopped === undefined ? `the run ${cancelled ? 'was cancelled' : this.runtime.request.takeover === undefined ? 'ended' : 'was interrupted and ended'}` : `step ${stopped.step.id} ${how}`;
     await this.#steps.skipRest(this.runtime.request.plan.binding.steps, cancelled ? 'cancelled' : 'earlier-failure', detail);
   }
 
   #endingOf(end: End): Ending {
     const cancelled = this.#life.signal.reason instanceof Cancelled;
+    if (end === 'ended') return { completed: false, cancelled: cancelled || this.runtime.request.takeover?.state.cancelled === true };
     if ('stopped' in end) return { completed: end.stopped === null && !cancelled, cancelled, ...(end.stopped === null ? {} : { stopped: end.stopped }) };
     if (end.thrown instanceof RefusedError && !cancelled) return { completed: false, cancelled: false, refused: end.thrown };
     if (end.thrown === this.#life.signal.reason || end.thrown instanceof RefusedError || end.thrown instanceof JournalError) return { completed: false, cancelled };
@@ -145,47 +191,38 @@ class Drill {
     await journal.append('cancel.requested', { by: cancelled.by }).catch(() => {});
   }
 
-  /** Probes, cleanups last-in first-out, the runbook's cleanup steps, endpoints, residue: each whatever became of the others. */
+  /**
+   * Probes, cleanups last-in first-out, the runbook's cleanup steps, endpoints, residue: each whatever became of the others.
+   * Where the journal cannot be written any more, registered cleanups are still done, for they are on record already. The
+   * runbook's own steps are not: nothing may alter a system unrecorded. `muster cleanup` does them once there is room.
+   */
   async #windDown(refused: boolean): Promise<CleanupFailure[]> {
-    const { request, probes, logs, world, cleanups } = this.runtime;
+    const { runtime } = this;
+    const { request, probes, logs, world, cleanups, fault } = runtime;
     const { journal, hooks, plan } = request;
-    const keep = request.keep === true && !refused;
     await tolerant(() => probes.stop());
-    const failures = keep ? [] : await this.#cleanUp();
+    const kept = request.keep === true && !refused && fault.sent ? keptCleanups(plan, cleanups.pending) : [];
+    const isKept = new Set(kept.map(({ id }) => id));
+    if (kept.length > 0) await tolerant(() => journal.append('run.kept', keptEvent(plan, world, kept)));
+    const failures = await cleanUp(runtime, ({ id }) => !isKept.has(id));
     const attempt = async (uses: string, work: () => Promise<unknown>) => {
       await tolerant(work).catch((error: unknown) => failures.push({ id: uses, uses, error: messageOf(error) }));
     };
-    if (!keep && plan.binding.cleanup.length > 0) {
+    if (plan.binding.cleanup.length > 0) {
       for (const step of plan.binding.cleanup) await tolerant(() => this.#steps.run([step], new AbortController().signal));
-      failures.push(...(await this.#cleanUp(new Set(failures.map(({ id }) => id)))));
+      const failed = new Set(failures.map(({ id }) => id));
+      failures.push(...(await cleanUp(runtime, ({ id }) => !failed.has(id) && !isKept.has(id))));
     }
     await attempt('endpoints', () => request.endpoints.close());
-    if (!keep) await attempt('residue', async () => {
-      const found = await hooks?.residue?.(world);
+    if (cleanups.pending.length === 0) await attempt('work', () => rm(join(request.runDir, 'work'), { recursive: true, force: true }));
+    await attempt('ending', async () => hooks?.ending?.());
+    await attempt('residue', async () => {
+      const found = await hooks?.residue?.(world, kept);
       if (found !== undefined) await journal.append('evidence.recorded', { kind: 'residue', data: found });
     });
-    if (cleanups.pending.length === 0) await attempt('work', () => rm(join(request.runDir, 'work'), { recursive: true, force: true }));
     for (const [file, message] of await logs.close()) await tolerant(() => journal.append('evidence.write-failed', { file, message }));
     await tolerant(() => journal.append('run.finished', {}));
     return failures;
-  }
-
-  #cleanUp(except: ReadonlySet<string> = new Set()): Promise<CleanupFailure[]> {
-    const { request, cleanups, limits, logs, world } = this.runtime;
-    return runCleanups({
-      pending: cleanups.pending.filter(({ id }) => !except.has(id)),
-      runId: request.runId,
-      registry: request.registry,
-      world,
-      bindPorts: (scope, bound) => request.bindPorts(scope, bound),
-      guard: request.guard,
-      journal: request.journal,
-      clock: request.clock,
-      log: (who, line) => logs.append(who, line),
-      timeoutMs: limits.cleanupMs,
-      graceMs: limits.graceMs,
-      onDone: (id) => cleanups.finished(id),
-    });
   }
 }
 

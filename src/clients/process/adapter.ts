@@ -14,13 +14,13 @@ const drainMs = 250;
 const neutralCwd = '/';
 const inherited = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
 
-function environment(options: CommandOptions, runId: string): Record<string, string> {
+function environment(options: CommandOptions, scope: Scope): Record<string, string> {
   const env: Record<string, string> = {};
   for (const name of inherited) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  Object.assign(env, options.env, { MUSTER_RUN: runId });
+  Object.assign(env, options.env, { MUSTER_RUN: scope.runId, MUSTER_STEP: scope.who });
   if (options.mark !== undefined) env['MUSTER_MARK'] = options.mark;
   return env;
 }
@@ -59,7 +59,7 @@ async function runCommand(scope: Scope, argv: readonly [string, ...string[]], op
   const child = execa(file, args, {
     argv0: name,
     cwd,
-    env: environment(options, scope.runId),
+    env: environment(options, scope),
     extendEnv: false,
     detached: true,
     buffer: false,

@@ -55,7 +55,7 @@ function tried(file: string): string | undefined {
 /** Variables that make a program load or run something that argv does not show. */
 const loaders = /^(LD_.*|DYLD_.*|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PS4|IFS|NODE_OPTIONS|NODE_PATH|PERL5OPT|PERL5LIB|PERL5DB|PYTHONSTARTUP|PYTHONPATH|PYTHONHOME|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|GIT_.*|SSH_ASKPASS|EDITOR|VISUAL|PAGER|PSQL_.*|PSQLRC|GCONV_PATH|BASH_FUNC_.*)$/;
 /** Where they lead cannot be told from their value. */
-const redirections = /^(PGSERVICE|PGSERVICEFILE|PGSYSCONFDIR|HTTPS?_PROXY|https?_proxy|ALL_PROXY|all_proxy|MUSTER_RUN|MUSTER_MARK)$/;
+const redirections = /^(PGSERVICE|PGSERVICEFILE|PGSYSCONFDIR|HTTPS?_PROXY|https?_proxy|ALL_PROXY|all_proxy|MUSTER_RUN|MUSTER_STEP|MUSTER_MARK)$/;
 
 /** The variable of a child's environment that would lead it out of what argv says. */
 export function escapingVariable(env: Readonly<Record<string, string>>): string | undefined {

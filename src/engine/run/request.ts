@@ -1,5 +1,5 @@
 import type { Clock, Ports } from '../define-step.js';
-import type { CleanupFailure } from '../cleanup.js';
+import type { CleanupFailure, PendingCleanup } from '../cleanup.js';
 import type { Runbook } from '../documents.js';
 import type { RefusedError } from '../errors.js';
 import type { EvidenceOf } from '../kinds/index.js';
@@ -7,6 +7,7 @@ import type { Journal, JournalError } from '../journal.js';
 import type { Plan, PlanStep } from '../plan-document.js';
 import type { Redactor } from '../redact.js';
 import type { Registry } from '../registry.js';
+import type { ResumeState } from '../resume.js';
 import type { Scope } from '../scope.js';
 import type { EndpointOpener, World } from '../world.js';
 import type { AccessCheck } from './scope.js';
@@ -34,12 +35,23 @@ export interface FailedStep {
 }
 
 export interface DrillHooks {
-  /** Asks the operator what to do; the choice is journaled as `operator.chose`. Without it a failure ends the steps. */
-  failedStep?(failed: FailedStep, signal: AbortSignal): Promise<'retry' | 'skip' | 'abort'>;
+  /** Asks the operator what to do; the choice is journaled as `operator.chose`. Without it, or with null (nobody answers), a failure ends the steps. */
+  failedStep?(failed: FailedStep, signal: AbortSignal): Promise<'retry' | 'skip' | 'abort' | null>;
   /** The fault is in the journal. From here on the guard may refuse what the fault has taken away. */
   faultSent?(): void;
+  /** Everything is cleaned up; nothing else may be journaled after this but the inventory and the end. */
+  ending?(): Promise<void>;
   /** Looks for what is left after all cleanups; journaled as evidence `residue`. */
-  residue?(world: World): Promise<EvidenceOf<'residue'>>;
+  residue?(world: World, kept: readonly PendingCleanup[]): Promise<EvidenceOf<'residue'>>;
+}
+
+/** Another process of this run has died; this one goes on from its journal. */
+export interface Takeover {
+  readonly state: ResumeState;
+  /** `continue` with the steps (whyNotResumable has nothing against it), or only `end` the run: clean up and finish its journal. */
+  readonly mode: 'continue' | 'end';
+  /** Ends the commands that a step, a provisioner or a cleanup of the dead process had started and was waiting for. */
+  endCommands(who: string): Promise<void>;
 }
 
 export interface DrillRequest {
@@ -62,13 +74,17 @@ export interface DrillRequest {
   bindPorts(scope: Scope, world: World): Ports;
   readonly endpoints: EndpointOpener;
   readonly guard: AccessCheck;
-  /** Open and empty; the caller closes it. */
+  /** Open; empty unless the run is taken over. The caller closes it. */
   readonly journal: Journal;
+  readonly takeover?: Takeover;
   readonly redactor: Redactor;
   readonly clock: Clock;
   /** Aborted when the operator cancels, with a `Cancelled` as reason. */
   readonly signal: AbortSignal;
-  /** Leaves what was made for a later `muster cleanup`; a refused run is undone all the same. */
+  /**
+   * Leaves what was made of the connections with role `target`, and what their steps made, for a later `muster cleanup`.
+   * A refused, failed or cancelled run keeps it too, unless it ended before the fault.
+   */
   readonly keep?: boolean;
   readonly limits?: Partial<Limits>;
   readonly hooks?: DrillHooks;

@@ -33,8 +33,13 @@ export function createRuntime(request: DrillRequest, check: SchemaCheck): Runtim
   const limits = { ...defaultLimits, ...request.limits };
   const logs = new StepLogs(join(runDir, 'logs'), request.redactor);
   const world = new LiveWorld((data, step) => journal.append('endpoint.switched', data, step === undefined ? {} : { step }));
+  const { events } = journal.found;
+  for (const event of events) world.apply(event);
+  const earlier = request.takeover?.state;
   const probes = new Probes({
     runId,
+    workDir: (probe) => workDir(request, `probe-${probe}`),
+    earlier: (probe) => (earlier === undefined ? null : (earlier.probes.get(probe) ?? { lastRow: 0 })),
     journal,
     clock,
     timeoutMs: limits.probeMs,
@@ -50,9 +55,9 @@ export function createRuntime(request: DrillRequest, check: SchemaCheck): Runtim
     limits,
     logs,
     probes,
-    fault: new FaultStamp(request.plan.binding.fault, journal, clock, () => request.hooks?.faultSent?.()),
-    cleanups: new CleanupStack(journal),
-    known: { inputs: request.inputs, env: request.env, run: { id: runId }, steps: {} },
+    fault: new FaultStamp(request.plan.binding.fault, journal, clock, () => request.hooks?.faultSent?.(), earlier?.fault),
+    cleanups: new CleanupStack(journal, events),
+    known: { inputs: request.inputs, env: request.env, run: { id: runId }, steps: Object.fromEntries(earlier?.outputs ?? []) },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Clock, Effect, Instant } from '../define-step.js';
 import { GuardError, StepError } from '../errors.js';
-import type { EventDataOf } from '../events.js';
+import type { EventDataOf, EventOf } from '../events.js';
 import type { Journal } from '../journal.js';
 import type { Scope, Target } from '../scope.js';
 
@@ -74,7 +74,12 @@ export class FaultStamp {
     private readonly journal: Pick<Journal, 'append'>,
     private readonly clock: Clock,
     private readonly onSent?: () => void,
-  ) {}
+    earlier?: EventOf<'fault.sent'> | null,
+  ) {
+    if (earlier === null || earlier === undefined) return;
+    this.#sent = Promise.resolve(earlier.data.instant);
+    this.#by = earlier.step;
+  }
 
   /** Whether a fault was sent or is being sent. */
   get sent(): boolean {

@@ -6,6 +6,7 @@ import { JournalError } from '../journal.js';
 import { flattenSteps, type PlacedStep, type PlanNode, type PlanStep } from '../plan-document.js';
 import { AttemptTimeout, Cancelled, Deadline, SiblingFailure, TotalTimeout, withAttempts, type Outcome } from '../retry.js';
 import { render } from '../template.js';
+import { cleanUp } from './clean-up.js';
 import { stepContext } from './context.js';
 import type { Runtime } from './runtime.js';
 
@@ -22,9 +23,14 @@ type With = Record<string, unknown>;
 export class StepRunner {
   readonly #with: ReadonlyMap<string, With>;
   readonly #begun = new Set<string>();
+  /** Steps in which an earlier process died. */
+  readonly #undo: Set<string>;
 
   constructor(private readonly runtime: Runtime) {
     this.#with = templatesOf(runtime.request.runbook);
+    const earlier = runtime.request.takeover?.state;
+    this.#undo = new Set(earlier?.interrupted);
+    for (const step of [...(earlier?.ended.keys() ?? []), ...(earlier?.interrupted ?? [])]) this.#begun.add(step);
   }
 
   /** Runs the nodes in order; what stopped them, or null when all succeeded. Rejects only with JournalError. */
@@ -45,10 +51,17 @@ export class StepRunner {
   async #inTurn(steps: readonly PlanStep[], branch: string | null, signal: AbortSignal): Promise<Stopped | null> {
     for (const step of steps) {
       if (signal.aborted) return { step, status: 'cancelled', error: signal.reason };
+      if (this.#isDone(step.id)) continue;
       const stopped = await this.#withOperator({ step, branch }, signal);
       if (stopped !== null) return stopped;
     }
     return null;
+  }
+
+  /** In the process that had the run before. A run with a step that ended otherwise is not continued. */
+  #isDone(step: string): boolean {
+    const status = this.runtime.request.takeover?.state.ended.get(step);
+    return status === 'succeeded' || status === 'skipped';
   }
 
   /** The first failure tells the other branches to stop; resolves when all have ended. */
@@ -72,16 +85,18 @@ export class StepRunner {
 
   async #withOperator(placed: PlacedStep, signal: AbortSignal): Promise<Stopped | null> {
     const { hooks, journal } = this.runtime.request;
-    for (let attempts = 0; ; ) {
+    const earlier = this.runtime.request.takeover?.state;
+    for (let attempts = earlier?.attempts.get(placed.step.id) ?? 0; ; ) {
       const outcome = await this.#step(placed, attempts, signal);
       if (outcome.status === 'succeeded') return null;
       attempts = outcome.attempt;
       const { status, error } = outcome;
       if (status === 'cancelled' || signal.aborted || hooks?.failedStep === undefined || this.#isRefusal(error)) return { step: placed.step, status, error };
       const choice = await hooks.failedStep({ step: placed.step, status, error }, signal).catch((thrown: unknown) => {
-        if (signal.aborted) return 'abort' as const;
+        if (signal.aborted) return null;
         throw thrown;
       });
+      if (choice === null) return { step: placed.step, status, error };
       await journal.append('operator.chose', { choice }, placeOf(placed));
       if (choice === 'abort') return { step: placed.step, status, error };
       if (choice === 'skip') {
@@ -102,7 +117,7 @@ export class StepRunner {
     const { journal } = request;
     const place = placeOf(placed);
     this.#begun.add(step.id);
-    const ready = await this.#prepare(step);
+    const ready = await this.#undone(step, await this.#prepare(step));
     await journal.append('step.started', { uses: step.uses, with: ready.input }, place);
     const policy = { attempts: step.attempts, timeoutMs: step.timeoutMs, totalTimeoutMs: step.totalTimeoutMs, delayMs: step.retryDelayMs, graceMs: limits.graceMs };
     const outcome: Outcome<unknown> =
@@ -130,6 +145,15 @@ export class StepRunner {
     const output = await definition.run(input, stepContext(this.runtime, placed, attempt, signal));
     if (!check(definition.output, output)) throw new StepError('invalid-output', `${definition.type} gave an output that is not of its schema: ${check.problems(definition.output, output).join('; ')}`);
     return output;
+  }
+
+  /** A step in which the process died begins from its start: what it had registered to be undone is undone first. */
+  async #undone(step: PlanStep, ready: Ready | Unready): Promise<Ready | Unready> {
+    if (this.#undo.delete(step.id) && ready.definition !== undefined) {
+      const failures = await cleanUp(this.runtime, (cleanup) => cleanup.step === step.id);
+      if (failures.length > 0) return { input: ready.input, error: new StepError('not-undone', `what the interrupted attempt had made could not be removed: ${failures.map(({ uses, error }) => `${uses}: ${error}`).join('; ')}`) };
+    }
+    return ready;
   }
 
   async #prepare(step: PlanStep): Promise<Ready | Unready> {

@@ -13,6 +13,7 @@ export const step = defineStep({
   permissions: () => [],
   evidence: [],
   examples: [{ title: 'Cut over to the restored copy', with: { endpoint: 'app', to: 'copy' } }],
+  repeatable: true,
   plan(given) {
     const { endpoint, to } = membersOf(given);
     return { does: `leads endpoint ${inWords(endpoint)} to ${inWords(to)} and ends the connections to where it led before`, calls: [] };

@@ -29,6 +29,7 @@ export const step = defineStep({
     },
     { title: 'Somebody looks', with: { instructions: 'Log in and open an order from before the deploy.', changes: [], health: 'Orders can be read in the application' } },
   ],
+  repeatable: true,
   plan(given) {
     const { instructions, attesters } = membersOf(given);
     const who = itemsOf(attesters).length === 0 ? 'anyone' : inWords(attesters);

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { Type } from 'typebox';
-import { defineProbe } from '../../engine/define-step.js';
+import type { ArchiveFile } from '../../clients/postgres/port.js';
+import { defineProbe, type ProbeContext } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { messageOf } from '../../engine/errors.js';
 import { Duration, strict } from '../../engine/schema.js';
@@ -16,6 +18,13 @@ interface ArchiverRow extends Record<string, unknown> {
   readonly last: string | null;
   readonly failed: number;
   readonly segmentSize: string;
+}
+
+/** The listing before the drill, for a process that takes the run over. */
+const listingFile = 'before.json';
+
+async function keptListing(ctx: ProbeContext): Promise<readonly ArchiveFile[]> {
+  return JSON.parse(await ctx.ports.files.read(join(ctx.workDir, listingFile))) as readonly ArchiveFile[];
 }
 
 export const probe = defineProbe({
@@ -59,8 +68,11 @@ export const probe = defineProbe({
       }
     };
     await turn();
-    const before = await repository.archive();
-    await ctx.evidence('archive', { repository: input.repository, when: 'before', sourceTimeline, files: before.length, digest: digestOfListing(before) });
+    const before = ctx.earlier === null ? await repository.archive() : await keptListing(ctx);
+    if (ctx.earlier === null) {
+      await ctx.ports.files.write(join(ctx.workDir, listingFile), JSON.stringify(before));
+      await ctx.evidence('archive', { repository: input.repository, when: 'before', sourceTimeline, files: before.length, digest: digestOfListing(before) });
+    }
     const loop = every(ctx.clock, everyMs, ctx.signal, turn);
     return {
       async finish(end) {

@@ -27,6 +27,7 @@ export const step = defineStep({
   evidence: [],
   examples: [{ title: 'A row that must survive', with: { server: 'source' } }],
   cleanups: { remove: { summary: 'Deletes the row, and the table when nothing else is in it', run: (data, _identity, ctx) => dropMarker(data, ctx) } },
+  repeatable: true,
   plan(input) {
     const { server } = membersOf(input);
     return {

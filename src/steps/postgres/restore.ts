@@ -51,6 +51,7 @@ export const step = defineStep({
     { title: 'To the end of the archive, on a known timeline', with: { repository: 'backups', into: 'copy', target: { type: 'latest' }, timeline: 1 } },
   ],
   cleanups: { remove: { summary: 'Stops the restored server and removes its data directory', run: (data, identity, ctx) => removeCopy(data, identity, ctx) } },
+  repeatable: true,
   plan(input) {
     const { repository, into, backup, target, timeline, settings } = membersOf(input);
     if (settings !== undefined && !isUnknown(settings)) refuseSettings(Object.keys(settings));

@@ -18,6 +18,7 @@ export const step = defineStep({
   permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_switch_wal()', 'EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text)', 'SELECT ON pg_stat_archiver'),
   evidence: [],
   examples: [{ title: 'Before a restore to a time', with: { server: 'source' } }],
+  repeatable: true,
   plan(input) {
     const { server, wait } = membersOf(input);
     return {

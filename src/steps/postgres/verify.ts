@@ -52,6 +52,7 @@ export const step = defineStep({
     { title: 'Against a snapshot', with: { server: 'copy', reference: 'snapshot', snapshot: { orders: { rows: 2, checksum: '12' } }, present: ['3f6d5a0e'], absent: ['9b1c7e42'] } },
     { title: 'Against statements of your own', with: { server: 'copy', reference: 'invariants', invariants: [{ name: 'No account is overdrawn', sql: 'SELECT FROM accounts WHERE balance < 0' }] } },
   ],
+  repeatable: true,
   plan(input) {
     const { server, reference, snapshot, manifest, invariants, consistency } = membersOf(input);
     if (reference !== undefined && !isUnknown(reference)) needs(reference, { snapshot, manifest, invariants });

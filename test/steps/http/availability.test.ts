@@ -33,6 +33,7 @@ function sampling(given: Omit<Parameters<typeof probe.start>[0], 'endpoint'>, po
   const context: ProbeContext = {
     ...contextFor({ world, ...setting }),
     probe: 'web',
+    earlier: null,
     sample: (event) => {
       if (event.type !== 'probe.sample') return;
       samples.push(event.data);

@@ -92,7 +92,7 @@ export async function postgresRig(): Promise<Rig> {
       return definition.run(input, ctx);
     },
     async probe(definition, input) {
-      const ctx: ProbeContext = { ...base, probe: `probe-${(steps += 1)}`, evidence, sample: (event) => void samples.push(event) };
+      const ctx: ProbeContext = { ...base, probe: `probe-${(steps += 1)}`, workDir: join(here.folder, `probe-${steps}`), earlier: null, evidence, sample: (event) => void samples.push(event) };
       const running = await definition.start(input, ctx);
       return {
         stop: () => running.stop(),
