@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","checks"],"properties":{"when":{"enum":["before","after"]},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","checks"],"properties":{"when":{"enum":["before","after"]},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
@@ -8640,7 +8640,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.chose" !== data.type){
+if("operator.attached" !== data.type){
 const err638 = {};
 if(vErrors === null){
 vErrors = [err638];
@@ -8690,8 +8690,8 @@ errors++;
 if(data.data !== undefined){
 let data244 = data.data;
 if(data244 && typeof data244 == "object" && !Array.isArray(data244)){
-if(data244.choice === undefined){
-const err641 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+if(data244.who === undefined){
+const err641 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err641];
 }
@@ -8700,9 +8700,8 @@ vErrors.push(err641);
 }
 errors++;
 }
-for(const key52 in data244){
-if(!(key52 === "choice")){
-const err642 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+if(data244.host === undefined){
+const err642 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err642];
 }
@@ -8711,11 +8710,9 @@ vErrors.push(err642);
 }
 errors++;
 }
-}
-if(data244.choice !== undefined){
-let data245 = data244.choice;
-if(!(((data245 === "retry") || (data245 === "skip")) || (data245 === "abort"))){
-const err643 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/21/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[21].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+for(const key52 in data244){
+if(!((key52 === "who") || (key52 === "host"))){
+const err643 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err643];
 }
@@ -8725,9 +8722,9 @@ vErrors.push(err643);
 errors++;
 }
 }
-}
-else {
-const err644 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data244.who !== undefined){
+if(typeof data244.who !== "string"){
+const err644 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err644];
 }
@@ -8737,14 +8734,38 @@ vErrors.push(err644);
 errors++;
 }
 }
-}
-else {
-const err645 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data244.host !== undefined){
+if(typeof data244.host !== "string"){
+const err645 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/21/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err645];
 }
 else {
 vErrors.push(err645);
+}
+errors++;
+}
+}
+}
+else {
+const err646 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err646];
+}
+else {
+vErrors.push(err646);
+}
+errors++;
+}
+}
+}
+else {
+const err647 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err647];
+}
+else {
+vErrors.push(err647);
 }
 errors++;
 }
@@ -8757,12 +8778,12 @@ props32.type = true;
 }
 }
 if(!valid174){
-const err646 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err648 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err646];
+vErrors = [err648];
 }
 else {
-vErrors.push(err646);
+vErrors.push(err648);
 }
 errors++;
 }
@@ -8775,38 +8796,13 @@ props0 = props0 || {};
 Object.assign(props0, props32);
 }
 }
-const _errs711 = errors;
+const _errs714 = errors;
 let valid178 = true;
-const _errs712 = errors;
-if(errors === _errs712){
+const _errs715 = errors;
+if(errors === _errs715){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing31;
 if((data.type === undefined) && (missing31 = "type")){
-const err647 = {};
-if(vErrors === null){
-vErrors = [err647];
-}
-else {
-vErrors.push(err647);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err648 = {};
-if(vErrors === null){
-vErrors = [err648];
-}
-else {
-vErrors.push(err648);
-}
-errors++;
-}
-}
-}
-}
-else {
 const err649 = {};
 if(vErrors === null){
 vErrors = [err649];
@@ -8816,22 +8812,10 @@ vErrors.push(err649);
 }
 errors++;
 }
-}
-var _valid35 = _errs712 === errors;
-errors = _errs711;
-if(vErrors !== null){
-if(_errs711){
-vErrors.length = _errs711;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid35){
-const _errs715 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err650 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("operator.chose" !== data.type){
+const err650 = {};
 if(vErrors === null){
 vErrors = [err650];
 }
@@ -8840,11 +8824,11 @@ vErrors.push(err650);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data247 = data.data;
-if(data247 && typeof data247 == "object" && !Array.isArray(data247)){
-if(data247.watcher === undefined){
-const err651 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+}
+}
+}
+else {
+const err651 = {};
 if(vErrors === null){
 vErrors = [err651];
 }
@@ -8853,8 +8837,22 @@ vErrors.push(err651);
 }
 errors++;
 }
-if(data247.object === undefined){
-const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+var _valid35 = _errs715 === errors;
+errors = _errs714;
+if(vErrors !== null){
+if(_errs714){
+vErrors.length = _errs714;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid35){
+const _errs718 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err652 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err652];
 }
@@ -8863,8 +8861,11 @@ vErrors.push(err652);
 }
 errors++;
 }
-if(data247.actor === undefined){
-const err653 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+if(data.data !== undefined){
+let data248 = data.data;
+if(data248 && typeof data248 == "object" && !Array.isArray(data248)){
+if(data248.choice === undefined){
+const err653 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
 if(vErrors === null){
 vErrors = [err653];
 }
@@ -8873,8 +8874,9 @@ vErrors.push(err653);
 }
 errors++;
 }
-if(data247.change === undefined){
-const err654 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+for(const key53 in data248){
+if(!(key53 === "choice")){
+const err654 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err654];
 }
@@ -8883,8 +8885,11 @@ vErrors.push(err654);
 }
 errors++;
 }
-if(data247.ours === undefined){
-const err655 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+}
+if(data248.choice !== undefined){
+let data249 = data248.choice;
+if(!(((data249 === "retry") || (data249 === "skip")) || (data249 === "abort"))){
+const err655 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/22/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err655];
 }
@@ -8893,8 +8898,10 @@ vErrors.push(err655);
 }
 errors++;
 }
-if(data247.allowedBy === undefined){
-const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+}
+}
+else {
+const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err656];
 }
@@ -8903,8 +8910,10 @@ vErrors.push(err656);
 }
 errors++;
 }
-if(data247.scope === undefined){
-const err657 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+}
+}
+else {
+const err657 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err657];
 }
@@ -8913,129 +8922,7 @@ vErrors.push(err657);
 }
 errors++;
 }
-for(const key53 in data247){
-if(!(func1.call(schema31.allOf[22].then.properties.data.properties, key53))){
-const err658 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err658];
-}
-else {
-vErrors.push(err658);
-}
-errors++;
-}
-}
-if(data247.watcher !== undefined){
-if(typeof data247.watcher !== "string"){
-const err659 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/22/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err659];
-}
-else {
-vErrors.push(err659);
-}
-errors++;
-}
-}
-if(data247.object !== undefined){
-if(typeof data247.object !== "string"){
-const err660 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/22/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err660];
-}
-else {
-vErrors.push(err660);
-}
-errors++;
-}
-}
-if(data247.actor !== undefined){
-let data250 = data247.actor;
-if((typeof data250 !== "string") && (data250 !== null)){
-const err661 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/22/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.actor.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err661];
-}
-else {
-vErrors.push(err661);
-}
-errors++;
-}
-}
-if(data247.change !== undefined){
-if(typeof data247.change !== "string"){
-const err662 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/22/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err662];
-}
-else {
-vErrors.push(err662);
-}
-errors++;
-}
-}
-if(data247.ours !== undefined){
-if(typeof data247.ours !== "boolean"){
-const err663 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/22/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err663];
-}
-else {
-vErrors.push(err663);
-}
-errors++;
-}
-}
-if(data247.allowedBy !== undefined){
-let data253 = data247.allowedBy;
-if((typeof data253 !== "string") && (data253 !== null)){
-const err664 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/22/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err664];
-}
-else {
-vErrors.push(err664);
-}
-errors++;
-}
-}
-if(data247.scope !== undefined){
-let data254 = data247.scope;
-if(!((data254 === "recovery-path") || (data254 === "elsewhere"))){
-const err665 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/22/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err665];
-}
-else {
-vErrors.push(err665);
-}
-errors++;
-}
-}
-}
-else {
-const err666 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err666];
-}
-else {
-vErrors.push(err666);
-}
-errors++;
-}
-}
-}
-else {
-const err667 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err667];
-}
-else {
-vErrors.push(err667);
-}
-errors++;
-}
-var _valid35 = _errs715 === errors;
+var _valid35 = _errs718 === errors;
 valid178 = _valid35;
 if(valid178){
 var props33 = {};
@@ -9044,12 +8931,12 @@ props33.type = true;
 }
 }
 if(!valid178){
-const err668 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err658 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err668];
+vErrors = [err658];
 }
 else {
-vErrors.push(err668);
+vErrors.push(err658);
 }
 errors++;
 }
@@ -9062,14 +8949,136 @@ props0 = props0 || {};
 Object.assign(props0, props33);
 }
 }
-const _errs734 = errors;
+const _errs725 = errors;
 let valid182 = true;
-const _errs735 = errors;
-if(errors === _errs735){
+const _errs726 = errors;
+if(errors === _errs726){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing32;
 if((data.type === undefined) && (missing32 = "type")){
-const err669 = {};
+const err659 = {};
+if(vErrors === null){
+vErrors = [err659];
+}
+else {
+vErrors.push(err659);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("watch.observed" !== data.type){
+const err660 = {};
+if(vErrors === null){
+vErrors = [err660];
+}
+else {
+vErrors.push(err660);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err661 = {};
+if(vErrors === null){
+vErrors = [err661];
+}
+else {
+vErrors.push(err661);
+}
+errors++;
+}
+}
+var _valid36 = _errs726 === errors;
+errors = _errs725;
+if(vErrors !== null){
+if(_errs725){
+vErrors.length = _errs725;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid36){
+const _errs729 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err662 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err662];
+}
+else {
+vErrors.push(err662);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data251 = data.data;
+if(data251 && typeof data251 == "object" && !Array.isArray(data251)){
+if(data251.watcher === undefined){
+const err663 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+if(vErrors === null){
+vErrors = [err663];
+}
+else {
+vErrors.push(err663);
+}
+errors++;
+}
+if(data251.object === undefined){
+const err664 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err664];
+}
+else {
+vErrors.push(err664);
+}
+errors++;
+}
+if(data251.actor === undefined){
+const err665 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+if(vErrors === null){
+vErrors = [err665];
+}
+else {
+vErrors.push(err665);
+}
+errors++;
+}
+if(data251.change === undefined){
+const err666 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+if(vErrors === null){
+vErrors = [err666];
+}
+else {
+vErrors.push(err666);
+}
+errors++;
+}
+if(data251.ours === undefined){
+const err667 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+if(vErrors === null){
+vErrors = [err667];
+}
+else {
+vErrors.push(err667);
+}
+errors++;
+}
+if(data251.allowedBy === undefined){
+const err668 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+if(vErrors === null){
+vErrors = [err668];
+}
+else {
+vErrors.push(err668);
+}
+errors++;
+}
+if(data251.scope === undefined){
+const err669 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
 if(vErrors === null){
 vErrors = [err669];
 }
@@ -9078,10 +9087,9 @@ vErrors.push(err669);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err670 = {};
+for(const key54 in data251){
+if(!(func1.call(schema31.allOf[23].then.properties.data.properties, key54))){
+const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err670];
 }
@@ -9091,10 +9099,9 @@ vErrors.push(err670);
 errors++;
 }
 }
-}
-}
-else {
-const err671 = {};
+if(data251.watcher !== undefined){
+if(typeof data251.watcher !== "string"){
+const err671 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err671];
 }
@@ -9104,21 +9111,9 @@ vErrors.push(err671);
 errors++;
 }
 }
-var _valid36 = _errs735 === errors;
-errors = _errs734;
-if(vErrors !== null){
-if(_errs734){
-vErrors.length = _errs734;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs738 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err672 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data251.object !== undefined){
+if(typeof data251.object !== "string"){
+const err672 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/23/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err672];
 }
@@ -9127,11 +9122,11 @@ vErrors.push(err672);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data256 = data.data;
-if(data256 && typeof data256 == "object" && !Array.isArray(data256)){
-if(data256.watcher === undefined){
-const err673 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+}
+if(data251.actor !== undefined){
+let data254 = data251.actor;
+if((typeof data254 !== "string") && (data254 !== null)){
+const err673 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/23/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.actor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err673];
 }
@@ -9140,8 +9135,10 @@ vErrors.push(err673);
 }
 errors++;
 }
-if(data256.required === undefined){
-const err674 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+}
+if(data251.change !== undefined){
+if(typeof data251.change !== "string"){
+const err674 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/23/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err674];
 }
@@ -9150,8 +9147,10 @@ vErrors.push(err674);
 }
 errors++;
 }
-if(data256.detail === undefined){
-const err675 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data251.ours !== undefined){
+if(typeof data251.ours !== "boolean"){
+const err675 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/23/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err675];
 }
@@ -9160,9 +9159,11 @@ vErrors.push(err675);
 }
 errors++;
 }
-for(const key54 in data256){
-if(!(((key54 === "watcher") || (key54 === "required")) || (key54 === "detail"))){
-const err676 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+}
+if(data251.allowedBy !== undefined){
+let data257 = data251.allowedBy;
+if((typeof data257 !== "string") && (data257 !== null)){
+const err676 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/23/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err676];
 }
@@ -9172,9 +9173,10 @@ vErrors.push(err676);
 errors++;
 }
 }
-if(data256.watcher !== undefined){
-if(typeof data256.watcher !== "string"){
-const err677 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data251.scope !== undefined){
+let data258 = data251.scope;
+if(!((data258 === "recovery-path") || (data258 === "elsewhere"))){
+const err677 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/23/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err677];
 }
@@ -9184,9 +9186,9 @@ vErrors.push(err677);
 errors++;
 }
 }
-if(data256.required !== undefined){
-if(typeof data256.required !== "boolean"){
-const err678 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/23/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+else {
+const err678 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err678];
 }
@@ -9196,9 +9198,9 @@ vErrors.push(err678);
 errors++;
 }
 }
-if(data256.detail !== undefined){
-if(typeof data256.detail !== "string"){
-const err679 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/23/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err679 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err679];
 }
@@ -9207,31 +9209,7 @@ vErrors.push(err679);
 }
 errors++;
 }
-}
-}
-else {
-const err680 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err680];
-}
-else {
-vErrors.push(err680);
-}
-errors++;
-}
-}
-}
-else {
-const err681 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err681];
-}
-else {
-vErrors.push(err681);
-}
-errors++;
-}
-var _valid36 = _errs738 === errors;
+var _valid36 = _errs729 === errors;
 valid182 = _valid36;
 if(valid182){
 var props34 = {};
@@ -9240,12 +9218,12 @@ props34.type = true;
 }
 }
 if(!valid182){
-const err682 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err680 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err682];
+vErrors = [err680];
 }
 else {
-vErrors.push(err682);
+vErrors.push(err680);
 }
 errors++;
 }
@@ -9258,13 +9236,38 @@ props0 = props0 || {};
 Object.assign(props0, props34);
 }
 }
-const _errs750 = errors;
+const _errs748 = errors;
 let valid186 = true;
-const _errs751 = errors;
-if(errors === _errs751){
+const _errs749 = errors;
+if(errors === _errs749){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing33;
 if((data.type === undefined) && (missing33 = "type")){
+const err681 = {};
+if(vErrors === null){
+vErrors = [err681];
+}
+else {
+vErrors.push(err681);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("watch.gap" !== data.type){
+const err682 = {};
+if(vErrors === null){
+vErrors = [err682];
+}
+else {
+vErrors.push(err682);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err683 = {};
 if(vErrors === null){
 vErrors = [err683];
@@ -9274,10 +9277,22 @@ vErrors.push(err683);
 }
 errors++;
 }
+}
+var _valid37 = _errs749 === errors;
+errors = _errs748;
+if(vErrors !== null){
+if(_errs748){
+vErrors.length = _errs748;
+}
 else {
-if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err684 = {};
+vErrors = null;
+}
+}
+if(_valid37){
+const _errs752 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err684 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err684];
 }
@@ -9286,11 +9301,11 @@ vErrors.push(err684);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err685 = {};
+if(data.data !== undefined){
+let data260 = data.data;
+if(data260 && typeof data260 == "object" && !Array.isArray(data260)){
+if(data260.watcher === undefined){
+const err685 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err685];
 }
@@ -9299,22 +9314,8 @@ vErrors.push(err685);
 }
 errors++;
 }
-}
-var _valid37 = _errs751 === errors;
-errors = _errs750;
-if(vErrors !== null){
-if(_errs750){
-vErrors.length = _errs750;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid37){
-const _errs754 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err686 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data260.required === undefined){
+const err686 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err686];
 }
@@ -9323,11 +9324,8 @@ vErrors.push(err686);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data261 = data.data;
-if(data261 && typeof data261 == "object" && !Array.isArray(data261)){
-if(data261.watcher === undefined){
-const err687 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+if(data260.detail === undefined){
+const err687 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err687];
 }
@@ -9336,8 +9334,9 @@ vErrors.push(err687);
 }
 errors++;
 }
-if(data261.checks === undefined){
-const err688 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+for(const key55 in data260){
+if(!(((key55 === "watcher") || (key55 === "required")) || (key55 === "detail"))){
+const err688 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err688];
 }
@@ -9346,9 +9345,10 @@ vErrors.push(err688);
 }
 errors++;
 }
-for(const key55 in data261){
-if(!((key55 === "watcher") || (key55 === "checks"))){
-const err689 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+}
+if(data260.watcher !== undefined){
+if(typeof data260.watcher !== "string"){
+const err689 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err689];
 }
@@ -9358,9 +9358,9 @@ vErrors.push(err689);
 errors++;
 }
 }
-if(data261.watcher !== undefined){
-if(typeof data261.watcher !== "string"){
-const err690 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data260.required !== undefined){
+if(typeof data260.required !== "boolean"){
+const err690 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err690];
 }
@@ -9370,10 +9370,9 @@ vErrors.push(err690);
 errors++;
 }
 }
-if(data261.checks !== undefined){
-let data263 = data261.checks;
-if(!(((typeof data263 == "number") && (!(data263 % 1) && !isNaN(data263))) && (isFinite(data263)))){
-const err691 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/24/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data260.detail !== undefined){
+if(typeof data260.detail !== "string"){
+const err691 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err691];
 }
@@ -9382,9 +9381,10 @@ vErrors.push(err691);
 }
 errors++;
 }
-if((typeof data263 == "number") && (isFinite(data263))){
-if(data263 < 0 || isNaN(data263)){
-const err692 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/24/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err692 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err692];
 }
@@ -9395,9 +9395,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err693 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err693 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err693];
 }
@@ -9406,19 +9405,7 @@ vErrors.push(err693);
 }
 errors++;
 }
-}
-}
-else {
-const err694 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err694];
-}
-else {
-vErrors.push(err694);
-}
-errors++;
-}
-var _valid37 = _errs754 === errors;
+var _valid37 = _errs752 === errors;
 valid186 = _valid37;
 if(valid186){
 var props35 = {};
@@ -9427,12 +9414,12 @@ props35.type = true;
 }
 }
 if(!valid186){
-const err695 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err694 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err695];
+vErrors = [err694];
 }
 else {
-vErrors.push(err695);
+vErrors.push(err694);
 }
 errors++;
 }
@@ -9452,6 +9439,18 @@ if(errors === _errs765){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing34;
 if((data.type === undefined) && (missing34 = "type")){
+const err695 = {};
+if(vErrors === null){
+vErrors = [err695];
+}
+else {
+vErrors.push(err695);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("watch.ended" !== data.type){
 const err696 = {};
 if(vErrors === null){
 vErrors = [err696];
@@ -9461,28 +9460,16 @@ vErrors.push(err696);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
 const err697 = {};
 if(vErrors === null){
 vErrors = [err697];
 }
 else {
 vErrors.push(err697);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err698 = {};
-if(vErrors === null){
-vErrors = [err698];
-}
-else {
-vErrors.push(err698);
 }
 errors++;
 }
@@ -9501,7 +9488,20 @@ if(_valid38){
 const _errs768 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err699 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err698 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err698];
+}
+else {
+vErrors.push(err698);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data265 = data.data;
+if(data265 && typeof data265 == "object" && !Array.isArray(data265)){
+if(data265.watcher === undefined){
+const err699 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err699];
 }
@@ -9510,11 +9510,8 @@ vErrors.push(err699);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data265 = data.data;
-if(data265 && typeof data265 == "object" && !Array.isArray(data265)){
-if(data265.id === undefined){
-const err700 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data265.checks === undefined){
+const err700 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err700];
 }
@@ -9523,8 +9520,9 @@ vErrors.push(err700);
 }
 errors++;
 }
-if(data265.uses === undefined){
-const err701 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+for(const key56 in data265){
+if(!((key56 === "watcher") || (key56 === "checks"))){
+const err701 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err701];
 }
@@ -9533,8 +9531,10 @@ vErrors.push(err701);
 }
 errors++;
 }
-if(data265.with === undefined){
-const err702 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+}
+if(data265.watcher !== undefined){
+if(typeof data265.watcher !== "string"){
+const err702 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err702];
 }
@@ -9543,9 +9543,11 @@ vErrors.push(err702);
 }
 errors++;
 }
-for(const key56 in data265){
-if(!(((key56 === "id") || (key56 === "uses")) || (key56 === "with"))){
-const err703 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+}
+if(data265.checks !== undefined){
+let data267 = data265.checks;
+if(!(((typeof data267 == "number") && (!(data267 % 1) && !isNaN(data267))) && (isFinite(data267)))){
+const err703 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err703];
 }
@@ -9554,10 +9556,9 @@ vErrors.push(err703);
 }
 errors++;
 }
-}
-if(data265.id !== undefined){
-if(typeof data265.id !== "string"){
-const err704 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/25/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data267 == "number") && (isFinite(data267))){
+if(data267 < 0 || isNaN(data267)){
+const err704 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err704];
 }
@@ -9567,9 +9568,10 @@ vErrors.push(err704);
 errors++;
 }
 }
-if(data265.uses !== undefined){
-if(typeof data265.uses !== "string"){
-const err705 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/25/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err705 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err705];
 }
@@ -9579,41 +9581,14 @@ vErrors.push(err705);
 errors++;
 }
 }
-if(data265.with !== undefined){
-let data268 = data265.with;
-if(data268 && typeof data268 == "object" && !Array.isArray(data268)){
 }
 else {
-const err706 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/25/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err706 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err706];
 }
 else {
 vErrors.push(err706);
-}
-errors++;
-}
-}
-}
-else {
-const err707 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err707];
-}
-else {
-vErrors.push(err707);
-}
-errors++;
-}
-}
-}
-else {
-const err708 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err708];
-}
-else {
-vErrors.push(err708);
 }
 errors++;
 }
@@ -9626,12 +9601,12 @@ props36.type = true;
 }
 }
 if(!valid190){
-const err709 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err707 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err709];
+vErrors = [err707];
 }
 else {
-vErrors.push(err709);
+vErrors.push(err707);
 }
 errors++;
 }
@@ -9644,13 +9619,38 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs781 = errors;
+const _errs778 = errors;
 let valid194 = true;
-const _errs782 = errors;
-if(errors === _errs782){
+const _errs779 = errors;
+if(errors === _errs779){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing35;
 if((data.type === undefined) && (missing35 = "type")){
+const err708 = {};
+if(vErrors === null){
+vErrors = [err708];
+}
+else {
+vErrors.push(err708);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("cleanup.deferred" !== data.type){
+const err709 = {};
+if(vErrors === null){
+vErrors = [err709];
+}
+else {
+vErrors.push(err709);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err710 = {};
 if(vErrors === null){
 vErrors = [err710];
@@ -9660,10 +9660,22 @@ vErrors.push(err710);
 }
 errors++;
 }
+}
+var _valid39 = _errs779 === errors;
+errors = _errs778;
+if(vErrors !== null){
+if(_errs778){
+vErrors.length = _errs778;
+}
 else {
-if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err711 = {};
+vErrors = null;
+}
+}
+if(_valid39){
+const _errs782 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err711 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err711];
 }
@@ -9672,11 +9684,11 @@ vErrors.push(err711);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err712 = {};
+if(data.data !== undefined){
+let data269 = data.data;
+if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
+if(data269.id === undefined){
+const err712 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err712];
 }
@@ -9685,22 +9697,8 @@ vErrors.push(err712);
 }
 errors++;
 }
-}
-var _valid39 = _errs782 === errors;
-errors = _errs781;
-if(vErrors !== null){
-if(_errs781){
-vErrors.length = _errs781;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid39){
-const _errs785 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err713 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data269.uses === undefined){
+const err713 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err713];
 }
@@ -9709,11 +9707,8 @@ vErrors.push(err713);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data270 = data.data;
-if(data270 && typeof data270 == "object" && !Array.isArray(data270)){
-if(data270.id === undefined){
-const err714 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data269.with === undefined){
+const err714 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err714];
 }
@@ -9722,8 +9717,9 @@ vErrors.push(err714);
 }
 errors++;
 }
-if(data270.identity === undefined){
-const err715 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+for(const key57 in data269){
+if(!(((key57 === "id") || (key57 === "uses")) || (key57 === "with"))){
+const err715 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err715];
 }
@@ -9732,9 +9728,10 @@ vErrors.push(err715);
 }
 errors++;
 }
-for(const key57 in data270){
-if(!((key57 === "id") || (key57 === "identity"))){
-const err716 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+}
+if(data269.id !== undefined){
+if(typeof data269.id !== "string"){
+const err716 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err716];
 }
@@ -9744,9 +9741,9 @@ vErrors.push(err716);
 errors++;
 }
 }
-if(data270.id !== undefined){
-if(typeof data270.id !== "string"){
-const err717 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data269.uses !== undefined){
+if(typeof data269.uses !== "string"){
+const err717 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err717];
 }
@@ -9756,12 +9753,12 @@ vErrors.push(err717);
 errors++;
 }
 }
-if(data270.identity !== undefined){
-let data272 = data270.identity;
+if(data269.with !== undefined){
+let data272 = data269.with;
 if(data272 && typeof data272 == "object" && !Array.isArray(data272)){
 }
 else {
-const err718 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/26/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err718 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err718];
 }
@@ -9794,7 +9791,7 @@ vErrors.push(err720);
 }
 errors++;
 }
-var _valid39 = _errs785 === errors;
+var _valid39 = _errs782 === errors;
 valid194 = _valid39;
 if(valid194){
 var props37 = {};
@@ -9821,10 +9818,10 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs796 = errors;
+const _errs795 = errors;
 let valid198 = true;
-const _errs797 = errors;
-if(errors === _errs797){
+const _errs796 = errors;
+if(errors === _errs796){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing36;
 if((data.type === undefined) && (missing36 = "type")){
@@ -9839,7 +9836,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.started" !== data.type){
+if("cleanup.confirmed" !== data.type){
 const err723 = {};
 if(vErrors === null){
 vErrors = [err723];
@@ -9863,18 +9860,18 @@ vErrors.push(err724);
 errors++;
 }
 }
-var _valid40 = _errs797 === errors;
-errors = _errs796;
+var _valid40 = _errs796 === errors;
+errors = _errs795;
 if(vErrors !== null){
-if(_errs796){
-vErrors.length = _errs796;
+if(_errs795){
+vErrors.length = _errs795;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid40){
-const _errs800 = errors;
+const _errs799 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
 const err725 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
@@ -9899,9 +9896,8 @@ vErrors.push(err726);
 }
 errors++;
 }
-for(const key58 in data274){
-if(!(key58 === "id")){
-const err727 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+if(data274.identity === undefined){
+const err727 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
 vErrors = [err727];
 }
@@ -9910,10 +9906,9 @@ vErrors.push(err727);
 }
 errors++;
 }
-}
-if(data274.id !== undefined){
-if(typeof data274.id !== "string"){
-const err728 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key58 in data274){
+if(!((key58 === "id") || (key58 === "identity"))){
+const err728 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err728];
 }
@@ -9923,9 +9918,9 @@ vErrors.push(err728);
 errors++;
 }
 }
-}
-else {
-const err729 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data274.id !== undefined){
+if(typeof data274.id !== "string"){
+const err729 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err729];
 }
@@ -9935,9 +9930,12 @@ vErrors.push(err729);
 errors++;
 }
 }
+if(data274.identity !== undefined){
+let data276 = data274.identity;
+if(data276 && typeof data276 == "object" && !Array.isArray(data276)){
 }
 else {
-const err730 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err730 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err730];
 }
@@ -9946,7 +9944,31 @@ vErrors.push(err730);
 }
 errors++;
 }
-var _valid40 = _errs800 === errors;
+}
+}
+else {
+const err731 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err731];
+}
+else {
+vErrors.push(err731);
+}
+errors++;
+}
+}
+}
+else {
+const err732 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err732];
+}
+else {
+vErrors.push(err732);
+}
+errors++;
+}
+var _valid40 = _errs799 === errors;
 valid198 = _valid40;
 if(valid198){
 var props38 = {};
@@ -9955,12 +9977,12 @@ props38.type = true;
 }
 }
 if(!valid198){
-const err731 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err733 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err731];
+vErrors = [err733];
 }
 else {
-vErrors.push(err731);
+vErrors.push(err733);
 }
 errors++;
 }
@@ -9973,38 +9995,13 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs808 = errors;
+const _errs810 = errors;
 let valid202 = true;
-const _errs809 = errors;
-if(errors === _errs809){
+const _errs811 = errors;
+if(errors === _errs811){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing37;
 if((data.type === undefined) && (missing37 = "type")){
-const err732 = {};
-if(vErrors === null){
-vErrors = [err732];
-}
-else {
-vErrors.push(err732);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err733 = {};
-if(vErrors === null){
-vErrors = [err733];
-}
-else {
-vErrors.push(err733);
-}
-errors++;
-}
-}
-}
-}
-else {
 const err734 = {};
 if(vErrors === null){
 vErrors = [err734];
@@ -10014,22 +10011,10 @@ vErrors.push(err734);
 }
 errors++;
 }
-}
-var _valid41 = _errs809 === errors;
-errors = _errs808;
-if(vErrors !== null){
-if(_errs808){
-vErrors.length = _errs808;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid41){
-const _errs812 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err735 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
+const err735 = {};
 if(vErrors === null){
 vErrors = [err735];
 }
@@ -10038,11 +10023,11 @@ vErrors.push(err735);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data277 = data.data;
-if(data277 && typeof data277 == "object" && !Array.isArray(data277)){
-if(data277.id === undefined){
-const err736 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+}
+}
+else {
+const err736 = {};
 if(vErrors === null){
 vErrors = [err736];
 }
@@ -10051,8 +10036,22 @@ vErrors.push(err736);
 }
 errors++;
 }
-if(data277.ok === undefined){
-const err737 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+var _valid41 = _errs811 === errors;
+errors = _errs810;
+if(vErrors !== null){
+if(_errs810){
+vErrors.length = _errs810;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid41){
+const _errs814 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err737 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err737];
 }
@@ -10061,9 +10060,11 @@ vErrors.push(err737);
 }
 errors++;
 }
-for(const key59 in data277){
-if(!(((key59 === "id") || (key59 === "ok")) || (key59 === "error"))){
-const err738 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data278 = data.data;
+if(data278 && typeof data278 == "object" && !Array.isArray(data278)){
+if(data278.id === undefined){
+const err738 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err738];
 }
@@ -10072,10 +10073,9 @@ vErrors.push(err738);
 }
 errors++;
 }
-}
-if(data277.id !== undefined){
-if(typeof data277.id !== "string"){
-const err739 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key59 in data278){
+if(!(key59 === "id")){
+const err739 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err739];
 }
@@ -10085,9 +10085,9 @@ vErrors.push(err739);
 errors++;
 }
 }
-if(data277.ok !== undefined){
-if(typeof data277.ok !== "boolean"){
-const err740 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/28/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data278.id !== undefined){
+if(typeof data278.id !== "string"){
+const err740 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err740];
 }
@@ -10097,9 +10097,9 @@ vErrors.push(err740);
 errors++;
 }
 }
-if(data277.error !== undefined){
-if(typeof data277.error !== "string"){
-const err741 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/28/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err741 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err741];
 }
@@ -10111,7 +10111,7 @@ errors++;
 }
 }
 else {
-const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err742 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err742];
 }
@@ -10120,19 +10120,7 @@ vErrors.push(err742);
 }
 errors++;
 }
-}
-}
-else {
-const err743 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err743];
-}
-else {
-vErrors.push(err743);
-}
-errors++;
-}
-var _valid41 = _errs812 === errors;
+var _valid41 = _errs814 === errors;
 valid202 = _valid41;
 if(valid202){
 var props39 = {};
@@ -10141,12 +10129,12 @@ props39.type = true;
 }
 }
 if(!valid202){
-const err744 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err743 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err744];
+vErrors = [err743];
 }
 else {
-vErrors.push(err744);
+vErrors.push(err743);
 }
 errors++;
 }
@@ -10159,13 +10147,25 @@ props0 = props0 || {};
 Object.assign(props0, props39);
 }
 }
-const _errs824 = errors;
+const _errs822 = errors;
 let valid206 = true;
-const _errs825 = errors;
-if(errors === _errs825){
+const _errs823 = errors;
+if(errors === _errs823){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing38;
 if((data.type === undefined) && (missing38 = "type")){
+const err744 = {};
+if(vErrors === null){
+vErrors = [err744];
+}
+else {
+vErrors.push(err744);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("cleanup.finished" !== data.type){
 const err745 = {};
 if(vErrors === null){
 vErrors = [err745];
@@ -10175,9 +10175,10 @@ vErrors.push(err745);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("verification.ended" !== data.type){
 const err746 = {};
 if(vErrors === null){
 vErrors = [err746];
@@ -10188,10 +10189,21 @@ vErrors.push(err746);
 errors++;
 }
 }
-}
+var _valid42 = _errs823 === errors;
+errors = _errs822;
+if(vErrors !== null){
+if(_errs822){
+vErrors.length = _errs822;
 }
 else {
-const err747 = {};
+vErrors = null;
+}
+}
+if(_valid42){
+const _errs826 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err747 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err747];
 }
@@ -10200,22 +10212,11 @@ vErrors.push(err747);
 }
 errors++;
 }
-}
-var _valid42 = _errs825 === errors;
-errors = _errs824;
-if(vErrors !== null){
-if(_errs824){
-vErrors.length = _errs824;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs828 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err748 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.data !== undefined){
+let data281 = data.data;
+if(data281 && typeof data281 == "object" && !Array.isArray(data281)){
+if(data281.id === undefined){
+const err748 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err748];
 }
@@ -10224,11 +10225,8 @@ vErrors.push(err748);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data282 = data.data;
-if(data282 && typeof data282 == "object" && !Array.isArray(data282)){
-for(const key60 in data282){
-const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+if(data281.ok === undefined){
+const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err749];
 }
@@ -10237,9 +10235,9 @@ vErrors.push(err749);
 }
 errors++;
 }
-}
-else {
-const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key60 in data281){
+if(!(((key60 === "id") || (key60 === "ok")) || (key60 === "error"))){
+const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err750];
 }
@@ -10249,9 +10247,9 @@ vErrors.push(err750);
 errors++;
 }
 }
-}
-else {
-const err751 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data281.id !== undefined){
+if(typeof data281.id !== "string"){
+const err751 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err751];
 }
@@ -10260,7 +10258,55 @@ vErrors.push(err751);
 }
 errors++;
 }
-var _valid42 = _errs828 === errors;
+}
+if(data281.ok !== undefined){
+if(typeof data281.ok !== "boolean"){
+const err752 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err752];
+}
+else {
+vErrors.push(err752);
+}
+errors++;
+}
+}
+if(data281.error !== undefined){
+if(typeof data281.error !== "string"){
+const err753 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err753];
+}
+else {
+vErrors.push(err753);
+}
+errors++;
+}
+}
+}
+else {
+const err754 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err754];
+}
+else {
+vErrors.push(err754);
+}
+errors++;
+}
+}
+}
+else {
+const err755 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err755];
+}
+else {
+vErrors.push(err755);
+}
+errors++;
+}
+var _valid42 = _errs826 === errors;
 valid206 = _valid42;
 if(valid206){
 var props40 = {};
@@ -10269,12 +10315,12 @@ props40.type = true;
 }
 }
 if(!valid206){
-const err752 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err756 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err752];
+vErrors = [err756];
 }
 else {
-vErrors.push(err752);
+vErrors.push(err756);
 }
 errors++;
 }
@@ -10287,76 +10333,14 @@ props0 = props0 || {};
 Object.assign(props0, props40);
 }
 }
-const _errs834 = errors;
-let valid209 = true;
-const _errs835 = errors;
-if(errors === _errs835){
+const _errs838 = errors;
+let valid210 = true;
+const _errs839 = errors;
+if(errors === _errs839){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing39;
 if((data.type === undefined) && (missing39 = "type")){
-const err753 = {};
-if(vErrors === null){
-vErrors = [err753];
-}
-else {
-vErrors.push(err753);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err754 = {};
-if(vErrors === null){
-vErrors = [err754];
-}
-else {
-vErrors.push(err754);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err755 = {};
-if(vErrors === null){
-vErrors = [err755];
-}
-else {
-vErrors.push(err755);
-}
-errors++;
-}
-}
-var _valid43 = _errs835 === errors;
-errors = _errs834;
-if(vErrors !== null){
-if(_errs834){
-vErrors.length = _errs834;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid43){
-const _errs838 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err756 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err756];
-}
-else {
-vErrors.push(err756);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data284 = data.data;
-if(data284 && typeof data284 == "object" && !Array.isArray(data284)){
-if(data284.by === undefined){
-const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+const err757 = {};
 if(vErrors === null){
 vErrors = [err757];
 }
@@ -10365,9 +10349,10 @@ vErrors.push(err757);
 }
 errors++;
 }
-for(const key61 in data284){
-if(!(key61 === "by")){
-const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("run.kept" !== data.type){
+const err758 = {};
 if(vErrors === null){
 vErrors = [err758];
 }
@@ -10377,9 +10362,10 @@ vErrors.push(err758);
 errors++;
 }
 }
-if(data284.by !== undefined){
-if(typeof data284.by !== "string"){
-const err759 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/30/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err759 = {};
 if(vErrors === null){
 vErrors = [err759];
 }
@@ -10389,9 +10375,21 @@ vErrors.push(err759);
 errors++;
 }
 }
+var _valid43 = _errs839 === errors;
+errors = _errs838;
+if(vErrors !== null){
+if(_errs838){
+vErrors.length = _errs838;
 }
 else {
-const err760 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid43){
+const _errs842 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err760 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err760];
 }
@@ -10400,10 +10398,11 @@ vErrors.push(err760);
 }
 errors++;
 }
-}
-}
-else {
-const err761 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data286 = data.data;
+if(data286 && typeof data286 == "object" && !Array.isArray(data286)){
+if(data286.cleanups === undefined){
+const err761 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
 vErrors = [err761];
 }
@@ -10412,21 +10411,203 @@ vErrors.push(err761);
 }
 errors++;
 }
-var _valid43 = _errs838 === errors;
-valid209 = _valid43;
-if(valid209){
-var props41 = {};
-props41.data = true;
-props41.type = true;
-}
-}
-if(!valid209){
-const err762 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data286.things === undefined){
+const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
 vErrors = [err762];
 }
 else {
 vErrors.push(err762);
+}
+errors++;
+}
+if(data286.until === undefined){
+const err763 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(vErrors === null){
+vErrors = [err763];
+}
+else {
+vErrors.push(err763);
+}
+errors++;
+}
+for(const key61 in data286){
+if(!(((key61 === "cleanups") || (key61 === "things")) || (key61 === "until"))){
+const err764 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err764];
+}
+else {
+vErrors.push(err764);
+}
+errors++;
+}
+}
+if(data286.cleanups !== undefined){
+let data287 = data286.cleanups;
+if(Array.isArray(data287)){
+const len11 = data287.length;
+for(let i11=0; i11<len11; i11++){
+if(typeof data287[i11] !== "string"){
+const err765 = {instancePath:instancePath+"/data/cleanups/" + i11,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err765];
+}
+else {
+vErrors.push(err765);
+}
+errors++;
+}
+}
+}
+else {
+const err766 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err766];
+}
+else {
+vErrors.push(err766);
+}
+errors++;
+}
+}
+if(data286.things !== undefined){
+let data289 = data286.things;
+if(Array.isArray(data289)){
+const len12 = data289.length;
+for(let i12=0; i12<len12; i12++){
+let data290 = data289[i12];
+if(data290 && typeof data290 == "object" && !Array.isArray(data290)){
+if(data290.system === undefined){
+const err767 = {instancePath:instancePath+"/data/things/" + i12,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err767];
+}
+else {
+vErrors.push(err767);
+}
+errors++;
+}
+if(data290.object === undefined){
+const err768 = {instancePath:instancePath+"/data/things/" + i12,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err768];
+}
+else {
+vErrors.push(err768);
+}
+errors++;
+}
+for(const key62 in data290){
+if(!((key62 === "system") || (key62 === "object"))){
+const err769 = {instancePath:instancePath+"/data/things/" + i12,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err769];
+}
+else {
+vErrors.push(err769);
+}
+errors++;
+}
+}
+if(data290.system !== undefined){
+if(typeof data290.system !== "string"){
+const err770 = {instancePath:instancePath+"/data/things/" + i12+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err770];
+}
+else {
+vErrors.push(err770);
+}
+errors++;
+}
+}
+if(data290.object !== undefined){
+if(typeof data290.object !== "string"){
+const err771 = {instancePath:instancePath+"/data/things/" + i12+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err771];
+}
+else {
+vErrors.push(err771);
+}
+errors++;
+}
+}
+}
+else {
+const err772 = {instancePath:instancePath+"/data/things/" + i12,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err772];
+}
+else {
+vErrors.push(err772);
+}
+errors++;
+}
+}
+}
+else {
+const err773 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err773];
+}
+else {
+vErrors.push(err773);
+}
+errors++;
+}
+}
+if(data286.until !== undefined){
+if(typeof data286.until !== "string"){
+const err774 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err774];
+}
+else {
+vErrors.push(err774);
+}
+errors++;
+}
+}
+}
+else {
+const err775 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err775];
+}
+else {
+vErrors.push(err775);
+}
+errors++;
+}
+}
+}
+else {
+const err776 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err776];
+}
+else {
+vErrors.push(err776);
+}
+errors++;
+}
+var _valid43 = _errs842 === errors;
+valid210 = _valid43;
+if(valid210){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid210){
+const err777 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err777];
+}
+else {
+vErrors.push(err777);
 }
 errors++;
 }
@@ -10439,31 +10620,31 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs846 = errors;
-let valid213 = true;
-const _errs847 = errors;
-if(errors === _errs847){
+const _errs863 = errors;
+let valid219 = true;
+const _errs864 = errors;
+if(errors === _errs864){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing40;
 if((data.type === undefined) && (missing40 = "type")){
-const err763 = {};
+const err778 = {};
 if(vErrors === null){
-vErrors = [err763];
+vErrors = [err778];
 }
 else {
-vErrors.push(err763);
+vErrors.push(err778);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err764 = {};
+if("verification.ended" !== data.type){
+const err779 = {};
 if(vErrors === null){
-vErrors = [err764];
+vErrors = [err779];
 }
 else {
-vErrors.push(err764);
+vErrors.push(err779);
 }
 errors++;
 }
@@ -10471,90 +10652,90 @@ errors++;
 }
 }
 else {
-const err765 = {};
+const err780 = {};
 if(vErrors === null){
-vErrors = [err765];
+vErrors = [err780];
 }
 else {
-vErrors.push(err765);
+vErrors.push(err780);
 }
 errors++;
 }
 }
-var _valid44 = _errs847 === errors;
-errors = _errs846;
+var _valid44 = _errs864 === errors;
+errors = _errs863;
 if(vErrors !== null){
-if(_errs846){
-vErrors.length = _errs846;
+if(_errs863){
+vErrors.length = _errs863;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid44){
-const _errs850 = errors;
+const _errs867 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err766 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err781 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err766];
+vErrors = [err781];
 }
 else {
-vErrors.push(err766);
+vErrors.push(err781);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data287 = data.data;
-if(data287 && typeof data287 == "object" && !Array.isArray(data287)){
-for(const key62 in data287){
-const err767 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+let data295 = data.data;
+if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
+for(const key63 in data295){
+const err782 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err767];
+vErrors = [err782];
 }
 else {
-vErrors.push(err767);
+vErrors.push(err782);
 }
 errors++;
 }
 }
 else {
-const err768 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err783 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err768];
+vErrors = [err783];
 }
 else {
-vErrors.push(err768);
+vErrors.push(err783);
 }
 errors++;
 }
 }
 }
 else {
-const err769 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err784 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err769];
+vErrors = [err784];
 }
 else {
-vErrors.push(err769);
+vErrors.push(err784);
 }
 errors++;
 }
-var _valid44 = _errs850 === errors;
-valid213 = _valid44;
-if(valid213){
+var _valid44 = _errs867 === errors;
+valid219 = _valid44;
+if(valid219){
 var props42 = {};
 props42.data = true;
 props42.type = true;
 }
 }
-if(!valid213){
-const err770 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid219){
+const err785 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err770];
+vErrors = [err785];
 }
 else {
-vErrors.push(err770);
+vErrors.push(err785);
 }
 errors++;
 }
@@ -10567,195 +10748,14 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs856 = errors;
-let valid216 = true;
-const _errs857 = errors;
-if(errors === _errs857){
+const _errs873 = errors;
+let valid222 = true;
+const _errs874 = errors;
+if(errors === _errs874){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing41;
 if((data.type === undefined) && (missing41 = "type")){
-const err771 = {};
-if(vErrors === null){
-vErrors = [err771];
-}
-else {
-vErrors.push(err771);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err772 = {};
-if(vErrors === null){
-vErrors = [err772];
-}
-else {
-vErrors.push(err772);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err773 = {};
-if(vErrors === null){
-vErrors = [err773];
-}
-else {
-vErrors.push(err773);
-}
-errors++;
-}
-}
-var _valid45 = _errs857 === errors;
-errors = _errs856;
-if(vErrors !== null){
-if(_errs856){
-vErrors.length = _errs856;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid45){
-const _errs860 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err774 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err774];
-}
-else {
-vErrors.push(err774);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data289 = data.data;
-if(data289 && typeof data289 == "object" && !Array.isArray(data289)){
-if(data289.probe === undefined){
-const err775 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err775];
-}
-else {
-vErrors.push(err775);
-}
-errors++;
-}
-if(data289.endpoint === undefined){
-const err776 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err776];
-}
-else {
-vErrors.push(err776);
-}
-errors++;
-}
-if(data289.read === undefined){
-const err777 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
-if(vErrors === null){
-vErrors = [err777];
-}
-else {
-vErrors.push(err777);
-}
-errors++;
-}
-if(data289.write === undefined){
-const err778 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
-if(vErrors === null){
-vErrors = [err778];
-}
-else {
-vErrors.push(err778);
-}
-errors++;
-}
-if(data289.control === undefined){
-const err779 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
-if(vErrors === null){
-vErrors = [err779];
-}
-else {
-vErrors.push(err779);
-}
-errors++;
-}
-if(data289.sent === undefined){
-const err780 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err780];
-}
-else {
-vErrors.push(err780);
-}
-errors++;
-}
-if(data289.done === undefined){
-const err781 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
-if(vErrors === null){
-vErrors = [err781];
-}
-else {
-vErrors.push(err781);
-}
-errors++;
-}
-for(const key63 in data289){
-if(!((((((((key63 === "probe") || (key63 === "endpoint")) || (key63 === "read")) || (key63 === "write")) || (key63 === "control")) || (key63 === "sent")) || (key63 === "done")) || (key63 === "error"))){
-const err782 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err782];
-}
-else {
-vErrors.push(err782);
-}
-errors++;
-}
-}
-if(data289.probe !== undefined){
-if(typeof data289.probe !== "string"){
-const err783 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/32/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err783];
-}
-else {
-vErrors.push(err783);
-}
-errors++;
-}
-}
-if(data289.endpoint !== undefined){
-if(typeof data289.endpoint !== "string"){
-const err784 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/32/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err784];
-}
-else {
-vErrors.push(err784);
-}
-errors++;
-}
-}
-if(data289.read !== undefined){
-if(typeof data289.read !== "boolean"){
-const err785 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/32/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err785];
-}
-else {
-vErrors.push(err785);
-}
-errors++;
-}
-}
-if(data289.write !== undefined){
-if(typeof data289.write !== "boolean"){
-const err786 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/32/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const err786 = {};
 if(vErrors === null){
 vErrors = [err786];
 }
@@ -10764,11 +10764,10 @@ vErrors.push(err786);
 }
 errors++;
 }
-}
-if(data289.control !== undefined){
-let data294 = data289.control;
-if((typeof data294 !== "boolean") && (data294 !== null)){
-const err787 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/32/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[32].then.properties.data.properties.control.type},message:"must be boolean,null"};
+else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err787 = {};
 if(vErrors === null){
 vErrors = [err787];
 }
@@ -10778,11 +10777,10 @@ vErrors.push(err787);
 errors++;
 }
 }
-if(data289.sent !== undefined){
-let data295 = data289.sent;
-if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
-if(data295.at === undefined){
-const err788 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err788 = {};
 if(vErrors === null){
 vErrors = [err788];
 }
@@ -10791,8 +10789,22 @@ vErrors.push(err788);
 }
 errors++;
 }
-if(data295.mono === undefined){
-const err789 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+var _valid45 = _errs874 === errors;
+errors = _errs873;
+if(vErrors !== null){
+if(_errs873){
+vErrors.length = _errs873;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid45){
+const _errs877 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err789 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err789];
 }
@@ -10801,9 +10813,11 @@ vErrors.push(err789);
 }
 errors++;
 }
-for(const key64 in data295){
-if(!((key64 === "at") || (key64 === "mono"))){
-const err790 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data297 = data.data;
+if(data297 && typeof data297 == "object" && !Array.isArray(data297)){
+if(data297.by === undefined){
+const err790 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err790];
 }
@@ -10812,10 +10826,9 @@ vErrors.push(err790);
 }
 errors++;
 }
-}
-if(data295.at !== undefined){
-if(typeof data295.at !== "string"){
-const err791 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key64 in data297){
+if(!(key64 === "by")){
+const err791 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err791];
 }
@@ -10825,11 +10838,9 @@ vErrors.push(err791);
 errors++;
 }
 }
-if(data295.mono !== undefined){
-let data297 = data295.mono;
-if(typeof data297 === "string"){
-if(!pattern4.test(data297)){
-const err792 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data297.by !== undefined){
+if(typeof data297.by !== "string"){
+const err792 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err792];
 }
@@ -10839,8 +10850,9 @@ vErrors.push(err792);
 errors++;
 }
 }
+}
 else {
-const err793 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/32/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err793 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err793];
 }
@@ -10852,7 +10864,7 @@ errors++;
 }
 }
 else {
-const err794 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/32/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err794 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err794];
 }
@@ -10861,141 +10873,21 @@ vErrors.push(err794);
 }
 errors++;
 }
-}
-if(data289.done !== undefined){
-let data298 = data289.done;
-if(data298 && typeof data298 == "object" && !Array.isArray(data298)){
-if(data298.at === undefined){
-const err795 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/32/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err795];
-}
-else {
-vErrors.push(err795);
-}
-errors++;
-}
-if(data298.mono === undefined){
-const err796 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/32/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err796];
-}
-else {
-vErrors.push(err796);
-}
-errors++;
-}
-for(const key65 in data298){
-if(!((key65 === "at") || (key65 === "mono"))){
-const err797 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/32/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err797];
-}
-else {
-vErrors.push(err797);
-}
-errors++;
-}
-}
-if(data298.at !== undefined){
-if(typeof data298.at !== "string"){
-const err798 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/32/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err798];
-}
-else {
-vErrors.push(err798);
-}
-errors++;
-}
-}
-if(data298.mono !== undefined){
-let data300 = data298.mono;
-if(typeof data300 === "string"){
-if(!pattern4.test(data300)){
-const err799 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/32/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err799];
-}
-else {
-vErrors.push(err799);
-}
-errors++;
-}
-}
-else {
-const err800 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/32/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err800];
-}
-else {
-vErrors.push(err800);
-}
-errors++;
-}
-}
-}
-else {
-const err801 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/32/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err801];
-}
-else {
-vErrors.push(err801);
-}
-errors++;
-}
-}
-if(data289.error !== undefined){
-if(typeof data289.error !== "string"){
-const err802 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err802];
-}
-else {
-vErrors.push(err802);
-}
-errors++;
-}
-}
-}
-else {
-const err803 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err803];
-}
-else {
-vErrors.push(err803);
-}
-errors++;
-}
-}
-}
-else {
-const err804 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err804];
-}
-else {
-vErrors.push(err804);
-}
-errors++;
-}
-var _valid45 = _errs860 === errors;
-valid216 = _valid45;
-if(valid216){
+var _valid45 = _errs877 === errors;
+valid222 = _valid45;
+if(valid222){
 var props43 = {};
 props43.data = true;
 props43.type = true;
 }
 }
-if(!valid216){
-const err805 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid222){
+const err795 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err805];
+vErrors = [err795];
 }
 else {
-vErrors.push(err805);
+vErrors.push(err795);
 }
 errors++;
 }
@@ -11008,13 +10900,166 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs892 = errors;
-let valid222 = true;
-const _errs893 = errors;
-if(errors === _errs893){
+const _errs885 = errors;
+let valid226 = true;
+const _errs886 = errors;
+if(errors === _errs886){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing42;
 if((data.type === undefined) && (missing42 = "type")){
+const err796 = {};
+if(vErrors === null){
+vErrors = [err796];
+}
+else {
+vErrors.push(err796);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err797 = {};
+if(vErrors === null){
+vErrors = [err797];
+}
+else {
+vErrors.push(err797);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err798 = {};
+if(vErrors === null){
+vErrors = [err798];
+}
+else {
+vErrors.push(err798);
+}
+errors++;
+}
+}
+var _valid46 = _errs886 === errors;
+errors = _errs885;
+if(vErrors !== null){
+if(_errs885){
+vErrors.length = _errs885;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid46){
+const _errs889 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err799 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err799];
+}
+else {
+vErrors.push(err799);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data300 = data.data;
+if(data300 && typeof data300 == "object" && !Array.isArray(data300)){
+for(const key65 in data300){
+const err800 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err800];
+}
+else {
+vErrors.push(err800);
+}
+errors++;
+}
+}
+else {
+const err801 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err801];
+}
+else {
+vErrors.push(err801);
+}
+errors++;
+}
+}
+}
+else {
+const err802 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err802];
+}
+else {
+vErrors.push(err802);
+}
+errors++;
+}
+var _valid46 = _errs889 === errors;
+valid226 = _valid46;
+if(valid226){
+var props44 = {};
+props44.data = true;
+props44.type = true;
+}
+}
+if(!valid226){
+const err803 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err803];
+}
+else {
+vErrors.push(err803);
+}
+errors++;
+}
+if(props0 !== true && props44 !== undefined){
+if(props44 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props44);
+}
+}
+const _errs895 = errors;
+let valid229 = true;
+const _errs896 = errors;
+if(errors === _errs896){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing43;
+if((data.type === undefined) && (missing43 = "type")){
+const err804 = {};
+if(vErrors === null){
+vErrors = [err804];
+}
+else {
+vErrors.push(err804);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err805 = {};
+if(vErrors === null){
+vErrors = [err805];
+}
+else {
+vErrors.push(err805);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err806 = {};
 if(vErrors === null){
 vErrors = [err806];
@@ -11024,10 +11069,22 @@ vErrors.push(err806);
 }
 errors++;
 }
+}
+var _valid47 = _errs896 === errors;
+errors = _errs895;
+if(vErrors !== null){
+if(_errs895){
+vErrors.length = _errs895;
+}
 else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err807 = {};
+vErrors = null;
+}
+}
+if(_valid47){
+const _errs899 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err807 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err807];
 }
@@ -11036,11 +11093,11 @@ vErrors.push(err807);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err808 = {};
+if(data.data !== undefined){
+let data302 = data.data;
+if(data302 && typeof data302 == "object" && !Array.isArray(data302)){
+if(data302.probe === undefined){
+const err808 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err808];
 }
@@ -11049,22 +11106,8 @@ vErrors.push(err808);
 }
 errors++;
 }
-}
-var _valid46 = _errs893 === errors;
-errors = _errs892;
-if(vErrors !== null){
-if(_errs892){
-vErrors.length = _errs892;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid46){
-const _errs896 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err809 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data302.endpoint === undefined){
+const err809 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err809];
 }
@@ -11073,11 +11116,8 @@ vErrors.push(err809);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data303 = data.data;
-if(data303 && typeof data303 == "object" && !Array.isArray(data303)){
-if(data303.probe === undefined){
-const err810 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data302.read === undefined){
+const err810 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err810];
 }
@@ -11086,8 +11126,8 @@ vErrors.push(err810);
 }
 errors++;
 }
-if(data303.store === undefined){
-const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data302.write === undefined){
+const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err811];
 }
@@ -11096,8 +11136,8 @@ vErrors.push(err811);
 }
 errors++;
 }
-if(data303.n === undefined){
-const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+if(data302.control === undefined){
+const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err812];
 }
@@ -11106,8 +11146,8 @@ vErrors.push(err812);
 }
 errors++;
 }
-if(data303.sent === undefined){
-const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data302.sent === undefined){
+const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err813];
 }
@@ -11116,8 +11156,8 @@ vErrors.push(err813);
 }
 errors++;
 }
-if(data303.acked === undefined){
-const err814 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+if(data302.done === undefined){
+const err814 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
 if(vErrors === null){
 vErrors = [err814];
 }
@@ -11126,9 +11166,9 @@ vErrors.push(err814);
 }
 errors++;
 }
-for(const key66 in data303){
-if(!((((((key66 === "probe") || (key66 === "store")) || (key66 === "n")) || (key66 === "sent")) || (key66 === "acked")) || (key66 === "error"))){
-const err815 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
+for(const key66 in data302){
+if(!((((((((key66 === "probe") || (key66 === "endpoint")) || (key66 === "read")) || (key66 === "write")) || (key66 === "control")) || (key66 === "sent")) || (key66 === "done")) || (key66 === "error"))){
+const err815 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err815];
 }
@@ -11138,9 +11178,9 @@ vErrors.push(err815);
 errors++;
 }
 }
-if(data303.probe !== undefined){
-if(typeof data303.probe !== "string"){
-const err816 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/33/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data302.probe !== undefined){
+if(typeof data302.probe !== "string"){
+const err816 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err816];
 }
@@ -11150,9 +11190,9 @@ vErrors.push(err816);
 errors++;
 }
 }
-if(data303.store !== undefined){
-if(typeof data303.store !== "string"){
-const err817 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/33/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data302.endpoint !== undefined){
+if(typeof data302.endpoint !== "string"){
+const err817 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err817];
 }
@@ -11162,10 +11202,9 @@ vErrors.push(err817);
 errors++;
 }
 }
-if(data303.n !== undefined){
-let data306 = data303.n;
-if(!(((typeof data306 == "number") && (!(data306 % 1) && !isNaN(data306))) && (isFinite(data306)))){
-const err818 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/33/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data302.read !== undefined){
+if(typeof data302.read !== "boolean"){
+const err818 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err818];
 }
@@ -11174,9 +11213,10 @@ vErrors.push(err818);
 }
 errors++;
 }
-if((typeof data306 == "number") && (isFinite(data306))){
-if(data306 < 1 || isNaN(data306)){
-const err819 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/33/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data302.write !== undefined){
+if(typeof data302.write !== "boolean"){
+const err819 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err819];
 }
@@ -11186,12 +11226,10 @@ vErrors.push(err819);
 errors++;
 }
 }
-}
-if(data303.sent !== undefined){
-let data307 = data303.sent;
-if(data307 && typeof data307 == "object" && !Array.isArray(data307)){
-if(data307.at === undefined){
-const err820 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/33/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data302.control !== undefined){
+let data307 = data302.control;
+if((typeof data307 !== "boolean") && (data307 !== null)){
+const err820 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err820];
 }
@@ -11200,8 +11238,12 @@ vErrors.push(err820);
 }
 errors++;
 }
-if(data307.mono === undefined){
-const err821 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/33/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data302.sent !== undefined){
+let data308 = data302.sent;
+if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
+if(data308.at === undefined){
+const err821 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err821];
 }
@@ -11210,9 +11252,8 @@ vErrors.push(err821);
 }
 errors++;
 }
-for(const key67 in data307){
-if(!((key67 === "at") || (key67 === "mono"))){
-const err822 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/33/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+if(data308.mono === undefined){
+const err822 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err822];
 }
@@ -11221,10 +11262,9 @@ vErrors.push(err822);
 }
 errors++;
 }
-}
-if(data307.at !== undefined){
-if(typeof data307.at !== "string"){
-const err823 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/33/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key67 in data308){
+if(!((key67 === "at") || (key67 === "mono"))){
+const err823 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err823];
 }
@@ -11234,11 +11274,9 @@ vErrors.push(err823);
 errors++;
 }
 }
-if(data307.mono !== undefined){
-let data309 = data307.mono;
-if(typeof data309 === "string"){
-if(!pattern4.test(data309)){
-const err824 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/33/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data308.at !== undefined){
+if(typeof data308.at !== "string"){
+const err824 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err824];
 }
@@ -11248,8 +11286,11 @@ vErrors.push(err824);
 errors++;
 }
 }
-else {
-const err825 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/33/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data308.mono !== undefined){
+let data310 = data308.mono;
+if(typeof data310 === "string"){
+if(!pattern4.test(data310)){
+const err825 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err825];
 }
@@ -11259,9 +11300,8 @@ vErrors.push(err825);
 errors++;
 }
 }
-}
 else {
-const err826 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/33/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err826 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err826];
 }
@@ -11271,15 +11311,9 @@ vErrors.push(err826);
 errors++;
 }
 }
-if(data303.acked !== undefined){
-let data310 = data303.acked;
-const _errs915 = errors;
-let valid227 = true;
-const _errs916 = errors;
-const _errs917 = errors;
-const _errs918 = errors;
-if(data310 !== null){
-const err827 = {};
+}
+else {
+const err827 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err827];
 }
@@ -11288,9 +11322,12 @@ vErrors.push(err827);
 }
 errors++;
 }
-var valid228 = _errs918 === errors;
-if(valid228){
-const err828 = {};
+}
+if(data302.done !== undefined){
+let data311 = data302.done;
+if(data311 && typeof data311 == "object" && !Array.isArray(data311)){
+if(data311.at === undefined){
+const err828 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err828];
 }
@@ -11299,32 +11336,8 @@ vErrors.push(err828);
 }
 errors++;
 }
-else {
-errors = _errs917;
-if(vErrors !== null){
-if(_errs917){
-vErrors.length = _errs917;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid47 = _errs916 === errors;
-errors = _errs915;
-if(vErrors !== null){
-if(_errs915){
-vErrors.length = _errs915;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid47){
-const _errs920 = errors;
-if(data310 && typeof data310 == "object" && !Array.isArray(data310)){
-if(data310.at === undefined){
-const err829 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data311.mono === undefined){
+const err829 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err829];
 }
@@ -11333,8 +11346,9 @@ vErrors.push(err829);
 }
 errors++;
 }
-if(data310.mono === undefined){
-const err830 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key68 in data311){
+if(!((key68 === "at") || (key68 === "mono"))){
+const err830 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err830];
 }
@@ -11343,9 +11357,10 @@ vErrors.push(err830);
 }
 errors++;
 }
-for(const key68 in data310){
-if(!((key68 === "at") || (key68 === "mono"))){
-const err831 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+}
+if(data311.at !== undefined){
+if(typeof data311.at !== "string"){
+const err831 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err831];
 }
@@ -11355,9 +11370,11 @@ vErrors.push(err831);
 errors++;
 }
 }
-if(data310.at !== undefined){
-if(typeof data310.at !== "string"){
-const err832 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data311.mono !== undefined){
+let data313 = data311.mono;
+if(typeof data313 === "string"){
+if(!pattern4.test(data313)){
+const err832 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err832];
 }
@@ -11367,11 +11384,8 @@ vErrors.push(err832);
 errors++;
 }
 }
-if(data310.mono !== undefined){
-let data312 = data310.mono;
-if(typeof data312 === "string"){
-if(!pattern4.test(data312)){
-const err833 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+const err833 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err833];
 }
@@ -11381,8 +11395,9 @@ vErrors.push(err833);
 errors++;
 }
 }
+}
 else {
-const err834 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err834 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err834];
 }
@@ -11392,9 +11407,9 @@ vErrors.push(err834);
 errors++;
 }
 }
-}
-else {
-const err835 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data302.error !== undefined){
+if(typeof data302.error !== "string"){
+const err835 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err835];
 }
@@ -11403,11 +11418,10 @@ vErrors.push(err835);
 }
 errors++;
 }
-var _valid47 = _errs920 === errors;
-valid227 = _valid47;
 }
-if(!valid227){
-const err836 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/33/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err836 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err836];
 }
@@ -11417,9 +11431,9 @@ vErrors.push(err836);
 errors++;
 }
 }
-if(data303.error !== undefined){
-if(typeof data303.error !== "string"){
-const err837 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/33/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err837 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err837];
 }
@@ -11428,45 +11442,21 @@ vErrors.push(err837);
 }
 errors++;
 }
-}
-}
-else {
-const err838 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err838];
-}
-else {
-vErrors.push(err838);
-}
-errors++;
-}
-}
-}
-else {
-const err839 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err839];
-}
-else {
-vErrors.push(err839);
-}
-errors++;
-}
-var _valid46 = _errs896 === errors;
-valid222 = _valid46;
-if(valid222){
+var _valid47 = _errs899 === errors;
+valid229 = _valid47;
+if(valid229){
 var props45 = {};
 props45.data = true;
 props45.type = true;
 }
 }
-if(!valid222){
-const err840 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid229){
+const err838 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err840];
+vErrors = [err838];
 }
 else {
-vErrors.push(err840);
+vErrors.push(err838);
 }
 errors++;
 }
@@ -11479,13 +11469,38 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs930 = errors;
-let valid230 = true;
 const _errs931 = errors;
-if(errors === _errs931){
+let valid235 = true;
+const _errs932 = errors;
+if(errors === _errs932){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing43;
-if((data.type === undefined) && (missing43 = "type")){
+let missing44;
+if((data.type === undefined) && (missing44 = "type")){
+const err839 = {};
+if(vErrors === null){
+vErrors = [err839];
+}
+else {
+vErrors.push(err839);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err840 = {};
+if(vErrors === null){
+vErrors = [err840];
+}
+else {
+vErrors.push(err840);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err841 = {};
 if(vErrors === null){
 vErrors = [err841];
@@ -11495,10 +11510,22 @@ vErrors.push(err841);
 }
 errors++;
 }
+}
+var _valid48 = _errs932 === errors;
+errors = _errs931;
+if(vErrors !== null){
+if(_errs931){
+vErrors.length = _errs931;
+}
 else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err842 = {};
+vErrors = null;
+}
+}
+if(_valid48){
+const _errs935 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err842 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err842];
 }
@@ -11507,11 +11534,11 @@ vErrors.push(err842);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err843 = {};
+if(data.data !== undefined){
+let data316 = data.data;
+if(data316 && typeof data316 == "object" && !Array.isArray(data316)){
+if(data316.probe === undefined){
+const err843 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err843];
 }
@@ -11520,22 +11547,8 @@ vErrors.push(err843);
 }
 errors++;
 }
-}
-var _valid48 = _errs931 === errors;
-errors = _errs930;
-if(vErrors !== null){
-if(_errs930){
-vErrors.length = _errs930;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid48){
-const _errs934 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err844 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data316.store === undefined){
+const err844 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err844];
 }
@@ -11544,11 +11557,8 @@ vErrors.push(err844);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data315 = data.data;
-if(data315 && typeof data315 == "object" && !Array.isArray(data315)){
-if(data315.probe === undefined){
-const err845 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data316.n === undefined){
+const err845 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err845];
 }
@@ -11557,8 +11567,8 @@ vErrors.push(err845);
 }
 errors++;
 }
-if(data315.store === undefined){
-const err846 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data316.sent === undefined){
+const err846 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err846];
 }
@@ -11567,8 +11577,8 @@ vErrors.push(err846);
 }
 errors++;
 }
-if(data315.ranges === undefined){
-const err847 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+if(data316.acked === undefined){
+const err847 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err847];
 }
@@ -11577,8 +11587,9 @@ vErrors.push(err847);
 }
 errors++;
 }
-if(data315.systemId === undefined){
-const err848 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+for(const key69 in data316){
+if(!((((((key69 === "probe") || (key69 === "store")) || (key69 === "n")) || (key69 === "sent")) || (key69 === "acked")) || (key69 === "error"))){
+const err848 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err848];
 }
@@ -11587,8 +11598,10 @@ vErrors.push(err848);
 }
 errors++;
 }
-if(data315.timeline === undefined){
-const err849 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+if(data316.probe !== undefined){
+if(typeof data316.probe !== "string"){
+const err849 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err849];
 }
@@ -11597,9 +11610,10 @@ vErrors.push(err849);
 }
 errors++;
 }
-for(const key69 in data315){
-if(!(((((key69 === "probe") || (key69 === "store")) || (key69 === "ranges")) || (key69 === "systemId")) || (key69 === "timeline"))){
-const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+}
+if(data316.store !== undefined){
+if(typeof data316.store !== "string"){
+const err850 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err850];
 }
@@ -11609,9 +11623,10 @@ vErrors.push(err850);
 errors++;
 }
 }
-if(data315.probe !== undefined){
-if(typeof data315.probe !== "string"){
-const err851 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data316.n !== undefined){
+let data319 = data316.n;
+if(!(((typeof data319 == "number") && (!(data319 % 1) && !isNaN(data319))) && (isFinite(data319)))){
+const err851 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err851];
 }
@@ -11620,10 +11635,9 @@ vErrors.push(err851);
 }
 errors++;
 }
-}
-if(data315.store !== undefined){
-if(typeof data315.store !== "string"){
-const err852 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/34/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data319 == "number") && (isFinite(data319))){
+if(data319 < 1 || isNaN(data319)){
+const err852 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err852];
 }
@@ -11633,15 +11647,12 @@ vErrors.push(err852);
 errors++;
 }
 }
-if(data315.ranges !== undefined){
-let data318 = data315.ranges;
-if(Array.isArray(data318)){
-const len11 = data318.length;
-for(let i11=0; i11<len11; i11++){
-let data319 = data318[i11];
-if(Array.isArray(data319)){
-if(data319.length < 2){
-const err853 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+}
+if(data316.sent !== undefined){
+let data320 = data316.sent;
+if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
+if(data320.at === undefined){
+const err853 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err853];
 }
@@ -11650,11 +11661,8 @@ vErrors.push(err853);
 }
 errors++;
 }
-const len12 = data319.length;
-if(len12 > 0){
-let data320 = data319[0];
-if(!(((typeof data320 == "number") && (!(data320 % 1) && !isNaN(data320))) && (isFinite(data320)))){
-const err854 = {instancePath:instancePath+"/data/ranges/" + i11+"/0",schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data320.mono === undefined){
+const err854 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err854];
 }
@@ -11663,11 +11671,9 @@ vErrors.push(err854);
 }
 errors++;
 }
-}
-if(len12 > 1){
-let data321 = data319[1];
-if(!(((typeof data321 == "number") && (!(data321 % 1) && !isNaN(data321))) && (isFinite(data321)))){
-const err855 = {instancePath:instancePath+"/data/ranges/" + i11+"/1",schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key70 in data320){
+if(!((key70 === "at") || (key70 === "mono"))){
+const err855 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err855];
 }
@@ -11677,9 +11683,9 @@ vErrors.push(err855);
 errors++;
 }
 }
-const len13 = data319.length;
-if(!(len13 <= 2)){
-const err856 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(data320.at !== undefined){
+if(typeof data320.at !== "string"){
+const err856 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err856];
 }
@@ -11689,8 +11695,11 @@ vErrors.push(err856);
 errors++;
 }
 }
-else {
-const err857 = {instancePath:instancePath+"/data/ranges/" + i11,schemaPath:"#/allOf/34/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data320.mono !== undefined){
+let data322 = data320.mono;
+if(typeof data322 === "string"){
+if(!pattern4.test(data322)){
+const err857 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err857];
 }
@@ -11700,9 +11709,8 @@ vErrors.push(err857);
 errors++;
 }
 }
-}
 else {
-const err858 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/34/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err858 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err858];
 }
@@ -11712,10 +11720,9 @@ vErrors.push(err858);
 errors++;
 }
 }
-if(data315.systemId !== undefined){
-let data322 = data315.systemId;
-if((typeof data322 !== "string") && (data322 !== null)){
-const err859 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/34/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.systemId.type},message:"must be string,null"};
+}
+else {
+const err859 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err859];
 }
@@ -11725,10 +11732,15 @@ vErrors.push(err859);
 errors++;
 }
 }
-if(data315.timeline !== undefined){
-let data323 = data315.timeline;
-if((!(((typeof data323 == "number") && (!(data323 % 1) && !isNaN(data323))) && (isFinite(data323)))) && (data323 !== null)){
-const err860 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/34/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(data316.acked !== undefined){
+let data323 = data316.acked;
+const _errs954 = errors;
+let valid240 = true;
+const _errs955 = errors;
+const _errs956 = errors;
+const _errs957 = errors;
+if(data323 !== null){
+const err860 = {};
 if(vErrors === null){
 vErrors = [err860];
 }
@@ -11737,10 +11749,9 @@ vErrors.push(err860);
 }
 errors++;
 }
-}
-}
-else {
-const err861 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+var valid241 = _errs957 === errors;
+if(valid241){
+const err861 = {};
 if(vErrors === null){
 vErrors = [err861];
 }
@@ -11749,88 +11760,7 @@ vErrors.push(err861);
 }
 errors++;
 }
-}
-}
 else {
-const err862 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err862];
-}
-else {
-vErrors.push(err862);
-}
-errors++;
-}
-var _valid48 = _errs934 === errors;
-valid230 = _valid48;
-if(valid230){
-var props46 = {};
-props46.data = true;
-props46.type = true;
-}
-}
-if(!valid230){
-const err863 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err863];
-}
-else {
-vErrors.push(err863);
-}
-errors++;
-}
-if(props0 !== true && props46 !== undefined){
-if(props46 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props46);
-}
-}
-const _errs956 = errors;
-let valid237 = true;
-const _errs957 = errors;
-if(errors === _errs957){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing44;
-if((data.type === undefined) && (missing44 = "type")){
-const err864 = {};
-if(vErrors === null){
-vErrors = [err864];
-}
-else {
-vErrors.push(err864);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err865 = {};
-if(vErrors === null){
-vErrors = [err865];
-}
-else {
-vErrors.push(err865);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err866 = {};
-if(vErrors === null){
-vErrors = [err866];
-}
-else {
-vErrors.push(err866);
-}
-errors++;
-}
-}
-var _valid49 = _errs957 === errors;
 errors = _errs956;
 if(vErrors !== null){
 if(_errs956){
@@ -11840,11 +11770,80 @@ else {
 vErrors = null;
 }
 }
+}
+var _valid49 = _errs955 === errors;
+errors = _errs954;
+if(vErrors !== null){
+if(_errs954){
+vErrors.length = _errs954;
+}
+else {
+vErrors = null;
+}
+}
 if(_valid49){
-const _errs960 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err867 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs959 = errors;
+if(data323 && typeof data323 == "object" && !Array.isArray(data323)){
+if(data323.at === undefined){
+const err862 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err862];
+}
+else {
+vErrors.push(err862);
+}
+errors++;
+}
+if(data323.mono === undefined){
+const err863 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err863];
+}
+else {
+vErrors.push(err863);
+}
+errors++;
+}
+for(const key71 in data323){
+if(!((key71 === "at") || (key71 === "mono"))){
+const err864 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err864];
+}
+else {
+vErrors.push(err864);
+}
+errors++;
+}
+}
+if(data323.at !== undefined){
+if(typeof data323.at !== "string"){
+const err865 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err865];
+}
+else {
+vErrors.push(err865);
+}
+errors++;
+}
+}
+if(data323.mono !== undefined){
+let data325 = data323.mono;
+if(typeof data325 === "string"){
+if(!pattern4.test(data325)){
+const err866 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err866];
+}
+else {
+vErrors.push(err866);
+}
+errors++;
+}
+}
+else {
+const err867 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err867];
 }
@@ -11853,11 +11852,10 @@ vErrors.push(err867);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data325 = data.data;
-if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
-if(data325.probe === undefined){
-const err868 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+}
+else {
+const err868 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err868];
 }
@@ -11866,8 +11864,11 @@ vErrors.push(err868);
 }
 errors++;
 }
-if(data325.store === undefined){
-const err869 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+var _valid49 = _errs959 === errors;
+valid240 = _valid49;
+}
+if(!valid240){
+const err869 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err869];
 }
@@ -11876,8 +11877,10 @@ vErrors.push(err869);
 }
 errors++;
 }
-if(data325.instant === undefined){
-const err870 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data316.error !== undefined){
+if(typeof data316.error !== "string"){
+const err870 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err870];
 }
@@ -11886,8 +11889,10 @@ vErrors.push(err870);
 }
 errors++;
 }
-if(data325.lsn === undefined){
-const err871 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+}
+}
+else {
+const err871 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err871];
 }
@@ -11896,9 +11901,10 @@ vErrors.push(err871);
 }
 errors++;
 }
-for(const key70 in data325){
-if(!((((key70 === "probe") || (key70 === "store")) || (key70 === "instant")) || (key70 === "lsn"))){
-const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+}
+}
+else {
+const err872 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err872];
 }
@@ -11907,165 +11913,21 @@ vErrors.push(err872);
 }
 errors++;
 }
-}
-if(data325.probe !== undefined){
-if(typeof data325.probe !== "string"){
-const err873 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err873];
-}
-else {
-vErrors.push(err873);
-}
-errors++;
-}
-}
-if(data325.store !== undefined){
-if(typeof data325.store !== "string"){
-const err874 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err874];
-}
-else {
-vErrors.push(err874);
-}
-errors++;
-}
-}
-if(data325.instant !== undefined){
-let data328 = data325.instant;
-if(data328 && typeof data328 == "object" && !Array.isArray(data328)){
-if(data328.at === undefined){
-const err875 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err875];
-}
-else {
-vErrors.push(err875);
-}
-errors++;
-}
-if(data328.mono === undefined){
-const err876 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err876];
-}
-else {
-vErrors.push(err876);
-}
-errors++;
-}
-for(const key71 in data328){
-if(!((key71 === "at") || (key71 === "mono"))){
-const err877 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err877];
-}
-else {
-vErrors.push(err877);
-}
-errors++;
-}
-}
-if(data328.at !== undefined){
-if(typeof data328.at !== "string"){
-const err878 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err878];
-}
-else {
-vErrors.push(err878);
-}
-errors++;
-}
-}
-if(data328.mono !== undefined){
-let data330 = data328.mono;
-if(typeof data330 === "string"){
-if(!pattern4.test(data330)){
-const err879 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err879];
-}
-else {
-vErrors.push(err879);
-}
-errors++;
-}
-}
-else {
-const err880 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/35/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err880];
-}
-else {
-vErrors.push(err880);
-}
-errors++;
-}
-}
-}
-else {
-const err881 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/35/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err881];
-}
-else {
-vErrors.push(err881);
-}
-errors++;
-}
-}
-if(data325.lsn !== undefined){
-if(typeof data325.lsn !== "string"){
-const err882 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/35/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err882];
-}
-else {
-vErrors.push(err882);
-}
-errors++;
-}
-}
-}
-else {
-const err883 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err883];
-}
-else {
-vErrors.push(err883);
-}
-errors++;
-}
-}
-}
-else {
-const err884 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err884];
-}
-else {
-vErrors.push(err884);
-}
-errors++;
-}
-var _valid49 = _errs960 === errors;
-valid237 = _valid49;
-if(valid237){
+var _valid48 = _errs935 === errors;
+valid235 = _valid48;
+if(valid235){
 var props47 = {};
 props47.data = true;
 props47.type = true;
 }
 }
-if(!valid237){
-const err885 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid235){
+const err873 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err885];
+vErrors = [err873];
 }
 else {
-vErrors.push(err885);
+vErrors.push(err873);
 }
 errors++;
 }
@@ -12078,14 +11940,169 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs979 = errors;
-let valid242 = true;
-const _errs980 = errors;
-if(errors === _errs980){
+const _errs969 = errors;
+let valid243 = true;
+const _errs970 = errors;
+if(errors === _errs970){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
-const err886 = {};
+const err874 = {};
+if(vErrors === null){
+vErrors = [err874];
+}
+else {
+vErrors.push(err874);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err875 = {};
+if(vErrors === null){
+vErrors = [err875];
+}
+else {
+vErrors.push(err875);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err876 = {};
+if(vErrors === null){
+vErrors = [err876];
+}
+else {
+vErrors.push(err876);
+}
+errors++;
+}
+}
+var _valid50 = _errs970 === errors;
+errors = _errs969;
+if(vErrors !== null){
+if(_errs969){
+vErrors.length = _errs969;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid50){
+const _errs973 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err877 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err877];
+}
+else {
+vErrors.push(err877);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data328 = data.data;
+if(data328 && typeof data328 == "object" && !Array.isArray(data328)){
+if(data328.probe === undefined){
+const err878 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err878];
+}
+else {
+vErrors.push(err878);
+}
+errors++;
+}
+if(data328.store === undefined){
+const err879 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err879];
+}
+else {
+vErrors.push(err879);
+}
+errors++;
+}
+if(data328.ranges === undefined){
+const err880 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+if(vErrors === null){
+vErrors = [err880];
+}
+else {
+vErrors.push(err880);
+}
+errors++;
+}
+if(data328.systemId === undefined){
+const err881 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(vErrors === null){
+vErrors = [err881];
+}
+else {
+vErrors.push(err881);
+}
+errors++;
+}
+if(data328.timeline === undefined){
+const err882 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(vErrors === null){
+vErrors = [err882];
+}
+else {
+vErrors.push(err882);
+}
+errors++;
+}
+for(const key72 in data328){
+if(!(((((key72 === "probe") || (key72 === "store")) || (key72 === "ranges")) || (key72 === "systemId")) || (key72 === "timeline"))){
+const err883 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err883];
+}
+else {
+vErrors.push(err883);
+}
+errors++;
+}
+}
+if(data328.probe !== undefined){
+if(typeof data328.probe !== "string"){
+const err884 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err884];
+}
+else {
+vErrors.push(err884);
+}
+errors++;
+}
+}
+if(data328.store !== undefined){
+if(typeof data328.store !== "string"){
+const err885 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err885];
+}
+else {
+vErrors.push(err885);
+}
+errors++;
+}
+}
+if(data328.ranges !== undefined){
+let data331 = data328.ranges;
+if(Array.isArray(data331)){
+const len13 = data331.length;
+for(let i13=0; i13<len13; i13++){
+let data332 = data331[i13];
+if(Array.isArray(data332)){
+if(data332.length < 2){
+const err886 = {instancePath:instancePath+"/data/ranges/" + i13,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err886];
 }
@@ -12094,10 +12111,11 @@ vErrors.push(err886);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err887 = {};
+const len14 = data332.length;
+if(len14 > 0){
+let data333 = data332[0];
+if(!(((typeof data333 == "number") && (!(data333 % 1) && !isNaN(data333))) && (isFinite(data333)))){
+const err887 = {instancePath:instancePath+"/data/ranges/" + i13+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err887];
 }
@@ -12107,10 +12125,10 @@ vErrors.push(err887);
 errors++;
 }
 }
-}
-}
-else {
-const err888 = {};
+if(len14 > 1){
+let data334 = data332[1];
+if(!(((typeof data334 == "number") && (!(data334 % 1) && !isNaN(data334))) && (isFinite(data334)))){
+const err888 = {instancePath:instancePath+"/data/ranges/" + i13+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err888];
 }
@@ -12120,21 +12138,9 @@ vErrors.push(err888);
 errors++;
 }
 }
-var _valid50 = _errs980 === errors;
-errors = _errs979;
-if(vErrors !== null){
-if(_errs979){
-vErrors.length = _errs979;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid50){
-const _errs983 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err889 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const len15 = data332.length;
+if(!(len15 <= 2)){
+const err889 = {instancePath:instancePath+"/data/ranges/" + i13,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err889];
 }
@@ -12143,11 +12149,9 @@ vErrors.push(err889);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data333 = data.data;
-if(data333 && typeof data333 == "object" && !Array.isArray(data333)){
-if(data333.probe === undefined){
-const err890 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+else {
+const err890 = {instancePath:instancePath+"/data/ranges/" + i13,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err890];
 }
@@ -12156,8 +12160,10 @@ vErrors.push(err890);
 }
 errors++;
 }
-if(data333.store === undefined){
-const err891 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+}
+else {
+const err891 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err891];
 }
@@ -12166,8 +12172,11 @@ vErrors.push(err891);
 }
 errors++;
 }
-if(data333.instant === undefined){
-const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data328.systemId !== undefined){
+let data335 = data328.systemId;
+if((typeof data335 !== "string") && (data335 !== null)){
+const err892 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err892];
 }
@@ -12176,8 +12185,11 @@ vErrors.push(err892);
 }
 errors++;
 }
-if(data333.lastArchived === undefined){
-const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+}
+if(data328.timeline !== undefined){
+let data336 = data328.timeline;
+if((!(((typeof data336 == "number") && (!(data336 % 1) && !isNaN(data336))) && (isFinite(data336)))) && (data336 !== null)){
+const err893 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err893];
 }
@@ -12186,8 +12198,10 @@ vErrors.push(err893);
 }
 errors++;
 }
-if(data333.endLsn === undefined){
-const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+}
+}
+else {
+const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err894];
 }
@@ -12196,8 +12210,10 @@ vErrors.push(err894);
 }
 errors++;
 }
-if(data333.failed === undefined){
-const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+}
+else {
+const err895 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err895];
 }
@@ -12206,215 +12222,21 @@ vErrors.push(err895);
 }
 errors++;
 }
-for(const key72 in data333){
-if(!((((((key72 === "probe") || (key72 === "store")) || (key72 === "instant")) || (key72 === "lastArchived")) || (key72 === "endLsn")) || (key72 === "failed"))){
-const err896 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err896];
-}
-else {
-vErrors.push(err896);
-}
-errors++;
-}
-}
-if(data333.probe !== undefined){
-if(typeof data333.probe !== "string"){
-const err897 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err897];
-}
-else {
-vErrors.push(err897);
-}
-errors++;
-}
-}
-if(data333.store !== undefined){
-if(typeof data333.store !== "string"){
-const err898 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err898];
-}
-else {
-vErrors.push(err898);
-}
-errors++;
-}
-}
-if(data333.instant !== undefined){
-let data336 = data333.instant;
-if(data336 && typeof data336 == "object" && !Array.isArray(data336)){
-if(data336.at === undefined){
-const err899 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/36/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err899];
-}
-else {
-vErrors.push(err899);
-}
-errors++;
-}
-if(data336.mono === undefined){
-const err900 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/36/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err900];
-}
-else {
-vErrors.push(err900);
-}
-errors++;
-}
-for(const key73 in data336){
-if(!((key73 === "at") || (key73 === "mono"))){
-const err901 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/36/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err901];
-}
-else {
-vErrors.push(err901);
-}
-errors++;
-}
-}
-if(data336.at !== undefined){
-if(typeof data336.at !== "string"){
-const err902 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/36/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err902];
-}
-else {
-vErrors.push(err902);
-}
-errors++;
-}
-}
-if(data336.mono !== undefined){
-let data338 = data336.mono;
-if(typeof data338 === "string"){
-if(!pattern4.test(data338)){
-const err903 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/36/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err903];
-}
-else {
-vErrors.push(err903);
-}
-errors++;
-}
-}
-else {
-const err904 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/36/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err904];
-}
-else {
-vErrors.push(err904);
-}
-errors++;
-}
-}
-}
-else {
-const err905 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/36/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err905];
-}
-else {
-vErrors.push(err905);
-}
-errors++;
-}
-}
-if(data333.lastArchived !== undefined){
-let data339 = data333.lastArchived;
-if((typeof data339 !== "string") && (data339 !== null)){
-const err906 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/36/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err906];
-}
-else {
-vErrors.push(err906);
-}
-errors++;
-}
-}
-if(data333.endLsn !== undefined){
-let data340 = data333.endLsn;
-if((typeof data340 !== "string") && (data340 !== null)){
-const err907 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/36/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.endLsn.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err907];
-}
-else {
-vErrors.push(err907);
-}
-errors++;
-}
-}
-if(data333.failed !== undefined){
-let data341 = data333.failed;
-if(!(((typeof data341 == "number") && (!(data341 % 1) && !isNaN(data341))) && (isFinite(data341)))){
-const err908 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/36/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err908];
-}
-else {
-vErrors.push(err908);
-}
-errors++;
-}
-if((typeof data341 == "number") && (isFinite(data341))){
-if(data341 < 0 || isNaN(data341)){
-const err909 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/36/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err909];
-}
-else {
-vErrors.push(err909);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err910 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err910];
-}
-else {
-vErrors.push(err910);
-}
-errors++;
-}
-}
-}
-else {
-const err911 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err911];
-}
-else {
-vErrors.push(err911);
-}
-errors++;
-}
-var _valid50 = _errs983 === errors;
-valid242 = _valid50;
-if(valid242){
+var _valid50 = _errs973 === errors;
+valid243 = _valid50;
+if(valid243){
 var props48 = {};
 props48.data = true;
 props48.type = true;
 }
 }
-if(!valid242){
-const err912 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid243){
+const err896 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err912];
+vErrors = [err896];
 }
 else {
-vErrors.push(err912);
+vErrors.push(err896);
 }
 errors++;
 }
@@ -12427,9 +12249,213 @@ props0 = props0 || {};
 Object.assign(props0, props48);
 }
 }
+const _errs995 = errors;
+let valid250 = true;
+const _errs996 = errors;
+if(errors === _errs996){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err913 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+let missing46;
+if((data.type === undefined) && (missing46 = "type")){
+const err897 = {};
+if(vErrors === null){
+vErrors = [err897];
+}
+else {
+vErrors.push(err897);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err898 = {};
+if(vErrors === null){
+vErrors = [err898];
+}
+else {
+vErrors.push(err898);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err899 = {};
+if(vErrors === null){
+vErrors = [err899];
+}
+else {
+vErrors.push(err899);
+}
+errors++;
+}
+}
+var _valid51 = _errs996 === errors;
+errors = _errs995;
+if(vErrors !== null){
+if(_errs995){
+vErrors.length = _errs995;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid51){
+const _errs999 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err900 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err900];
+}
+else {
+vErrors.push(err900);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data338 = data.data;
+if(data338 && typeof data338 == "object" && !Array.isArray(data338)){
+if(data338.probe === undefined){
+const err901 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err901];
+}
+else {
+vErrors.push(err901);
+}
+errors++;
+}
+if(data338.store === undefined){
+const err902 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err902];
+}
+else {
+vErrors.push(err902);
+}
+errors++;
+}
+if(data338.instant === undefined){
+const err903 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err903];
+}
+else {
+vErrors.push(err903);
+}
+errors++;
+}
+if(data338.lsn === undefined){
+const err904 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(vErrors === null){
+vErrors = [err904];
+}
+else {
+vErrors.push(err904);
+}
+errors++;
+}
+for(const key73 in data338){
+if(!((((key73 === "probe") || (key73 === "store")) || (key73 === "instant")) || (key73 === "lsn"))){
+const err905 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err905];
+}
+else {
+vErrors.push(err905);
+}
+errors++;
+}
+}
+if(data338.probe !== undefined){
+if(typeof data338.probe !== "string"){
+const err906 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err906];
+}
+else {
+vErrors.push(err906);
+}
+errors++;
+}
+}
+if(data338.store !== undefined){
+if(typeof data338.store !== "string"){
+const err907 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err907];
+}
+else {
+vErrors.push(err907);
+}
+errors++;
+}
+}
+if(data338.instant !== undefined){
+let data341 = data338.instant;
+if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
+if(data341.at === undefined){
+const err908 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err908];
+}
+else {
+vErrors.push(err908);
+}
+errors++;
+}
+if(data341.mono === undefined){
+const err909 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err909];
+}
+else {
+vErrors.push(err909);
+}
+errors++;
+}
+for(const key74 in data341){
+if(!((key74 === "at") || (key74 === "mono"))){
+const err910 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err910];
+}
+else {
+vErrors.push(err910);
+}
+errors++;
+}
+}
+if(data341.at !== undefined){
+if(typeof data341.at !== "string"){
+const err911 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err911];
+}
+else {
+vErrors.push(err911);
+}
+errors++;
+}
+}
+if(data341.mono !== undefined){
+let data343 = data341.mono;
+if(typeof data343 === "string"){
+if(!pattern4.test(data343)){
+const err912 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err912];
+}
+else {
+vErrors.push(err912);
+}
+errors++;
+}
+}
+else {
+const err913 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err913];
 }
@@ -12438,8 +12464,10 @@ vErrors.push(err913);
 }
 errors++;
 }
-if(data.at === undefined){
-const err914 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err914 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err914];
 }
@@ -12448,8 +12476,10 @@ vErrors.push(err914);
 }
 errors++;
 }
-if(data.mono === undefined){
-const err915 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data338.lsn !== undefined){
+if(typeof data338.lsn !== "string"){
+const err915 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err915];
 }
@@ -12458,8 +12488,10 @@ vErrors.push(err915);
 }
 errors++;
 }
-if(data.boot === undefined){
-const err916 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+}
+}
+else {
+const err916 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err916];
 }
@@ -12468,8 +12500,10 @@ vErrors.push(err916);
 }
 errors++;
 }
-if(data.prev === undefined){
-const err917 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+}
+}
+else {
+const err917 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err917];
 }
@@ -12478,8 +12512,16 @@ vErrors.push(err917);
 }
 errors++;
 }
-if(data.type === undefined){
-const err918 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+var _valid51 = _errs999 === errors;
+valid250 = _valid51;
+if(valid250){
+var props49 = {};
+props49.data = true;
+props49.type = true;
+}
+}
+if(!valid250){
+const err918 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err918];
 }
@@ -12488,8 +12530,23 @@ vErrors.push(err918);
 }
 errors++;
 }
-if(data.data === undefined){
-const err919 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(props0 !== true && props49 !== undefined){
+if(props49 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props49);
+}
+}
+const _errs1018 = errors;
+let valid255 = true;
+const _errs1019 = errors;
+if(errors === _errs1019){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing47;
+if((data.type === undefined) && (missing47 = "type")){
+const err919 = {};
 if(vErrors === null){
 vErrors = [err919];
 }
@@ -12498,9 +12555,10 @@ vErrors.push(err919);
 }
 errors++;
 }
-for(const key74 in data){
-if(!(func1.call(schema31.properties, key74))){
-const err920 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err920 = {};
 if(vErrors === null){
 vErrors = [err920];
 }
@@ -12510,10 +12568,10 @@ vErrors.push(err920);
 errors++;
 }
 }
-if(data.seq !== undefined){
-let data342 = data.seq;
-if(!(((typeof data342 == "number") && (!(data342 % 1) && !isNaN(data342))) && (isFinite(data342)))){
-const err921 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err921 = {};
 if(vErrors === null){
 vErrors = [err921];
 }
@@ -12522,9 +12580,22 @@ vErrors.push(err921);
 }
 errors++;
 }
-if((typeof data342 == "number") && (isFinite(data342))){
-if(data342 < 0 || isNaN(data342)){
-const err922 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+var _valid52 = _errs1019 === errors;
+errors = _errs1018;
+if(vErrors !== null){
+if(_errs1018){
+vErrors.length = _errs1018;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid52){
+const _errs1022 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err922 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err922];
 }
@@ -12533,11 +12604,11 @@ vErrors.push(err922);
 }
 errors++;
 }
-}
-}
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err923 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data346 = data.data;
+if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
+if(data346.probe === undefined){
+const err923 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err923];
 }
@@ -12546,12 +12617,8 @@ vErrors.push(err923);
 }
 errors++;
 }
-}
-if(data.mono !== undefined){
-let data344 = data.mono;
-if(typeof data344 === "string"){
-if(!pattern4.test(data344)){
-const err924 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data346.store === undefined){
+const err924 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err924];
 }
@@ -12560,9 +12627,8 @@ vErrors.push(err924);
 }
 errors++;
 }
-}
-else {
-const err925 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data346.instant === undefined){
+const err925 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err925];
 }
@@ -12571,10 +12637,8 @@ vErrors.push(err925);
 }
 errors++;
 }
-}
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err926 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data346.lastArchived === undefined){
+const err926 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
 if(vErrors === null){
 vErrors = [err926];
 }
@@ -12583,10 +12647,8 @@ vErrors.push(err926);
 }
 errors++;
 }
-}
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err927 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data346.endLsn === undefined){
+const err927 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
 if(vErrors === null){
 vErrors = [err927];
 }
@@ -12595,11 +12657,8 @@ vErrors.push(err927);
 }
 errors++;
 }
-}
-if(data.attempt !== undefined){
-let data347 = data.attempt;
-if(!(((typeof data347 == "number") && (!(data347 % 1) && !isNaN(data347))) && (isFinite(data347)))){
-const err928 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data346.failed === undefined){
+const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
 if(vErrors === null){
 vErrors = [err928];
 }
@@ -12608,9 +12667,9 @@ vErrors.push(err928);
 }
 errors++;
 }
-if((typeof data347 == "number") && (isFinite(data347))){
-if(data347 < 1 || isNaN(data347)){
-const err929 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+for(const key75 in data346){
+if(!((((((key75 === "probe") || (key75 === "store")) || (key75 === "instant")) || (key75 === "lastArchived")) || (key75 === "endLsn")) || (key75 === "failed"))){
+const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err929];
 }
@@ -12620,10 +12679,9 @@ vErrors.push(err929);
 errors++;
 }
 }
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err930 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data346.probe !== undefined){
+if(typeof data346.probe !== "string"){
+const err930 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err930];
 }
@@ -12633,11 +12691,9 @@ vErrors.push(err930);
 errors++;
 }
 }
-if(data.prev !== undefined){
-let data349 = data.prev;
-if(typeof data349 === "string"){
-if(!pattern25.test(data349)){
-const err931 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data346.store !== undefined){
+if(typeof data346.store !== "string"){
+const err931 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err931];
 }
@@ -12647,8 +12703,11 @@ vErrors.push(err931);
 errors++;
 }
 }
-else {
-const err932 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data346.instant !== undefined){
+let data349 = data346.instant;
+if(data349 && typeof data349 == "object" && !Array.isArray(data349)){
+if(data349.at === undefined){
+const err932 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err932];
 }
@@ -12657,11 +12716,8 @@ vErrors.push(err932);
 }
 errors++;
 }
-}
-if(data.type !== undefined){
-let data350 = data.type;
-if(!(((((((((((((((((((((((((((((((((((((data350 === "run.started") || (data350 === "plan.approved")) || (data350 === "run.resumed")) || (data350 === "preflight.checked")) || (data350 === "connection.provisioning")) || (data350 === "connection.provisioned")) || (data350 === "endpoint.opened")) || (data350 === "endpoint.switched")) || (data350 === "probe.started")) || (data350 === "probe.stopped")) || (data350 === "step.started")) || (data350 === "step.attempt-failed")) || (data350 === "step.finished")) || (data350 === "step.skipped")) || (data350 === "fault.sent")) || (data350 === "evidence.recorded")) || (data350 === "evidence.write-failed")) || (data350 === "human.asked")) || (data350 === "human.began")) || (data350 === "human.done")) || (data350 === "note.manual")) || (data350 === "operator.chose")) || (data350 === "watch.observed")) || (data350 === "watch.gap")) || (data350 === "watch.ended")) || (data350 === "cleanup.deferred")) || (data350 === "cleanup.confirmed")) || (data350 === "cleanup.started")) || (data350 === "cleanup.finished")) || (data350 === "verification.ended")) || (data350 === "cancel.requested")) || (data350 === "run.finished")) || (data350 === "probe.sample")) || (data350 === "ledger.row")) || (data350 === "ledger.recovered")) || (data350 === "lsn.sample")) || (data350 === "archive.sample"))){
-const err933 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data349.mono === undefined){
+const err933 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err933];
 }
@@ -12670,11 +12726,9 @@ vErrors.push(err933);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data351 = data.data;
-if(!(data351 && typeof data351 == "object" && !Array.isArray(data351))){
-const err934 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key76 in data349){
+if(!((key76 === "at") || (key76 === "mono"))){
+const err934 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err934];
 }
@@ -12684,14 +12738,421 @@ vErrors.push(err934);
 errors++;
 }
 }
-}
-else {
-const err935 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data349.at !== undefined){
+if(typeof data349.at !== "string"){
+const err935 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err935];
 }
 else {
 vErrors.push(err935);
+}
+errors++;
+}
+}
+if(data349.mono !== undefined){
+let data351 = data349.mono;
+if(typeof data351 === "string"){
+if(!pattern4.test(data351)){
+const err936 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err936];
+}
+else {
+vErrors.push(err936);
+}
+errors++;
+}
+}
+else {
+const err937 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err937];
+}
+else {
+vErrors.push(err937);
+}
+errors++;
+}
+}
+}
+else {
+const err938 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err938];
+}
+else {
+vErrors.push(err938);
+}
+errors++;
+}
+}
+if(data346.lastArchived !== undefined){
+let data352 = data346.lastArchived;
+if((typeof data352 !== "string") && (data352 !== null)){
+const err939 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err939];
+}
+else {
+vErrors.push(err939);
+}
+errors++;
+}
+}
+if(data346.endLsn !== undefined){
+let data353 = data346.endLsn;
+if((typeof data353 !== "string") && (data353 !== null)){
+const err940 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err940];
+}
+else {
+vErrors.push(err940);
+}
+errors++;
+}
+}
+if(data346.failed !== undefined){
+let data354 = data346.failed;
+if(!(((typeof data354 == "number") && (!(data354 % 1) && !isNaN(data354))) && (isFinite(data354)))){
+const err941 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err941];
+}
+else {
+vErrors.push(err941);
+}
+errors++;
+}
+if((typeof data354 == "number") && (isFinite(data354))){
+if(data354 < 0 || isNaN(data354)){
+const err942 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err942];
+}
+else {
+vErrors.push(err942);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err943 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err943];
+}
+else {
+vErrors.push(err943);
+}
+errors++;
+}
+}
+}
+else {
+const err944 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err944];
+}
+else {
+vErrors.push(err944);
+}
+errors++;
+}
+var _valid52 = _errs1022 === errors;
+valid255 = _valid52;
+if(valid255){
+var props50 = {};
+props50.data = true;
+props50.type = true;
+}
+}
+if(!valid255){
+const err945 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err945];
+}
+else {
+vErrors.push(err945);
+}
+errors++;
+}
+if(props0 !== true && props50 !== undefined){
+if(props50 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props50);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err946 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+if(vErrors === null){
+vErrors = [err946];
+}
+else {
+vErrors.push(err946);
+}
+errors++;
+}
+if(data.at === undefined){
+const err947 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err947];
+}
+else {
+vErrors.push(err947);
+}
+errors++;
+}
+if(data.mono === undefined){
+const err948 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err948];
+}
+else {
+vErrors.push(err948);
+}
+errors++;
+}
+if(data.boot === undefined){
+const err949 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+if(vErrors === null){
+vErrors = [err949];
+}
+else {
+vErrors.push(err949);
+}
+errors++;
+}
+if(data.prev === undefined){
+const err950 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+if(vErrors === null){
+vErrors = [err950];
+}
+else {
+vErrors.push(err950);
+}
+errors++;
+}
+if(data.type === undefined){
+const err951 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err951];
+}
+else {
+vErrors.push(err951);
+}
+errors++;
+}
+if(data.data === undefined){
+const err952 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err952];
+}
+else {
+vErrors.push(err952);
+}
+errors++;
+}
+for(const key77 in data){
+if(!(func1.call(schema31.properties, key77))){
+const err953 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err953];
+}
+else {
+vErrors.push(err953);
+}
+errors++;
+}
+}
+if(data.seq !== undefined){
+let data355 = data.seq;
+if(!(((typeof data355 == "number") && (!(data355 % 1) && !isNaN(data355))) && (isFinite(data355)))){
+const err954 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err954];
+}
+else {
+vErrors.push(err954);
+}
+errors++;
+}
+if((typeof data355 == "number") && (isFinite(data355))){
+if(data355 < 0 || isNaN(data355)){
+const err955 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err955];
+}
+else {
+vErrors.push(err955);
+}
+errors++;
+}
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err956 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err956];
+}
+else {
+vErrors.push(err956);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data357 = data.mono;
+if(typeof data357 === "string"){
+if(!pattern4.test(data357)){
+const err957 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err957];
+}
+else {
+vErrors.push(err957);
+}
+errors++;
+}
+}
+else {
+const err958 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err958];
+}
+else {
+vErrors.push(err958);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err959 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err959];
+}
+else {
+vErrors.push(err959);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err960 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err960];
+}
+else {
+vErrors.push(err960);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data360 = data.attempt;
+if(!(((typeof data360 == "number") && (!(data360 % 1) && !isNaN(data360))) && (isFinite(data360)))){
+const err961 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err961];
+}
+else {
+vErrors.push(err961);
+}
+errors++;
+}
+if((typeof data360 == "number") && (isFinite(data360))){
+if(data360 < 1 || isNaN(data360)){
+const err962 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err962];
+}
+else {
+vErrors.push(err962);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err963 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err963];
+}
+else {
+vErrors.push(err963);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data362 = data.prev;
+if(typeof data362 === "string"){
+if(!pattern25.test(data362)){
+const err964 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err964];
+}
+else {
+vErrors.push(err964);
+}
+errors++;
+}
+}
+else {
+const err965 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err965];
+}
+else {
+vErrors.push(err965);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data363 = data.type;
+if(!(((((((((((((((((((((((((((((((((((((((data363 === "run.started") || (data363 === "plan.approved")) || (data363 === "run.resumed")) || (data363 === "preflight.checked")) || (data363 === "connection.provisioning")) || (data363 === "connection.provisioned")) || (data363 === "endpoint.opened")) || (data363 === "endpoint.switched")) || (data363 === "probe.started")) || (data363 === "probe.stopped")) || (data363 === "step.started")) || (data363 === "step.attempt-failed")) || (data363 === "step.finished")) || (data363 === "step.skipped")) || (data363 === "fault.sent")) || (data363 === "evidence.recorded")) || (data363 === "evidence.write-failed")) || (data363 === "human.asked")) || (data363 === "human.began")) || (data363 === "human.done")) || (data363 === "note.manual")) || (data363 === "operator.attached")) || (data363 === "operator.chose")) || (data363 === "watch.observed")) || (data363 === "watch.gap")) || (data363 === "watch.ended")) || (data363 === "cleanup.deferred")) || (data363 === "cleanup.confirmed")) || (data363 === "cleanup.started")) || (data363 === "cleanup.finished")) || (data363 === "run.kept")) || (data363 === "verification.ended")) || (data363 === "cancel.requested")) || (data363 === "run.finished")) || (data363 === "probe.sample")) || (data363 === "ledger.row")) || (data363 === "ledger.recovered")) || (data363 === "lsn.sample")) || (data363 === "archive.sample"))){
+const err966 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err966];
+}
+else {
+vErrors.push(err966);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data364 = data.data;
+if(!(data364 && typeof data364 == "object" && !Array.isArray(data364))){
+const err967 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err967];
+}
+else {
+vErrors.push(err967);
+}
+errors++;
+}
+}
+}
+else {
+const err968 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err968];
+}
+else {
+vErrors.push(err968);
 }
 errors++;
 }

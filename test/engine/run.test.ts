@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pendingCleanups } from '../../src/engine/cleanup.js';
 import { GuardError } from '../../src/engine/errors.js';
 import { Cancelled } from '../../src/engine/retry.js';
 import { worldFromEvents } from '../../src/engine/world.js';
@@ -162,10 +163,23 @@ describe('cleanup', () => {
     expect(onDisk).toEqual([true, true]);
   });
 
-  it('is left for later when the run is to be kept', async () => {
-    const { events } = await run(dir, { steps: two() }, { keep: true });
-    expect(existsSync(at('one'))).toBe(true);
-    expect(eventsOf(events, 'cleanup.started')).toEqual([]);
+  it('leaves with --keep what a target and its steps need, says what, and removes the rest', async () => {
+    const place = (role: 'source' | 'target') => ({ kind: 'place', role, provision: 'fixture.place', does: '', with: { path: at(role), order: at('made') } });
+    const { events } = await run(
+      dir,
+      { connections: { old: place('source'), copy: place('target') }, steps: [make('one'), make('two', 'inject', {}), { ...make('three'), changes: [{ system: 'place:copy', object: '*' }] }] },
+      { keep: true },
+    );
+    expect(['one', 'two', 'three', 'source', 'target'].filter((name) => existsSync(at(name)))).toEqual(['three', 'target']);
+    expect(eventsOf(events, 'run.kept').map(({ data }) => [data.cleanups, data.things])).toEqual([[['c5', 'c2'], [{ system: 'place:copy', object: at('target') }]]]);
+    expect(pendingCleanups(events).map(({ id }) => id)).toEqual(['c5', 'c2']);
+    expect(events.at(-1)?.type).toBe('run.finished');
+  });
+
+  it('keeps nothing of a run that ended before its fault', async () => {
+    const { events } = await run(dir, { connections: { copy: { kind: 'place', role: 'target', provision: 'fixture.place', does: '', with: { path: at('target'), order: at('made') } } }, steps: [make('one', 'prepare', { fail: true })] }, { keep: true });
+    expect(existsSync(at('target'))).toBe(false);
+    expect(eventsOf(events, 'run.kept')).toEqual([]);
   });
 });
 

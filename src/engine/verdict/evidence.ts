@@ -20,7 +20,7 @@ export function evidenceFindings(facts: Facts): Finding[] {
   return found;
 }
 
-/** What was left behind: the inventory, and cleanups that were registered and failed or never ran. */
+/** What was left behind: the inventory, and cleanups that were registered and failed or never ran. What --keep left on purpose is none. */
 function residueFindings(facts: Facts): Finding[] {
   const found: Finding[] = [];
   const inventories = facts.evidence('residue');
@@ -29,7 +29,8 @@ function residueFindings(facts: Facts): Finding[] {
   const ends = new Map<string, { readonly ok: boolean; readonly error?: string | undefined }>();
   for (const { event } of facts.of('cleanup.finished')) ends.set(event.data.id, event.data);
   const registered = new Map(facts.of('cleanup.deferred').map(({ event }) => [event.data.id, event.data.uses]));
-  for (const [id, uses] of registered) if (!ends.has(id)) found.push({ code: 'residue', detail: `the cleanup ${uses} (${id}) was not done` });
+  const kept = new Set(facts.of('run.kept').flatMap(({ event }) => event.data.cleanups));
+  for (const [id, uses] of registered) if (!ends.has(id) && !kept.has(id)) found.push({ code: 'residue', detail: `the cleanup ${uses} (${id}) was not done` });
   for (const [id, end] of ends) if (!end.ok) found.push({ code: 'residue', detail: `the cleanup ${registered.get(id) ?? ''} (${id}) failed: ${end.error ?? 'no reason given'}` });
   return found;
 }

@@ -39,6 +39,8 @@ export function notProved(facts: Facts, fault: Fault | null, recovery: Recovery)
   if (open.length > 0) said.push(`Preflight checks that could not run: ${names(open)}.`);
   const broken = facts.of('probe.stopped').filter(({ event }) => event.data.error !== undefined).map(({ event }) => event.data.probe);
   if (broken.length > 0) said.push(`Probes that ended with an error: ${names(broken)}.`);
+  const kept = facts.of('run.kept').flatMap(({ event }) => event.data.things.map(({ system }) => system));
+  if (kept.length > 0) said.push(`That everything can be removed: --keep left ${names(kept)} in place.`);
   if (facts.of('run.resumed').length > 0) said.push('An uninterrupted run: another process took it over.');
   said.push(unreplayedTail(facts, fault));
   return said.filter((line) => line !== null);

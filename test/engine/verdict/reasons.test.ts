@@ -80,6 +80,7 @@ const mutations: Mutation[] = [
   { name: 'something left behind', gives: ['residue'], mutate: (s) => { record(s, 'residue').left.push({ system: 'process', object: 'postgres 1' }); } },
   { name: 'a cleanup that failed', gives: ['residue'], mutate: (s) => { for (const one of data(s, 'cleanup.finished')) one.ok = false; } },
   { name: 'a cleanup that never ran', gives: ['residue'], mutate: (s) => { dropType(s, 'cleanup.started', 'cleanup.finished'); } },
+  { name: 'a cleanup that --keep did not mean', gives: ['residue'], mutate: (s) => { dropType(s, 'cleanup.started', 'cleanup.finished'); s.entries.push(entry(12_100, 'run.kept', { cleanups: ['other'], things: [], until: 'removed' })); } },
   { name: 'a cleanup step that failed', gives: ['residue'], mutate: (s) => { fail(s, 'tidy', 'failed'); } },
 
   { name: 'no availability probe', gives: ['rto-not-measured'], mutate: (s) => { s.plan.binding.probes = s.plan.binding.probes.filter(({ id }) => id !== 'availability'); } },
@@ -162,6 +163,7 @@ describe('what is no fault passes', () => {
     ['a named target', (s) => { target(s, { type: 'name', requested: 'p1', sent: 'p1' }); walEnd(s, { stop: { kind: 'restore-point', name: 'p1' } }); }],
     ['an LSN target', (s) => { target(s, { type: 'lsn', requested: '0/3000100', sent: '0/3000100' }); walEnd(s, { stop: { kind: 'lsn', lsn: '0/3000100' } }); }],
     ['a source that had been promoted before the backup', (s) => { record(s, 'backup').timeline = 4; record(s, 'reference').timeline = 4; record(s, 'archive').sourceTimeline = 4; walEnd(s, { timeline: 5, history: [{ timeline: 3, switchLsn: '0/1000000' }, { timeline: 4, switchLsn: '0/3000140' }] }); for (const one of data(s, 'ledger.recovered')) one.timeline = 5; }],
+    ['what --keep left on purpose', (s) => { const cleanups = data(s, 'cleanup.deferred').map(({ id }) => id); dropType(s, 'cleanup.started', 'cleanup.finished'); s.entries.push(entry(12_100, 'run.kept', { cleanups, things: [{ system: 'postgres:copy', object: '127.0.0.1:1' }], until: 'removed' })); }],
     ['an uncommitted runbook where any is allowed', (s) => { s.plan.binding.environment.runbooks = 'any'; s.plan.binding.runbook.git = null; }],
     ['a health check that holds at the second try', (s) => { s.entries.push(evidence(9300, 'health-checks', { checks: [{ name: 'reads', ok: false, detail: '' }] }, 'healthy')); }],
     ['an objective met to the microsecond', (s) => { objectives(s, 4500, 345); }],
