@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","checks"],"properties":{"when":{"enum":["before","after"]},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
@@ -6926,8 +6926,8 @@ vErrors.push(err512);
 }
 errors++;
 }
-if(data199.checks === undefined){
-const err513 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data199.from === undefined){
+const err513 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err513];
 }
@@ -6936,9 +6936,8 @@ vErrors.push(err513);
 }
 errors++;
 }
-for(const key39 in data199){
-if(!((key39 === "when") || (key39 === "checks"))){
-const err514 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+if(data199.checks === undefined){
+const err514 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err514];
 }
@@ -6947,11 +6946,9 @@ vErrors.push(err514);
 }
 errors++;
 }
-}
-if(data199.when !== undefined){
-let data200 = data199.when;
-if(!((data200 === "before") || (data200 === "after"))){
-const err515 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+for(const key39 in data199){
+if(!(((key39 === "when") || (key39 === "from")) || (key39 === "checks"))){
+const err515 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err515];
 }
@@ -6961,15 +6958,10 @@ vErrors.push(err515);
 errors++;
 }
 }
-if(data199.checks !== undefined){
-let data201 = data199.checks;
-if(Array.isArray(data201)){
-const len9 = data201.length;
-for(let i9=0; i9<len9; i9++){
-let data202 = data201[i9];
-if(data202 && typeof data202 == "object" && !Array.isArray(data202)){
-if(data202.target === undefined){
-const err516 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
+if(data199.when !== undefined){
+let data200 = data199.when;
+if(!((data200 === "before") || (data200 === "after"))){
+const err516 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err516];
 }
@@ -6978,8 +6970,10 @@ vErrors.push(err516);
 }
 errors++;
 }
-if(data202.expected === undefined){
-const err517 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+if(data199.from !== undefined){
+if(typeof data199.from !== "string"){
+const err517 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err517];
 }
@@ -6988,8 +6982,16 @@ vErrors.push(err517);
 }
 errors++;
 }
-if(data202.found === undefined){
-const err518 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+if(data199.checks !== undefined){
+let data202 = data199.checks;
+if(Array.isArray(data202)){
+const len9 = data202.length;
+for(let i9=0; i9<len9; i9++){
+let data203 = data202[i9];
+if(data203 && typeof data203 == "object" && !Array.isArray(data203)){
+if(data203.target === undefined){
+const err518 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err518];
 }
@@ -6998,8 +7000,8 @@ vErrors.push(err518);
 }
 errors++;
 }
-if(data202.detail === undefined){
-const err519 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data203.expected === undefined){
+const err519 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err519];
 }
@@ -7008,9 +7010,8 @@ vErrors.push(err519);
 }
 errors++;
 }
-for(const key40 in data202){
-if(!((((key40 === "target") || (key40 === "expected")) || (key40 === "found")) || (key40 === "detail"))){
-const err520 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
+if(data203.found === undefined){
+const err520 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err520];
 }
@@ -7019,10 +7020,8 @@ vErrors.push(err520);
 }
 errors++;
 }
-}
-if(data202.target !== undefined){
-if(typeof data202.target !== "string"){
-const err521 = {instancePath:instancePath+"/data/data/checks/" + i9+"/target",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data203.detail === undefined){
+const err521 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err521];
 }
@@ -7031,11 +7030,9 @@ vErrors.push(err521);
 }
 errors++;
 }
-}
-if(data202.expected !== undefined){
-let data204 = data202.expected;
-if(!((data204 === "unreachable") || (data204 === "reachable"))){
-const err522 = {instancePath:instancePath+"/data/data/checks/" + i9+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+for(const key40 in data203){
+if(!((((key40 === "target") || (key40 === "expected")) || (key40 === "found")) || (key40 === "detail"))){
+const err522 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err522];
 }
@@ -7045,10 +7042,9 @@ vErrors.push(err522);
 errors++;
 }
 }
-if(data202.found !== undefined){
-let data205 = data202.found;
-if(!(((data205 === "unreachable") || (data205 === "reachable")) || (data205 === "could-not-run"))){
-const err523 = {instancePath:instancePath+"/data/data/checks/" + i9+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(data203.target !== undefined){
+if(typeof data203.target !== "string"){
+const err523 = {instancePath:instancePath+"/data/data/checks/" + i9+"/target",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err523];
 }
@@ -7058,9 +7054,10 @@ vErrors.push(err523);
 errors++;
 }
 }
-if(data202.detail !== undefined){
-if(typeof data202.detail !== "string"){
-const err524 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data203.expected !== undefined){
+let data205 = data203.expected;
+if(!((data205 === "unreachable") || (data205 === "reachable"))){
+const err524 = {instancePath:instancePath+"/data/data/checks/" + i9+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err524];
 }
@@ -7070,9 +7067,10 @@ vErrors.push(err524);
 errors++;
 }
 }
-}
-else {
-const err525 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data203.found !== undefined){
+let data206 = data203.found;
+if(!(((data206 === "unreachable") || (data206 === "reachable")) || (data206 === "could-not-run"))){
+const err525 = {instancePath:instancePath+"/data/data/checks/" + i9+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err525];
 }
@@ -7082,9 +7080,9 @@ vErrors.push(err525);
 errors++;
 }
 }
-}
-else {
-const err526 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data203.detail !== undefined){
+if(typeof data203.detail !== "string"){
+const err526 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err526];
 }
@@ -7096,7 +7094,7 @@ errors++;
 }
 }
 else {
-const err527 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err527 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err527];
 }
@@ -7108,12 +7106,36 @@ errors++;
 }
 }
 else {
-const err528 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err528 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err528];
 }
 else {
 vErrors.push(err528);
+}
+errors++;
+}
+}
+}
+else {
+const err529 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err529];
+}
+else {
+vErrors.push(err529);
+}
+errors++;
+}
+}
+}
+else {
+const err530 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err530];
+}
+else {
+vErrors.push(err530);
 }
 errors++;
 }
@@ -7126,12 +7148,12 @@ props24.kind = true;
 }
 }
 if(!valid136){
-const err529 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err531 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err529];
+vErrors = [err531];
 }
 else {
-vErrors.push(err529);
+vErrors.push(err531);
 }
 errors++;
 }
@@ -7144,38 +7166,13 @@ props15 = props15 || {};
 Object.assign(props15, props24);
 }
 }
-const _errs589 = errors;
+const _errs591 = errors;
 let valid143 = true;
-const _errs590 = errors;
-if(errors === _errs590){
+const _errs592 = errors;
+if(errors === _errs592){
 if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
 let missing24;
 if((data90.kind === undefined) && (missing24 = "kind")){
-const err530 = {};
-if(vErrors === null){
-vErrors = [err530];
-}
-else {
-vErrors.push(err530);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("residue" !== data90.kind){
-const err531 = {};
-if(vErrors === null){
-vErrors = [err531];
-}
-else {
-vErrors.push(err531);
-}
-errors++;
-}
-}
-}
-}
-else {
 const err532 = {};
 if(vErrors === null){
 vErrors = [err532];
@@ -7185,22 +7182,10 @@ vErrors.push(err532);
 }
 errors++;
 }
-}
-var _valid28 = _errs590 === errors;
-errors = _errs589;
-if(vErrors !== null){
-if(_errs589){
-vErrors.length = _errs589;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid28){
-const _errs593 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err533 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data90.kind !== undefined){
+if("production-fingerprint" !== data90.kind){
+const err533 = {};
 if(vErrors === null){
 vErrors = [err533];
 }
@@ -7209,11 +7194,11 @@ vErrors.push(err533);
 }
 errors++;
 }
-if(data90.data !== undefined){
-let data208 = data90.data;
-if(data208 && typeof data208 == "object" && !Array.isArray(data208)){
-if(data208.left === undefined){
-const err534 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+}
+}
+}
+else {
+const err534 = {};
 if(vErrors === null){
 vErrors = [err534];
 }
@@ -7222,9 +7207,22 @@ vErrors.push(err534);
 }
 errors++;
 }
-for(const key41 in data208){
-if(!(key41 === "left")){
-const err535 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+}
+var _valid28 = _errs592 === errors;
+errors = _errs591;
+if(vErrors !== null){
+if(_errs591){
+vErrors.length = _errs591;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid28){
+const _errs595 = errors;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err535 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err535];
 }
@@ -7233,16 +7231,11 @@ vErrors.push(err535);
 }
 errors++;
 }
-}
-if(data208.left !== undefined){
-let data209 = data208.left;
-if(Array.isArray(data209)){
-const len10 = data209.length;
-for(let i10=0; i10<len10; i10++){
-let data210 = data209[i10];
-if(data210 && typeof data210 == "object" && !Array.isArray(data210)){
-if(data210.system === undefined){
-const err536 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data90.data !== undefined){
+let data209 = data90.data;
+if(data209 && typeof data209 == "object" && !Array.isArray(data209)){
+if(data209.connection === undefined){
+const err536 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err536];
 }
@@ -7251,8 +7244,8 @@ vErrors.push(err536);
 }
 errors++;
 }
-if(data210.object === undefined){
-const err537 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data209.when === undefined){
+const err537 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err537];
 }
@@ -7261,9 +7254,8 @@ vErrors.push(err537);
 }
 errors++;
 }
-for(const key42 in data210){
-if(!((key42 === "system") || (key42 === "object"))){
-const err538 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+if(data209.as === undefined){
+const err538 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
 if(vErrors === null){
 vErrors = [err538];
 }
@@ -7272,10 +7264,8 @@ vErrors.push(err538);
 }
 errors++;
 }
-}
-if(data210.system !== undefined){
-if(typeof data210.system !== "string"){
-const err539 = {instancePath:instancePath+"/data/data/left/" + i10+"/system",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data209.systemId === undefined){
+const err539 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err539];
 }
@@ -7284,10 +7274,8 @@ vErrors.push(err539);
 }
 errors++;
 }
-}
-if(data210.object !== undefined){
-if(typeof data210.object !== "string"){
-const err540 = {instancePath:instancePath+"/data/data/left/" + i10+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data209.timeline === undefined){
+const err540 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err540];
 }
@@ -7296,10 +7284,8 @@ vErrors.push(err540);
 }
 errors++;
 }
-}
-}
-else {
-const err541 = {instancePath:instancePath+"/data/data/left/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data209.powers === undefined){
+const err541 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
 if(vErrors === null){
 vErrors = [err541];
 }
@@ -7308,10 +7294,8 @@ vErrors.push(err541);
 }
 errors++;
 }
-}
-}
-else {
-const err542 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data209.archive === undefined){
+const err542 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
 if(vErrors === null){
 vErrors = [err542];
 }
@@ -7320,10 +7304,9 @@ vErrors.push(err542);
 }
 errors++;
 }
-}
-}
-else {
-const err543 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key41 in data209){
+if(!((((((((key41 === "connection") || (key41 === "when")) || (key41 === "as")) || (key41 === "systemId")) || (key41 === "timeline")) || (key41 === "powers")) || (key41 === "archive")) || (key41 === "error"))){
+const err543 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err543];
 }
@@ -7333,9 +7316,9 @@ vErrors.push(err543);
 errors++;
 }
 }
-}
-else {
-const err544 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data209.connection !== undefined){
+if(typeof data209.connection !== "string"){
+const err544 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err544];
 }
@@ -7344,16 +7327,11 @@ vErrors.push(err544);
 }
 errors++;
 }
-var _valid28 = _errs593 === errors;
-valid143 = _valid28;
-if(valid143){
-var props25 = {};
-props25.data = true;
-props25.kind = true;
 }
-}
-if(!valid143){
-const err545 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data209.when !== undefined){
+let data211 = data209.when;
+if(!((data211 === "before") || (data211 === "after"))){
+const err545 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err545];
 }
@@ -7362,18 +7340,11 @@ vErrors.push(err545);
 }
 errors++;
 }
-if(props15 !== true && props25 !== undefined){
-if(props25 === true){
-props15 = true;
 }
-else {
-props15 = props15 || {};
-Object.assign(props15, props25);
-}
-}
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.kind === undefined){
-const err546 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data209.as !== undefined){
+let data212 = data209.as;
+if((typeof data212 !== "string") && (data212 !== null)){
+const err546 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err546];
 }
@@ -7382,8 +7353,11 @@ vErrors.push(err546);
 }
 errors++;
 }
-if(data90.data === undefined){
-const err547 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data209.systemId !== undefined){
+let data213 = data209.systemId;
+if((typeof data213 !== "string") && (data213 !== null)){
+const err547 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err547];
 }
@@ -7392,9 +7366,16 @@ vErrors.push(err547);
 }
 errors++;
 }
-for(const key43 in data90){
-if(!((key43 === "kind") || (key43 === "data"))){
-const err548 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+}
+if(data209.timeline !== undefined){
+let data214 = data209.timeline;
+const _errs608 = errors;
+let valid147 = true;
+const _errs609 = errors;
+const _errs610 = errors;
+const _errs611 = errors;
+if(data214 !== null){
+const err548 = {};
 if(vErrors === null){
 vErrors = [err548];
 }
@@ -7403,11 +7384,9 @@ vErrors.push(err548);
 }
 errors++;
 }
-}
-if(data90.kind !== undefined){
-let data213 = data90.kind;
-if(!(((((((((data213 === "backup") || (data213 === "restore-target")) || (data213 === "wal-end")) || (data213 === "archive")) || (data213 === "reference")) || (data213 === "reconciliation")) || (data213 === "health-checks")) || (data213 === "isolation")) || (data213 === "residue"))){
-const err549 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+var valid148 = _errs611 === errors;
+if(valid148){
+const err549 = {};
 if(vErrors === null){
 vErrors = [err549];
 }
@@ -7416,100 +7395,7 @@ vErrors.push(err549);
 }
 errors++;
 }
-}
-}
 else {
-const err550 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err550];
-}
-else {
-vErrors.push(err550);
-}
-errors++;
-}
-}
-}
-else {
-const err551 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err551];
-}
-else {
-vErrors.push(err551);
-}
-errors++;
-}
-var _valid15 = _errs276 === errors;
-valid65 = _valid15;
-if(valid65){
-var props26 = {};
-props26.data = true;
-props26.type = true;
-}
-}
-if(!valid65){
-const err552 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err552];
-}
-else {
-vErrors.push(err552);
-}
-errors++;
-}
-if(props0 !== true && props26 !== undefined){
-if(props26 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props26);
-}
-}
-const _errs610 = errors;
-let valid151 = true;
-const _errs611 = errors;
-if(errors === _errs611){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing25;
-if((data.type === undefined) && (missing25 = "type")){
-const err553 = {};
-if(vErrors === null){
-vErrors = [err553];
-}
-else {
-vErrors.push(err553);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err554 = {};
-if(vErrors === null){
-vErrors = [err554];
-}
-else {
-vErrors.push(err554);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err555 = {};
-if(vErrors === null){
-vErrors = [err555];
-}
-else {
-vErrors.push(err555);
-}
-errors++;
-}
-}
-var _valid29 = _errs611 === errors;
 errors = _errs610;
 if(vErrors !== null){
 if(_errs610){
@@ -7519,11 +7405,103 @@ else {
 vErrors = null;
 }
 }
+}
+var _valid29 = _errs609 === errors;
+errors = _errs608;
+if(vErrors !== null){
+if(_errs608){
+vErrors.length = _errs608;
+}
+else {
+vErrors = null;
+}
+}
 if(_valid29){
-const _errs614 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err556 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs613 = errors;
+if(!(((typeof data214 == "number") && (!(data214 % 1) && !isNaN(data214))) && (isFinite(data214)))){
+const err550 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err550];
+}
+else {
+vErrors.push(err550);
+}
+errors++;
+}
+if((typeof data214 == "number") && (isFinite(data214))){
+if(data214 < 1 || isNaN(data214)){
+const err551 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err551];
+}
+else {
+vErrors.push(err551);
+}
+errors++;
+}
+}
+var _valid29 = _errs613 === errors;
+valid147 = _valid29;
+}
+if(!valid147){
+const err552 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err552];
+}
+else {
+vErrors.push(err552);
+}
+errors++;
+}
+}
+if(data209.powers !== undefined){
+let data215 = data209.powers;
+if(Array.isArray(data215)){
+const len10 = data215.length;
+for(let i10=0; i10<len10; i10++){
+if(typeof data215[i10] !== "string"){
+const err553 = {instancePath:instancePath+"/data/data/powers/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err553];
+}
+else {
+vErrors.push(err553);
+}
+errors++;
+}
+}
+}
+else {
+const err554 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err554];
+}
+else {
+vErrors.push(err554);
+}
+errors++;
+}
+}
+if(data209.archive !== undefined){
+let data217 = data209.archive;
+const _errs620 = errors;
+let valid151 = true;
+const _errs621 = errors;
+const _errs622 = errors;
+const _errs623 = errors;
+if(data217 !== null){
+const err555 = {};
+if(vErrors === null){
+vErrors = [err555];
+}
+else {
+vErrors.push(err555);
+}
+errors++;
+}
+var valid152 = _errs623 === errors;
+if(valid152){
+const err556 = {};
 if(vErrors === null){
 vErrors = [err556];
 }
@@ -7532,11 +7510,32 @@ vErrors.push(err556);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data215 = data.data;
-if(data215 && typeof data215 == "object" && !Array.isArray(data215)){
-if(data215.file === undefined){
-const err557 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+else {
+errors = _errs622;
+if(vErrors !== null){
+if(_errs622){
+vErrors.length = _errs622;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid30 = _errs621 === errors;
+errors = _errs620;
+if(vErrors !== null){
+if(_errs620){
+vErrors.length = _errs620;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid30){
+const _errs625 = errors;
+if(data217 && typeof data217 == "object" && !Array.isArray(data217)){
+if(data217.files === undefined){
+const err557 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err557];
 }
@@ -7545,8 +7544,8 @@ vErrors.push(err557);
 }
 errors++;
 }
-if(data215.message === undefined){
-const err558 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(data217.digest === undefined){
+const err558 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err558];
 }
@@ -7555,9 +7554,9 @@ vErrors.push(err558);
 }
 errors++;
 }
-for(const key44 in data215){
-if(!((key44 === "file") || (key44 === "message"))){
-const err559 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+for(const key42 in data217){
+if(!((((key42 === "files") || (key42 === "digest")) || (key42 === "removed")) || (key42 === "changed"))){
+const err559 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err559];
 }
@@ -7567,9 +7566,10 @@ vErrors.push(err559);
 errors++;
 }
 }
-if(data215.file !== undefined){
-if(typeof data215.file !== "string"){
-const err560 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/16/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data217.files !== undefined){
+let data218 = data217.files;
+if(!(((typeof data218 == "number") && (!(data218 % 1) && !isNaN(data218))) && (isFinite(data218)))){
+const err560 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err560];
 }
@@ -7578,10 +7578,9 @@ vErrors.push(err560);
 }
 errors++;
 }
-}
-if(data215.message !== undefined){
-if(typeof data215.message !== "string"){
-const err561 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/16/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data218 == "number") && (isFinite(data218))){
+if(data218 < 0 || isNaN(data218)){
+const err561 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err561];
 }
@@ -7592,8 +7591,9 @@ errors++;
 }
 }
 }
-else {
-const err562 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data217.digest !== undefined){
+if(typeof data217.digest !== "string"){
+const err562 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err562];
 }
@@ -7603,9 +7603,13 @@ vErrors.push(err562);
 errors++;
 }
 }
-}
-else {
-const err563 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data217.removed !== undefined){
+let data220 = data217.removed;
+if(Array.isArray(data220)){
+const len11 = data220.length;
+for(let i11=0; i11<len11; i11++){
+if(typeof data220[i11] !== "string"){
+const err563 = {instancePath:instancePath+"/data/data/archive/removed/" + i11,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err563];
 }
@@ -7614,16 +7618,10 @@ vErrors.push(err563);
 }
 errors++;
 }
-var _valid29 = _errs614 === errors;
-valid151 = _valid29;
-if(valid151){
-var props27 = {};
-props27.data = true;
-props27.type = true;
 }
 }
-if(!valid151){
-const err564 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err564 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err564];
 }
@@ -7632,23 +7630,14 @@ vErrors.push(err564);
 }
 errors++;
 }
-if(props0 !== true && props27 !== undefined){
-if(props27 === true){
-props0 = true;
 }
-else {
-props0 = props0 || {};
-Object.assign(props0, props27);
-}
-}
-const _errs624 = errors;
-let valid155 = true;
-const _errs625 = errors;
-if(errors === _errs625){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing26;
-if((data.type === undefined) && (missing26 = "type")){
-const err565 = {};
+if(data217.changed !== undefined){
+let data222 = data217.changed;
+if(Array.isArray(data222)){
+const len12 = data222.length;
+for(let i12=0; i12<len12; i12++){
+if(typeof data222[i12] !== "string"){
+const err565 = {instancePath:instancePath+"/data/data/archive/changed/" + i12,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err565];
 }
@@ -7657,10 +7646,10 @@ vErrors.push(err565);
 }
 errors++;
 }
+}
+}
 else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
-const err566 = {};
+const err566 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err566];
 }
@@ -7671,9 +7660,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err567 = {};
+const err567 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err567];
 }
@@ -7682,22 +7670,11 @@ vErrors.push(err567);
 }
 errors++;
 }
-}
 var _valid30 = _errs625 === errors;
-errors = _errs624;
-if(vErrors !== null){
-if(_errs624){
-vErrors.length = _errs624;
+valid151 = _valid30;
 }
-else {
-vErrors = null;
-}
-}
-if(_valid30){
-const _errs628 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err568 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(!valid151){
+const err568 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err568];
 }
@@ -7706,11 +7683,10 @@ vErrors.push(err568);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data219 = data.data;
-if(data219 && typeof data219 == "object" && !Array.isArray(data219)){
-if(data219.instructions === undefined){
-const err569 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
+}
+if(data209.error !== undefined){
+if(typeof data209.error !== "string"){
+const err569 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err569];
 }
@@ -7719,8 +7695,10 @@ vErrors.push(err569);
 }
 errors++;
 }
-if(data219.instant === undefined){
-const err570 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+}
+else {
+const err570 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err570];
 }
@@ -7729,9 +7707,10 @@ vErrors.push(err570);
 }
 errors++;
 }
-for(const key45 in data219){
-if(!((key45 === "instructions") || (key45 === "instant"))){
-const err571 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+}
+}
+else {
+const err571 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err571];
 }
@@ -7740,10 +7719,16 @@ vErrors.push(err571);
 }
 errors++;
 }
+var _valid28 = _errs595 === errors;
+valid143 = _valid28;
+if(valid143){
+var props26 = {};
+props26.data = true;
+props26.kind = true;
 }
-if(data219.instructions !== undefined){
-if(typeof data219.instructions !== "string"){
-const err572 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/17/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid143){
+const err572 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err572];
 }
@@ -7752,12 +7737,23 @@ vErrors.push(err572);
 }
 errors++;
 }
+if(props15 !== true && props26 !== undefined){
+if(props26 === true){
+props15 = true;
 }
-if(data219.instant !== undefined){
-let data221 = data219.instant;
-if(data221 && typeof data221 == "object" && !Array.isArray(data221)){
-if(data221.at === undefined){
-const err573 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+else {
+props15 = props15 || {};
+Object.assign(props15, props26);
+}
+}
+const _errs643 = errors;
+let valid158 = true;
+const _errs644 = errors;
+if(errors === _errs644){
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+let missing25;
+if((data90.kind === undefined) && (missing25 = "kind")){
+const err573 = {};
 if(vErrors === null){
 vErrors = [err573];
 }
@@ -7766,8 +7762,10 @@ vErrors.push(err573);
 }
 errors++;
 }
-if(data221.mono === undefined){
-const err574 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+else {
+if(data90.kind !== undefined){
+if("residue" !== data90.kind){
+const err574 = {};
 if(vErrors === null){
 vErrors = [err574];
 }
@@ -7776,155 +7774,16 @@ vErrors.push(err574);
 }
 errors++;
 }
-for(const key46 in data221){
-if(!((key46 === "at") || (key46 === "mono"))){
-const err575 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err575 = {};
 if(vErrors === null){
 vErrors = [err575];
 }
 else {
 vErrors.push(err575);
-}
-errors++;
-}
-}
-if(data221.at !== undefined){
-if(typeof data221.at !== "string"){
-const err576 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err576];
-}
-else {
-vErrors.push(err576);
-}
-errors++;
-}
-}
-if(data221.mono !== undefined){
-let data223 = data221.mono;
-if(typeof data223 === "string"){
-if(!pattern4.test(data223)){
-const err577 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err577];
-}
-else {
-vErrors.push(err577);
-}
-errors++;
-}
-}
-else {
-const err578 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err578];
-}
-else {
-vErrors.push(err578);
-}
-errors++;
-}
-}
-}
-else {
-const err579 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err579];
-}
-else {
-vErrors.push(err579);
-}
-errors++;
-}
-}
-}
-else {
-const err580 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err580];
-}
-else {
-vErrors.push(err580);
-}
-errors++;
-}
-}
-}
-else {
-const err581 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err581];
-}
-else {
-vErrors.push(err581);
-}
-errors++;
-}
-var _valid30 = _errs628 === errors;
-valid155 = _valid30;
-if(valid155){
-var props28 = {};
-props28.data = true;
-props28.type = true;
-}
-}
-if(!valid155){
-const err582 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err582];
-}
-else {
-vErrors.push(err582);
-}
-errors++;
-}
-if(props0 !== true && props28 !== undefined){
-if(props28 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props28);
-}
-}
-const _errs643 = errors;
-let valid160 = true;
-const _errs644 = errors;
-if(errors === _errs644){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing27;
-if((data.type === undefined) && (missing27 = "type")){
-const err583 = {};
-if(vErrors === null){
-vErrors = [err583];
-}
-else {
-vErrors.push(err583);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.began" !== data.type){
-const err584 = {};
-if(vErrors === null){
-vErrors = [err584];
-}
-else {
-vErrors.push(err584);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err585 = {};
-if(vErrors === null){
-vErrors = [err585];
-}
-else {
-vErrors.push(err585);
 }
 errors++;
 }
@@ -7941,9 +7800,132 @@ vErrors = null;
 }
 if(_valid31){
 const _errs647 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err586 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.data === undefined){
+const err576 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err576];
+}
+else {
+vErrors.push(err576);
+}
+errors++;
+}
+if(data90.data !== undefined){
+let data226 = data90.data;
+if(data226 && typeof data226 == "object" && !Array.isArray(data226)){
+if(data226.left === undefined){
+const err577 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(vErrors === null){
+vErrors = [err577];
+}
+else {
+vErrors.push(err577);
+}
+errors++;
+}
+for(const key43 in data226){
+if(!(key43 === "left")){
+const err578 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err578];
+}
+else {
+vErrors.push(err578);
+}
+errors++;
+}
+}
+if(data226.left !== undefined){
+let data227 = data226.left;
+if(Array.isArray(data227)){
+const len13 = data227.length;
+for(let i13=0; i13<len13; i13++){
+let data228 = data227[i13];
+if(data228 && typeof data228 == "object" && !Array.isArray(data228)){
+if(data228.system === undefined){
+const err579 = {instancePath:instancePath+"/data/data/left/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err579];
+}
+else {
+vErrors.push(err579);
+}
+errors++;
+}
+if(data228.object === undefined){
+const err580 = {instancePath:instancePath+"/data/data/left/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err580];
+}
+else {
+vErrors.push(err580);
+}
+errors++;
+}
+for(const key44 in data228){
+if(!((key44 === "system") || (key44 === "object"))){
+const err581 = {instancePath:instancePath+"/data/data/left/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err581];
+}
+else {
+vErrors.push(err581);
+}
+errors++;
+}
+}
+if(data228.system !== undefined){
+if(typeof data228.system !== "string"){
+const err582 = {instancePath:instancePath+"/data/data/left/" + i13+"/system",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err582];
+}
+else {
+vErrors.push(err582);
+}
+errors++;
+}
+}
+if(data228.object !== undefined){
+if(typeof data228.object !== "string"){
+const err583 = {instancePath:instancePath+"/data/data/left/" + i13+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err583];
+}
+else {
+vErrors.push(err583);
+}
+errors++;
+}
+}
+}
+else {
+const err584 = {instancePath:instancePath+"/data/data/left/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err584];
+}
+else {
+vErrors.push(err584);
+}
+errors++;
+}
+}
+}
+else {
+const err585 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err585];
+}
+else {
+vErrors.push(err585);
+}
+errors++;
+}
+}
+}
+else {
+const err586 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err586];
 }
@@ -7952,11 +7934,10 @@ vErrors.push(err586);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data225 = data.data;
-if(data225 && typeof data225 == "object" && !Array.isArray(data225)){
-if(data225.who === undefined){
-const err587 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+}
+}
+else {
+const err587 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err587];
 }
@@ -7965,8 +7946,16 @@ vErrors.push(err587);
 }
 errors++;
 }
-if(data225.instant === undefined){
-const err588 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+var _valid31 = _errs647 === errors;
+valid158 = _valid31;
+if(valid158){
+var props27 = {};
+props27.data = true;
+props27.kind = true;
+}
+}
+if(!valid158){
+const err588 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err588];
 }
@@ -7975,9 +7964,18 @@ vErrors.push(err588);
 }
 errors++;
 }
-for(const key47 in data225){
-if(!((key47 === "who") || (key47 === "instant"))){
-const err589 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+if(props15 !== true && props27 !== undefined){
+if(props27 === true){
+props15 = true;
+}
+else {
+props15 = props15 || {};
+Object.assign(props15, props27);
+}
+}
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.kind === undefined){
+const err589 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err589];
 }
@@ -7986,10 +7984,8 @@ vErrors.push(err589);
 }
 errors++;
 }
-}
-if(data225.who !== undefined){
-if(typeof data225.who !== "string"){
-const err590 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data90.data === undefined){
+const err590 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err590];
 }
@@ -7998,12 +7994,9 @@ vErrors.push(err590);
 }
 errors++;
 }
-}
-if(data225.instant !== undefined){
-let data227 = data225.instant;
-if(data227 && typeof data227 == "object" && !Array.isArray(data227)){
-if(data227.at === undefined){
-const err591 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+for(const key45 in data90){
+if(!((key45 === "kind") || (key45 === "data"))){
+const err591 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err591];
 }
@@ -8012,8 +8005,11 @@ vErrors.push(err591);
 }
 errors++;
 }
-if(data227.mono === undefined){
-const err592 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data90.kind !== undefined){
+let data231 = data90.kind;
+if(!((((((((((data231 === "backup") || (data231 === "restore-target")) || (data231 === "wal-end")) || (data231 === "archive")) || (data231 === "reference")) || (data231 === "reconciliation")) || (data231 === "health-checks")) || (data231 === "isolation")) || (data231 === "production-fingerprint")) || (data231 === "residue"))){
+const err592 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err592];
 }
@@ -8022,9 +8018,10 @@ vErrors.push(err592);
 }
 errors++;
 }
-for(const key48 in data227){
-if(!((key48 === "at") || (key48 === "mono"))){
-const err593 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+}
+}
+else {
+const err593 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err593];
 }
@@ -8034,9 +8031,9 @@ vErrors.push(err593);
 errors++;
 }
 }
-if(data227.at !== undefined){
-if(typeof data227.at !== "string"){
-const err594 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err594 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err594];
 }
@@ -8045,12 +8042,16 @@ vErrors.push(err594);
 }
 errors++;
 }
+var _valid15 = _errs276 === errors;
+valid65 = _valid15;
+if(valid65){
+var props28 = {};
+props28.data = true;
+props28.type = true;
 }
-if(data227.mono !== undefined){
-let data229 = data227.mono;
-if(typeof data229 === "string"){
-if(!pattern4.test(data229)){
-const err595 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+if(!valid65){
+const err595 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err595];
 }
@@ -8059,9 +8060,23 @@ vErrors.push(err595);
 }
 errors++;
 }
+if(props0 !== true && props28 !== undefined){
+if(props28 === true){
+props0 = true;
 }
 else {
-const err596 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+props0 = props0 || {};
+Object.assign(props0, props28);
+}
+}
+const _errs664 = errors;
+let valid166 = true;
+const _errs665 = errors;
+if(errors === _errs665){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing26;
+if((data.type === undefined) && (missing26 = "type")){
+const err596 = {};
 if(vErrors === null){
 vErrors = [err596];
 }
@@ -8070,10 +8085,10 @@ vErrors.push(err596);
 }
 errors++;
 }
-}
-}
 else {
-const err597 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("evidence.write-failed" !== data.type){
+const err597 = {};
 if(vErrors === null){
 vErrors = [err597];
 }
@@ -8084,8 +8099,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err598 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err598 = {};
 if(vErrors === null){
 vErrors = [err598];
 }
@@ -8095,9 +8111,21 @@ vErrors.push(err598);
 errors++;
 }
 }
+var _valid32 = _errs665 === errors;
+errors = _errs664;
+if(vErrors !== null){
+if(_errs664){
+vErrors.length = _errs664;
 }
 else {
-const err599 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid32){
+const _errs668 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err599 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err599];
 }
@@ -8106,21 +8134,103 @@ vErrors.push(err599);
 }
 errors++;
 }
-var _valid31 = _errs647 === errors;
-valid160 = _valid31;
-if(valid160){
-var props29 = {};
-props29.data = true;
-props29.type = true;
-}
-}
-if(!valid160){
-const err600 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data233 = data.data;
+if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
+if(data233.file === undefined){
+const err600 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err600];
 }
 else {
 vErrors.push(err600);
+}
+errors++;
+}
+if(data233.message === undefined){
+const err601 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err601];
+}
+else {
+vErrors.push(err601);
+}
+errors++;
+}
+for(const key46 in data233){
+if(!((key46 === "file") || (key46 === "message"))){
+const err602 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err602];
+}
+else {
+vErrors.push(err602);
+}
+errors++;
+}
+}
+if(data233.file !== undefined){
+if(typeof data233.file !== "string"){
+const err603 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/16/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err603];
+}
+else {
+vErrors.push(err603);
+}
+errors++;
+}
+}
+if(data233.message !== undefined){
+if(typeof data233.message !== "string"){
+const err604 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/16/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err604];
+}
+else {
+vErrors.push(err604);
+}
+errors++;
+}
+}
+}
+else {
+const err605 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err605];
+}
+else {
+vErrors.push(err605);
+}
+errors++;
+}
+}
+}
+else {
+const err606 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err606];
+}
+else {
+vErrors.push(err606);
+}
+errors++;
+}
+var _valid32 = _errs668 === errors;
+valid166 = _valid32;
+if(valid166){
+var props29 = {};
+props29.data = true;
+props29.type = true;
+}
+}
+if(!valid166){
+const err607 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err607];
+}
+else {
+vErrors.push(err607);
 }
 errors++;
 }
@@ -8133,106 +8243,14 @@ props0 = props0 || {};
 Object.assign(props0, props29);
 }
 }
-const _errs662 = errors;
-let valid165 = true;
-const _errs663 = errors;
-if(errors === _errs663){
+const _errs678 = errors;
+let valid170 = true;
+const _errs679 = errors;
+if(errors === _errs679){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing28;
-if((data.type === undefined) && (missing28 = "type")){
-const err601 = {};
-if(vErrors === null){
-vErrors = [err601];
-}
-else {
-vErrors.push(err601);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.done" !== data.type){
-const err602 = {};
-if(vErrors === null){
-vErrors = [err602];
-}
-else {
-vErrors.push(err602);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err603 = {};
-if(vErrors === null){
-vErrors = [err603];
-}
-else {
-vErrors.push(err603);
-}
-errors++;
-}
-}
-var _valid32 = _errs663 === errors;
-errors = _errs662;
-if(vErrors !== null){
-if(_errs662){
-vErrors.length = _errs662;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid32){
-const _errs666 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err604 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err604];
-}
-else {
-vErrors.push(err604);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data231 = data.data;
-if(data231 && typeof data231 == "object" && !Array.isArray(data231)){
-if(data231.who === undefined){
-const err605 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err605];
-}
-else {
-vErrors.push(err605);
-}
-errors++;
-}
-if(data231.instant === undefined){
-const err606 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err606];
-}
-else {
-vErrors.push(err606);
-}
-errors++;
-}
-if(data231.answered === undefined){
-const err607 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
-if(vErrors === null){
-vErrors = [err607];
-}
-else {
-vErrors.push(err607);
-}
-errors++;
-}
-if(data231.attestation === undefined){
-const err608 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+let missing27;
+if((data.type === undefined) && (missing27 = "type")){
+const err608 = {};
 if(vErrors === null){
 vErrors = [err608];
 }
@@ -8241,9 +8259,10 @@ vErrors.push(err608);
 }
 errors++;
 }
-for(const key49 in data231){
-if(!((((key49 === "who") || (key49 === "instant")) || (key49 === "answered")) || (key49 === "attestation"))){
-const err609 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("human.asked" !== data.type){
+const err609 = {};
 if(vErrors === null){
 vErrors = [err609];
 }
@@ -8253,10 +8272,10 @@ vErrors.push(err609);
 errors++;
 }
 }
-if(data231.who !== undefined){
-let data232 = data231.who;
-if((typeof data232 !== "string") && (data232 !== null)){
-const err610 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.who.type},message:"must be string,null"};
+}
+}
+else {
+const err610 = {};
 if(vErrors === null){
 vErrors = [err610];
 }
@@ -8266,11 +8285,21 @@ vErrors.push(err610);
 errors++;
 }
 }
-if(data231.instant !== undefined){
-let data233 = data231.instant;
-if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
-if(data233.at === undefined){
-const err611 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+var _valid33 = _errs679 === errors;
+errors = _errs678;
+if(vErrors !== null){
+if(_errs678){
+vErrors.length = _errs678;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid33){
+const _errs682 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err611 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err611];
 }
@@ -8279,8 +8308,11 @@ vErrors.push(err611);
 }
 errors++;
 }
-if(data233.mono === undefined){
-const err612 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data.data !== undefined){
+let data237 = data.data;
+if(data237 && typeof data237 == "object" && !Array.isArray(data237)){
+if(data237.instructions === undefined){
+const err612 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
 vErrors = [err612];
 }
@@ -8289,9 +8321,8 @@ vErrors.push(err612);
 }
 errors++;
 }
-for(const key50 in data233){
-if(!((key50 === "at") || (key50 === "mono"))){
-const err613 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+if(data237.instant === undefined){
+const err613 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err613];
 }
@@ -8300,10 +8331,9 @@ vErrors.push(err613);
 }
 errors++;
 }
-}
-if(data233.at !== undefined){
-if(typeof data233.at !== "string"){
-const err614 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key47 in data237){
+if(!((key47 === "instructions") || (key47 === "instant"))){
+const err614 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err614];
 }
@@ -8313,11 +8343,9 @@ vErrors.push(err614);
 errors++;
 }
 }
-if(data233.mono !== undefined){
-let data235 = data233.mono;
-if(typeof data235 === "string"){
-if(!pattern4.test(data235)){
-const err615 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data237.instructions !== undefined){
+if(typeof data237.instructions !== "string"){
+const err615 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/17/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err615];
 }
@@ -8327,8 +8355,11 @@ vErrors.push(err615);
 errors++;
 }
 }
-else {
-const err616 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data237.instant !== undefined){
+let data239 = data237.instant;
+if(data239 && typeof data239 == "object" && !Array.isArray(data239)){
+if(data239.at === undefined){
+const err616 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err616];
 }
@@ -8337,10 +8368,8 @@ vErrors.push(err616);
 }
 errors++;
 }
-}
-}
-else {
-const err617 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data239.mono === undefined){
+const err617 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err617];
 }
@@ -8349,10 +8378,9 @@ vErrors.push(err617);
 }
 errors++;
 }
-}
-if(data231.answered !== undefined){
-if(typeof data231.answered !== "boolean"){
-const err618 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/19/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+for(const key48 in data239){
+if(!((key48 === "at") || (key48 === "mono"))){
+const err618 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err618];
 }
@@ -8362,10 +8390,9 @@ vErrors.push(err618);
 errors++;
 }
 }
-if(data231.attestation !== undefined){
-let data237 = data231.attestation;
-if((typeof data237 !== "string") && (data237 !== null)){
-const err619 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/19/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(data239.at !== undefined){
+if(typeof data239.at !== "string"){
+const err619 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err619];
 }
@@ -8375,9 +8402,11 @@ vErrors.push(err619);
 errors++;
 }
 }
-}
-else {
-const err620 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data239.mono !== undefined){
+let data241 = data239.mono;
+if(typeof data241 === "string"){
+if(!pattern4.test(data241)){
+const err620 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err620];
 }
@@ -8387,9 +8416,8 @@ vErrors.push(err620);
 errors++;
 }
 }
-}
 else {
-const err621 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err621 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err621];
 }
@@ -8398,21 +8426,57 @@ vErrors.push(err621);
 }
 errors++;
 }
-var _valid32 = _errs666 === errors;
-valid165 = _valid32;
-if(valid165){
-var props30 = {};
-props30.data = true;
-props30.type = true;
 }
 }
-if(!valid165){
-const err622 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err622 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err622];
 }
 else {
 vErrors.push(err622);
+}
+errors++;
+}
+}
+}
+else {
+const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err623];
+}
+else {
+vErrors.push(err623);
+}
+errors++;
+}
+}
+}
+else {
+const err624 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err624];
+}
+else {
+vErrors.push(err624);
+}
+errors++;
+}
+var _valid33 = _errs682 === errors;
+valid170 = _valid33;
+if(valid170){
+var props30 = {};
+props30.data = true;
+props30.type = true;
+}
+}
+if(!valid170){
+const err625 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err625];
+}
+else {
+vErrors.push(err625);
 }
 errors++;
 }
@@ -8425,63 +8489,14 @@ props0 = props0 || {};
 Object.assign(props0, props30);
 }
 }
-const _errs685 = errors;
-let valid170 = true;
-const _errs686 = errors;
-if(errors === _errs686){
+const _errs697 = errors;
+let valid175 = true;
+const _errs698 = errors;
+if(errors === _errs698){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing29;
-if((data.type === undefined) && (missing29 = "type")){
-const err623 = {};
-if(vErrors === null){
-vErrors = [err623];
-}
-else {
-vErrors.push(err623);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err624 = {};
-if(vErrors === null){
-vErrors = [err624];
-}
-else {
-vErrors.push(err624);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err625 = {};
-if(vErrors === null){
-vErrors = [err625];
-}
-else {
-vErrors.push(err625);
-}
-errors++;
-}
-}
-var _valid33 = _errs686 === errors;
-errors = _errs685;
-if(vErrors !== null){
-if(_errs685){
-vErrors.length = _errs685;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid33){
-const _errs689 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err626 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+let missing28;
+if((data.type === undefined) && (missing28 = "type")){
+const err626 = {};
 if(vErrors === null){
 vErrors = [err626];
 }
@@ -8490,11 +8505,10 @@ vErrors.push(err626);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data239 = data.data;
-if(data239 && typeof data239 == "object" && !Array.isArray(data239)){
-if(data239.text === undefined){
-const err627 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+else {
+if(data.type !== undefined){
+if("human.began" !== data.type){
+const err627 = {};
 if(vErrors === null){
 vErrors = [err627];
 }
@@ -8503,8 +8517,11 @@ vErrors.push(err627);
 }
 errors++;
 }
-if(data239.who === undefined){
-const err628 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+}
+}
+}
+else {
+const err628 = {};
 if(vErrors === null){
 vErrors = [err628];
 }
@@ -8513,8 +8530,22 @@ vErrors.push(err628);
 }
 errors++;
 }
-if(data239.source === undefined){
-const err629 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+}
+var _valid34 = _errs698 === errors;
+errors = _errs697;
+if(vErrors !== null){
+if(_errs697){
+vErrors.length = _errs697;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid34){
+const _errs701 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err629 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err629];
 }
@@ -8523,9 +8554,11 @@ vErrors.push(err629);
 }
 errors++;
 }
-for(const key51 in data239){
-if(!(((key51 === "text") || (key51 === "who")) || (key51 === "source"))){
-const err630 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data243 = data.data;
+if(data243 && typeof data243 == "object" && !Array.isArray(data243)){
+if(data243.who === undefined){
+const err630 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err630];
 }
@@ -8534,10 +8567,8 @@ vErrors.push(err630);
 }
 errors++;
 }
-}
-if(data239.text !== undefined){
-if(typeof data239.text !== "string"){
-const err631 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/20/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data243.instant === undefined){
+const err631 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err631];
 }
@@ -8546,10 +8577,9 @@ vErrors.push(err631);
 }
 errors++;
 }
-}
-if(data239.who !== undefined){
-if(typeof data239.who !== "string"){
-const err632 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key49 in data243){
+if(!((key49 === "who") || (key49 === "instant"))){
+const err632 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err632];
 }
@@ -8559,10 +8589,9 @@ vErrors.push(err632);
 errors++;
 }
 }
-if(data239.source !== undefined){
-let data242 = data239.source;
-if(!((data242 === "prompt") || (data242 === "note"))){
-const err633 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/20/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(data243.who !== undefined){
+if(typeof data243.who !== "string"){
+const err633 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err633];
 }
@@ -8572,9 +8601,11 @@ vErrors.push(err633);
 errors++;
 }
 }
-}
-else {
-const err634 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data243.instant !== undefined){
+let data245 = data243.instant;
+if(data245 && typeof data245 == "object" && !Array.isArray(data245)){
+if(data245.at === undefined){
+const err634 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err634];
 }
@@ -8583,10 +8614,8 @@ vErrors.push(err634);
 }
 errors++;
 }
-}
-}
-else {
-const err635 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data245.mono === undefined){
+const err635 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err635];
 }
@@ -8595,21 +8624,105 @@ vErrors.push(err635);
 }
 errors++;
 }
-var _valid33 = _errs689 === errors;
-valid170 = _valid33;
-if(valid170){
-var props31 = {};
-props31.data = true;
-props31.type = true;
-}
-}
-if(!valid170){
-const err636 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key50 in data245){
+if(!((key50 === "at") || (key50 === "mono"))){
+const err636 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err636];
 }
 else {
 vErrors.push(err636);
+}
+errors++;
+}
+}
+if(data245.at !== undefined){
+if(typeof data245.at !== "string"){
+const err637 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err637];
+}
+else {
+vErrors.push(err637);
+}
+errors++;
+}
+}
+if(data245.mono !== undefined){
+let data247 = data245.mono;
+if(typeof data247 === "string"){
+if(!pattern4.test(data247)){
+const err638 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err638];
+}
+else {
+vErrors.push(err638);
+}
+errors++;
+}
+}
+else {
+const err639 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err639];
+}
+else {
+vErrors.push(err639);
+}
+errors++;
+}
+}
+}
+else {
+const err640 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err640];
+}
+else {
+vErrors.push(err640);
+}
+errors++;
+}
+}
+}
+else {
+const err641 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err641];
+}
+else {
+vErrors.push(err641);
+}
+errors++;
+}
+}
+}
+else {
+const err642 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err642];
+}
+else {
+vErrors.push(err642);
+}
+errors++;
+}
+var _valid34 = _errs701 === errors;
+valid175 = _valid34;
+if(valid175){
+var props31 = {};
+props31.data = true;
+props31.type = true;
+}
+}
+if(!valid175){
+const err643 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err643];
+}
+else {
+vErrors.push(err643);
 }
 errors++;
 }
@@ -8622,109 +8735,14 @@ props0 = props0 || {};
 Object.assign(props0, props31);
 }
 }
-const _errs700 = errors;
-let valid174 = true;
-const _errs701 = errors;
-if(errors === _errs701){
+const _errs716 = errors;
+let valid180 = true;
+const _errs717 = errors;
+if(errors === _errs717){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing30;
-if((data.type === undefined) && (missing30 = "type")){
-const err637 = {};
-if(vErrors === null){
-vErrors = [err637];
-}
-else {
-vErrors.push(err637);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("operator.attached" !== data.type){
-const err638 = {};
-if(vErrors === null){
-vErrors = [err638];
-}
-else {
-vErrors.push(err638);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err639 = {};
-if(vErrors === null){
-vErrors = [err639];
-}
-else {
-vErrors.push(err639);
-}
-errors++;
-}
-}
-var _valid34 = _errs701 === errors;
-errors = _errs700;
-if(vErrors !== null){
-if(_errs700){
-vErrors.length = _errs700;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid34){
-const _errs704 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err640 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err640];
-}
-else {
-vErrors.push(err640);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data244 = data.data;
-if(data244 && typeof data244 == "object" && !Array.isArray(data244)){
-if(data244.who === undefined){
-const err641 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err641];
-}
-else {
-vErrors.push(err641);
-}
-errors++;
-}
-if(data244.host === undefined){
-const err642 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err642];
-}
-else {
-vErrors.push(err642);
-}
-errors++;
-}
-for(const key52 in data244){
-if(!((key52 === "who") || (key52 === "host"))){
-const err643 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err643];
-}
-else {
-vErrors.push(err643);
-}
-errors++;
-}
-}
-if(data244.who !== undefined){
-if(typeof data244.who !== "string"){
-const err644 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing29;
+if((data.type === undefined) && (missing29 = "type")){
+const err644 = {};
 if(vErrors === null){
 vErrors = [err644];
 }
@@ -8733,10 +8751,10 @@ vErrors.push(err644);
 }
 errors++;
 }
-}
-if(data244.host !== undefined){
-if(typeof data244.host !== "string"){
-const err645 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/21/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("human.done" !== data.type){
+const err645 = {};
 if(vErrors === null){
 vErrors = [err645];
 }
@@ -8747,8 +8765,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err646 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err646 = {};
 if(vErrors === null){
 vErrors = [err646];
 }
@@ -8758,9 +8777,21 @@ vErrors.push(err646);
 errors++;
 }
 }
+var _valid35 = _errs717 === errors;
+errors = _errs716;
+if(vErrors !== null){
+if(_errs716){
+vErrors.length = _errs716;
 }
 else {
-const err647 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid35){
+const _errs720 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err647 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err647];
 }
@@ -8769,21 +8800,221 @@ vErrors.push(err647);
 }
 errors++;
 }
-var _valid34 = _errs704 === errors;
-valid174 = _valid34;
-if(valid174){
-var props32 = {};
-props32.data = true;
-props32.type = true;
-}
-}
-if(!valid174){
-const err648 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data249 = data.data;
+if(data249 && typeof data249 == "object" && !Array.isArray(data249)){
+if(data249.who === undefined){
+const err648 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err648];
 }
 else {
 vErrors.push(err648);
+}
+errors++;
+}
+if(data249.instant === undefined){
+const err649 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err649];
+}
+else {
+vErrors.push(err649);
+}
+errors++;
+}
+if(data249.answered === undefined){
+const err650 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+if(vErrors === null){
+vErrors = [err650];
+}
+else {
+vErrors.push(err650);
+}
+errors++;
+}
+if(data249.attestation === undefined){
+const err651 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+if(vErrors === null){
+vErrors = [err651];
+}
+else {
+vErrors.push(err651);
+}
+errors++;
+}
+for(const key51 in data249){
+if(!((((key51 === "who") || (key51 === "instant")) || (key51 === "answered")) || (key51 === "attestation"))){
+const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err652];
+}
+else {
+vErrors.push(err652);
+}
+errors++;
+}
+}
+if(data249.who !== undefined){
+let data250 = data249.who;
+if((typeof data250 !== "string") && (data250 !== null)){
+const err653 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.who.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err653];
+}
+else {
+vErrors.push(err653);
+}
+errors++;
+}
+}
+if(data249.instant !== undefined){
+let data251 = data249.instant;
+if(data251 && typeof data251 == "object" && !Array.isArray(data251)){
+if(data251.at === undefined){
+const err654 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err654];
+}
+else {
+vErrors.push(err654);
+}
+errors++;
+}
+if(data251.mono === undefined){
+const err655 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err655];
+}
+else {
+vErrors.push(err655);
+}
+errors++;
+}
+for(const key52 in data251){
+if(!((key52 === "at") || (key52 === "mono"))){
+const err656 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err656];
+}
+else {
+vErrors.push(err656);
+}
+errors++;
+}
+}
+if(data251.at !== undefined){
+if(typeof data251.at !== "string"){
+const err657 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err657];
+}
+else {
+vErrors.push(err657);
+}
+errors++;
+}
+}
+if(data251.mono !== undefined){
+let data253 = data251.mono;
+if(typeof data253 === "string"){
+if(!pattern4.test(data253)){
+const err658 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err658];
+}
+else {
+vErrors.push(err658);
+}
+errors++;
+}
+}
+else {
+const err659 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err659];
+}
+else {
+vErrors.push(err659);
+}
+errors++;
+}
+}
+}
+else {
+const err660 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err660];
+}
+else {
+vErrors.push(err660);
+}
+errors++;
+}
+}
+if(data249.answered !== undefined){
+if(typeof data249.answered !== "boolean"){
+const err661 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/19/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err661];
+}
+else {
+vErrors.push(err661);
+}
+errors++;
+}
+}
+if(data249.attestation !== undefined){
+let data255 = data249.attestation;
+if((typeof data255 !== "string") && (data255 !== null)){
+const err662 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/19/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err662];
+}
+else {
+vErrors.push(err662);
+}
+errors++;
+}
+}
+}
+else {
+const err663 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err663];
+}
+else {
+vErrors.push(err663);
+}
+errors++;
+}
+}
+}
+else {
+const err664 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err664];
+}
+else {
+vErrors.push(err664);
+}
+errors++;
+}
+var _valid35 = _errs720 === errors;
+valid180 = _valid35;
+if(valid180){
+var props32 = {};
+props32.data = true;
+props32.type = true;
+}
+}
+if(!valid180){
+const err665 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err665];
+}
+else {
+vErrors.push(err665);
 }
 errors++;
 }
@@ -8796,31 +9027,31 @@ props0 = props0 || {};
 Object.assign(props0, props32);
 }
 }
-const _errs714 = errors;
-let valid178 = true;
-const _errs715 = errors;
-if(errors === _errs715){
+const _errs739 = errors;
+let valid185 = true;
+const _errs740 = errors;
+if(errors === _errs740){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing31;
-if((data.type === undefined) && (missing31 = "type")){
-const err649 = {};
+let missing30;
+if((data.type === undefined) && (missing30 = "type")){
+const err666 = {};
 if(vErrors === null){
-vErrors = [err649];
+vErrors = [err666];
 }
 else {
-vErrors.push(err649);
+vErrors.push(err666);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err650 = {};
+if("note.manual" !== data.type){
+const err667 = {};
 if(vErrors === null){
-vErrors = [err650];
+vErrors = [err667];
 }
 else {
-vErrors.push(err650);
+vErrors.push(err667);
 }
 errors++;
 }
@@ -8828,115 +9059,159 @@ errors++;
 }
 }
 else {
-const err651 = {};
+const err668 = {};
 if(vErrors === null){
-vErrors = [err651];
+vErrors = [err668];
 }
 else {
-vErrors.push(err651);
+vErrors.push(err668);
 }
 errors++;
 }
 }
-var _valid35 = _errs715 === errors;
-errors = _errs714;
+var _valid36 = _errs740 === errors;
+errors = _errs739;
 if(vErrors !== null){
-if(_errs714){
-vErrors.length = _errs714;
+if(_errs739){
+vErrors.length = _errs739;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid35){
-const _errs718 = errors;
+if(_valid36){
+const _errs743 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err652 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err669 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err652];
+vErrors = [err669];
 }
 else {
-vErrors.push(err652);
+vErrors.push(err669);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data248 = data.data;
-if(data248 && typeof data248 == "object" && !Array.isArray(data248)){
-if(data248.choice === undefined){
-const err653 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+let data257 = data.data;
+if(data257 && typeof data257 == "object" && !Array.isArray(data257)){
+if(data257.text === undefined){
+const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
 if(vErrors === null){
-vErrors = [err653];
+vErrors = [err670];
 }
 else {
-vErrors.push(err653);
+vErrors.push(err670);
 }
 errors++;
 }
-for(const key53 in data248){
-if(!(key53 === "choice")){
-const err654 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
+if(data257.who === undefined){
+const err671 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err654];
+vErrors = [err671];
 }
 else {
-vErrors.push(err654);
+vErrors.push(err671);
 }
 errors++;
 }
-}
-if(data248.choice !== undefined){
-let data249 = data248.choice;
-if(!(((data249 === "retry") || (data249 === "skip")) || (data249 === "abort"))){
-const err655 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/22/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(data257.source === undefined){
+const err672 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
 if(vErrors === null){
-vErrors = [err655];
+vErrors = [err672];
 }
 else {
-vErrors.push(err655);
+vErrors.push(err672);
 }
 errors++;
 }
-}
-}
-else {
-const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key53 in data257){
+if(!(((key53 === "text") || (key53 === "who")) || (key53 === "source"))){
+const err673 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err656];
+vErrors = [err673];
 }
 else {
-vErrors.push(err656);
+vErrors.push(err673);
 }
 errors++;
 }
 }
-}
-else {
-const err657 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data257.text !== undefined){
+if(typeof data257.text !== "string"){
+const err674 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/20/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err657];
+vErrors = [err674];
 }
 else {
-vErrors.push(err657);
+vErrors.push(err674);
 }
 errors++;
 }
-var _valid35 = _errs718 === errors;
-valid178 = _valid35;
-if(valid178){
+}
+if(data257.who !== undefined){
+if(typeof data257.who !== "string"){
+const err675 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err675];
+}
+else {
+vErrors.push(err675);
+}
+errors++;
+}
+}
+if(data257.source !== undefined){
+let data260 = data257.source;
+if(!((data260 === "prompt") || (data260 === "note"))){
+const err676 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/20/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err676];
+}
+else {
+vErrors.push(err676);
+}
+errors++;
+}
+}
+}
+else {
+const err677 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err677];
+}
+else {
+vErrors.push(err677);
+}
+errors++;
+}
+}
+}
+else {
+const err678 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err678];
+}
+else {
+vErrors.push(err678);
+}
+errors++;
+}
+var _valid36 = _errs743 === errors;
+valid185 = _valid36;
+if(valid185){
 var props33 = {};
 props33.data = true;
 props33.type = true;
 }
 }
-if(!valid178){
-const err658 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid185){
+const err679 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err658];
+vErrors = [err679];
 }
 else {
-vErrors.push(err658);
+vErrors.push(err679);
 }
 errors++;
 }
@@ -8949,281 +9224,168 @@ props0 = props0 || {};
 Object.assign(props0, props33);
 }
 }
-const _errs725 = errors;
-let valid182 = true;
-const _errs726 = errors;
-if(errors === _errs726){
+const _errs754 = errors;
+let valid189 = true;
+const _errs755 = errors;
+if(errors === _errs755){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing32;
-if((data.type === undefined) && (missing32 = "type")){
-const err659 = {};
-if(vErrors === null){
-vErrors = [err659];
-}
-else {
-vErrors.push(err659);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err660 = {};
-if(vErrors === null){
-vErrors = [err660];
-}
-else {
-vErrors.push(err660);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err661 = {};
-if(vErrors === null){
-vErrors = [err661];
-}
-else {
-vErrors.push(err661);
-}
-errors++;
-}
-}
-var _valid36 = _errs726 === errors;
-errors = _errs725;
-if(vErrors !== null){
-if(_errs725){
-vErrors.length = _errs725;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs729 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err662 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err662];
-}
-else {
-vErrors.push(err662);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data251 = data.data;
-if(data251 && typeof data251 == "object" && !Array.isArray(data251)){
-if(data251.watcher === undefined){
-const err663 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err663];
-}
-else {
-vErrors.push(err663);
-}
-errors++;
-}
-if(data251.object === undefined){
-const err664 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err664];
-}
-else {
-vErrors.push(err664);
-}
-errors++;
-}
-if(data251.actor === undefined){
-const err665 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
-if(vErrors === null){
-vErrors = [err665];
-}
-else {
-vErrors.push(err665);
-}
-errors++;
-}
-if(data251.change === undefined){
-const err666 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
-if(vErrors === null){
-vErrors = [err666];
-}
-else {
-vErrors.push(err666);
-}
-errors++;
-}
-if(data251.ours === undefined){
-const err667 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
-if(vErrors === null){
-vErrors = [err667];
-}
-else {
-vErrors.push(err667);
-}
-errors++;
-}
-if(data251.allowedBy === undefined){
-const err668 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
-if(vErrors === null){
-vErrors = [err668];
-}
-else {
-vErrors.push(err668);
-}
-errors++;
-}
-if(data251.scope === undefined){
-const err669 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
-if(vErrors === null){
-vErrors = [err669];
-}
-else {
-vErrors.push(err669);
-}
-errors++;
-}
-for(const key54 in data251){
-if(!(func1.call(schema31.allOf[23].then.properties.data.properties, key54))){
-const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err670];
-}
-else {
-vErrors.push(err670);
-}
-errors++;
-}
-}
-if(data251.watcher !== undefined){
-if(typeof data251.watcher !== "string"){
-const err671 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err671];
-}
-else {
-vErrors.push(err671);
-}
-errors++;
-}
-}
-if(data251.object !== undefined){
-if(typeof data251.object !== "string"){
-const err672 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/23/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err672];
-}
-else {
-vErrors.push(err672);
-}
-errors++;
-}
-}
-if(data251.actor !== undefined){
-let data254 = data251.actor;
-if((typeof data254 !== "string") && (data254 !== null)){
-const err673 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/23/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.actor.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err673];
-}
-else {
-vErrors.push(err673);
-}
-errors++;
-}
-}
-if(data251.change !== undefined){
-if(typeof data251.change !== "string"){
-const err674 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/23/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err674];
-}
-else {
-vErrors.push(err674);
-}
-errors++;
-}
-}
-if(data251.ours !== undefined){
-if(typeof data251.ours !== "boolean"){
-const err675 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/23/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err675];
-}
-else {
-vErrors.push(err675);
-}
-errors++;
-}
-}
-if(data251.allowedBy !== undefined){
-let data257 = data251.allowedBy;
-if((typeof data257 !== "string") && (data257 !== null)){
-const err676 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/23/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err676];
-}
-else {
-vErrors.push(err676);
-}
-errors++;
-}
-}
-if(data251.scope !== undefined){
-let data258 = data251.scope;
-if(!((data258 === "recovery-path") || (data258 === "elsewhere"))){
-const err677 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/23/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err677];
-}
-else {
-vErrors.push(err677);
-}
-errors++;
-}
-}
-}
-else {
-const err678 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err678];
-}
-else {
-vErrors.push(err678);
-}
-errors++;
-}
-}
-}
-else {
-const err679 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err679];
-}
-else {
-vErrors.push(err679);
-}
-errors++;
-}
-var _valid36 = _errs729 === errors;
-valid182 = _valid36;
-if(valid182){
-var props34 = {};
-props34.data = true;
-props34.type = true;
-}
-}
-if(!valid182){
-const err680 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+let missing31;
+if((data.type === undefined) && (missing31 = "type")){
+const err680 = {};
 if(vErrors === null){
 vErrors = [err680];
 }
 else {
 vErrors.push(err680);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("operator.attached" !== data.type){
+const err681 = {};
+if(vErrors === null){
+vErrors = [err681];
+}
+else {
+vErrors.push(err681);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err682 = {};
+if(vErrors === null){
+vErrors = [err682];
+}
+else {
+vErrors.push(err682);
+}
+errors++;
+}
+}
+var _valid37 = _errs755 === errors;
+errors = _errs754;
+if(vErrors !== null){
+if(_errs754){
+vErrors.length = _errs754;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid37){
+const _errs758 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err683 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err683];
+}
+else {
+vErrors.push(err683);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data262 = data.data;
+if(data262 && typeof data262 == "object" && !Array.isArray(data262)){
+if(data262.who === undefined){
+const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err684];
+}
+else {
+vErrors.push(err684);
+}
+errors++;
+}
+if(data262.host === undefined){
+const err685 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(vErrors === null){
+vErrors = [err685];
+}
+else {
+vErrors.push(err685);
+}
+errors++;
+}
+for(const key54 in data262){
+if(!((key54 === "who") || (key54 === "host"))){
+const err686 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err686];
+}
+else {
+vErrors.push(err686);
+}
+errors++;
+}
+}
+if(data262.who !== undefined){
+if(typeof data262.who !== "string"){
+const err687 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err687];
+}
+else {
+vErrors.push(err687);
+}
+errors++;
+}
+}
+if(data262.host !== undefined){
+if(typeof data262.host !== "string"){
+const err688 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/21/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err688];
+}
+else {
+vErrors.push(err688);
+}
+errors++;
+}
+}
+}
+else {
+const err689 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err689];
+}
+else {
+vErrors.push(err689);
+}
+errors++;
+}
+}
+}
+else {
+const err690 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err690];
+}
+else {
+vErrors.push(err690);
+}
+errors++;
+}
+var _valid37 = _errs758 === errors;
+valid189 = _valid37;
+if(valid189){
+var props34 = {};
+props34.data = true;
+props34.type = true;
+}
+}
+if(!valid189){
+const err691 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err691];
+}
+else {
+vErrors.push(err691);
 }
 errors++;
 }
@@ -9236,155 +9398,14 @@ props0 = props0 || {};
 Object.assign(props0, props34);
 }
 }
-const _errs748 = errors;
-let valid186 = true;
-const _errs749 = errors;
-if(errors === _errs749){
+const _errs768 = errors;
+let valid193 = true;
+const _errs769 = errors;
+if(errors === _errs769){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing33;
-if((data.type === undefined) && (missing33 = "type")){
-const err681 = {};
-if(vErrors === null){
-vErrors = [err681];
-}
-else {
-vErrors.push(err681);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err682 = {};
-if(vErrors === null){
-vErrors = [err682];
-}
-else {
-vErrors.push(err682);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err683 = {};
-if(vErrors === null){
-vErrors = [err683];
-}
-else {
-vErrors.push(err683);
-}
-errors++;
-}
-}
-var _valid37 = _errs749 === errors;
-errors = _errs748;
-if(vErrors !== null){
-if(_errs748){
-vErrors.length = _errs748;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid37){
-const _errs752 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err684 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err684];
-}
-else {
-vErrors.push(err684);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data260 = data.data;
-if(data260 && typeof data260 == "object" && !Array.isArray(data260)){
-if(data260.watcher === undefined){
-const err685 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err685];
-}
-else {
-vErrors.push(err685);
-}
-errors++;
-}
-if(data260.required === undefined){
-const err686 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
-if(vErrors === null){
-vErrors = [err686];
-}
-else {
-vErrors.push(err686);
-}
-errors++;
-}
-if(data260.detail === undefined){
-const err687 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err687];
-}
-else {
-vErrors.push(err687);
-}
-errors++;
-}
-for(const key55 in data260){
-if(!(((key55 === "watcher") || (key55 === "required")) || (key55 === "detail"))){
-const err688 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err688];
-}
-else {
-vErrors.push(err688);
-}
-errors++;
-}
-}
-if(data260.watcher !== undefined){
-if(typeof data260.watcher !== "string"){
-const err689 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err689];
-}
-else {
-vErrors.push(err689);
-}
-errors++;
-}
-}
-if(data260.required !== undefined){
-if(typeof data260.required !== "boolean"){
-const err690 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err690];
-}
-else {
-vErrors.push(err690);
-}
-errors++;
-}
-}
-if(data260.detail !== undefined){
-if(typeof data260.detail !== "string"){
-const err691 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err691];
-}
-else {
-vErrors.push(err691);
-}
-errors++;
-}
-}
-}
-else {
-const err692 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let missing32;
+if((data.type === undefined) && (missing32 = "type")){
+const err692 = {};
 if(vErrors === null){
 vErrors = [err692];
 }
@@ -9393,10 +9414,10 @@ vErrors.push(err692);
 }
 errors++;
 }
-}
-}
 else {
-const err693 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("operator.chose" !== data.type){
+const err693 = {};
 if(vErrors === null){
 vErrors = [err693];
 }
@@ -9405,21 +9426,119 @@ vErrors.push(err693);
 }
 errors++;
 }
-var _valid37 = _errs752 === errors;
-valid186 = _valid37;
-if(valid186){
-var props35 = {};
-props35.data = true;
-props35.type = true;
 }
 }
-if(!valid186){
-const err694 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err694 = {};
 if(vErrors === null){
 vErrors = [err694];
 }
 else {
 vErrors.push(err694);
+}
+errors++;
+}
+}
+var _valid38 = _errs769 === errors;
+errors = _errs768;
+if(vErrors !== null){
+if(_errs768){
+vErrors.length = _errs768;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid38){
+const _errs772 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err695 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err695];
+}
+else {
+vErrors.push(err695);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data266 = data.data;
+if(data266 && typeof data266 == "object" && !Array.isArray(data266)){
+if(data266.choice === undefined){
+const err696 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+if(vErrors === null){
+vErrors = [err696];
+}
+else {
+vErrors.push(err696);
+}
+errors++;
+}
+for(const key55 in data266){
+if(!(key55 === "choice")){
+const err697 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err697];
+}
+else {
+vErrors.push(err697);
+}
+errors++;
+}
+}
+if(data266.choice !== undefined){
+let data267 = data266.choice;
+if(!(((data267 === "retry") || (data267 === "skip")) || (data267 === "abort"))){
+const err698 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/22/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err698];
+}
+else {
+vErrors.push(err698);
+}
+errors++;
+}
+}
+}
+else {
+const err699 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err699];
+}
+else {
+vErrors.push(err699);
+}
+errors++;
+}
+}
+}
+else {
+const err700 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err700];
+}
+else {
+vErrors.push(err700);
+}
+errors++;
+}
+var _valid38 = _errs772 === errors;
+valid193 = _valid38;
+if(valid193){
+var props35 = {};
+props35.data = true;
+props35.type = true;
+}
+}
+if(!valid193){
+const err701 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err701];
+}
+else {
+vErrors.push(err701);
 }
 errors++;
 }
@@ -9432,109 +9551,14 @@ props0 = props0 || {};
 Object.assign(props0, props35);
 }
 }
-const _errs764 = errors;
-let valid190 = true;
-const _errs765 = errors;
-if(errors === _errs765){
+const _errs779 = errors;
+let valid197 = true;
+const _errs780 = errors;
+if(errors === _errs780){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing34;
-if((data.type === undefined) && (missing34 = "type")){
-const err695 = {};
-if(vErrors === null){
-vErrors = [err695];
-}
-else {
-vErrors.push(err695);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err696 = {};
-if(vErrors === null){
-vErrors = [err696];
-}
-else {
-vErrors.push(err696);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err697 = {};
-if(vErrors === null){
-vErrors = [err697];
-}
-else {
-vErrors.push(err697);
-}
-errors++;
-}
-}
-var _valid38 = _errs765 === errors;
-errors = _errs764;
-if(vErrors !== null){
-if(_errs764){
-vErrors.length = _errs764;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid38){
-const _errs768 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err698 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err698];
-}
-else {
-vErrors.push(err698);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data265 = data.data;
-if(data265 && typeof data265 == "object" && !Array.isArray(data265)){
-if(data265.watcher === undefined){
-const err699 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err699];
-}
-else {
-vErrors.push(err699);
-}
-errors++;
-}
-if(data265.checks === undefined){
-const err700 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
-if(vErrors === null){
-vErrors = [err700];
-}
-else {
-vErrors.push(err700);
-}
-errors++;
-}
-for(const key56 in data265){
-if(!((key56 === "watcher") || (key56 === "checks"))){
-const err701 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err701];
-}
-else {
-vErrors.push(err701);
-}
-errors++;
-}
-}
-if(data265.watcher !== undefined){
-if(typeof data265.watcher !== "string"){
-const err702 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing33;
+if((data.type === undefined) && (missing33 = "type")){
+const err702 = {};
 if(vErrors === null){
 vErrors = [err702];
 }
@@ -9543,11 +9567,10 @@ vErrors.push(err702);
 }
 errors++;
 }
-}
-if(data265.checks !== undefined){
-let data267 = data265.checks;
-if(!(((typeof data267 == "number") && (!(data267 % 1) && !isNaN(data267))) && (isFinite(data267)))){
-const err703 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+if(data.type !== undefined){
+if("watch.observed" !== data.type){
+const err703 = {};
 if(vErrors === null){
 vErrors = [err703];
 }
@@ -9556,9 +9579,11 @@ vErrors.push(err703);
 }
 errors++;
 }
-if((typeof data267 == "number") && (isFinite(data267))){
-if(data267 < 0 || isNaN(data267)){
-const err704 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err704 = {};
 if(vErrors === null){
 vErrors = [err704];
 }
@@ -9568,10 +9593,21 @@ vErrors.push(err704);
 errors++;
 }
 }
-}
+var _valid39 = _errs780 === errors;
+errors = _errs779;
+if(vErrors !== null){
+if(_errs779){
+vErrors.length = _errs779;
 }
 else {
-const err705 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid39){
+const _errs783 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err705 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err705];
 }
@@ -9580,10 +9616,11 @@ vErrors.push(err705);
 }
 errors++;
 }
-}
-}
-else {
-const err706 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data269 = data.data;
+if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
+if(data269.watcher === undefined){
+const err706 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err706];
 }
@@ -9592,21 +9629,203 @@ vErrors.push(err706);
 }
 errors++;
 }
-var _valid38 = _errs768 === errors;
-valid190 = _valid38;
-if(valid190){
-var props36 = {};
-props36.data = true;
-props36.type = true;
-}
-}
-if(!valid190){
-const err707 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data269.object === undefined){
+const err707 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err707];
 }
 else {
 vErrors.push(err707);
+}
+errors++;
+}
+if(data269.actor === undefined){
+const err708 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+if(vErrors === null){
+vErrors = [err708];
+}
+else {
+vErrors.push(err708);
+}
+errors++;
+}
+if(data269.change === undefined){
+const err709 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+if(vErrors === null){
+vErrors = [err709];
+}
+else {
+vErrors.push(err709);
+}
+errors++;
+}
+if(data269.ours === undefined){
+const err710 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+if(vErrors === null){
+vErrors = [err710];
+}
+else {
+vErrors.push(err710);
+}
+errors++;
+}
+if(data269.allowedBy === undefined){
+const err711 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+if(vErrors === null){
+vErrors = [err711];
+}
+else {
+vErrors.push(err711);
+}
+errors++;
+}
+if(data269.scope === undefined){
+const err712 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+if(vErrors === null){
+vErrors = [err712];
+}
+else {
+vErrors.push(err712);
+}
+errors++;
+}
+for(const key56 in data269){
+if(!(func1.call(schema31.allOf[23].then.properties.data.properties, key56))){
+const err713 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err713];
+}
+else {
+vErrors.push(err713);
+}
+errors++;
+}
+}
+if(data269.watcher !== undefined){
+if(typeof data269.watcher !== "string"){
+const err714 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err714];
+}
+else {
+vErrors.push(err714);
+}
+errors++;
+}
+}
+if(data269.object !== undefined){
+if(typeof data269.object !== "string"){
+const err715 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/23/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err715];
+}
+else {
+vErrors.push(err715);
+}
+errors++;
+}
+}
+if(data269.actor !== undefined){
+let data272 = data269.actor;
+if((typeof data272 !== "string") && (data272 !== null)){
+const err716 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/23/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err716];
+}
+else {
+vErrors.push(err716);
+}
+errors++;
+}
+}
+if(data269.change !== undefined){
+if(typeof data269.change !== "string"){
+const err717 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/23/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err717];
+}
+else {
+vErrors.push(err717);
+}
+errors++;
+}
+}
+if(data269.ours !== undefined){
+if(typeof data269.ours !== "boolean"){
+const err718 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/23/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err718];
+}
+else {
+vErrors.push(err718);
+}
+errors++;
+}
+}
+if(data269.allowedBy !== undefined){
+let data275 = data269.allowedBy;
+if((typeof data275 !== "string") && (data275 !== null)){
+const err719 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/23/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err719];
+}
+else {
+vErrors.push(err719);
+}
+errors++;
+}
+}
+if(data269.scope !== undefined){
+let data276 = data269.scope;
+if(!((data276 === "recovery-path") || (data276 === "elsewhere"))){
+const err720 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/23/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err720];
+}
+else {
+vErrors.push(err720);
+}
+errors++;
+}
+}
+}
+else {
+const err721 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err721];
+}
+else {
+vErrors.push(err721);
+}
+errors++;
+}
+}
+}
+else {
+const err722 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err722];
+}
+else {
+vErrors.push(err722);
+}
+errors++;
+}
+var _valid39 = _errs783 === errors;
+valid197 = _valid39;
+if(valid197){
+var props36 = {};
+props36.data = true;
+props36.type = true;
+}
+}
+if(!valid197){
+const err723 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err723];
+}
+else {
+vErrors.push(err723);
 }
 errors++;
 }
@@ -9619,31 +9838,31 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs778 = errors;
-let valid194 = true;
-const _errs779 = errors;
-if(errors === _errs779){
+const _errs802 = errors;
+let valid201 = true;
+const _errs803 = errors;
+if(errors === _errs803){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing35;
-if((data.type === undefined) && (missing35 = "type")){
-const err708 = {};
+let missing34;
+if((data.type === undefined) && (missing34 = "type")){
+const err724 = {};
 if(vErrors === null){
-vErrors = [err708];
+vErrors = [err724];
 }
 else {
-vErrors.push(err708);
+vErrors.push(err724);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err709 = {};
+if("watch.gap" !== data.type){
+const err725 = {};
 if(vErrors === null){
-vErrors = [err709];
+vErrors = [err725];
 }
 else {
-vErrors.push(err709);
+vErrors.push(err725);
 }
 errors++;
 }
@@ -9651,161 +9870,158 @@ errors++;
 }
 }
 else {
-const err710 = {};
+const err726 = {};
 if(vErrors === null){
-vErrors = [err710];
+vErrors = [err726];
 }
 else {
-vErrors.push(err710);
+vErrors.push(err726);
 }
 errors++;
 }
 }
-var _valid39 = _errs779 === errors;
-errors = _errs778;
+var _valid40 = _errs803 === errors;
+errors = _errs802;
 if(vErrors !== null){
-if(_errs778){
-vErrors.length = _errs778;
+if(_errs802){
+vErrors.length = _errs802;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid39){
-const _errs782 = errors;
+if(_valid40){
+const _errs806 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err711 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err727 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err711];
+vErrors = [err727];
 }
 else {
-vErrors.push(err711);
+vErrors.push(err727);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data269 = data.data;
-if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
-if(data269.id === undefined){
-const err712 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data278 = data.data;
+if(data278 && typeof data278 == "object" && !Array.isArray(data278)){
+if(data278.watcher === undefined){
+const err728 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err712];
+vErrors = [err728];
 }
 else {
-vErrors.push(err712);
+vErrors.push(err728);
 }
 errors++;
 }
-if(data269.uses === undefined){
-const err713 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(data278.required === undefined){
+const err729 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
-vErrors = [err713];
+vErrors = [err729];
 }
 else {
-vErrors.push(err713);
+vErrors.push(err729);
 }
 errors++;
 }
-if(data269.with === undefined){
-const err714 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(data278.detail === undefined){
+const err730 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err714];
+vErrors = [err730];
 }
 else {
-vErrors.push(err714);
+vErrors.push(err730);
 }
 errors++;
 }
-for(const key57 in data269){
-if(!(((key57 === "id") || (key57 === "uses")) || (key57 === "with"))){
-const err715 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+for(const key57 in data278){
+if(!(((key57 === "watcher") || (key57 === "required")) || (key57 === "detail"))){
+const err731 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err715];
+vErrors = [err731];
 }
 else {
-vErrors.push(err715);
-}
-errors++;
-}
-}
-if(data269.id !== undefined){
-if(typeof data269.id !== "string"){
-const err716 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err716];
-}
-else {
-vErrors.push(err716);
+vErrors.push(err731);
 }
 errors++;
 }
 }
-if(data269.uses !== undefined){
-if(typeof data269.uses !== "string"){
-const err717 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data278.watcher !== undefined){
+if(typeof data278.watcher !== "string"){
+const err732 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err717];
+vErrors = [err732];
 }
 else {
-vErrors.push(err717);
+vErrors.push(err732);
 }
 errors++;
 }
 }
-if(data269.with !== undefined){
-let data272 = data269.with;
-if(data272 && typeof data272 == "object" && !Array.isArray(data272)){
-}
-else {
-const err718 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data278.required !== undefined){
+if(typeof data278.required !== "boolean"){
+const err733 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
-vErrors = [err718];
+vErrors = [err733];
 }
 else {
-vErrors.push(err718);
+vErrors.push(err733);
+}
+errors++;
+}
+}
+if(data278.detail !== undefined){
+if(typeof data278.detail !== "string"){
+const err734 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err734];
+}
+else {
+vErrors.push(err734);
 }
 errors++;
 }
 }
 }
 else {
-const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err735 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err719];
+vErrors = [err735];
 }
 else {
-vErrors.push(err719);
+vErrors.push(err735);
 }
 errors++;
 }
 }
 }
 else {
-const err720 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err736 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err720];
+vErrors = [err736];
 }
 else {
-vErrors.push(err720);
+vErrors.push(err736);
 }
 errors++;
 }
-var _valid39 = _errs782 === errors;
-valid194 = _valid39;
-if(valid194){
+var _valid40 = _errs806 === errors;
+valid201 = _valid40;
+if(valid201){
 var props37 = {};
 props37.data = true;
 props37.type = true;
 }
 }
-if(!valid194){
-const err721 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid201){
+const err737 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err721];
+vErrors = [err737];
 }
 else {
-vErrors.push(err721);
+vErrors.push(err737);
 }
 errors++;
 }
@@ -9818,31 +10034,31 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs795 = errors;
-let valid198 = true;
-const _errs796 = errors;
-if(errors === _errs796){
+const _errs818 = errors;
+let valid205 = true;
+const _errs819 = errors;
+if(errors === _errs819){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing36;
-if((data.type === undefined) && (missing36 = "type")){
-const err722 = {};
+let missing35;
+if((data.type === undefined) && (missing35 = "type")){
+const err738 = {};
 if(vErrors === null){
-vErrors = [err722];
+vErrors = [err738];
 }
 else {
-vErrors.push(err722);
+vErrors.push(err738);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err723 = {};
+if("watch.ended" !== data.type){
+const err739 = {};
 if(vErrors === null){
-vErrors = [err723];
+vErrors = [err739];
 }
 else {
-vErrors.push(err723);
+vErrors.push(err739);
 }
 errors++;
 }
@@ -9850,139 +10066,149 @@ errors++;
 }
 }
 else {
-const err724 = {};
+const err740 = {};
 if(vErrors === null){
-vErrors = [err724];
+vErrors = [err740];
 }
 else {
-vErrors.push(err724);
+vErrors.push(err740);
 }
 errors++;
 }
 }
-var _valid40 = _errs796 === errors;
-errors = _errs795;
+var _valid41 = _errs819 === errors;
+errors = _errs818;
 if(vErrors !== null){
-if(_errs795){
-vErrors.length = _errs795;
+if(_errs818){
+vErrors.length = _errs818;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid40){
-const _errs799 = errors;
+if(_valid41){
+const _errs822 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err725 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err741 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err725];
+vErrors = [err741];
 }
 else {
-vErrors.push(err725);
+vErrors.push(err741);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data274 = data.data;
-if(data274 && typeof data274 == "object" && !Array.isArray(data274)){
-if(data274.id === undefined){
-const err726 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data283 = data.data;
+if(data283 && typeof data283 == "object" && !Array.isArray(data283)){
+if(data283.watcher === undefined){
+const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err726];
+vErrors = [err742];
 }
 else {
-vErrors.push(err726);
+vErrors.push(err742);
 }
 errors++;
 }
-if(data274.identity === undefined){
-const err727 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(data283.checks === undefined){
+const err743 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
-vErrors = [err727];
+vErrors = [err743];
 }
 else {
-vErrors.push(err727);
+vErrors.push(err743);
 }
 errors++;
 }
-for(const key58 in data274){
-if(!((key58 === "id") || (key58 === "identity"))){
-const err728 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+for(const key58 in data283){
+if(!((key58 === "watcher") || (key58 === "checks"))){
+const err744 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err728];
+vErrors = [err744];
 }
 else {
-vErrors.push(err728);
-}
-errors++;
-}
-}
-if(data274.id !== undefined){
-if(typeof data274.id !== "string"){
-const err729 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err729];
-}
-else {
-vErrors.push(err729);
+vErrors.push(err744);
 }
 errors++;
 }
 }
-if(data274.identity !== undefined){
-let data276 = data274.identity;
-if(data276 && typeof data276 == "object" && !Array.isArray(data276)){
-}
-else {
-const err730 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data283.watcher !== undefined){
+if(typeof data283.watcher !== "string"){
+const err745 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err730];
+vErrors = [err745];
 }
 else {
-vErrors.push(err730);
+vErrors.push(err745);
 }
 errors++;
 }
 }
-}
-else {
-const err731 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data283.checks !== undefined){
+let data285 = data283.checks;
+if(!(((typeof data285 == "number") && (!(data285 % 1) && !isNaN(data285))) && (isFinite(data285)))){
+const err746 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err731];
+vErrors = [err746];
 }
 else {
-vErrors.push(err731);
+vErrors.push(err746);
+}
+errors++;
+}
+if((typeof data285 == "number") && (isFinite(data285))){
+if(data285 < 0 || isNaN(data285)){
+const err747 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err747];
+}
+else {
+vErrors.push(err747);
 }
 errors++;
 }
 }
 }
-else {
-const err732 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err732];
 }
 else {
-vErrors.push(err732);
+const err748 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err748];
+}
+else {
+vErrors.push(err748);
 }
 errors++;
 }
-var _valid40 = _errs799 === errors;
-valid198 = _valid40;
-if(valid198){
+}
+}
+else {
+const err749 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err749];
+}
+else {
+vErrors.push(err749);
+}
+errors++;
+}
+var _valid41 = _errs822 === errors;
+valid205 = _valid41;
+if(valid205){
 var props38 = {};
 props38.data = true;
 props38.type = true;
 }
 }
-if(!valid198){
-const err733 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid205){
+const err750 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err733];
+vErrors = [err750];
 }
 else {
-vErrors.push(err733);
+vErrors.push(err750);
 }
 errors++;
 }
@@ -9995,31 +10221,31 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs810 = errors;
-let valid202 = true;
-const _errs811 = errors;
-if(errors === _errs811){
+const _errs832 = errors;
+let valid209 = true;
+const _errs833 = errors;
+if(errors === _errs833){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing37;
-if((data.type === undefined) && (missing37 = "type")){
-const err734 = {};
+let missing36;
+if((data.type === undefined) && (missing36 = "type")){
+const err751 = {};
 if(vErrors === null){
-vErrors = [err734];
+vErrors = [err751];
 }
 else {
-vErrors.push(err734);
+vErrors.push(err751);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err735 = {};
+if("cleanup.deferred" !== data.type){
+const err752 = {};
 if(vErrors === null){
-vErrors = [err735];
+vErrors = [err752];
 }
 else {
-vErrors.push(err735);
+vErrors.push(err752);
 }
 errors++;
 }
@@ -10027,114 +10253,161 @@ errors++;
 }
 }
 else {
-const err736 = {};
+const err753 = {};
 if(vErrors === null){
-vErrors = [err736];
+vErrors = [err753];
 }
 else {
-vErrors.push(err736);
+vErrors.push(err753);
 }
 errors++;
 }
 }
-var _valid41 = _errs811 === errors;
-errors = _errs810;
+var _valid42 = _errs833 === errors;
+errors = _errs832;
 if(vErrors !== null){
-if(_errs810){
-vErrors.length = _errs810;
+if(_errs832){
+vErrors.length = _errs832;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid41){
-const _errs814 = errors;
+if(_valid42){
+const _errs836 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err737 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err754 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err737];
+vErrors = [err754];
 }
 else {
-vErrors.push(err737);
+vErrors.push(err754);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data278 = data.data;
-if(data278 && typeof data278 == "object" && !Array.isArray(data278)){
-if(data278.id === undefined){
-const err738 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data287 = data.data;
+if(data287 && typeof data287 == "object" && !Array.isArray(data287)){
+if(data287.id === undefined){
+const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err738];
+vErrors = [err755];
 }
 else {
-vErrors.push(err738);
+vErrors.push(err755);
 }
 errors++;
 }
-for(const key59 in data278){
-if(!(key59 === "id")){
-const err739 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(data287.uses === undefined){
+const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err739];
+vErrors = [err756];
 }
 else {
-vErrors.push(err739);
+vErrors.push(err756);
 }
 errors++;
 }
-}
-if(data278.id !== undefined){
-if(typeof data278.id !== "string"){
-const err740 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data287.with === undefined){
+const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
-vErrors = [err740];
+vErrors = [err757];
 }
 else {
-vErrors.push(err740);
+vErrors.push(err757);
 }
 errors++;
 }
-}
-}
-else {
-const err741 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key59 in data287){
+if(!(((key59 === "id") || (key59 === "uses")) || (key59 === "with"))){
+const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err741];
+vErrors = [err758];
 }
 else {
-vErrors.push(err741);
+vErrors.push(err758);
 }
 errors++;
 }
 }
-}
-else {
-const err742 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data287.id !== undefined){
+if(typeof data287.id !== "string"){
+const err759 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err742];
+vErrors = [err759];
 }
 else {
-vErrors.push(err742);
+vErrors.push(err759);
 }
 errors++;
 }
-var _valid41 = _errs814 === errors;
-valid202 = _valid41;
-if(valid202){
+}
+if(data287.uses !== undefined){
+if(typeof data287.uses !== "string"){
+const err760 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err760];
+}
+else {
+vErrors.push(err760);
+}
+errors++;
+}
+}
+if(data287.with !== undefined){
+let data290 = data287.with;
+if(data290 && typeof data290 == "object" && !Array.isArray(data290)){
+}
+else {
+const err761 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err761];
+}
+else {
+vErrors.push(err761);
+}
+errors++;
+}
+}
+}
+else {
+const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err762];
+}
+else {
+vErrors.push(err762);
+}
+errors++;
+}
+}
+}
+else {
+const err763 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err763];
+}
+else {
+vErrors.push(err763);
+}
+errors++;
+}
+var _valid42 = _errs836 === errors;
+valid209 = _valid42;
+if(valid209){
 var props39 = {};
 props39.data = true;
 props39.type = true;
 }
 }
-if(!valid202){
-const err743 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid209){
+const err764 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err743];
+vErrors = [err764];
 }
 else {
-vErrors.push(err743);
+vErrors.push(err764);
 }
 errors++;
 }
@@ -10147,31 +10420,31 @@ props0 = props0 || {};
 Object.assign(props0, props39);
 }
 }
-const _errs822 = errors;
-let valid206 = true;
-const _errs823 = errors;
-if(errors === _errs823){
+const _errs849 = errors;
+let valid213 = true;
+const _errs850 = errors;
+if(errors === _errs850){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing38;
-if((data.type === undefined) && (missing38 = "type")){
-const err744 = {};
+let missing37;
+if((data.type === undefined) && (missing37 = "type")){
+const err765 = {};
 if(vErrors === null){
-vErrors = [err744];
+vErrors = [err765];
 }
 else {
-vErrors.push(err744);
+vErrors.push(err765);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err745 = {};
+if("cleanup.confirmed" !== data.type){
+const err766 = {};
 if(vErrors === null){
-vErrors = [err745];
+vErrors = [err766];
 }
 else {
-vErrors.push(err745);
+vErrors.push(err766);
 }
 errors++;
 }
@@ -10179,148 +10452,139 @@ errors++;
 }
 }
 else {
-const err746 = {};
+const err767 = {};
 if(vErrors === null){
-vErrors = [err746];
+vErrors = [err767];
 }
 else {
-vErrors.push(err746);
+vErrors.push(err767);
 }
 errors++;
 }
 }
-var _valid42 = _errs823 === errors;
-errors = _errs822;
+var _valid43 = _errs850 === errors;
+errors = _errs849;
 if(vErrors !== null){
-if(_errs822){
-vErrors.length = _errs822;
+if(_errs849){
+vErrors.length = _errs849;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid42){
-const _errs826 = errors;
+if(_valid43){
+const _errs853 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err747 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err768 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err747];
+vErrors = [err768];
 }
 else {
-vErrors.push(err747);
+vErrors.push(err768);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data281 = data.data;
-if(data281 && typeof data281 == "object" && !Array.isArray(data281)){
-if(data281.id === undefined){
-const err748 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data292 = data.data;
+if(data292 && typeof data292 == "object" && !Array.isArray(data292)){
+if(data292.id === undefined){
+const err769 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err748];
+vErrors = [err769];
 }
 else {
-vErrors.push(err748);
+vErrors.push(err769);
 }
 errors++;
 }
-if(data281.ok === undefined){
-const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data292.identity === undefined){
+const err770 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
-vErrors = [err749];
+vErrors = [err770];
 }
 else {
-vErrors.push(err749);
+vErrors.push(err770);
 }
 errors++;
 }
-for(const key60 in data281){
-if(!(((key60 === "id") || (key60 === "ok")) || (key60 === "error"))){
-const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+for(const key60 in data292){
+if(!((key60 === "id") || (key60 === "identity"))){
+const err771 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err750];
+vErrors = [err771];
 }
 else {
-vErrors.push(err750);
-}
-errors++;
-}
-}
-if(data281.id !== undefined){
-if(typeof data281.id !== "string"){
-const err751 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err751];
-}
-else {
-vErrors.push(err751);
+vErrors.push(err771);
 }
 errors++;
 }
 }
-if(data281.ok !== undefined){
-if(typeof data281.ok !== "boolean"){
-const err752 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data292.id !== undefined){
+if(typeof data292.id !== "string"){
+const err772 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err752];
+vErrors = [err772];
 }
 else {
-vErrors.push(err752);
+vErrors.push(err772);
 }
 errors++;
 }
 }
-if(data281.error !== undefined){
-if(typeof data281.error !== "string"){
-const err753 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err753];
+if(data292.identity !== undefined){
+let data294 = data292.identity;
+if(data294 && typeof data294 == "object" && !Array.isArray(data294)){
 }
 else {
-vErrors.push(err753);
+const err773 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err773];
+}
+else {
+vErrors.push(err773);
 }
 errors++;
 }
 }
 }
 else {
-const err754 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err774 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err754];
+vErrors = [err774];
 }
 else {
-vErrors.push(err754);
+vErrors.push(err774);
 }
 errors++;
 }
 }
 }
 else {
-const err755 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err775 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err755];
+vErrors = [err775];
 }
 else {
-vErrors.push(err755);
+vErrors.push(err775);
 }
 errors++;
 }
-var _valid42 = _errs826 === errors;
-valid206 = _valid42;
-if(valid206){
+var _valid43 = _errs853 === errors;
+valid213 = _valid43;
+if(valid213){
 var props40 = {};
 props40.data = true;
 props40.type = true;
 }
 }
-if(!valid206){
-const err756 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid213){
+const err776 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err756];
+vErrors = [err776];
 }
 else {
-vErrors.push(err756);
+vErrors.push(err776);
 }
 errors++;
 }
@@ -10333,281 +10597,146 @@ props0 = props0 || {};
 Object.assign(props0, props40);
 }
 }
-const _errs838 = errors;
-let valid210 = true;
-const _errs839 = errors;
-if(errors === _errs839){
+const _errs864 = errors;
+let valid217 = true;
+const _errs865 = errors;
+if(errors === _errs865){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing39;
-if((data.type === undefined) && (missing39 = "type")){
-const err757 = {};
-if(vErrors === null){
-vErrors = [err757];
-}
-else {
-vErrors.push(err757);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.kept" !== data.type){
-const err758 = {};
-if(vErrors === null){
-vErrors = [err758];
-}
-else {
-vErrors.push(err758);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err759 = {};
-if(vErrors === null){
-vErrors = [err759];
-}
-else {
-vErrors.push(err759);
-}
-errors++;
-}
-}
-var _valid43 = _errs839 === errors;
-errors = _errs838;
-if(vErrors !== null){
-if(_errs838){
-vErrors.length = _errs838;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid43){
-const _errs842 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err760 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err760];
-}
-else {
-vErrors.push(err760);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data286 = data.data;
-if(data286 && typeof data286 == "object" && !Array.isArray(data286)){
-if(data286.cleanups === undefined){
-const err761 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
-if(vErrors === null){
-vErrors = [err761];
-}
-else {
-vErrors.push(err761);
-}
-errors++;
-}
-if(data286.things === undefined){
-const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
-if(vErrors === null){
-vErrors = [err762];
-}
-else {
-vErrors.push(err762);
-}
-errors++;
-}
-if(data286.until === undefined){
-const err763 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
-if(vErrors === null){
-vErrors = [err763];
-}
-else {
-vErrors.push(err763);
-}
-errors++;
-}
-for(const key61 in data286){
-if(!(((key61 === "cleanups") || (key61 === "things")) || (key61 === "until"))){
-const err764 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err764];
-}
-else {
-vErrors.push(err764);
-}
-errors++;
-}
-}
-if(data286.cleanups !== undefined){
-let data287 = data286.cleanups;
-if(Array.isArray(data287)){
-const len11 = data287.length;
-for(let i11=0; i11<len11; i11++){
-if(typeof data287[i11] !== "string"){
-const err765 = {instancePath:instancePath+"/data/cleanups/" + i11,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err765];
-}
-else {
-vErrors.push(err765);
-}
-errors++;
-}
-}
-}
-else {
-const err766 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err766];
-}
-else {
-vErrors.push(err766);
-}
-errors++;
-}
-}
-if(data286.things !== undefined){
-let data289 = data286.things;
-if(Array.isArray(data289)){
-const len12 = data289.length;
-for(let i12=0; i12<len12; i12++){
-let data290 = data289[i12];
-if(data290 && typeof data290 == "object" && !Array.isArray(data290)){
-if(data290.system === undefined){
-const err767 = {instancePath:instancePath+"/data/things/" + i12,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
-if(vErrors === null){
-vErrors = [err767];
-}
-else {
-vErrors.push(err767);
-}
-errors++;
-}
-if(data290.object === undefined){
-const err768 = {instancePath:instancePath+"/data/things/" + i12,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err768];
-}
-else {
-vErrors.push(err768);
-}
-errors++;
-}
-for(const key62 in data290){
-if(!((key62 === "system") || (key62 === "object"))){
-const err769 = {instancePath:instancePath+"/data/things/" + i12,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err769];
-}
-else {
-vErrors.push(err769);
-}
-errors++;
-}
-}
-if(data290.system !== undefined){
-if(typeof data290.system !== "string"){
-const err770 = {instancePath:instancePath+"/data/things/" + i12+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err770];
-}
-else {
-vErrors.push(err770);
-}
-errors++;
-}
-}
-if(data290.object !== undefined){
-if(typeof data290.object !== "string"){
-const err771 = {instancePath:instancePath+"/data/things/" + i12+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err771];
-}
-else {
-vErrors.push(err771);
-}
-errors++;
-}
-}
-}
-else {
-const err772 = {instancePath:instancePath+"/data/things/" + i12,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err772];
-}
-else {
-vErrors.push(err772);
-}
-errors++;
-}
-}
-}
-else {
-const err773 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err773];
-}
-else {
-vErrors.push(err773);
-}
-errors++;
-}
-}
-if(data286.until !== undefined){
-if(typeof data286.until !== "string"){
-const err774 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err774];
-}
-else {
-vErrors.push(err774);
-}
-errors++;
-}
-}
-}
-else {
-const err775 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err775];
-}
-else {
-vErrors.push(err775);
-}
-errors++;
-}
-}
-}
-else {
-const err776 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err776];
-}
-else {
-vErrors.push(err776);
-}
-errors++;
-}
-var _valid43 = _errs842 === errors;
-valid210 = _valid43;
-if(valid210){
-var props41 = {};
-props41.data = true;
-props41.type = true;
-}
-}
-if(!valid210){
-const err777 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+let missing38;
+if((data.type === undefined) && (missing38 = "type")){
+const err777 = {};
 if(vErrors === null){
 vErrors = [err777];
 }
 else {
 vErrors.push(err777);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
+const err778 = {};
+if(vErrors === null){
+vErrors = [err778];
+}
+else {
+vErrors.push(err778);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err779 = {};
+if(vErrors === null){
+vErrors = [err779];
+}
+else {
+vErrors.push(err779);
+}
+errors++;
+}
+}
+var _valid44 = _errs865 === errors;
+errors = _errs864;
+if(vErrors !== null){
+if(_errs864){
+vErrors.length = _errs864;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid44){
+const _errs868 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err780 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err780];
+}
+else {
+vErrors.push(err780);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data296 = data.data;
+if(data296 && typeof data296 == "object" && !Array.isArray(data296)){
+if(data296.id === undefined){
+const err781 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err781];
+}
+else {
+vErrors.push(err781);
+}
+errors++;
+}
+for(const key61 in data296){
+if(!(key61 === "id")){
+const err782 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err782];
+}
+else {
+vErrors.push(err782);
+}
+errors++;
+}
+}
+if(data296.id !== undefined){
+if(typeof data296.id !== "string"){
+const err783 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err783];
+}
+else {
+vErrors.push(err783);
+}
+errors++;
+}
+}
+}
+else {
+const err784 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err784];
+}
+else {
+vErrors.push(err784);
+}
+errors++;
+}
+}
+}
+else {
+const err785 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err785];
+}
+else {
+vErrors.push(err785);
+}
+errors++;
+}
+var _valid44 = _errs868 === errors;
+valid217 = _valid44;
+if(valid217){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid217){
+const err786 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err786];
+}
+else {
+vErrors.push(err786);
 }
 errors++;
 }
@@ -10620,31 +10749,31 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs863 = errors;
-let valid219 = true;
-const _errs864 = errors;
-if(errors === _errs864){
+const _errs876 = errors;
+let valid221 = true;
+const _errs877 = errors;
+if(errors === _errs877){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing40;
-if((data.type === undefined) && (missing40 = "type")){
-const err778 = {};
+let missing39;
+if((data.type === undefined) && (missing39 = "type")){
+const err787 = {};
 if(vErrors === null){
-vErrors = [err778];
+vErrors = [err787];
 }
 else {
-vErrors.push(err778);
+vErrors.push(err787);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err779 = {};
+if("cleanup.finished" !== data.type){
+const err788 = {};
 if(vErrors === null){
-vErrors = [err779];
+vErrors = [err788];
 }
 else {
-vErrors.push(err779);
+vErrors.push(err788);
 }
 errors++;
 }
@@ -10652,90 +10781,148 @@ errors++;
 }
 }
 else {
-const err780 = {};
+const err789 = {};
 if(vErrors === null){
-vErrors = [err780];
+vErrors = [err789];
 }
 else {
-vErrors.push(err780);
+vErrors.push(err789);
 }
 errors++;
 }
 }
-var _valid44 = _errs864 === errors;
-errors = _errs863;
+var _valid45 = _errs877 === errors;
+errors = _errs876;
 if(vErrors !== null){
-if(_errs863){
-vErrors.length = _errs863;
+if(_errs876){
+vErrors.length = _errs876;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid44){
-const _errs867 = errors;
+if(_valid45){
+const _errs880 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err781 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err790 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err781];
+vErrors = [err790];
 }
 else {
-vErrors.push(err781);
+vErrors.push(err790);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data295 = data.data;
-if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
-for(const key63 in data295){
-const err782 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+let data299 = data.data;
+if(data299 && typeof data299 == "object" && !Array.isArray(data299)){
+if(data299.id === undefined){
+const err791 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err782];
+vErrors = [err791];
 }
 else {
-vErrors.push(err782);
+vErrors.push(err791);
+}
+errors++;
+}
+if(data299.ok === undefined){
+const err792 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(vErrors === null){
+vErrors = [err792];
+}
+else {
+vErrors.push(err792);
+}
+errors++;
+}
+for(const key62 in data299){
+if(!(((key62 === "id") || (key62 === "ok")) || (key62 === "error"))){
+const err793 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err793];
+}
+else {
+vErrors.push(err793);
 }
 errors++;
 }
 }
-else {
-const err783 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data299.id !== undefined){
+if(typeof data299.id !== "string"){
+const err794 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err783];
+vErrors = [err794];
 }
 else {
-vErrors.push(err783);
+vErrors.push(err794);
+}
+errors++;
+}
+}
+if(data299.ok !== undefined){
+if(typeof data299.ok !== "boolean"){
+const err795 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err795];
+}
+else {
+vErrors.push(err795);
+}
+errors++;
+}
+}
+if(data299.error !== undefined){
+if(typeof data299.error !== "string"){
+const err796 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err796];
+}
+else {
+vErrors.push(err796);
 }
 errors++;
 }
 }
 }
 else {
-const err784 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err797 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err784];
+vErrors = [err797];
 }
 else {
-vErrors.push(err784);
+vErrors.push(err797);
 }
 errors++;
 }
-var _valid44 = _errs867 === errors;
-valid219 = _valid44;
-if(valid219){
+}
+}
+else {
+const err798 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err798];
+}
+else {
+vErrors.push(err798);
+}
+errors++;
+}
+var _valid45 = _errs880 === errors;
+valid221 = _valid45;
+if(valid221){
 var props42 = {};
 props42.data = true;
 props42.type = true;
 }
 }
-if(!valid219){
-const err785 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid221){
+const err799 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err785];
+vErrors = [err799];
 }
 else {
-vErrors.push(err785);
+vErrors.push(err799);
 }
 errors++;
 }
@@ -10748,31 +10935,31 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs873 = errors;
-let valid222 = true;
-const _errs874 = errors;
-if(errors === _errs874){
+const _errs892 = errors;
+let valid225 = true;
+const _errs893 = errors;
+if(errors === _errs893){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing41;
-if((data.type === undefined) && (missing41 = "type")){
-const err786 = {};
+let missing40;
+if((data.type === undefined) && (missing40 = "type")){
+const err800 = {};
 if(vErrors === null){
-vErrors = [err786];
+vErrors = [err800];
 }
 else {
-vErrors.push(err786);
+vErrors.push(err800);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err787 = {};
+if("run.kept" !== data.type){
+const err801 = {};
 if(vErrors === null){
-vErrors = [err787];
+vErrors = [err801];
 }
 else {
-vErrors.push(err787);
+vErrors.push(err801);
 }
 errors++;
 }
@@ -10780,114 +10967,249 @@ errors++;
 }
 }
 else {
-const err788 = {};
+const err802 = {};
 if(vErrors === null){
-vErrors = [err788];
+vErrors = [err802];
 }
 else {
-vErrors.push(err788);
+vErrors.push(err802);
 }
 errors++;
 }
 }
-var _valid45 = _errs874 === errors;
-errors = _errs873;
+var _valid46 = _errs893 === errors;
+errors = _errs892;
 if(vErrors !== null){
-if(_errs873){
-vErrors.length = _errs873;
+if(_errs892){
+vErrors.length = _errs892;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid45){
-const _errs877 = errors;
+if(_valid46){
+const _errs896 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err789 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err803 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err789];
+vErrors = [err803];
 }
 else {
-vErrors.push(err789);
+vErrors.push(err803);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data297 = data.data;
-if(data297 && typeof data297 == "object" && !Array.isArray(data297)){
-if(data297.by === undefined){
-const err790 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+let data304 = data.data;
+if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
+if(data304.cleanups === undefined){
+const err804 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
-vErrors = [err790];
+vErrors = [err804];
 }
 else {
-vErrors.push(err790);
+vErrors.push(err804);
 }
 errors++;
 }
-for(const key64 in data297){
-if(!(key64 === "by")){
-const err791 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(data304.things === undefined){
+const err805 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
-vErrors = [err791];
+vErrors = [err805];
 }
 else {
-vErrors.push(err791);
+vErrors.push(err805);
 }
 errors++;
 }
-}
-if(data297.by !== undefined){
-if(typeof data297.by !== "string"){
-const err792 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data304.until === undefined){
+const err806 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
-vErrors = [err792];
+vErrors = [err806];
 }
 else {
-vErrors.push(err792);
+vErrors.push(err806);
 }
 errors++;
 }
-}
-}
-else {
-const err793 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key63 in data304){
+if(!(((key63 === "cleanups") || (key63 === "things")) || (key63 === "until"))){
+const err807 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err793];
+vErrors = [err807];
 }
 else {
-vErrors.push(err793);
+vErrors.push(err807);
 }
 errors++;
 }
 }
-}
-else {
-const err794 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data304.cleanups !== undefined){
+let data305 = data304.cleanups;
+if(Array.isArray(data305)){
+const len14 = data305.length;
+for(let i14=0; i14<len14; i14++){
+if(typeof data305[i14] !== "string"){
+const err808 = {instancePath:instancePath+"/data/cleanups/" + i14,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err794];
+vErrors = [err808];
 }
 else {
-vErrors.push(err794);
+vErrors.push(err808);
 }
 errors++;
 }
-var _valid45 = _errs877 === errors;
-valid222 = _valid45;
-if(valid222){
+}
+}
+else {
+const err809 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err809];
+}
+else {
+vErrors.push(err809);
+}
+errors++;
+}
+}
+if(data304.things !== undefined){
+let data307 = data304.things;
+if(Array.isArray(data307)){
+const len15 = data307.length;
+for(let i15=0; i15<len15; i15++){
+let data308 = data307[i15];
+if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
+if(data308.system === undefined){
+const err810 = {instancePath:instancePath+"/data/things/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err810];
+}
+else {
+vErrors.push(err810);
+}
+errors++;
+}
+if(data308.object === undefined){
+const err811 = {instancePath:instancePath+"/data/things/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err811];
+}
+else {
+vErrors.push(err811);
+}
+errors++;
+}
+for(const key64 in data308){
+if(!((key64 === "system") || (key64 === "object"))){
+const err812 = {instancePath:instancePath+"/data/things/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err812];
+}
+else {
+vErrors.push(err812);
+}
+errors++;
+}
+}
+if(data308.system !== undefined){
+if(typeof data308.system !== "string"){
+const err813 = {instancePath:instancePath+"/data/things/" + i15+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err813];
+}
+else {
+vErrors.push(err813);
+}
+errors++;
+}
+}
+if(data308.object !== undefined){
+if(typeof data308.object !== "string"){
+const err814 = {instancePath:instancePath+"/data/things/" + i15+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err814];
+}
+else {
+vErrors.push(err814);
+}
+errors++;
+}
+}
+}
+else {
+const err815 = {instancePath:instancePath+"/data/things/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err815];
+}
+else {
+vErrors.push(err815);
+}
+errors++;
+}
+}
+}
+else {
+const err816 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err816];
+}
+else {
+vErrors.push(err816);
+}
+errors++;
+}
+}
+if(data304.until !== undefined){
+if(typeof data304.until !== "string"){
+const err817 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err817];
+}
+else {
+vErrors.push(err817);
+}
+errors++;
+}
+}
+}
+else {
+const err818 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err818];
+}
+else {
+vErrors.push(err818);
+}
+errors++;
+}
+}
+}
+else {
+const err819 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err819];
+}
+else {
+vErrors.push(err819);
+}
+errors++;
+}
+var _valid46 = _errs896 === errors;
+valid225 = _valid46;
+if(valid225){
 var props43 = {};
 props43.data = true;
 props43.type = true;
 }
 }
-if(!valid222){
-const err795 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid225){
+const err820 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err795];
+vErrors = [err820];
 }
 else {
-vErrors.push(err795);
+vErrors.push(err820);
 }
 errors++;
 }
@@ -10900,31 +11222,31 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs885 = errors;
-let valid226 = true;
-const _errs886 = errors;
-if(errors === _errs886){
+const _errs917 = errors;
+let valid234 = true;
+const _errs918 = errors;
+if(errors === _errs918){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing42;
-if((data.type === undefined) && (missing42 = "type")){
-const err796 = {};
+let missing41;
+if((data.type === undefined) && (missing41 = "type")){
+const err821 = {};
 if(vErrors === null){
-vErrors = [err796];
+vErrors = [err821];
 }
 else {
-vErrors.push(err796);
+vErrors.push(err821);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err797 = {};
+if("verification.ended" !== data.type){
+const err822 = {};
 if(vErrors === null){
-vErrors = [err797];
+vErrors = [err822];
 }
 else {
-vErrors.push(err797);
+vErrors.push(err822);
 }
 errors++;
 }
@@ -10932,90 +11254,90 @@ errors++;
 }
 }
 else {
-const err798 = {};
+const err823 = {};
 if(vErrors === null){
-vErrors = [err798];
+vErrors = [err823];
 }
 else {
-vErrors.push(err798);
+vErrors.push(err823);
 }
 errors++;
 }
 }
-var _valid46 = _errs886 === errors;
-errors = _errs885;
+var _valid47 = _errs918 === errors;
+errors = _errs917;
 if(vErrors !== null){
-if(_errs885){
-vErrors.length = _errs885;
+if(_errs917){
+vErrors.length = _errs917;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid46){
-const _errs889 = errors;
+if(_valid47){
+const _errs921 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err799 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err824 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err799];
+vErrors = [err824];
 }
 else {
-vErrors.push(err799);
+vErrors.push(err824);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data300 = data.data;
-if(data300 && typeof data300 == "object" && !Array.isArray(data300)){
-for(const key65 in data300){
-const err800 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
+let data313 = data.data;
+if(data313 && typeof data313 == "object" && !Array.isArray(data313)){
+for(const key65 in data313){
+const err825 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err800];
+vErrors = [err825];
 }
 else {
-vErrors.push(err800);
+vErrors.push(err825);
 }
 errors++;
 }
 }
 else {
-const err801 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err826 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err801];
+vErrors = [err826];
 }
 else {
-vErrors.push(err801);
+vErrors.push(err826);
 }
 errors++;
 }
 }
 }
 else {
-const err802 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err827 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err802];
+vErrors = [err827];
 }
 else {
-vErrors.push(err802);
+vErrors.push(err827);
 }
 errors++;
 }
-var _valid46 = _errs889 === errors;
-valid226 = _valid46;
-if(valid226){
+var _valid47 = _errs921 === errors;
+valid234 = _valid47;
+if(valid234){
 var props44 = {};
 props44.data = true;
 props44.type = true;
 }
 }
-if(!valid226){
-const err803 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid234){
+const err828 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err803];
+vErrors = [err828];
 }
 else {
-vErrors.push(err803);
+vErrors.push(err828);
 }
 errors++;
 }
@@ -11028,316 +11350,14 @@ props0 = props0 || {};
 Object.assign(props0, props44);
 }
 }
-const _errs895 = errors;
-let valid229 = true;
-const _errs896 = errors;
-if(errors === _errs896){
+const _errs927 = errors;
+let valid237 = true;
+const _errs928 = errors;
+if(errors === _errs928){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing43;
-if((data.type === undefined) && (missing43 = "type")){
-const err804 = {};
-if(vErrors === null){
-vErrors = [err804];
-}
-else {
-vErrors.push(err804);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err805 = {};
-if(vErrors === null){
-vErrors = [err805];
-}
-else {
-vErrors.push(err805);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err806 = {};
-if(vErrors === null){
-vErrors = [err806];
-}
-else {
-vErrors.push(err806);
-}
-errors++;
-}
-}
-var _valid47 = _errs896 === errors;
-errors = _errs895;
-if(vErrors !== null){
-if(_errs895){
-vErrors.length = _errs895;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid47){
-const _errs899 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err807 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err807];
-}
-else {
-vErrors.push(err807);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data302 = data.data;
-if(data302 && typeof data302 == "object" && !Array.isArray(data302)){
-if(data302.probe === undefined){
-const err808 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err808];
-}
-else {
-vErrors.push(err808);
-}
-errors++;
-}
-if(data302.endpoint === undefined){
-const err809 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err809];
-}
-else {
-vErrors.push(err809);
-}
-errors++;
-}
-if(data302.read === undefined){
-const err810 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
-if(vErrors === null){
-vErrors = [err810];
-}
-else {
-vErrors.push(err810);
-}
-errors++;
-}
-if(data302.write === undefined){
-const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
-if(vErrors === null){
-vErrors = [err811];
-}
-else {
-vErrors.push(err811);
-}
-errors++;
-}
-if(data302.control === undefined){
-const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
-if(vErrors === null){
-vErrors = [err812];
-}
-else {
-vErrors.push(err812);
-}
-errors++;
-}
-if(data302.sent === undefined){
-const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err813];
-}
-else {
-vErrors.push(err813);
-}
-errors++;
-}
-if(data302.done === undefined){
-const err814 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
-if(vErrors === null){
-vErrors = [err814];
-}
-else {
-vErrors.push(err814);
-}
-errors++;
-}
-for(const key66 in data302){
-if(!((((((((key66 === "probe") || (key66 === "endpoint")) || (key66 === "read")) || (key66 === "write")) || (key66 === "control")) || (key66 === "sent")) || (key66 === "done")) || (key66 === "error"))){
-const err815 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err815];
-}
-else {
-vErrors.push(err815);
-}
-errors++;
-}
-}
-if(data302.probe !== undefined){
-if(typeof data302.probe !== "string"){
-const err816 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err816];
-}
-else {
-vErrors.push(err816);
-}
-errors++;
-}
-}
-if(data302.endpoint !== undefined){
-if(typeof data302.endpoint !== "string"){
-const err817 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err817];
-}
-else {
-vErrors.push(err817);
-}
-errors++;
-}
-}
-if(data302.read !== undefined){
-if(typeof data302.read !== "boolean"){
-const err818 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err818];
-}
-else {
-vErrors.push(err818);
-}
-errors++;
-}
-}
-if(data302.write !== undefined){
-if(typeof data302.write !== "boolean"){
-const err819 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err819];
-}
-else {
-vErrors.push(err819);
-}
-errors++;
-}
-}
-if(data302.control !== undefined){
-let data307 = data302.control;
-if((typeof data307 !== "boolean") && (data307 !== null)){
-const err820 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
-if(vErrors === null){
-vErrors = [err820];
-}
-else {
-vErrors.push(err820);
-}
-errors++;
-}
-}
-if(data302.sent !== undefined){
-let data308 = data302.sent;
-if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
-if(data308.at === undefined){
-const err821 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err821];
-}
-else {
-vErrors.push(err821);
-}
-errors++;
-}
-if(data308.mono === undefined){
-const err822 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err822];
-}
-else {
-vErrors.push(err822);
-}
-errors++;
-}
-for(const key67 in data308){
-if(!((key67 === "at") || (key67 === "mono"))){
-const err823 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err823];
-}
-else {
-vErrors.push(err823);
-}
-errors++;
-}
-}
-if(data308.at !== undefined){
-if(typeof data308.at !== "string"){
-const err824 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err824];
-}
-else {
-vErrors.push(err824);
-}
-errors++;
-}
-}
-if(data308.mono !== undefined){
-let data310 = data308.mono;
-if(typeof data310 === "string"){
-if(!pattern4.test(data310)){
-const err825 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err825];
-}
-else {
-vErrors.push(err825);
-}
-errors++;
-}
-}
-else {
-const err826 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err826];
-}
-else {
-vErrors.push(err826);
-}
-errors++;
-}
-}
-}
-else {
-const err827 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err827];
-}
-else {
-vErrors.push(err827);
-}
-errors++;
-}
-}
-if(data302.done !== undefined){
-let data311 = data302.done;
-if(data311 && typeof data311 == "object" && !Array.isArray(data311)){
-if(data311.at === undefined){
-const err828 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err828];
-}
-else {
-vErrors.push(err828);
-}
-errors++;
-}
-if(data311.mono === undefined){
-const err829 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+let missing42;
+if((data.type === undefined) && (missing42 = "type")){
+const err829 = {};
 if(vErrors === null){
 vErrors = [err829];
 }
@@ -11346,9 +11366,10 @@ vErrors.push(err829);
 }
 errors++;
 }
-for(const key68 in data311){
-if(!((key68 === "at") || (key68 === "mono"))){
-const err830 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err830 = {};
 if(vErrors === null){
 vErrors = [err830];
 }
@@ -11358,9 +11379,10 @@ vErrors.push(err830);
 errors++;
 }
 }
-if(data311.at !== undefined){
-if(typeof data311.at !== "string"){
-const err831 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err831 = {};
 if(vErrors === null){
 vErrors = [err831];
 }
@@ -11370,11 +11392,21 @@ vErrors.push(err831);
 errors++;
 }
 }
-if(data311.mono !== undefined){
-let data313 = data311.mono;
-if(typeof data313 === "string"){
-if(!pattern4.test(data313)){
-const err832 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+var _valid48 = _errs928 === errors;
+errors = _errs927;
+if(vErrors !== null){
+if(_errs927){
+vErrors.length = _errs927;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid48){
+const _errs931 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err832 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err832];
 }
@@ -11383,9 +11415,11 @@ vErrors.push(err832);
 }
 errors++;
 }
-}
-else {
-const err833 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data315 = data.data;
+if(data315 && typeof data315 == "object" && !Array.isArray(data315)){
+if(data315.by === undefined){
+const err833 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err833];
 }
@@ -11394,10 +11428,9 @@ vErrors.push(err833);
 }
 errors++;
 }
-}
-}
-else {
-const err834 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key66 in data315){
+if(!(key66 === "by")){
+const err834 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err834];
 }
@@ -11407,9 +11440,9 @@ vErrors.push(err834);
 errors++;
 }
 }
-if(data302.error !== undefined){
-if(typeof data302.error !== "string"){
-const err835 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data315.by !== undefined){
+if(typeof data315.by !== "string"){
+const err835 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err835];
 }
@@ -11421,7 +11454,7 @@ errors++;
 }
 }
 else {
-const err836 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err836 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err836];
 }
@@ -11433,7 +11466,7 @@ errors++;
 }
 }
 else {
-const err837 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err837 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err837];
 }
@@ -11442,16 +11475,16 @@ vErrors.push(err837);
 }
 errors++;
 }
-var _valid47 = _errs899 === errors;
-valid229 = _valid47;
-if(valid229){
+var _valid48 = _errs931 === errors;
+valid237 = _valid48;
+if(valid237){
 var props45 = {};
 props45.data = true;
 props45.type = true;
 }
 }
-if(!valid229){
-const err838 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid237){
+const err838 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err838];
 }
@@ -11469,13 +11502,13 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs931 = errors;
-let valid235 = true;
-const _errs932 = errors;
-if(errors === _errs932){
+const _errs939 = errors;
+let valid241 = true;
+const _errs940 = errors;
+if(errors === _errs940){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing44;
-if((data.type === undefined) && (missing44 = "type")){
+let missing43;
+if((data.type === undefined) && (missing43 = "type")){
 const err839 = {};
 if(vErrors === null){
 vErrors = [err839];
@@ -11487,7 +11520,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("ledger.row" !== data.type){
+if("run.finished" !== data.type){
 const err840 = {};
 if(vErrors === null){
 vErrors = [err840];
@@ -11511,21 +11544,21 @@ vErrors.push(err841);
 errors++;
 }
 }
-var _valid48 = _errs932 === errors;
-errors = _errs931;
+var _valid49 = _errs940 === errors;
+errors = _errs939;
 if(vErrors !== null){
-if(_errs931){
-vErrors.length = _errs931;
+if(_errs939){
+vErrors.length = _errs939;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid48){
-const _errs935 = errors;
+if(_valid49){
+const _errs943 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err842 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err842 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err842];
 }
@@ -11535,10 +11568,10 @@ vErrors.push(err842);
 errors++;
 }
 if(data.data !== undefined){
-let data316 = data.data;
-if(data316 && typeof data316 == "object" && !Array.isArray(data316)){
-if(data316.probe === undefined){
-const err843 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data318 = data.data;
+if(data318 && typeof data318 == "object" && !Array.isArray(data318)){
+for(const key67 in data318){
+const err843 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err843];
 }
@@ -11547,8 +11580,9 @@ vErrors.push(err843);
 }
 errors++;
 }
-if(data316.store === undefined){
-const err844 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+else {
+const err844 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err844];
 }
@@ -11557,8 +11591,10 @@ vErrors.push(err844);
 }
 errors++;
 }
-if(data316.n === undefined){
-const err845 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+}
+}
+else {
+const err845 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err845];
 }
@@ -11567,8 +11603,16 @@ vErrors.push(err845);
 }
 errors++;
 }
-if(data316.sent === undefined){
-const err846 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+var _valid49 = _errs943 === errors;
+valid241 = _valid49;
+if(valid241){
+var props46 = {};
+props46.data = true;
+props46.type = true;
+}
+}
+if(!valid241){
+const err846 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err846];
 }
@@ -11577,8 +11621,23 @@ vErrors.push(err846);
 }
 errors++;
 }
-if(data316.acked === undefined){
-const err847 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+if(props0 !== true && props46 !== undefined){
+if(props46 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props46);
+}
+}
+const _errs949 = errors;
+let valid244 = true;
+const _errs950 = errors;
+if(errors === _errs950){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing44;
+if((data.type === undefined) && (missing44 = "type")){
+const err847 = {};
 if(vErrors === null){
 vErrors = [err847];
 }
@@ -11587,9 +11646,10 @@ vErrors.push(err847);
 }
 errors++;
 }
-for(const key69 in data316){
-if(!((((((key69 === "probe") || (key69 === "store")) || (key69 === "n")) || (key69 === "sent")) || (key69 === "acked")) || (key69 === "error"))){
-const err848 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err848 = {};
 if(vErrors === null){
 vErrors = [err848];
 }
@@ -11599,9 +11659,10 @@ vErrors.push(err848);
 errors++;
 }
 }
-if(data316.probe !== undefined){
-if(typeof data316.probe !== "string"){
-const err849 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err849 = {};
 if(vErrors === null){
 vErrors = [err849];
 }
@@ -11611,9 +11672,21 @@ vErrors.push(err849);
 errors++;
 }
 }
-if(data316.store !== undefined){
-if(typeof data316.store !== "string"){
-const err850 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid50 = _errs950 === errors;
+errors = _errs949;
+if(vErrors !== null){
+if(_errs949){
+vErrors.length = _errs949;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid50){
+const _errs953 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err850 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err850];
 }
@@ -11622,11 +11695,11 @@ vErrors.push(err850);
 }
 errors++;
 }
-}
-if(data316.n !== undefined){
-let data319 = data316.n;
-if(!(((typeof data319 == "number") && (!(data319 % 1) && !isNaN(data319))) && (isFinite(data319)))){
-const err851 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.data !== undefined){
+let data320 = data.data;
+if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
+if(data320.probe === undefined){
+const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err851];
 }
@@ -11635,9 +11708,8 @@ vErrors.push(err851);
 }
 errors++;
 }
-if((typeof data319 == "number") && (isFinite(data319))){
-if(data319 < 1 || isNaN(data319)){
-const err852 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data320.endpoint === undefined){
+const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err852];
 }
@@ -11646,13 +11718,8 @@ vErrors.push(err852);
 }
 errors++;
 }
-}
-}
-if(data316.sent !== undefined){
-let data320 = data316.sent;
-if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
-if(data320.at === undefined){
-const err853 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data320.read === undefined){
+const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err853];
 }
@@ -11661,8 +11728,8 @@ vErrors.push(err853);
 }
 errors++;
 }
-if(data320.mono === undefined){
-const err854 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data320.write === undefined){
+const err854 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err854];
 }
@@ -11671,9 +11738,8 @@ vErrors.push(err854);
 }
 errors++;
 }
-for(const key70 in data320){
-if(!((key70 === "at") || (key70 === "mono"))){
-const err855 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+if(data320.control === undefined){
+const err855 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err855];
 }
@@ -11682,10 +11748,8 @@ vErrors.push(err855);
 }
 errors++;
 }
-}
-if(data320.at !== undefined){
-if(typeof data320.at !== "string"){
-const err856 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data320.sent === undefined){
+const err856 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err856];
 }
@@ -11694,12 +11758,8 @@ vErrors.push(err856);
 }
 errors++;
 }
-}
-if(data320.mono !== undefined){
-let data322 = data320.mono;
-if(typeof data322 === "string"){
-if(!pattern4.test(data322)){
-const err857 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data320.done === undefined){
+const err857 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
 if(vErrors === null){
 vErrors = [err857];
 }
@@ -11708,9 +11768,9 @@ vErrors.push(err857);
 }
 errors++;
 }
-}
-else {
-const err858 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key68 in data320){
+if(!((((((((key68 === "probe") || (key68 === "endpoint")) || (key68 === "read")) || (key68 === "write")) || (key68 === "control")) || (key68 === "sent")) || (key68 === "done")) || (key68 === "error"))){
+const err858 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err858];
 }
@@ -11720,9 +11780,9 @@ vErrors.push(err858);
 errors++;
 }
 }
-}
-else {
-const err859 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data320.probe !== undefined){
+if(typeof data320.probe !== "string"){
+const err859 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err859];
 }
@@ -11732,15 +11792,9 @@ vErrors.push(err859);
 errors++;
 }
 }
-if(data316.acked !== undefined){
-let data323 = data316.acked;
-const _errs954 = errors;
-let valid240 = true;
-const _errs955 = errors;
-const _errs956 = errors;
-const _errs957 = errors;
-if(data323 !== null){
-const err860 = {};
+if(data320.endpoint !== undefined){
+if(typeof data320.endpoint !== "string"){
+const err860 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err860];
 }
@@ -11749,9 +11803,10 @@ vErrors.push(err860);
 }
 errors++;
 }
-var valid241 = _errs957 === errors;
-if(valid241){
-const err861 = {};
+}
+if(data320.read !== undefined){
+if(typeof data320.read !== "boolean"){
+const err861 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err861];
 }
@@ -11760,32 +11815,10 @@ vErrors.push(err861);
 }
 errors++;
 }
-else {
-errors = _errs956;
-if(vErrors !== null){
-if(_errs956){
-vErrors.length = _errs956;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid49 = _errs955 === errors;
-errors = _errs954;
-if(vErrors !== null){
-if(_errs954){
-vErrors.length = _errs954;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid49){
-const _errs959 = errors;
-if(data323 && typeof data323 == "object" && !Array.isArray(data323)){
-if(data323.at === undefined){
-const err862 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data320.write !== undefined){
+if(typeof data320.write !== "boolean"){
+const err862 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err862];
 }
@@ -11794,8 +11827,11 @@ vErrors.push(err862);
 }
 errors++;
 }
-if(data323.mono === undefined){
-const err863 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data320.control !== undefined){
+let data325 = data320.control;
+if((typeof data325 !== "boolean") && (data325 !== null)){
+const err863 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err863];
 }
@@ -11804,9 +11840,12 @@ vErrors.push(err863);
 }
 errors++;
 }
-for(const key71 in data323){
-if(!((key71 === "at") || (key71 === "mono"))){
-const err864 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+}
+if(data320.sent !== undefined){
+let data326 = data320.sent;
+if(data326 && typeof data326 == "object" && !Array.isArray(data326)){
+if(data326.at === undefined){
+const err864 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err864];
 }
@@ -11815,10 +11854,8 @@ vErrors.push(err864);
 }
 errors++;
 }
-}
-if(data323.at !== undefined){
-if(typeof data323.at !== "string"){
-const err865 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data326.mono === undefined){
+const err865 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err865];
 }
@@ -11827,12 +11864,9 @@ vErrors.push(err865);
 }
 errors++;
 }
-}
-if(data323.mono !== undefined){
-let data325 = data323.mono;
-if(typeof data325 === "string"){
-if(!pattern4.test(data325)){
-const err866 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key69 in data326){
+if(!((key69 === "at") || (key69 === "mono"))){
+const err866 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err866];
 }
@@ -11842,8 +11876,9 @@ vErrors.push(err866);
 errors++;
 }
 }
-else {
-const err867 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data326.at !== undefined){
+if(typeof data326.at !== "string"){
+const err867 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err867];
 }
@@ -11853,9 +11888,11 @@ vErrors.push(err867);
 errors++;
 }
 }
-}
-else {
-const err868 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data326.mono !== undefined){
+let data328 = data326.mono;
+if(typeof data328 === "string"){
+if(!pattern4.test(data328)){
+const err868 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err868];
 }
@@ -11864,11 +11901,9 @@ vErrors.push(err868);
 }
 errors++;
 }
-var _valid49 = _errs959 === errors;
-valid240 = _valid49;
 }
-if(!valid240){
-const err869 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err869 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err869];
 }
@@ -11878,9 +11913,9 @@ vErrors.push(err869);
 errors++;
 }
 }
-if(data316.error !== undefined){
-if(typeof data316.error !== "string"){
-const err870 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err870 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err870];
 }
@@ -11890,9 +11925,11 @@ vErrors.push(err870);
 errors++;
 }
 }
-}
-else {
-const err871 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data320.done !== undefined){
+let data329 = data320.done;
+if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
+if(data329.at === undefined){
+const err871 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err871];
 }
@@ -11901,10 +11938,8 @@ vErrors.push(err871);
 }
 errors++;
 }
-}
-}
-else {
-const err872 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data329.mono === undefined){
+const err872 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err872];
 }
@@ -11913,21 +11948,117 @@ vErrors.push(err872);
 }
 errors++;
 }
-var _valid48 = _errs935 === errors;
-valid235 = _valid48;
-if(valid235){
-var props47 = {};
-props47.data = true;
-props47.type = true;
-}
-}
-if(!valid235){
-const err873 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key70 in data329){
+if(!((key70 === "at") || (key70 === "mono"))){
+const err873 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err873];
 }
 else {
 vErrors.push(err873);
+}
+errors++;
+}
+}
+if(data329.at !== undefined){
+if(typeof data329.at !== "string"){
+const err874 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err874];
+}
+else {
+vErrors.push(err874);
+}
+errors++;
+}
+}
+if(data329.mono !== undefined){
+let data331 = data329.mono;
+if(typeof data331 === "string"){
+if(!pattern4.test(data331)){
+const err875 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err875];
+}
+else {
+vErrors.push(err875);
+}
+errors++;
+}
+}
+else {
+const err876 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err876];
+}
+else {
+vErrors.push(err876);
+}
+errors++;
+}
+}
+}
+else {
+const err877 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err877];
+}
+else {
+vErrors.push(err877);
+}
+errors++;
+}
+}
+if(data320.error !== undefined){
+if(typeof data320.error !== "string"){
+const err878 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err878];
+}
+else {
+vErrors.push(err878);
+}
+errors++;
+}
+}
+}
+else {
+const err879 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err879];
+}
+else {
+vErrors.push(err879);
+}
+errors++;
+}
+}
+}
+else {
+const err880 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err880];
+}
+else {
+vErrors.push(err880);
+}
+errors++;
+}
+var _valid50 = _errs953 === errors;
+valid244 = _valid50;
+if(valid244){
+var props47 = {};
+props47.data = true;
+props47.type = true;
+}
+}
+if(!valid244){
+const err881 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err881];
+}
+else {
+vErrors.push(err881);
 }
 errors++;
 }
@@ -11940,116 +12071,14 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs969 = errors;
-let valid243 = true;
-const _errs970 = errors;
-if(errors === _errs970){
+const _errs985 = errors;
+let valid250 = true;
+const _errs986 = errors;
+if(errors === _errs986){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
-const err874 = {};
-if(vErrors === null){
-vErrors = [err874];
-}
-else {
-vErrors.push(err874);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err875 = {};
-if(vErrors === null){
-vErrors = [err875];
-}
-else {
-vErrors.push(err875);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err876 = {};
-if(vErrors === null){
-vErrors = [err876];
-}
-else {
-vErrors.push(err876);
-}
-errors++;
-}
-}
-var _valid50 = _errs970 === errors;
-errors = _errs969;
-if(vErrors !== null){
-if(_errs969){
-vErrors.length = _errs969;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid50){
-const _errs973 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err877 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err877];
-}
-else {
-vErrors.push(err877);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data328 = data.data;
-if(data328 && typeof data328 == "object" && !Array.isArray(data328)){
-if(data328.probe === undefined){
-const err878 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err878];
-}
-else {
-vErrors.push(err878);
-}
-errors++;
-}
-if(data328.store === undefined){
-const err879 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err879];
-}
-else {
-vErrors.push(err879);
-}
-errors++;
-}
-if(data328.ranges === undefined){
-const err880 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
-if(vErrors === null){
-vErrors = [err880];
-}
-else {
-vErrors.push(err880);
-}
-errors++;
-}
-if(data328.systemId === undefined){
-const err881 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
-if(vErrors === null){
-vErrors = [err881];
-}
-else {
-vErrors.push(err881);
-}
-errors++;
-}
-if(data328.timeline === undefined){
-const err882 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+const err882 = {};
 if(vErrors === null){
 vErrors = [err882];
 }
@@ -12058,9 +12087,10 @@ vErrors.push(err882);
 }
 errors++;
 }
-for(const key72 in data328){
-if(!(((((key72 === "probe") || (key72 === "store")) || (key72 === "ranges")) || (key72 === "systemId")) || (key72 === "timeline"))){
-const err883 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err883 = {};
 if(vErrors === null){
 vErrors = [err883];
 }
@@ -12070,9 +12100,10 @@ vErrors.push(err883);
 errors++;
 }
 }
-if(data328.probe !== undefined){
-if(typeof data328.probe !== "string"){
-const err884 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err884 = {};
 if(vErrors === null){
 vErrors = [err884];
 }
@@ -12082,9 +12113,21 @@ vErrors.push(err884);
 errors++;
 }
 }
-if(data328.store !== undefined){
-if(typeof data328.store !== "string"){
-const err885 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid51 = _errs986 === errors;
+errors = _errs985;
+if(vErrors !== null){
+if(_errs985){
+vErrors.length = _errs985;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid51){
+const _errs989 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err885 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err885];
 }
@@ -12093,16 +12136,11 @@ vErrors.push(err885);
 }
 errors++;
 }
-}
-if(data328.ranges !== undefined){
-let data331 = data328.ranges;
-if(Array.isArray(data331)){
-const len13 = data331.length;
-for(let i13=0; i13<len13; i13++){
-let data332 = data331[i13];
-if(Array.isArray(data332)){
-if(data332.length < 2){
-const err886 = {instancePath:instancePath+"/data/ranges/" + i13,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(data.data !== undefined){
+let data334 = data.data;
+if(data334 && typeof data334 == "object" && !Array.isArray(data334)){
+if(data334.probe === undefined){
+const err886 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err886];
 }
@@ -12111,11 +12149,8 @@ vErrors.push(err886);
 }
 errors++;
 }
-const len14 = data332.length;
-if(len14 > 0){
-let data333 = data332[0];
-if(!(((typeof data333 == "number") && (!(data333 % 1) && !isNaN(data333))) && (isFinite(data333)))){
-const err887 = {instancePath:instancePath+"/data/ranges/" + i13+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data334.store === undefined){
+const err887 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err887];
 }
@@ -12124,11 +12159,8 @@ vErrors.push(err887);
 }
 errors++;
 }
-}
-if(len14 > 1){
-let data334 = data332[1];
-if(!(((typeof data334 == "number") && (!(data334 % 1) && !isNaN(data334))) && (isFinite(data334)))){
-const err888 = {instancePath:instancePath+"/data/ranges/" + i13+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data334.n === undefined){
+const err888 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err888];
 }
@@ -12137,10 +12169,8 @@ vErrors.push(err888);
 }
 errors++;
 }
-}
-const len15 = data332.length;
-if(!(len15 <= 2)){
-const err889 = {instancePath:instancePath+"/data/ranges/" + i13,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(data334.sent === undefined){
+const err889 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err889];
 }
@@ -12149,9 +12179,8 @@ vErrors.push(err889);
 }
 errors++;
 }
-}
-else {
-const err890 = {instancePath:instancePath+"/data/ranges/" + i13,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data334.acked === undefined){
+const err890 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err890];
 }
@@ -12160,10 +12189,9 @@ vErrors.push(err890);
 }
 errors++;
 }
-}
-}
-else {
-const err891 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key71 in data334){
+if(!((((((key71 === "probe") || (key71 === "store")) || (key71 === "n")) || (key71 === "sent")) || (key71 === "acked")) || (key71 === "error"))){
+const err891 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err891];
 }
@@ -12173,10 +12201,9 @@ vErrors.push(err891);
 errors++;
 }
 }
-if(data328.systemId !== undefined){
-let data335 = data328.systemId;
-if((typeof data335 !== "string") && (data335 !== null)){
-const err892 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data334.probe !== undefined){
+if(typeof data334.probe !== "string"){
+const err892 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err892];
 }
@@ -12186,10 +12213,9 @@ vErrors.push(err892);
 errors++;
 }
 }
-if(data328.timeline !== undefined){
-let data336 = data328.timeline;
-if((!(((typeof data336 == "number") && (!(data336 % 1) && !isNaN(data336))) && (isFinite(data336)))) && (data336 !== null)){
-const err893 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(data334.store !== undefined){
+if(typeof data334.store !== "string"){
+const err893 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err893];
 }
@@ -12199,9 +12225,10 @@ vErrors.push(err893);
 errors++;
 }
 }
-}
-else {
-const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data334.n !== undefined){
+let data337 = data334.n;
+if(!(((typeof data337 == "number") && (!(data337 % 1) && !isNaN(data337))) && (isFinite(data337)))){
+const err894 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err894];
 }
@@ -12210,10 +12237,9 @@ vErrors.push(err894);
 }
 errors++;
 }
-}
-}
-else {
-const err895 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data337 == "number") && (isFinite(data337))){
+if(data337 < 1 || isNaN(data337)){
+const err895 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err895];
 }
@@ -12222,16 +12248,13 @@ vErrors.push(err895);
 }
 errors++;
 }
-var _valid50 = _errs973 === errors;
-valid243 = _valid50;
-if(valid243){
-var props48 = {};
-props48.data = true;
-props48.type = true;
 }
 }
-if(!valid243){
-const err896 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data334.sent !== undefined){
+let data338 = data334.sent;
+if(data338 && typeof data338 == "object" && !Array.isArray(data338)){
+if(data338.at === undefined){
+const err896 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err896];
 }
@@ -12240,23 +12263,8 @@ vErrors.push(err896);
 }
 errors++;
 }
-if(props0 !== true && props48 !== undefined){
-if(props48 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props48);
-}
-}
-const _errs995 = errors;
-let valid250 = true;
-const _errs996 = errors;
-if(errors === _errs996){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing46;
-if((data.type === undefined) && (missing46 = "type")){
-const err897 = {};
+if(data338.mono === undefined){
+const err897 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err897];
 }
@@ -12265,10 +12273,9 @@ vErrors.push(err897);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err898 = {};
+for(const key72 in data338){
+if(!((key72 === "at") || (key72 === "mono"))){
+const err898 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -12278,10 +12285,9 @@ vErrors.push(err898);
 errors++;
 }
 }
-}
-}
-else {
-const err899 = {};
+if(data338.at !== undefined){
+if(typeof data338.at !== "string"){
+const err899 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12291,21 +12297,11 @@ vErrors.push(err899);
 errors++;
 }
 }
-var _valid51 = _errs996 === errors;
-errors = _errs995;
-if(vErrors !== null){
-if(_errs995){
-vErrors.length = _errs995;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid51){
-const _errs999 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err900 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data338.mono !== undefined){
+let data340 = data338.mono;
+if(typeof data340 === "string"){
+if(!pattern4.test(data340)){
+const err900 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12314,11 +12310,9 @@ vErrors.push(err900);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data338 = data.data;
-if(data338 && typeof data338 == "object" && !Array.isArray(data338)){
-if(data338.probe === undefined){
-const err901 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+else {
+const err901 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err901];
 }
@@ -12327,8 +12321,10 @@ vErrors.push(err901);
 }
 errors++;
 }
-if(data338.store === undefined){
-const err902 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+}
+else {
+const err902 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err902];
 }
@@ -12337,8 +12333,16 @@ vErrors.push(err902);
 }
 errors++;
 }
-if(data338.instant === undefined){
-const err903 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data334.acked !== undefined){
+let data341 = data334.acked;
+const _errs1008 = errors;
+let valid255 = true;
+const _errs1009 = errors;
+const _errs1010 = errors;
+const _errs1011 = errors;
+if(data341 !== null){
+const err903 = {};
 if(vErrors === null){
 vErrors = [err903];
 }
@@ -12347,8 +12351,9 @@ vErrors.push(err903);
 }
 errors++;
 }
-if(data338.lsn === undefined){
-const err904 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+var valid256 = _errs1011 === errors;
+if(valid256){
+const err904 = {};
 if(vErrors === null){
 vErrors = [err904];
 }
@@ -12357,9 +12362,32 @@ vErrors.push(err904);
 }
 errors++;
 }
-for(const key73 in data338){
-if(!((((key73 === "probe") || (key73 === "store")) || (key73 === "instant")) || (key73 === "lsn"))){
-const err905 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+else {
+errors = _errs1010;
+if(vErrors !== null){
+if(_errs1010){
+vErrors.length = _errs1010;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid52 = _errs1009 === errors;
+errors = _errs1008;
+if(vErrors !== null){
+if(_errs1008){
+vErrors.length = _errs1008;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid52){
+const _errs1013 = errors;
+if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
+if(data341.at === undefined){
+const err905 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err905];
 }
@@ -12368,10 +12396,8 @@ vErrors.push(err905);
 }
 errors++;
 }
-}
-if(data338.probe !== undefined){
-if(typeof data338.probe !== "string"){
-const err906 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data341.mono === undefined){
+const err906 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err906];
 }
@@ -12380,10 +12406,9 @@ vErrors.push(err906);
 }
 errors++;
 }
-}
-if(data338.store !== undefined){
-if(typeof data338.store !== "string"){
-const err907 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key73 in data341){
+if(!((key73 === "at") || (key73 === "mono"))){
+const err907 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err907];
 }
@@ -12393,11 +12418,9 @@ vErrors.push(err907);
 errors++;
 }
 }
-if(data338.instant !== undefined){
-let data341 = data338.instant;
-if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
-if(data341.at === undefined){
-const err908 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data341.at !== undefined){
+if(typeof data341.at !== "string"){
+const err908 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err908];
 }
@@ -12406,8 +12429,12 @@ vErrors.push(err908);
 }
 errors++;
 }
-if(data341.mono === undefined){
-const err909 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data341.mono !== undefined){
+let data343 = data341.mono;
+if(typeof data343 === "string"){
+if(!pattern4.test(data343)){
+const err909 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err909];
 }
@@ -12416,9 +12443,9 @@ vErrors.push(err909);
 }
 errors++;
 }
-for(const key74 in data341){
-if(!((key74 === "at") || (key74 === "mono"))){
-const err910 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+}
+else {
+const err910 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err910];
 }
@@ -12428,9 +12455,9 @@ vErrors.push(err910);
 errors++;
 }
 }
-if(data341.at !== undefined){
-if(typeof data341.at !== "string"){
-const err911 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err911 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err911];
 }
@@ -12439,12 +12466,11 @@ vErrors.push(err911);
 }
 errors++;
 }
+var _valid52 = _errs1013 === errors;
+valid255 = _valid52;
 }
-if(data341.mono !== undefined){
-let data343 = data341.mono;
-if(typeof data343 === "string"){
-if(!pattern4.test(data343)){
-const err912 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(!valid255){
+const err912 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err912];
 }
@@ -12454,8 +12480,9 @@ vErrors.push(err912);
 errors++;
 }
 }
-else {
-const err913 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data334.error !== undefined){
+if(typeof data334.error !== "string"){
+const err913 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err913];
 }
@@ -12467,7 +12494,7 @@ errors++;
 }
 }
 else {
-const err914 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err914 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err914];
 }
@@ -12477,9 +12504,9 @@ vErrors.push(err914);
 errors++;
 }
 }
-if(data338.lsn !== undefined){
-if(typeof data338.lsn !== "string"){
-const err915 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err915 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err915];
 }
@@ -12488,31 +12515,7 @@ vErrors.push(err915);
 }
 errors++;
 }
-}
-}
-else {
-const err916 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err916];
-}
-else {
-vErrors.push(err916);
-}
-errors++;
-}
-}
-}
-else {
-const err917 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err917];
-}
-else {
-vErrors.push(err917);
-}
-errors++;
-}
-var _valid51 = _errs999 === errors;
+var _valid51 = _errs989 === errors;
 valid250 = _valid51;
 if(valid250){
 var props49 = {};
@@ -12521,12 +12524,12 @@ props49.type = true;
 }
 }
 if(!valid250){
-const err918 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err916 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err918];
+vErrors = [err916];
 }
 else {
-vErrors.push(err918);
+vErrors.push(err916);
 }
 errors++;
 }
@@ -12539,13 +12542,38 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1018 = errors;
-let valid255 = true;
-const _errs1019 = errors;
-if(errors === _errs1019){
+const _errs1023 = errors;
+let valid258 = true;
+const _errs1024 = errors;
+if(errors === _errs1024){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing47;
-if((data.type === undefined) && (missing47 = "type")){
+let missing46;
+if((data.type === undefined) && (missing46 = "type")){
+const err917 = {};
+if(vErrors === null){
+vErrors = [err917];
+}
+else {
+vErrors.push(err917);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err918 = {};
+if(vErrors === null){
+vErrors = [err918];
+}
+else {
+vErrors.push(err918);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err919 = {};
 if(vErrors === null){
 vErrors = [err919];
@@ -12555,10 +12583,22 @@ vErrors.push(err919);
 }
 errors++;
 }
+}
+var _valid53 = _errs1024 === errors;
+errors = _errs1023;
+if(vErrors !== null){
+if(_errs1023){
+vErrors.length = _errs1023;
+}
 else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err920 = {};
+vErrors = null;
+}
+}
+if(_valid53){
+const _errs1027 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err920 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err920];
 }
@@ -12567,11 +12607,11 @@ vErrors.push(err920);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err921 = {};
+if(data.data !== undefined){
+let data346 = data.data;
+if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
+if(data346.probe === undefined){
+const err921 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err921];
 }
@@ -12580,22 +12620,8 @@ vErrors.push(err921);
 }
 errors++;
 }
-}
-var _valid52 = _errs1019 === errors;
-errors = _errs1018;
-if(vErrors !== null){
-if(_errs1018){
-vErrors.length = _errs1018;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid52){
-const _errs1022 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err922 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data346.store === undefined){
+const err922 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err922];
 }
@@ -12604,11 +12630,8 @@ vErrors.push(err922);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data346 = data.data;
-if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
-if(data346.probe === undefined){
-const err923 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data346.ranges === undefined){
+const err923 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err923];
 }
@@ -12617,8 +12640,8 @@ vErrors.push(err923);
 }
 errors++;
 }
-if(data346.store === undefined){
-const err924 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data346.systemId === undefined){
+const err924 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err924];
 }
@@ -12627,8 +12650,8 @@ vErrors.push(err924);
 }
 errors++;
 }
-if(data346.instant === undefined){
-const err925 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data346.timeline === undefined){
+const err925 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err925];
 }
@@ -12637,8 +12660,9 @@ vErrors.push(err925);
 }
 errors++;
 }
-if(data346.lastArchived === undefined){
-const err926 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+for(const key74 in data346){
+if(!(((((key74 === "probe") || (key74 === "store")) || (key74 === "ranges")) || (key74 === "systemId")) || (key74 === "timeline"))){
+const err926 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err926];
 }
@@ -12647,8 +12671,10 @@ vErrors.push(err926);
 }
 errors++;
 }
-if(data346.endLsn === undefined){
-const err927 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+}
+if(data346.probe !== undefined){
+if(typeof data346.probe !== "string"){
+const err927 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err927];
 }
@@ -12657,8 +12683,10 @@ vErrors.push(err927);
 }
 errors++;
 }
-if(data346.failed === undefined){
-const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+if(data346.store !== undefined){
+if(typeof data346.store !== "string"){
+const err928 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err928];
 }
@@ -12667,9 +12695,16 @@ vErrors.push(err928);
 }
 errors++;
 }
-for(const key75 in data346){
-if(!((((((key75 === "probe") || (key75 === "store")) || (key75 === "instant")) || (key75 === "lastArchived")) || (key75 === "endLsn")) || (key75 === "failed"))){
-const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+}
+if(data346.ranges !== undefined){
+let data349 = data346.ranges;
+if(Array.isArray(data349)){
+const len16 = data349.length;
+for(let i16=0; i16<len16; i16++){
+let data350 = data349[i16];
+if(Array.isArray(data350)){
+if(data350.length < 2){
+const err929 = {instancePath:instancePath+"/data/ranges/" + i16,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err929];
 }
@@ -12678,10 +12713,11 @@ vErrors.push(err929);
 }
 errors++;
 }
-}
-if(data346.probe !== undefined){
-if(typeof data346.probe !== "string"){
-const err930 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len17 = data350.length;
+if(len17 > 0){
+let data351 = data350[0];
+if(!(((typeof data351 == "number") && (!(data351 % 1) && !isNaN(data351))) && (isFinite(data351)))){
+const err930 = {instancePath:instancePath+"/data/ranges/" + i16+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err930];
 }
@@ -12691,9 +12727,10 @@ vErrors.push(err930);
 errors++;
 }
 }
-if(data346.store !== undefined){
-if(typeof data346.store !== "string"){
-const err931 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(len17 > 1){
+let data352 = data350[1];
+if(!(((typeof data352 == "number") && (!(data352 % 1) && !isNaN(data352))) && (isFinite(data352)))){
+const err931 = {instancePath:instancePath+"/data/ranges/" + i16+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err931];
 }
@@ -12703,11 +12740,9 @@ vErrors.push(err931);
 errors++;
 }
 }
-if(data346.instant !== undefined){
-let data349 = data346.instant;
-if(data349 && typeof data349 == "object" && !Array.isArray(data349)){
-if(data349.at === undefined){
-const err932 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+const len18 = data350.length;
+if(!(len18 <= 2)){
+const err932 = {instancePath:instancePath+"/data/ranges/" + i16,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err932];
 }
@@ -12716,8 +12751,9 @@ vErrors.push(err932);
 }
 errors++;
 }
-if(data349.mono === undefined){
-const err933 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+else {
+const err933 = {instancePath:instancePath+"/data/ranges/" + i16,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err933];
 }
@@ -12726,9 +12762,10 @@ vErrors.push(err933);
 }
 errors++;
 }
-for(const key76 in data349){
-if(!((key76 === "at") || (key76 === "mono"))){
-const err934 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
+}
+}
+else {
+const err934 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err934];
 }
@@ -12738,9 +12775,10 @@ vErrors.push(err934);
 errors++;
 }
 }
-if(data349.at !== undefined){
-if(typeof data349.at !== "string"){
-const err935 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data346.systemId !== undefined){
+let data353 = data346.systemId;
+if((typeof data353 !== "string") && (data353 !== null)){
+const err935 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err935];
 }
@@ -12750,11 +12788,10 @@ vErrors.push(err935);
 errors++;
 }
 }
-if(data349.mono !== undefined){
-let data351 = data349.mono;
-if(typeof data351 === "string"){
-if(!pattern4.test(data351)){
-const err936 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data346.timeline !== undefined){
+let data354 = data346.timeline;
+if((!(((typeof data354 == "number") && (!(data354 % 1) && !isNaN(data354))) && (isFinite(data354)))) && (data354 !== null)){
+const err936 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err936];
 }
@@ -12764,8 +12801,9 @@ vErrors.push(err936);
 errors++;
 }
 }
+}
 else {
-const err937 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err937 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err937];
 }
@@ -12777,7 +12815,7 @@ errors++;
 }
 }
 else {
-const err938 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err938 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err938];
 }
@@ -12786,96 +12824,21 @@ vErrors.push(err938);
 }
 errors++;
 }
-}
-if(data346.lastArchived !== undefined){
-let data352 = data346.lastArchived;
-if((typeof data352 !== "string") && (data352 !== null)){
-const err939 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err939];
-}
-else {
-vErrors.push(err939);
-}
-errors++;
-}
-}
-if(data346.endLsn !== undefined){
-let data353 = data346.endLsn;
-if((typeof data353 !== "string") && (data353 !== null)){
-const err940 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err940];
-}
-else {
-vErrors.push(err940);
-}
-errors++;
-}
-}
-if(data346.failed !== undefined){
-let data354 = data346.failed;
-if(!(((typeof data354 == "number") && (!(data354 % 1) && !isNaN(data354))) && (isFinite(data354)))){
-const err941 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err941];
-}
-else {
-vErrors.push(err941);
-}
-errors++;
-}
-if((typeof data354 == "number") && (isFinite(data354))){
-if(data354 < 0 || isNaN(data354)){
-const err942 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err942];
-}
-else {
-vErrors.push(err942);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err943 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err943];
-}
-else {
-vErrors.push(err943);
-}
-errors++;
-}
-}
-}
-else {
-const err944 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err944];
-}
-else {
-vErrors.push(err944);
-}
-errors++;
-}
-var _valid52 = _errs1022 === errors;
-valid255 = _valid52;
-if(valid255){
+var _valid53 = _errs1027 === errors;
+valid258 = _valid53;
+if(valid258){
 var props50 = {};
 props50.data = true;
 props50.type = true;
 }
 }
-if(!valid255){
-const err945 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid258){
+const err939 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err945];
+vErrors = [err939];
 }
 else {
-vErrors.push(err945);
+vErrors.push(err939);
 }
 errors++;
 }
@@ -12888,9 +12851,96 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
+const _errs1049 = errors;
+let valid265 = true;
+const _errs1050 = errors;
+if(errors === _errs1050){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err946 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+let missing47;
+if((data.type === undefined) && (missing47 = "type")){
+const err940 = {};
+if(vErrors === null){
+vErrors = [err940];
+}
+else {
+vErrors.push(err940);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err941 = {};
+if(vErrors === null){
+vErrors = [err941];
+}
+else {
+vErrors.push(err941);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err942 = {};
+if(vErrors === null){
+vErrors = [err942];
+}
+else {
+vErrors.push(err942);
+}
+errors++;
+}
+}
+var _valid54 = _errs1050 === errors;
+errors = _errs1049;
+if(vErrors !== null){
+if(_errs1049){
+vErrors.length = _errs1049;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid54){
+const _errs1053 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err943 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err943];
+}
+else {
+vErrors.push(err943);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data356 = data.data;
+if(data356 && typeof data356 == "object" && !Array.isArray(data356)){
+if(data356.probe === undefined){
+const err944 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err944];
+}
+else {
+vErrors.push(err944);
+}
+errors++;
+}
+if(data356.store === undefined){
+const err945 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err945];
+}
+else {
+vErrors.push(err945);
+}
+errors++;
+}
+if(data356.instant === undefined){
+const err946 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err946];
 }
@@ -12899,8 +12949,8 @@ vErrors.push(err946);
 }
 errors++;
 }
-if(data.at === undefined){
-const err947 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data356.lsn === undefined){
+const err947 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err947];
 }
@@ -12909,8 +12959,9 @@ vErrors.push(err947);
 }
 errors++;
 }
-if(data.mono === undefined){
-const err948 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key75 in data356){
+if(!((((key75 === "probe") || (key75 === "store")) || (key75 === "instant")) || (key75 === "lsn"))){
+const err948 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err948];
 }
@@ -12919,8 +12970,10 @@ vErrors.push(err948);
 }
 errors++;
 }
-if(data.boot === undefined){
-const err949 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+}
+if(data356.probe !== undefined){
+if(typeof data356.probe !== "string"){
+const err949 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err949];
 }
@@ -12929,8 +12982,10 @@ vErrors.push(err949);
 }
 errors++;
 }
-if(data.prev === undefined){
-const err950 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+}
+if(data356.store !== undefined){
+if(typeof data356.store !== "string"){
+const err950 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err950];
 }
@@ -12939,8 +12994,12 @@ vErrors.push(err950);
 }
 errors++;
 }
-if(data.type === undefined){
-const err951 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+}
+if(data356.instant !== undefined){
+let data359 = data356.instant;
+if(data359 && typeof data359 == "object" && !Array.isArray(data359)){
+if(data359.at === undefined){
+const err951 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err951];
 }
@@ -12949,8 +13008,8 @@ vErrors.push(err951);
 }
 errors++;
 }
-if(data.data === undefined){
-const err952 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data359.mono === undefined){
+const err952 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err952];
 }
@@ -12959,9 +13018,9 @@ vErrors.push(err952);
 }
 errors++;
 }
-for(const key77 in data){
-if(!(func1.call(schema31.properties, key77))){
-const err953 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+for(const key76 in data359){
+if(!((key76 === "at") || (key76 === "mono"))){
+const err953 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err953];
 }
@@ -12971,10 +13030,9 @@ vErrors.push(err953);
 errors++;
 }
 }
-if(data.seq !== undefined){
-let data355 = data.seq;
-if(!(((typeof data355 == "number") && (!(data355 % 1) && !isNaN(data355))) && (isFinite(data355)))){
-const err954 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data359.at !== undefined){
+if(typeof data359.at !== "string"){
+const err954 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err954];
 }
@@ -12983,9 +13041,12 @@ vErrors.push(err954);
 }
 errors++;
 }
-if((typeof data355 == "number") && (isFinite(data355))){
-if(data355 < 0 || isNaN(data355)){
-const err955 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data359.mono !== undefined){
+let data361 = data359.mono;
+if(typeof data361 === "string"){
+if(!pattern4.test(data361)){
+const err955 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err955];
 }
@@ -12995,10 +13056,8 @@ vErrors.push(err955);
 errors++;
 }
 }
-}
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err956 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err956 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err956];
 }
@@ -13008,11 +13067,9 @@ vErrors.push(err956);
 errors++;
 }
 }
-if(data.mono !== undefined){
-let data357 = data.mono;
-if(typeof data357 === "string"){
-if(!pattern4.test(data357)){
-const err957 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+else {
+const err957 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err957];
 }
@@ -13022,8 +13079,9 @@ vErrors.push(err957);
 errors++;
 }
 }
-else {
-const err958 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data356.lsn !== undefined){
+if(typeof data356.lsn !== "string"){
+const err958 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err958];
 }
@@ -13033,9 +13091,9 @@ vErrors.push(err958);
 errors++;
 }
 }
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err959 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err959 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err959];
 }
@@ -13045,9 +13103,9 @@ vErrors.push(err959);
 errors++;
 }
 }
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err960 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err960 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err960];
 }
@@ -13056,11 +13114,16 @@ vErrors.push(err960);
 }
 errors++;
 }
+var _valid54 = _errs1053 === errors;
+valid265 = _valid54;
+if(valid265){
+var props51 = {};
+props51.data = true;
+props51.type = true;
 }
-if(data.attempt !== undefined){
-let data360 = data.attempt;
-if(!(((typeof data360 == "number") && (!(data360 % 1) && !isNaN(data360))) && (isFinite(data360)))){
-const err961 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(!valid265){
+const err961 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err961];
 }
@@ -13069,9 +13132,23 @@ vErrors.push(err961);
 }
 errors++;
 }
-if((typeof data360 == "number") && (isFinite(data360))){
-if(data360 < 1 || isNaN(data360)){
-const err962 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(props0 !== true && props51 !== undefined){
+if(props51 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props51);
+}
+}
+const _errs1072 = errors;
+let valid270 = true;
+const _errs1073 = errors;
+if(errors === _errs1073){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing48;
+if((data.type === undefined) && (missing48 = "type")){
+const err962 = {};
 if(vErrors === null){
 vErrors = [err962];
 }
@@ -13080,11 +13157,10 @@ vErrors.push(err962);
 }
 errors++;
 }
-}
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err963 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err963 = {};
 if(vErrors === null){
 vErrors = [err963];
 }
@@ -13094,11 +13170,10 @@ vErrors.push(err963);
 errors++;
 }
 }
-if(data.prev !== undefined){
-let data362 = data.prev;
-if(typeof data362 === "string"){
-if(!pattern25.test(data362)){
-const err964 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+}
+}
+else {
+const err964 = {};
 if(vErrors === null){
 vErrors = [err964];
 }
@@ -13108,8 +13183,21 @@ vErrors.push(err964);
 errors++;
 }
 }
+var _valid55 = _errs1073 === errors;
+errors = _errs1072;
+if(vErrors !== null){
+if(_errs1072){
+vErrors.length = _errs1072;
+}
 else {
-const err965 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+vErrors = null;
+}
+}
+if(_valid55){
+const _errs1076 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err965 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err965];
 }
@@ -13118,11 +13206,11 @@ vErrors.push(err965);
 }
 errors++;
 }
-}
-if(data.type !== undefined){
-let data363 = data.type;
-if(!(((((((((((((((((((((((((((((((((((((((data363 === "run.started") || (data363 === "plan.approved")) || (data363 === "run.resumed")) || (data363 === "preflight.checked")) || (data363 === "connection.provisioning")) || (data363 === "connection.provisioned")) || (data363 === "endpoint.opened")) || (data363 === "endpoint.switched")) || (data363 === "probe.started")) || (data363 === "probe.stopped")) || (data363 === "step.started")) || (data363 === "step.attempt-failed")) || (data363 === "step.finished")) || (data363 === "step.skipped")) || (data363 === "fault.sent")) || (data363 === "evidence.recorded")) || (data363 === "evidence.write-failed")) || (data363 === "human.asked")) || (data363 === "human.began")) || (data363 === "human.done")) || (data363 === "note.manual")) || (data363 === "operator.attached")) || (data363 === "operator.chose")) || (data363 === "watch.observed")) || (data363 === "watch.gap")) || (data363 === "watch.ended")) || (data363 === "cleanup.deferred")) || (data363 === "cleanup.confirmed")) || (data363 === "cleanup.started")) || (data363 === "cleanup.finished")) || (data363 === "run.kept")) || (data363 === "verification.ended")) || (data363 === "cancel.requested")) || (data363 === "run.finished")) || (data363 === "probe.sample")) || (data363 === "ledger.row")) || (data363 === "ledger.recovered")) || (data363 === "lsn.sample")) || (data363 === "archive.sample"))){
-const err966 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data.data !== undefined){
+let data364 = data.data;
+if(data364 && typeof data364 == "object" && !Array.isArray(data364)){
+if(data364.probe === undefined){
+const err966 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err966];
 }
@@ -13131,11 +13219,8 @@ vErrors.push(err966);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data364 = data.data;
-if(!(data364 && typeof data364 == "object" && !Array.isArray(data364))){
-const err967 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data364.store === undefined){
+const err967 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err967];
 }
@@ -13144,15 +13229,532 @@ vErrors.push(err967);
 }
 errors++;
 }
-}
-}
-else {
-const err968 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data364.instant === undefined){
+const err968 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err968];
 }
 else {
 vErrors.push(err968);
+}
+errors++;
+}
+if(data364.lastArchived === undefined){
+const err969 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(vErrors === null){
+vErrors = [err969];
+}
+else {
+vErrors.push(err969);
+}
+errors++;
+}
+if(data364.endLsn === undefined){
+const err970 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(vErrors === null){
+vErrors = [err970];
+}
+else {
+vErrors.push(err970);
+}
+errors++;
+}
+if(data364.failed === undefined){
+const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(vErrors === null){
+vErrors = [err971];
+}
+else {
+vErrors.push(err971);
+}
+errors++;
+}
+for(const key77 in data364){
+if(!((((((key77 === "probe") || (key77 === "store")) || (key77 === "instant")) || (key77 === "lastArchived")) || (key77 === "endLsn")) || (key77 === "failed"))){
+const err972 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err972];
+}
+else {
+vErrors.push(err972);
+}
+errors++;
+}
+}
+if(data364.probe !== undefined){
+if(typeof data364.probe !== "string"){
+const err973 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err973];
+}
+else {
+vErrors.push(err973);
+}
+errors++;
+}
+}
+if(data364.store !== undefined){
+if(typeof data364.store !== "string"){
+const err974 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err974];
+}
+else {
+vErrors.push(err974);
+}
+errors++;
+}
+}
+if(data364.instant !== undefined){
+let data367 = data364.instant;
+if(data367 && typeof data367 == "object" && !Array.isArray(data367)){
+if(data367.at === undefined){
+const err975 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err975];
+}
+else {
+vErrors.push(err975);
+}
+errors++;
+}
+if(data367.mono === undefined){
+const err976 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err976];
+}
+else {
+vErrors.push(err976);
+}
+errors++;
+}
+for(const key78 in data367){
+if(!((key78 === "at") || (key78 === "mono"))){
+const err977 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err977];
+}
+else {
+vErrors.push(err977);
+}
+errors++;
+}
+}
+if(data367.at !== undefined){
+if(typeof data367.at !== "string"){
+const err978 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err978];
+}
+else {
+vErrors.push(err978);
+}
+errors++;
+}
+}
+if(data367.mono !== undefined){
+let data369 = data367.mono;
+if(typeof data369 === "string"){
+if(!pattern4.test(data369)){
+const err979 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err979];
+}
+else {
+vErrors.push(err979);
+}
+errors++;
+}
+}
+else {
+const err980 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err980];
+}
+else {
+vErrors.push(err980);
+}
+errors++;
+}
+}
+}
+else {
+const err981 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err981];
+}
+else {
+vErrors.push(err981);
+}
+errors++;
+}
+}
+if(data364.lastArchived !== undefined){
+let data370 = data364.lastArchived;
+if((typeof data370 !== "string") && (data370 !== null)){
+const err982 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err982];
+}
+else {
+vErrors.push(err982);
+}
+errors++;
+}
+}
+if(data364.endLsn !== undefined){
+let data371 = data364.endLsn;
+if((typeof data371 !== "string") && (data371 !== null)){
+const err983 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err983];
+}
+else {
+vErrors.push(err983);
+}
+errors++;
+}
+}
+if(data364.failed !== undefined){
+let data372 = data364.failed;
+if(!(((typeof data372 == "number") && (!(data372 % 1) && !isNaN(data372))) && (isFinite(data372)))){
+const err984 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err984];
+}
+else {
+vErrors.push(err984);
+}
+errors++;
+}
+if((typeof data372 == "number") && (isFinite(data372))){
+if(data372 < 0 || isNaN(data372)){
+const err985 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err985];
+}
+else {
+vErrors.push(err985);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err986 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err986];
+}
+else {
+vErrors.push(err986);
+}
+errors++;
+}
+}
+}
+else {
+const err987 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err987];
+}
+else {
+vErrors.push(err987);
+}
+errors++;
+}
+var _valid55 = _errs1076 === errors;
+valid270 = _valid55;
+if(valid270){
+var props52 = {};
+props52.data = true;
+props52.type = true;
+}
+}
+if(!valid270){
+const err988 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err988];
+}
+else {
+vErrors.push(err988);
+}
+errors++;
+}
+if(props0 !== true && props52 !== undefined){
+if(props52 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props52);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err989 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+if(vErrors === null){
+vErrors = [err989];
+}
+else {
+vErrors.push(err989);
+}
+errors++;
+}
+if(data.at === undefined){
+const err990 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err990];
+}
+else {
+vErrors.push(err990);
+}
+errors++;
+}
+if(data.mono === undefined){
+const err991 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err991];
+}
+else {
+vErrors.push(err991);
+}
+errors++;
+}
+if(data.boot === undefined){
+const err992 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+if(vErrors === null){
+vErrors = [err992];
+}
+else {
+vErrors.push(err992);
+}
+errors++;
+}
+if(data.prev === undefined){
+const err993 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+if(vErrors === null){
+vErrors = [err993];
+}
+else {
+vErrors.push(err993);
+}
+errors++;
+}
+if(data.type === undefined){
+const err994 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err994];
+}
+else {
+vErrors.push(err994);
+}
+errors++;
+}
+if(data.data === undefined){
+const err995 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err995];
+}
+else {
+vErrors.push(err995);
+}
+errors++;
+}
+for(const key79 in data){
+if(!(func1.call(schema31.properties, key79))){
+const err996 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err996];
+}
+else {
+vErrors.push(err996);
+}
+errors++;
+}
+}
+if(data.seq !== undefined){
+let data373 = data.seq;
+if(!(((typeof data373 == "number") && (!(data373 % 1) && !isNaN(data373))) && (isFinite(data373)))){
+const err997 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err997];
+}
+else {
+vErrors.push(err997);
+}
+errors++;
+}
+if((typeof data373 == "number") && (isFinite(data373))){
+if(data373 < 0 || isNaN(data373)){
+const err998 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err998];
+}
+else {
+vErrors.push(err998);
+}
+errors++;
+}
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err999 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err999];
+}
+else {
+vErrors.push(err999);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data375 = data.mono;
+if(typeof data375 === "string"){
+if(!pattern4.test(data375)){
+const err1000 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1000];
+}
+else {
+vErrors.push(err1000);
+}
+errors++;
+}
+}
+else {
+const err1001 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1001];
+}
+else {
+vErrors.push(err1001);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1002 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1002];
+}
+else {
+vErrors.push(err1002);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1003 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1003];
+}
+else {
+vErrors.push(err1003);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data378 = data.attempt;
+if(!(((typeof data378 == "number") && (!(data378 % 1) && !isNaN(data378))) && (isFinite(data378)))){
+const err1004 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1004];
+}
+else {
+vErrors.push(err1004);
+}
+errors++;
+}
+if((typeof data378 == "number") && (isFinite(data378))){
+if(data378 < 1 || isNaN(data378)){
+const err1005 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1005];
+}
+else {
+vErrors.push(err1005);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1006 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1006];
+}
+else {
+vErrors.push(err1006);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data380 = data.prev;
+if(typeof data380 === "string"){
+if(!pattern25.test(data380)){
+const err1007 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1007];
+}
+else {
+vErrors.push(err1007);
+}
+errors++;
+}
+}
+else {
+const err1008 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1008];
+}
+else {
+vErrors.push(err1008);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data381 = data.type;
+if(!(((((((((((((((((((((((((((((((((((((((data381 === "run.started") || (data381 === "plan.approved")) || (data381 === "run.resumed")) || (data381 === "preflight.checked")) || (data381 === "connection.provisioning")) || (data381 === "connection.provisioned")) || (data381 === "endpoint.opened")) || (data381 === "endpoint.switched")) || (data381 === "probe.started")) || (data381 === "probe.stopped")) || (data381 === "step.started")) || (data381 === "step.attempt-failed")) || (data381 === "step.finished")) || (data381 === "step.skipped")) || (data381 === "fault.sent")) || (data381 === "evidence.recorded")) || (data381 === "evidence.write-failed")) || (data381 === "human.asked")) || (data381 === "human.began")) || (data381 === "human.done")) || (data381 === "note.manual")) || (data381 === "operator.attached")) || (data381 === "operator.chose")) || (data381 === "watch.observed")) || (data381 === "watch.gap")) || (data381 === "watch.ended")) || (data381 === "cleanup.deferred")) || (data381 === "cleanup.confirmed")) || (data381 === "cleanup.started")) || (data381 === "cleanup.finished")) || (data381 === "run.kept")) || (data381 === "verification.ended")) || (data381 === "cancel.requested")) || (data381 === "run.finished")) || (data381 === "probe.sample")) || (data381 === "ledger.row")) || (data381 === "ledger.recovered")) || (data381 === "lsn.sample")) || (data381 === "archive.sample"))){
+const err1009 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1009];
+}
+else {
+vErrors.push(err1009);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data382 = data.data;
+if(!(data382 && typeof data382 == "object" && !Array.isArray(data382))){
+const err1010 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1010];
+}
+else {
+vErrors.push(err1010);
+}
+errors++;
+}
+}
+}
+else {
+const err1011 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1011];
+}
+else {
+vErrors.push(err1011);
 }
 errors++;
 }

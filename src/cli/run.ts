@@ -16,6 +16,7 @@ import { BundleError, openBundle, type BundleWriter } from '../evidence/bag.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { createProgress } from '../report/terminal.js';
 import { summary } from '../report/terminal-summary.js';
+import { boundaryCheck } from './boundary.js';
 import { listenForCancel } from './cancellation.js';
 import { bindPorts, guardOf, sharedAdapters } from './compose.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
@@ -64,6 +65,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
     const terminal = options.yes || !process.stdin.isTTY || !process.stderr.isTTY ? undefined : { input: process.stdin, output: process.stderr, pause: () => progress.pause() };
     const shared = sharedAdapters(operatorPort(terminal, answers));
     const runbookDir = dirname(resolve(io.cwd, prepared.runbook.path));
+    const guard = guardOf({ plan: prepared.plan, world, ownDirectories: [paths.work], protectedDirectories: [state, evidenceDir], runbookDir });
     result = await runDrill({
       runId: paths.id,
       plan: prepared.plan,
@@ -77,13 +79,16 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
       registry,
       bindPorts: bindPorts(shared),
       endpoints: shared.endpoints,
-      guard: guardOf({ plan: prepared.plan, world, ownDirectories: [paths.work], protectedDirectories: [state, evidenceDir], runbookDir }),
+      guard,
       journal,
       redactor,
       clock: systemClock(),
       signal: cancellation.signal,
       keep: options.keep,
-      hooks: { residue: (made) => residueOf(paths.id, made) },
+      hooks: {
+        boundary: boundaryCheck({ runId: paths.id, environment: prepared.plan.binding.environment, guard, postgres: shared.postgres }),
+        residue: (made) => residueOf(paths.id, made),
+      },
     });
   } finally {
     await journal?.close().catch(() => {});

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { loadSchemaCheck } from './check.js';
 import type { CleanupFailure } from './cleanup.js';
 import { messageOf, GuardError, RefusedError } from './errors.js';
+import { reachedForbidden } from './isolation.js';
 import { JournalError } from './journal.js';
 import type { PlanNode } from './plan-document.js';
 import type { ResumeState } from './resume.js';
@@ -127,10 +128,12 @@ class Drill {
     }
     if (state.verified) {
       await probes.stop(await probes.finish(signal));
+      await this.#boundary('after', signal);
       return null;
     }
     const stopped = await this.#steps.run(request.plan.binding.steps, signal);
     if (stopped === null || (stopped.step.phase === 'verify' && stopped.status !== 'cancelled')) await this.#verified(signal);
+    if (!signal.aborted) await this.#boundary('after', signal);
     return stopped;
   }
 
@@ -141,6 +144,7 @@ class Drill {
     const { binding } = request.plan;
     const { signal } = this.#life;
     await provisionAll(runtime, signal);
+    await this.#boundary('before', signal);
     const [prepare, rest] = splitAtFault(binding.steps);
     const unprepared = await this.#steps.run(prepare, signal);
     if (unprepared !== null) return this.#stop(unprepared);
@@ -150,7 +154,18 @@ class Drill {
     const stopped = await this.#steps.run(rest, signal);
     // A failed verification still shows how fast and how far the service came back.
     if (stopped === null || (stopped.step.phase === 'verify' && stopped.status !== 'cancelled')) await this.#verified(signal);
+    if (!signal.aborted) await this.#boundary('after', signal);
     return stopped === null ? null : this.#stop(stopped);
+  }
+
+  /** Throws RefusedError when something forbidden is reached before anything was broken; later the verdict says it. */
+  async #boundary(when: 'before' | 'after', signal: AbortSignal): Promise<void> {
+    const { request, world } = this.runtime;
+    for (const { kind, data } of (await request.hooks?.boundary?.(when, world, signal)) ?? []) {
+      await request.journal.append('evidence.recorded', { kind, data });
+      const reached = kind === 'isolation' && when === 'before' ? reachedForbidden(data) : [];
+      if (reached.length > 0) throw new RefusedError('what the environment forbids can be reached from where the restored system would run', reached);
+    }
   }
 
   async #verified(signal: AbortSignal): Promise<void> {

@@ -26,7 +26,8 @@ const shown = {
   reference: { words: 'What the tables held at the restore point', facts: ['connection', 'lsn', 'time'] },
   reconciliation: { words: 'Restored content against its reference', facts: ['connection', 'reference'] },
   'health-checks': { words: 'Checks of the recovered service', facts: [] },
-  isolation: { words: 'What the restored copy could not reach', facts: ['when'] },
+  isolation: { words: 'What the restored copy could not reach', facts: ['when', 'from'] },
+  'production-fingerprint': { words: 'What identifies production, before and after', facts: ['connection', 'when', 'systemId', 'timeline'] },
   residue: { words: 'What the drill left behind', facts: [] },
 } as const satisfies Record<EvidenceKind, { words: string; facts: readonly string[] }>;
 

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["host","database","user"],"properties":{"host":{"type":"string","minLength":1,"description":"Host name, address, or absolute folder of its socket"},"port":{"type":"integer","minimum":1,"maximum":65535,"default":5432},"database":{"type":"string","minLength":1},"user":{"type":"string","minLength":1},"tls":{"enum":["disable","require","verify-full"],"default":"disable","description":"require encrypts only; verify-full also checks the certificate and the name"},"caFile":{"type":"string","pattern":"^/","description":"PEM file of the certificate authority, for verify-full"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["host","database","user"],"properties":{"host":{"type":"string","minLength":1,"description":"Host name, address, or absolute folder of its socket"},"port":{"type":"integer","minimum":1,"maximum":65535,"default":5432},"database":{"type":"string","minLength":1},"user":{"type":"string","minLength":1},"observer":{"type":"string","minLength":1,"description":"Role that looks at a production server before and after the drill (its identity, its timeline); default `user`"},"tls":{"enum":["disable","require","verify-full"],"default":"disable","description":"require encrypts only; verify-full also checks the certificate and the name"},"caFile":{"type":"string","pattern":"^/","description":"PEM file of the certificate authority, for verify-full"}},"additionalProperties":false};
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^/", "u");
 
@@ -48,7 +48,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!((((((key0 === "host") || (key0 === "port")) || (key0 === "database")) || (key0 === "user")) || (key0 === "tls")) || (key0 === "caFile"))){
+if(!(((((((key0 === "host") || (key0 === "port")) || (key0 === "database")) || (key0 === "user")) || (key0 === "observer")) || (key0 === "tls")) || (key0 === "caFile"))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err3];
@@ -169,10 +169,11 @@ vErrors.push(err12);
 errors++;
 }
 }
-if(data.tls !== undefined){
-let data4 = data.tls;
-if(!(((data4 === "disable") || (data4 === "require")) || (data4 === "verify-full"))){
-const err13 = {instancePath:instancePath+"/tls",schemaPath:"#/properties/tls/enum",keyword:"enum",params:{allowedValues: schema31.properties.tls.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tls.enum,parentSchema:schema31.properties.tls,data:data4};
+if(data.observer !== undefined){
+let data4 = data.observer;
+if(typeof data4 === "string"){
+if(func1(data4) < 1){
+const err13 = {instancePath:instancePath+"/observer",schemaPath:"#/properties/observer/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.observer,data:data4};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -182,11 +183,8 @@ vErrors.push(err13);
 errors++;
 }
 }
-if(data.caFile !== undefined){
-let data5 = data.caFile;
-if(typeof data5 === "string"){
-if(!pattern4.test(data5)){
-const err14 = {instancePath:instancePath+"/caFile",schemaPath:"#/properties/caFile/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\"",schema:"^/",parentSchema:schema31.properties.caFile,data:data5};
+else {
+const err14 = {instancePath:instancePath+"/observer",schemaPath:"#/properties/observer/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.observer.type,parentSchema:schema31.properties.observer,data:data4};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -196,8 +194,10 @@ vErrors.push(err14);
 errors++;
 }
 }
-else {
-const err15 = {instancePath:instancePath+"/caFile",schemaPath:"#/properties/caFile/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.caFile.type,parentSchema:schema31.properties.caFile,data:data5};
+if(data.tls !== undefined){
+let data5 = data.tls;
+if(!(((data5 === "disable") || (data5 === "require")) || (data5 === "verify-full"))){
+const err15 = {instancePath:instancePath+"/tls",schemaPath:"#/properties/tls/enum",keyword:"enum",params:{allowedValues: schema31.properties.tls.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tls.enum,parentSchema:schema31.properties.tls,data:data5};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -207,14 +207,39 @@ vErrors.push(err15);
 errors++;
 }
 }
-}
-else {
-const err16 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data.caFile !== undefined){
+let data6 = data.caFile;
+if(typeof data6 === "string"){
+if(!pattern4.test(data6)){
+const err16 = {instancePath:instancePath+"/caFile",schemaPath:"#/properties/caFile/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\"",schema:"^/",parentSchema:schema31.properties.caFile,data:data6};
 if(vErrors === null){
 vErrors = [err16];
 }
 else {
 vErrors.push(err16);
+}
+errors++;
+}
+}
+else {
+const err17 = {instancePath:instancePath+"/caFile",schemaPath:"#/properties/caFile/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.caFile.type,parentSchema:schema31.properties.caFile,data:data6};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+}
+else {
+const err18 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
 }
 errors++;
 }

@@ -64,7 +64,7 @@ async function connect(scope: Scope, place: Place, options: SessionOptions): Pro
     {
       host: details.host,
       port: details.port,
-      user: details.user,
+      user: options.as ?? details.user,
       address,
       database,
       applicationName: applicationName(scope.runId, scope.who, options.label),

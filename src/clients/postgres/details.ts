@@ -4,6 +4,8 @@ export interface PostgresDetails {
   readonly port: number;
   readonly database: string;
   readonly user: string;
+  /** The role that looks at a production server before and after a drill; default `user`. */
+  readonly observer?: string;
   /** Default `disable`. `require` encrypts only; `verify-full` also checks the certificate and the host's name. */
   readonly tls?: 'disable' | 'require' | 'verify-full';
   /** PEM file of the authority that `verify-full` trusts; default: those that Node.js trusts. */

@@ -11,6 +11,8 @@ export interface SessionOptions {
   /** What the session may do. `read` sessions run with default_transaction_read_only=on. */
   readonly effect: Effect;
   readonly database?: string;
+  /** Another PostgreSQL role than the connection's. */
+  readonly as?: string;
   readonly connectTimeoutMs?: number;
   readonly statementTimeoutMs?: number;
 }

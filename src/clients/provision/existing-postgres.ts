@@ -13,6 +13,7 @@ export const provisioner = defineProvisioner({
       port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, default: 5432 })),
       database: Type.String({ minLength: 1 }),
       user: Type.String({ minLength: 1 }),
+      observer: Type.Optional(Type.String({ minLength: 1, description: 'Role that looks at a production server before and after the drill (its identity, its timeline); default `user`' })),
       tls: Type.Optional(literals(['disable', 'require', 'verify-full'], { default: 'disable', description: 'require encrypts only; verify-full also checks the certificate and the name' })),
       caFile: Type.Optional(Type.String({ pattern: '^/', description: 'PEM file of the certificate authority, for verify-full' })),
     },
@@ -27,6 +28,7 @@ export const provisioner = defineProvisioner({
       port: input.port ?? 5432,
       database: input.database,
       user: input.user,
+      ...(input.observer === undefined ? {} : { observer: input.observer }),
       ...(input.tls === undefined ? {} : { tls: input.tls }),
       ...(input.caFile === undefined ? {} : { caFile: input.caFile }),
     };

@@ -107,9 +107,33 @@ export const evidenceKinds = {
   isolation: Type.Object(
     {
       when: literals(['before', 'after']),
+      from: Type.String({ description: 'Where the attempts were made' }),
       checks: Type.Array(
         Type.Object({ target: Type.String(), expected: literals(['unreachable', 'reachable']), found: literals(['unreachable', 'reachable', 'could-not-run']), detail: Type.String() }, strict),
       ),
+    },
+    strict,
+  ),
+  'production-fingerprint': Type.Object(
+    {
+      connection: Type.String(),
+      when: literals(['before', 'after']),
+      as: nullable(Type.String({ description: 'The PostgreSQL role that looked' })),
+      systemId: nullable(Type.String()),
+      timeline: nullable(Type.Integer({ minimum: 1 })),
+      powers: Type.Array(Type.String(), { description: "Rights of the steps' role that a read-only transaction does not hold back" }),
+      archive: nullable(
+        Type.Object(
+          {
+            files: Type.Integer({ minimum: 0 }),
+            digest: Type.String({ description: 'SHA-256 over the sorted lines "name size"' }),
+            removed: Type.Optional(Type.Array(Type.String())),
+            changed: Type.Optional(Type.Array(Type.String())),
+          },
+          strict,
+        ),
+      ),
+      error: Type.Optional(Type.String({ description: 'Why it could not be looked at' })),
     },
     strict,
   ),

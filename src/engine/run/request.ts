@@ -34,7 +34,12 @@ export interface FailedStep {
   readonly error: unknown;
 }
 
+/** What was seen beyond the boundary. */
+export type BoundaryRecord = { [K in 'isolation' | 'production-fingerprint']: { readonly kind: K; readonly data: EvidenceOf<K> } }['isolation' | 'production-fingerprint'];
+
 export interface DrillHooks {
+  /** Looks at what lies outside: when the environment is real, before anything is prepared, and after the last step. */
+  boundary?(when: 'before' | 'after', world: World, signal: AbortSignal): Promise<readonly BoundaryRecord[]>;
   /** Asks the operator what to do; the choice is journaled as `operator.chose`. Without it, or with null (nobody answers), a failure ends the steps. */
   failedStep?(failed: FailedStep, signal: AbortSignal): Promise<'retry' | 'skip' | 'abort' | null>;
   /** The fault is in the journal. From here on the guard may refuse what the fault has taken away. */

@@ -3,6 +3,7 @@ import { contentProved } from './content.js';
 import type { Facts } from './facts.js';
 import type { Fault } from './fault.js';
 import { lsnShort } from './lsn.js';
+import { productionPowers } from './production.js';
 import { names } from './reasons.js';
 import { archivedBefore, replayedTo } from './restore-point.js';
 import type { Recovery } from './rto.js';
@@ -25,6 +26,8 @@ export function notProved(facts: Facts, fault: Fault | null, recovery: Recovery)
   if (binding.environment.sandbox) said.push('Production data volume, load and infrastructure: the environment is a sandbox.');
   if (facts.evidence('backup').some(({ data }) => data.origin === 'drill')) said.push('Scheduled backups: the drill made a backup itself.');
   if (binding.environment.forbidden.length === 0) said.push('Isolation from production: the environment names no forbidden address.');
+  said.push(...new Set(facts.evidence('isolation').map(({ data }) => `Isolation seen from anywhere but ${data.from}.`)));
+  said.push(productionPowers(facts));
   const children = flattenSteps([...binding.steps, ...binding.cleanup]).filter(({ step }) => step.permissions.some((permission) => permission['system'] === 'command')).map(({ step }) => step.id);
   if (children.length > 0) said.push(`What child processes connect to: ${names(children)} start(s) programs that are not network-isolated.`);
   const { watch } = binding.environment;

@@ -14,6 +14,7 @@ import { notProved } from './not-proved.js';
 import { total } from './people.js';
 import { judge, short, sortReasons, type Finding } from './reasons.js';
 import { restorePointFindings } from './restore-point.js';
+import { productionFindings } from './production.js';
 import { deriveRpo } from './rpo.js';
 import { deriveRto } from './rto.js';
 import { readSteps, stepFindings, stepRows } from './steps.js';
@@ -44,6 +45,7 @@ export function deriveByRules1(runbook: Runbook, plan: Plan, events: readonly Dr
     ...changeFindings(facts),
     ...evidenceFindings(facts),
     ...isolationFindings(facts),
+    ...productionFindings(facts),
     ...versionFindings(facts),
   ];
   const reasons = facts.cancelled

@@ -94,7 +94,7 @@ export function passing(): Story {
       rules: 1, tool: '0.1.0', runbook: { name: 'pitr', version: '1.0.0', title: 'Point in time', owner: 'team', controls: [], sha256: 'aa', git },
       environment: {
         name: 'staging', sha256: 'bb', sandbox: false, git, runbooks: 'committed', stableForMs: 2000,
-        connections: { source: { kind: 'postgres', role: 'source', provision: 'existing', with: {}, does: '' }, copy: { kind: 'postgres', role: 'target', provision: 'restored-postgres', with: {}, does: '' } },
+        connections: { source: { kind: 'postgres', role: 'source', provision: 'existing', with: {}, does: '' }, copy: { kind: 'postgres', role: 'target', provision: 'restored-postgres', with: {}, does: '' }, prod: { kind: 'postgres', role: 'production', provision: 'existing-postgres', with: {}, does: '' }, 'prod-backups': { kind: 'postgres-backups', role: 'production', provision: 'pgbackrest', with: {}, does: '' } },
         endpoints: { app: { provision: 'forwarder', to: 'source', host: null, port: null } }, boundary: {}, forbidden: ['prod:5432'], watch: { required: ['postgres'] }, approvals: {},
       },
       inputs: {}, objectives: { rtoMs: 60_000, rpoMs: 5000 }, fault: 'injected', probes: [probe('ledger', 'ledger'), probe('availability', 'availability'), probe('archive', 'archive')],
@@ -102,13 +102,17 @@ export function passing(): Story {
     },
     observed: { at: utc(0), checks: [] },
   };
-  const isolation = (when: 'before' | 'after'): EvidenceOf<'isolation'> => ({ when, checks: [{ target: 'prod:5432', expected: 'unreachable', found: 'unreachable', detail: '' }, { target: 'app:5432', expected: 'reachable', found: 'reachable', detail: '' }] });
+  const isolation = (when: 'before' | 'after'): EvidenceOf<'isolation'> => ({ when, from: 'host h', checks: [{ target: 'prod:5432', expected: 'unreachable', found: 'unreachable', detail: '' }, { target: 'app:5432', expected: 'reachable', found: 'reachable', detail: '' }] });
+  const prod = (when: 'before' | 'after'): EvidenceOf<'production-fingerprint'> => ({ connection: 'prod', when, as: 'look', systemId: '55', timeline: 4, powers: [], archive: null });
+  const prodBackups = (when: 'before' | 'after'): EvidenceOf<'production-fingerprint'> => ({ connection: 'prod-backups', when, as: null, systemId: null, timeline: null, powers: [], archive: { files: 9, digest: 'd9', ...(when === 'after' ? { removed: [], changed: [] } : {}) } });
   const entries: Entry[] = [
     entry(0, 'run.started', { run: 'run-1', tool: { version: '0.1.0', node: '20', platform: 'linux' }, operator: 'ann', host: 'h', plan: 'plan-digest', sandbox: false }),
     entry(100, 'endpoint.opened', { endpoint: 'app', host: '127.0.0.1', port: 1, to: 'source' }),
     entry(200, 'cleanup.deferred', { id: 'c1', uses: 'postgres.restore/remove', with: {} }),
     evidence(1400, 'backup', { repository: 'backups', name: 'b1', provider: 'directory', origin: 'schedule', startedAt: utc(600), finishedAt: utc(1300), startLsn: '0/2000000', stopLsn: '0/2000100', timeline: 1, systemId: '77', serverVersion: '18.4' }, 'backup'),
     evidence(1450, 'isolation', isolation('before')),
+    evidence(1460, 'production-fingerprint', prod('before')),
+    evidence(1461, 'production-fingerprint', prodBackups('before')),
     evidence(4700, 'reference', { connection: 'source', lsn: '0/3000000', time: utc(4700), timeline: 1, tables: { orders: { ...table } } }, 'reference'),
     entry(4900, 'archive.sample', { probe: 'archive', store: 'source', instant: at(4900), lastArchived: '000000010000000000000002', endLsn: '0/3000000', failed: 0 }),
     entry(faultAt + 1, 'fault.sent', { kind: 'injected', instant: at(faultAt), detail: 'DROP TABLE' }, 'break'),
@@ -127,6 +131,8 @@ export function passing(): Story {
     entry(12_150, 'cleanup.started', { id: 'c1' }),
     entry(12_190, 'cleanup.finished', { id: 'c1', ok: true }),
     evidence(12_300, 'isolation', isolation('after')),
+    evidence(12_310, 'production-fingerprint', prod('after')),
+    evidence(12_311, 'production-fingerprint', prodBackups('after')),
     entry(12_350, 'watch.ended', { watcher: 'postgres', checks: 3 }),
     evidence(12_400, 'residue', { left: [] }),
     entry(12_500, 'run.finished', {}),
