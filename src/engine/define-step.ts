@@ -164,7 +164,15 @@ export interface PlanContext {
   readonly signal: AbortSignal;
   /** Where runs keep what they make; preflight only. */
   readonly stateDir?: string;
+  /** How far the run is; preflight only. */
+  readonly stage?: PreflightStage;
 }
+
+/**
+ * When preflight looks: before anything is made, once the environment is, once all prepare steps are done, and after the
+ * verification. What the run has yet to make is `deferred` at each of them but the last that can know.
+ */
+export type PreflightStage = 'before' | 'provisioned' | 'prepared' | 'verified';
 
 /** A right together with the steps and probes that need it. */
 export interface NeededRight {
@@ -178,6 +186,8 @@ export interface ConnectionContext extends PlanContext {
   readonly clock: Clock;
   /** It is there: it was before, or this run has made it. Else what needs it is `deferred`. */
   readonly there: boolean;
+  /** The step that restores into it, if any: until it has, there is nothing to look at. */
+  readonly filledBy: string | null;
   readonly rights: readonly NeededRight[];
   /** Objects in it that the run's own steps have yet to make: `table orders`. */
   readonly makes: readonly string[];
@@ -299,12 +309,15 @@ export interface ProvisionerDefinition<I extends TSchema = TSchema> {
    * a time may hold each. Default: nothing.
    */
   protects?(input: Static<I>): readonly string[];
+  /** Commands and paths that it needs besides what steps declare. */
+  readonly permissions?: (input: Static<I>) => readonly Permission[];
   plan(input: Static<I>): PlannedStep;
   /**
    * Details of what is there already and only used, so that it can be looked at before the run; undefined when `provision`
    * makes it. Changes nothing. Throws StepError when what should be there is not.
    */
   existing?(input: Static<I>): Promise<Record<string, unknown> | undefined>;
+  /** Ids are unique within the connection; `connection <name>: ` is put before them. */
   preflight?(input: Static<I>, ctx: ConnectionContext): Promise<readonly PreflightCheck[]>;
   provision(input: Static<I>, ctx: ProvisionContext): Promise<Record<string, unknown>>;
 }

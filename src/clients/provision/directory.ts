@@ -7,6 +7,7 @@ import { strict } from '../../engine/schema.js';
 import { giveTo } from '../postgres/conf.js';
 import type { BackupsDetails } from '../postgres/details.js';
 import { ownerOfServers } from '../postgres/owner.js';
+import { checkRepository } from './lib/check-repository.js';
 import { makePlace, removePlace } from './lib/place.js';
 import { User } from './lib/inputs.js';
 
@@ -27,15 +28,12 @@ export const provisioner = defineProvisioner({
       ? { does: 'Makes a folder for base backups and archived WAL', calls: ['mkdir base wal'], undo: ['Removes the folder with backups and WAL'] }
       : { does: `Uses the backups and the archived WAL in ${input.path}`, calls: [] };
   },
+  permissions: (input) => (input.path === undefined ? [] : [{ system: 'path', path: input.path, access: 'read' }]),
+  existing: async (input) => (input.path === undefined ? undefined : { ...(await existing(input.path, input.user)) }),
+  preflight: (_input, ctx) => checkRepository(ctx),
   async provision(input, ctx) {
+    if (input.path !== undefined) return { ...(await existing(input.path, input.user)) };
     const owner = await ownerOfServers(input.user);
-    if (input.path !== undefined) {
-      for (const part of ['base', 'wal']) {
-        const facts = await lstat(join(input.path, part)).catch(() => undefined);
-        if (facts?.isDirectory() !== true) throw new StepError('no-repository', `${input.path} has no folder ${part}/`, { hint: 'A directory repository holds base/ and wal/.' });
-      }
-      return { provider: 'directory', path: input.path, ...owner } satisfies BackupsDetails;
-    }
     const { path } = await makePlace(ctx, owner, 'directory/remove');
     for (const part of ['base', 'wal', 'incoming']) {
       await mkdir(join(path, part), { mode: 0o700 });
@@ -44,3 +42,11 @@ export const provisioner = defineProvisioner({
     return { provider: 'directory', path, ...owner } satisfies BackupsDetails;
   },
 });
+
+async function existing(path: string, user: string | undefined): Promise<BackupsDetails> {
+  for (const part of ['base', 'wal']) {
+    const facts = await lstat(join(path, part)).catch(() => undefined);
+    if (facts?.isDirectory() !== true) throw new StepError('no-repository', `${path} has no folder ${part}/`, { hint: 'A directory repository holds base/ and wal/.' });
+  }
+  return { provider: 'directory', path, ...(await ownerOfServers(user)) };
+}

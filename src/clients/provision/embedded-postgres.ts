@@ -7,6 +7,8 @@ import type { PostgresDetails } from '../postgres/details.js';
 import { ownerOfServers } from '../postgres/owner.js';
 import { openSession } from '../postgres/session.js';
 import { findBinaries } from './lib/binaries.js';
+import { checkBinaries } from './lib/check-binaries.js';
+import { checkServer } from './lib/check-server.js';
 import { makeCluster } from './lib/cluster.js';
 import { freePort } from './lib/free-port.js';
 import { makePlace, removePlace } from './lib/place.js';
@@ -35,6 +37,12 @@ export const provisioner = defineProvisioner({
       calls: [`initdb --data-checksums (${input.binaries ?? 'PostgreSQL from npm'})`, 'postgres -D <data directory>', `CREATE DATABASE ${input.database ?? 'app'}`],
       undo: ['Stops the server and removes its folder'],
     };
+  },
+  permissions: (input) => (input.binaries === undefined ? [] : ['initdb', 'postgres'].map((name) => ({ system: 'command' as const, command: join(input.binaries ?? '', name) }))),
+  async preflight(input, ctx) {
+    const tools = await checkBinaries(input.binaries);
+    if (ctx.there) return [...tools, ...(await checkServer(ctx))];
+    return [...tools, { id: 'reachable', result: 'deferred', detail: 'the run makes this server' }];
   },
   async provision(input, ctx) {
     const owner = await ownerOfServers(input.user);

@@ -8,6 +8,7 @@ import { giveTo, writeOwned } from '../postgres/conf.js';
 import type { BackupsDetails } from '../postgres/details.js';
 import { ownerOfServers } from '../postgres/owner.js';
 import { findProgram } from '../process/which.js';
+import { checkRepository } from './lib/check-repository.js';
 import { makePlace, removePlace } from './lib/place.js';
 import { User } from './lib/inputs.js';
 
@@ -30,9 +31,15 @@ export const provisioner = defineProvisioner({
       ? { does: `Makes a pgBackRest repository with the stanza ${input.stanza}`, calls: [`pgbackrest --stanza=${input.stanza} stanza-create`], undo: ['Removes the repository'] }
       : { does: `Uses the pgBackRest stanza ${input.stanza} of ${input.config}`, calls: [] };
   },
+  permissions: (input) => [{ system: 'command', command: input.command ?? 'pgbackrest' }, ...(input.config === undefined ? [] : [{ system: 'path', path: input.config, access: 'read' } as const])],
+  existing: async (input) => (input.config === undefined ? undefined : existing(input.stanza, input.config, await programOf(input.command), input.user)),
+  async preflight(input, ctx) {
+    const command = await programOf(input.command);
+    const { stdout } = await ctx.ports.process.run([command, 'version'], { effect: 'read' }, ctx.signal);
+    return [{ id: 'tool', result: 'passed', detail: `${stdout.trim()} at ${command}` }, ...(await checkRepository(ctx))];
+  },
   async provision(input, ctx) {
-    const command = await findProgram(input.command ?? 'pgbackrest', '/');
-    if (command === undefined) throw new StepError('command-not-found', `there is no ${input.command ?? 'pgbackrest on PATH'}`, { hint: 'Install pgBackRest 2.41 or later (Debian: apt-get install pgbackrest).' });
+    const command = await programOf(input.command);
     if (input.config !== undefined) return existing(input.stanza, input.config, command, input.user);
     const owner = await ownerOfServers(input.user);
     const { path } = await makePlace(ctx, owner, 'pgbackrest/remove');
@@ -45,6 +52,12 @@ export const provisioner = defineProvisioner({
     return { provider: 'pgbackrest', path: join(path, 'repository'), stanza: input.stanza, configFile, command, ...owner } satisfies BackupsDetails;
   },
 });
+
+async function programOf(given: string | undefined): Promise<string> {
+  const command = await findProgram(given ?? 'pgbackrest', '/');
+  if (command === undefined) throw new StepError('command-not-found', `there is no ${given ?? 'pgbackrest on PATH'}`, { hint: 'Install pgBackRest 2.41 or later (Debian: apt-get install pgbackrest).' });
+  return command;
+}
 
 /** Where the cluster is stands on each command line: the source and the copy share the stanza. */
 function configOf(path: string, stanza: string): string {

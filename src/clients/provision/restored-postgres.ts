@@ -5,6 +5,8 @@ import { strict } from '../../engine/schema.js';
 import type { PostgresDetails } from '../postgres/details.js';
 import { ownerOfServers } from '../postgres/owner.js';
 import { findBinaries } from './lib/binaries.js';
+import { checkBinaries } from './lib/check-binaries.js';
+import { checkServer } from './lib/check-server.js';
 import { freePort } from './lib/free-port.js';
 import { makePlace, removePlace } from './lib/place.js';
 import { Binaries, Settings, User } from './lib/inputs.js';
@@ -30,6 +32,12 @@ export const provisioner = defineProvisioner({
       calls: [`mkdir (PostgreSQL ${input.binaries ?? 'from npm'})`],
       undo: ['Stops the restored copy and removes its folder'],
     };
+  },
+  permissions: (input) => (input.binaries === undefined ? [] : [{ system: 'command', command: join(input.binaries, 'postgres') }]),
+  async preflight(input, ctx) {
+    const tools = await checkBinaries(input.binaries);
+    if (ctx.filledBy === null) return tools;
+    return ctx.there ? [...tools, ...(await checkServer(ctx))] : [...tools, { id: 'reachable', result: 'deferred', detail: `step ${ctx.filledBy} makes this server` }];
   },
   async provision(input, ctx) {
     const owner = await ownerOfServers(input.user);

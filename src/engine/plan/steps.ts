@@ -26,6 +26,7 @@ export async function planStep(source: Omit<RunbookStep, 'phase'> & Partial<Pick
   const definition = await planner.registry.step(source.uses);
   const input = planner.render(source.uses, source.with ?? {}, [...pointer, 'with']);
   const planned = await definition.plan(input, planner.context);
+  const selection = definition.selection?.rule(input);
   return {
     kind: 'step',
     id: source.id,
@@ -45,6 +46,7 @@ export async function planStep(source: Omit<RunbookStep, 'phase'> & Partial<Pick
     attempts: source.retry?.attempts ?? defaults.attempts,
     retryDelayMs: milliseconds(source.retry?.delay) ?? defaults.retryDelayMs,
     gate: source.gate ?? false,
+    ...(selection === undefined ? {} : { selection: { ...selection, pinned: null } }),
   };
 }
 

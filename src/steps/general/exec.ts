@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { defineStep, type Effect, type StepContext } from '../../engine/define-step.js';
 import { messageOf, StepError } from '../../engine/errors.js';
@@ -77,8 +78,9 @@ export const step = defineStep({
     const program = isUnknown(given) ? given : wholeArgv(membersOf(given))[0];
     const id = `command ${inWords(program)}`;
     if (typeof program !== 'string') return [{ id, result: 'deferred', detail: 'not known before the run' }];
-    if (program.includes('/') && !program.startsWith('/')) return [{ id, result: 'deferred', detail: 'depends on the working directory' }];
-    const file = await ctx.ports.process.which(program);
+    const { cwd } = membersOf(given);
+    if (cwd !== undefined && typeof cwd !== 'string') return [{ id, result: 'deferred', detail: 'its working directory is not known before the run' }];
+    const file = await ctx.ports.process.which(program.includes('/') ? resolve(workingDirectory(cwd, ctx.runbookDir), program) : program);
     return [file === undefined ? { id, result: 'failed', detail: `${program} is not on this machine, or not in boundary.commands` } : { id, result: 'passed', detail: file }];
   },
   async run(given, ctx) {

@@ -9,7 +9,8 @@ import { inWords, membersOf } from '../../engine/plannable.js';
 import { compareListings, digestOfListing } from './lib/archive-listing.js';
 import { Client } from './lib/client.js';
 import { timelineOf } from './lib/facts.js';
-import { grants, Repository, Server } from './lib/inputs.js';
+import { Repository, Server } from './lib/inputs.js';
+import { onCommonFunctions, rights } from './lib/rights.js';
 import { every } from './lib/loop.js';
 import { one } from './lib/session.js';
 import { walFile } from './lib/wal-name.js';
@@ -33,7 +34,7 @@ export const probe = defineProbe({
   input: Type.Object({ server: Server('The source that archives'), repository: Repository('The archive'), every: Type.Optional(Duration('Interval; default 1s.')) }, strict),
   samples: 'archive',
   changes: () => [],
-  permissions: (input) => grants(membersOf(input).server, 'SELECT ON pg_stat_archiver, pg_settings', 'EXECUTE ON FUNCTION pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn(), pg_control_checkpoint()'),
+  permissions: (input) => rights(membersOf(input).server, onCommonFunctions('pg_walfile_name(pg_lsn)', 'pg_current_wal_insert_lsn()', 'pg_control_checkpoint()')),
   examples: [{ title: 'Beside a drill', with: { server: 'source', repository: 'backups', every: '1s' } }],
   plan(input) {
     const { server, repository, every: interval } = membersOf(input);

@@ -7,7 +7,8 @@ import { Duration, FixedText, strict } from '../../engine/schema.js';
 import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { availabilityTable, sampleOnce } from './lib/availability.js';
 import { Client } from './lib/client.js';
-import { addressOf, Endpoint, grants, Server, showAddress, Table } from './lib/inputs.js';
+import { addressOf, Endpoint, Server, showAddress, Table } from './lib/inputs.js';
+import { onOwnTable, onTables, rights, rightsOfStatement } from './lib/rights.js';
 import { every } from './lib/loop.js';
 import { checkStatement } from './lib/sql-text.js';
 
@@ -30,8 +31,8 @@ export const probe = defineProbe({
   samples: 'availability',
   changes: (input) => [{ system: `endpoint:${inWords(membersOf(input).endpoint)}`, object: `table ${availabilityTable}` }],
   permissions: (input) => {
-    const { endpoint, table } = membersOf(input);
-    return grants(endpoint, ...(table === undefined ? [] : [`SELECT ON ${inWords(table)}`]), 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT, UPDATE ON ${availabilityTable}`);
+    const { endpoint, table, read } = membersOf(input);
+    return rights(endpoint, [...(table === undefined ? [] : onTables(table, ['SELECT'])), ...(typeof read === 'string' ? rightsOfStatement(read, {}) : []), ...onOwnTable(availabilityTable, ['SELECT', 'INSERT', 'UPDATE'])]);
   },
   examples: [
     { title: 'Reads of one table', with: { endpoint: 'app', table: 'orders', every: '200ms' } },

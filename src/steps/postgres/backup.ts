@@ -3,7 +3,8 @@ import { defineStep } from '../../engine/define-step.js';
 import { strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { backupEvidence } from './lib/backup-evidence.js';
-import { grants, Repository, Server } from './lib/inputs.js';
+import { Repository, Server } from './lib/inputs.js';
+import { onFunctions, rights } from './lib/rights.js';
 
 export const step = defineStep({
   type: 'postgres.backup',
@@ -15,7 +16,7 @@ export const step = defineStep({
   ),
   effect: 'create',
   changes: (input) => [{ system: `backups:${inWords(membersOf(input).repository)}`, object: '*' }],
-  permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) (before PostgreSQL 15: pg_start_backup, pg_stop_backup)', 'MEMBERSHIP IN pg_read_all_settings'),
+  permissions: (input) => rights(membersOf(input).server, [...onFunctions('pg_backup_start(text, boolean)', 'pg_backup_stop(boolean)'), { on: 'role', name: 'pg_read_all_settings' }]),
   evidence: ['backup'],
   examples: [{ title: 'Before the drill', with: { server: 'source', repository: 'backups' } }],
   plan(input) {

@@ -5,7 +5,8 @@ import { Duration, strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { Client } from './lib/client.js';
 import { identityOf } from './lib/facts.js';
-import { Endpoint, grants } from './lib/inputs.js';
+import { Endpoint } from './lib/inputs.js';
+import { onCommonFunctions, onOwnTable, rights } from './lib/rights.js';
 import { ledgerRanges, ledgerTable, prepareLedger } from './lib/ledger.js';
 import { every } from './lib/loop.js';
 import { withSession } from './lib/session.js';
@@ -27,7 +28,7 @@ export const probe = defineProbe({
   ),
   samples: 'ledger',
   changes: (input) => [{ system: `endpoint:${inWords(membersOf(input).endpoint)}`, object: `table ${ledgerTable}` }],
-  permissions: (input) => grants(membersOf(input).endpoint, 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT ON ${ledgerTable}`, 'EXECUTE ON FUNCTION pg_control_system(), pg_walfile_name(pg_lsn)'),
+  permissions: (input) => rights(membersOf(input).endpoint, [...onOwnTable(ledgerTable, ['SELECT', 'INSERT']), ...onCommonFunctions('pg_control_system()', 'pg_walfile_name(pg_lsn)')]),
   examples: [{ title: 'Five rows a second', with: { endpoint: 'app', every: '200ms' } }],
   plan(input) {
     const { endpoint, every: interval } = membersOf(input);

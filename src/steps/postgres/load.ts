@@ -4,7 +4,8 @@ import { parseDuration } from '../../engine/duration.js';
 import { Duration, strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { Client } from './lib/client.js';
-import { Endpoint, grants, Table } from './lib/inputs.js';
+import { Endpoint, Table } from './lib/inputs.js';
+import { onTables, rights } from './lib/rights.js';
 import { every } from './lib/loop.js';
 import { describe } from './lib/sql-errors.js';
 import { transfer } from './lib/transfer.js';
@@ -28,7 +29,7 @@ export const probe = defineProbe({
   },
   permissions: (input) => {
     const { endpoint, table } = membersOf(input);
-    return grants(endpoint, 'SELECT, UPDATE ON accounts', 'INSERT ON transfers', `INSERT ON ${table === undefined ? 'orders' : inWords(table)}`);
+    return rights(endpoint, [...onTables('accounts', ['SELECT', 'UPDATE']), ...onTables('transfers', ['INSERT']), ...onTables(table ?? 'orders', ['INSERT'])]);
   },
   examples: [{ title: 'Fifty transfers a second', with: { endpoint: 'app', table: 'orders', every: '20ms' } }],
   plan(input) {

@@ -5,7 +5,8 @@ import { messageOf } from '../../engine/errors.js';
 import { Duration, strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { Client } from './lib/client.js';
-import { grants, Server } from './lib/inputs.js';
+import { Server } from './lib/inputs.js';
+import { onCommonFunctions, rights } from './lib/rights.js';
 import { every } from './lib/loop.js';
 import { one } from './lib/session.js';
 
@@ -15,7 +16,7 @@ export const probe = defineProbe({
   input: Type.Object({ server: Server('The server to sample'), every: Type.Optional(Duration('Interval; default 1s.')) }, strict),
   samples: 'lsn',
   changes: () => [],
-  permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_current_wal_flush_lsn()'),
+  permissions: (input) => rights(membersOf(input).server, onCommonFunctions('pg_current_wal_flush_lsn()')),
   examples: [{ title: 'Beside a living system', with: { server: 'production', every: '1s' } }],
   plan(input) {
     const { server, every: interval } = membersOf(input);

@@ -3,7 +3,8 @@ import { defineStep } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { Duration, strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
-import { Database, grants, Server, Table } from './lib/inputs.js';
+import { Database, Server, Table } from './lib/inputs.js';
+import { onCommonFunctions, onTables, rights } from './lib/rights.js';
 import { takeSnapshot } from './lib/snapshot.js';
 
 export const step = defineStep({
@@ -24,8 +25,8 @@ export const step = defineStep({
   effect: 'create',
   changes: (input) => [{ system: `directory:${inWords(membersOf(input).file)}`, object: 'manifest' }],
   permissions: (input) => {
-    const { server, tables, file } = membersOf(input);
-    return [...grants(server, `SELECT, MAINTAIN ON ${inWords(tables)} (before PostgreSQL 17: UPDATE, DELETE or TRUNCATE instead of MAINTAIN)`), { system: 'path', path: inWords(file), access: 'write' }];
+    const { server, tables, file, database } = membersOf(input);
+    return [...rights(server, [...onTables(tables, ['SELECT', 'LOCK']), ...onCommonFunctions('pg_walfile_name(pg_lsn)', 'pg_current_wal_insert_lsn()')], database), { system: 'path', path: inWords(file), access: 'write' }];
   },
   evidence: [],
   examples: [{ title: 'Beside a nightly backup', with: { server: 'source', tables: ['orders'], file: '/var/lib/muster/manifests/nightly.json' } }],

@@ -4,7 +4,8 @@ import { defineStep } from '../../engine/define-step.js';
 import { strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { utc } from './lib/facts.js';
-import { Database, grants, Server } from './lib/inputs.js';
+import { Database, Server } from './lib/inputs.js';
+import { onOwnTable, rights } from './lib/rights.js';
 import { exists, one, withSession } from './lib/session.js';
 import { dropMarker, markerTable } from './lib/marker.js';
 
@@ -23,7 +24,7 @@ export const step = defineStep({
   ),
   effect: 'modify',
   changes: (input) => [{ system: `postgres:${inWords(membersOf(input).server)}`, object: `table ${markerTable}` }],
-  permissions: (input) => grants(membersOf(input).server, 'CREATE ON SCHEMA public (while the table does not exist)', `SELECT, INSERT, DELETE ON ${markerTable}`),
+  permissions: (input) => rights(membersOf(input).server, onOwnTable(markerTable, ['SELECT', 'INSERT', 'DELETE']), membersOf(input).database),
   evidence: [],
   examples: [{ title: 'A row that must survive', with: { server: 'source' } }],
   cleanups: { remove: { summary: 'Deletes the row, and the table when nothing else is in it', run: (data, _identity, ctx) => dropMarker(data, ctx) } },

@@ -6,7 +6,8 @@ import { StepError } from '../../engine/errors.js';
 import { Duration, literals, strict } from '../../engine/schema.js';
 import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { backupEvidence, madeByRun } from './lib/backup-evidence.js';
-import { grants, Repository, Server } from './lib/inputs.js';
+import { Repository, Server } from './lib/inputs.js';
+import { checkRestore, pickBackup, refuseOld } from './lib/pick-backup.js';
 import { removeCopy } from './lib/remove-copy.js';
 import { normalizeTarget, type Target } from './lib/target.js';
 
@@ -30,6 +31,8 @@ export const step = defineStep({
       repository: Repository('Where the backup and the WAL are'),
       into: Server('The target connection; its data directory must be empty or absent'),
       backup: Type.Optional(Type.String({ minLength: 1, description: "A backup's name, or `latest-before-target` (default)" })),
+      maxAge: Type.Optional(Duration('The run is refused when the backup that would be used finished longer ago.')),
+      pin: Type.Optional(literals(['rule', 'exact'], { default: 'rule', description: 'exact: the plan names the one backup that may be used, not only the rule that picks it' })),
       target: TargetInput,
       timeline: Type.Optional(
         Type.Union([Type.String({ pattern: '^(current|latest|[1-9]\\d*)$' }), Type.Integer({ minimum: 1 })], {
@@ -44,7 +47,19 @@ export const step = defineStep({
   output: Type.Object({ backup: Type.String(), startedAfterMs: Type.Number({ description: 'From the end of the copying to writes accepted' }) }, strict),
   effect: 'create',
   changes: (input) => [{ system: `postgres:${inWords(membersOf(input).into)}`, object: '*' }],
-  permissions: (input) => grants(membersOf(input).into, 'the files and processes of the restored server'),
+  permissions: () => [],
+  selection: {
+    rule(input) {
+      const { repository, backup, maxAge, pin } = membersOf(input);
+      const rule = backup === undefined || backup === 'latest-before-target' ? `the newest backup of ${inWords(repository)} before the target` : `the backup ${inWords(backup)} of ${inWords(repository)}`;
+      return { what: 'backup', from: `backups:${inWords(repository)}`, rule, maxAgeMs: typeof maxAge === 'string' ? parseDuration(maxAge) : null, pin: pin === 'exact' };
+    },
+    async find(input, ctx) {
+      const found = await pickBackup(membersOf(input), ctx);
+      return found === undefined ? undefined : { name: found.name, at: found.finishedAt };
+    },
+  },
+  preflight: (input, ctx) => checkRestore(membersOf(input), ctx),
   evidence: ['restore-target', 'backup'],
   examples: [
     { title: 'To a moment', with: { repository: 'backups', into: 'copy', target: { type: 'time', value: '2026-11-20T07:30:00.123456Z' } } },
@@ -69,8 +84,9 @@ export const step = defineStep({
     const repository = ctx.ports.postgres.repository(input.repository);
     const local = ctx.ports.postgres.local(input.into);
     const cleanup = await claim(input.into, local, ctx);
-    const request = { into: input.into, backup: input.backup ?? 'latest-before-target', target, timeline: String(input.timeline ?? 'current'), settings: asked };
+    const request = { into: input.into, backup: ctx.pinned ?? input.backup ?? 'latest-before-target', target, timeline: String(input.timeline ?? 'current'), settings: asked };
     const { backup, settings } = await repository.prepareRestore(request, ctx.signal);
+    refuseOld(backup, input.maxAge, ctx);
     const inode = await ctx.ports.files.inode(local.dataDir);
     await cleanup.confirm(inode === undefined ? {} : { inode });
     if (!madeByRun(backup, ctx.runId)) await ctx.evidence('backup', backupEvidence(input.repository, repository.provider, backup));

@@ -3,7 +3,8 @@ import { defineStep } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
-import { Database, grants, Server, Table } from './lib/inputs.js';
+import { Database, Server, Table } from './lib/inputs.js';
+import { rights } from './lib/rights.js';
 import { unlessGone } from './lib/marker.js';
 import { fillOrders, finishOrders, makeTables, ourTables } from './lib/seed.js';
 import { exists, one, withSession } from './lib/session.js';
@@ -27,7 +28,7 @@ export const step = defineStep({
     const { server, table } = membersOf(input);
     return [table === undefined ? 'orders' : inWords(table), 'accounts', 'transfers'].map((name) => ({ system: `postgres:${inWords(server)}`, object: `table ${name}` }));
   },
-  permissions: (input) => grants(membersOf(input).server, 'CREATE ON SCHEMA public'),
+  permissions: (input) => rights(membersOf(input).server, [{ on: 'schema', name: 'public', privileges: ['USAGE', 'CREATE'] }], membersOf(input).database),
   evidence: [],
   examples: [{ title: 'A small shop', with: { server: 'source', table: 'orders', rows: 100000 } }],
   cleanups: {

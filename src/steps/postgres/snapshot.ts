@@ -3,7 +3,8 @@ import { defineStep } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { Duration, strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
-import { Database, Digests, grants, Server, Table } from './lib/inputs.js';
+import { Database, Digests, Server, Table } from './lib/inputs.js';
+import { onCommonFunctions, onTables, rights } from './lib/rights.js';
 import { takeSnapshot } from './lib/snapshot.js';
 
 export const step = defineStep({
@@ -31,8 +32,8 @@ export const step = defineStep({
   effect: 'read',
   changes: () => [],
   permissions: (input) => {
-    const { server, tables } = membersOf(input);
-    return grants(server, `SELECT ON ${inWords(tables)}`, `MAINTAIN ON ${inWords(tables)} (before PostgreSQL 17: UPDATE, DELETE or TRUNCATE), for a SHARE lock`, 'EXECUTE ON FUNCTION pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn()');
+    const { server, tables, database } = membersOf(input);
+    return rights(server, [...onTables(tables, ['SELECT', 'LOCK']), ...onCommonFunctions('pg_walfile_name(pg_lsn)', 'pg_current_wal_insert_lsn()')], database);
   },
   evidence: ['reference'],
   examples: [{ title: 'What three tables hold now', with: { server: 'source', tables: ['orders', 'accounts', 'transfers'] } }],

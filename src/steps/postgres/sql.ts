@@ -4,7 +4,9 @@ import { defineStep, type Effect, type StepContext } from '../../engine/define-s
 import { StepError } from '../../engine/errors.js';
 import { FixedText, literals, strict } from '../../engine/schema.js';
 import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
-import { addressOf, Database, Endpoint, grants, Server, showAddress, systemOf } from './lib/inputs.js';
+import { addressOf, Database, Endpoint, Server, showAddress, systemOf } from './lib/inputs.js';
+import { rights, rightsOfStatement } from './lib/rights.js';
+import { explain } from './lib/explain.js';
 import { transaction, withSession } from './lib/session.js';
 import { describe, sqlState } from './lib/sql-errors.js';
 import { bindIdentifiers, checkIdentifiers, checkStatement } from './lib/sql-text.js';
@@ -55,8 +57,9 @@ export const step = defineStep({
     return (names.length === 0 ? ['*'] : names.map((name) => `table ${inWords(name)}`)).map((object) => ({ system: systemOf({ server, endpoint }), object }));
   },
   permissions: (input) => {
-    const { server, endpoint, sql } = membersOf(input);
-    return grants(server ?? endpoint, `whatever this needs: ${inWords(sql)}`);
+    const { server, endpoint, sql, identifiers, database } = membersOf(input);
+    const names = identifiers === undefined || isUnknown(identifiers) ? {} : identifiers;
+    return rights(server ?? endpoint, typeof sql === 'string' ? rightsOfStatement(sql, names) : [{ on: 'statement', sql: inWords(sql) }], database);
   },
   evidence: ['health-checks'],
   examples: [
@@ -80,6 +83,7 @@ export const step = defineStep({
       calls: [`${inWords(sql)}${details.length === 0 ? '' : `   -- ${details.join(', ')}`}`],
     };
   },
+  preflight: (input, ctx) => explain(membersOf(input), ctx),
   async run(input, ctx) {
     checkStatement(input.sql, input.effect === 'read');
     const outcome = await attempt(input, ctx);

@@ -5,7 +5,8 @@ import { StepError } from '../../engine/errors.js';
 import { Duration, strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { waitArchived } from './lib/archiver.js';
-import { grants, Server } from './lib/inputs.js';
+import { Server } from './lib/inputs.js';
+import { onCommonFunctions, onFunctions, rights } from './lib/rights.js';
 import { one, transaction, withSession } from './lib/session.js';
 
 export const step = defineStep({
@@ -15,7 +16,7 @@ export const step = defineStep({
   output: Type.Object({ segment: Type.String(), lsn: Type.String({ description: 'Behind the commit record' }), timeline: Type.Integer() }, strict),
   effect: 'modify',
   changes: (input) => [{ system: `postgres:${inWords(membersOf(input).server)}`, object: 'WAL segment' }],
-  permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_switch_wal()', 'EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text)', 'SELECT ON pg_stat_archiver'),
+  permissions: (input) => rights(membersOf(input).server, [...onFunctions('pg_switch_wal()'), ...onCommonFunctions('pg_logical_emit_message(boolean, text, text)', 'pg_walfile_name(pg_lsn)')]),
   evidence: [],
   examples: [{ title: 'Before a restore to a time', with: { server: 'source' } }],
   repeatable: true,

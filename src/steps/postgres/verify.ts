@@ -10,7 +10,8 @@ import { checkConstraints } from './lib/check-constraints.js';
 import { checkPages } from './lib/check-pages.js';
 import { failedCheck, type Check } from './lib/check.js';
 import type { TableDigest } from './lib/digest.js';
-import { Database, Digests, grants, Server } from './lib/inputs.js';
+import { Database, Digests, Server } from './lib/inputs.js';
+import { onTables, rights } from './lib/rights.js';
 import { hasMarker } from './lib/marker.js';
 import { checkInvariant, compareTables, readManifest } from './lib/reconcile.js';
 import { withSession } from './lib/session.js';
@@ -43,9 +44,10 @@ export const step = defineStep({
   effect: (input): Effect => (membersOf(input).consistency === 'none' || membersOf(input).consistency === 'pages' ? 'read' : 'modify'),
   changes: () => [],
   permissions: (input) => {
-    const { server, snapshot, consistency } = membersOf(input);
-    const tables = snapshot === undefined || isUnknown(snapshot) ? 'the tables of the reference' : Object.keys(snapshot).join(', ');
-    return grants(server, `SELECT ON ${tables}, muster_marker`, ...(consistency === 'none' ? [] : ['SELECT ON every table, pg_toast and pg_catalog too (pg_read_all_data and superuser for the rest)']), ...(consistency === undefined || consistency === 'full' ? ['SUPERUSER, to make the extension amcheck in a transaction that is rolled back; without it, amcheck could not run'] : []));
+    const { server, snapshot, consistency, database } = membersOf(input);
+    const tables = snapshot === undefined || isUnknown(snapshot) ? [] : onTables(Object.keys(snapshot), ['SELECT']);
+    // Pages of every table and amcheck, the extension itself made and rolled back: only a superuser may.
+    return rights(server, consistency === 'none' ? tables : [{ on: 'superuser' }], database);
   },
   evidence: ['reconciliation'],
   examples: [

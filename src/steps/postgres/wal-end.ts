@@ -5,7 +5,8 @@ import { StepError } from '../../engine/errors.js';
 import { nullable, strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { identityOf } from './lib/facts.js';
-import { grants, Server } from './lib/inputs.js';
+import { Server } from './lib/inputs.js';
+import { onCommonFunctions, onFunctions, rights } from './lib/rights.js';
 import { readHistory, readRecovery } from './lib/recovery-log.js';
 import { one, withSession } from './lib/session.js';
 
@@ -23,7 +24,7 @@ export const step = defineStep({
   ),
   effect: 'read',
   changes: () => [],
-  permissions: (input) => grants(membersOf(input).server, 'EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint, boolean)', 'EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint()', "read the server's log file"),
+  permissions: (input) => rights(membersOf(input).server, [...onFunctions('pg_read_file(text, bigint, bigint, boolean)'), ...onCommonFunctions('pg_control_system()', 'pg_control_checkpoint()')]),
   evidence: ['wal-end'],
   examples: [{ title: 'After a restore', with: { server: 'copy' } }],
   plan(input) {

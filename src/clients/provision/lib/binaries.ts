@@ -59,7 +59,7 @@ async function exists(path: string): Promise<boolean> {
   return lstat(path).then(() => true, () => false);
 }
 
-async function versionOf(binDir: string, owner: Owner): Promise<string> {
+export async function versionOf(binDir: string, owner: Owner): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(join(binDir, 'postgres'), ['--version'], { ...asUser(owner), cwd: '/', env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' } });
     const version = /(\d+(?:\.\d+)*(?:(?:devel|beta|rc)\d*)?)/.exec(stdout)?.[1];

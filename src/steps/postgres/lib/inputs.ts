@@ -31,7 +31,3 @@ export function showAddress(input: { readonly server?: unknown; readonly endpoin
 export function systemOf(input: { readonly server?: unknown; readonly endpoint?: unknown }): string {
   return input.server === undefined ? `endpoint:${inWords(input.endpoint)}` : `postgres:${inWords(input.server)}`;
 }
-
-export function grants(connection: unknown, ...list: readonly string[]): { readonly system: 'postgres'; readonly connection: string; readonly grant: string }[] {
-  return list.map((grant) => ({ system: 'postgres', connection: inWords(connection), grant }));
-}

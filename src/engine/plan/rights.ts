@@ -1,0 +1,30 @@
+import type { NeededRight, Permission } from '../define-step.js';
+import { flattenSteps, type PlanBinding } from '../plan-document.js';
+
+type Declared = { readonly by: string; readonly permissions: readonly Permission[] };
+
+/** Everything that steps, probes and cleanup steps declare, in the order of the plan. */
+export function declaredPermissions(binding: PlanBinding): Declared[] {
+  const steps = [...flattenSteps(binding.steps).map(({ step }) => step), ...binding.cleanup];
+  // The plan holds them as the definitions gave them.
+  const of = (permissions: readonly Record<string, unknown>[]) => permissions as unknown as readonly Permission[];
+  return [...steps.map(({ id, permissions }) => ({ by: id, permissions: of(permissions) })), ...binding.probes.map(({ id, permissions }) => ({ by: `probe ${id}`, permissions: of(permissions) }))];
+}
+
+/** The rights that a connection must give, each once. What is asked of an endpoint is asked of the connection that it leads to at the start. */
+export function rightsOn(binding: PlanBinding, connection: string): NeededRight[] {
+  const found = new Map<string, { readonly right: NeededRight['right']; readonly by: string[] }>();
+  for (const { by, permissions } of declaredPermissions(binding)) {
+    for (const permission of permissions) {
+      if (permission.system !== 'postgres') continue;
+      const endpoint = binding.environment.endpoints[permission.connection];
+      if ((endpoint === undefined ? permission.connection : endpoint.to) !== connection) continue;
+      const right = { ...permission, connection };
+      const key = JSON.stringify(right);
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { right, by: [by] });
+      else if (!known.by.includes(by)) known.by.push(by);
+    }
+  }
+  return [...found.values()];
+}
