@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
@@ -148,7 +148,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data1){
-if(!((((((key0 === "run") || (key0 === "tool")) || (key0 === "operator")) || (key0 === "host")) || (key0 === "plan")) || (key0 === "sandbox"))){
+if(!(((((((key0 === "run") || (key0 === "tool")) || (key0 === "operator")) || (key0 === "host")) || (key0 === "plan")) || (key0 === "sandbox")) || (key0 === "previous"))){
 const err10 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -312,9 +312,15 @@ vErrors.push(err23);
 errors++;
 }
 }
-}
-else {
-const err24 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data1.previous !== undefined){
+let data11 = data1.previous;
+if(Array.isArray(data11)){
+const len0 = data11.length;
+for(let i0=0; i0<len0; i0++){
+let data12 = data11[i0];
+if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
+if(data12.run === undefined){
+const err24 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -323,15 +329,96 @@ vErrors.push(err24);
 }
 errors++;
 }
-}
-}
-else {
-const err25 = {instancePath,schemaPath:"#/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data12.sha256 === undefined){
+const err25 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err25];
 }
 else {
 vErrors.push(err25);
+}
+errors++;
+}
+for(const key2 in data12){
+if(!((key2 === "run") || (key2 === "sha256"))){
+const err26 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+if(data12.run !== undefined){
+if(typeof data12.run !== "string"){
+const err27 = {instancePath:instancePath+"/data/previous/" + i0+"/run",schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+if(data12.sha256 !== undefined){
+if(typeof data12.sha256 !== "string"){
+const err28 = {instancePath:instancePath+"/data/previous/" + i0+"/sha256",schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+}
+else {
+const err29 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+}
+else {
+const err30 = {instancePath:instancePath+"/data/previous",schemaPath:"#/allOf/0/then/properties/data/properties/previous/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+}
+else {
+const err31 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+else {
+const err32 = {instancePath,schemaPath:"#/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
 }
 errors++;
 }
@@ -344,105 +431,7 @@ props0.type = true;
 }
 }
 if(!valid1){
-const err26 = {instancePath,schemaPath:"#/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err26];
-}
-else {
-vErrors.push(err26);
-}
-errors++;
-}
-const _errs31 = errors;
-let valid6 = true;
-const _errs32 = errors;
-if(errors === _errs32){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing1;
-if((data.type === undefined) && (missing1 = "type")){
-const err27 = {};
-if(vErrors === null){
-vErrors = [err27];
-}
-else {
-vErrors.push(err27);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("plan.approved" !== data.type){
-const err28 = {};
-if(vErrors === null){
-vErrors = [err28];
-}
-else {
-vErrors.push(err28);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err29 = {};
-if(vErrors === null){
-vErrors = [err29];
-}
-else {
-vErrors.push(err29);
-}
-errors++;
-}
-}
-var _valid1 = _errs32 === errors;
-errors = _errs31;
-if(vErrors !== null){
-if(_errs31){
-vErrors.length = _errs31;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid1){
-const _errs35 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err30 = {instancePath,schemaPath:"#/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err30];
-}
-else {
-vErrors.push(err30);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data12 = data.data;
-if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
-if(data12.who === undefined){
-const err31 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err31];
-}
-else {
-vErrors.push(err31);
-}
-errors++;
-}
-if(data12.key === undefined){
-const err32 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
-if(vErrors === null){
-vErrors = [err32];
-}
-else {
-vErrors.push(err32);
-}
-errors++;
-}
-if(data12.file === undefined){
-const err33 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+const err33 = {instancePath,schemaPath:"#/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -451,8 +440,14 @@ vErrors.push(err33);
 }
 errors++;
 }
-if(data12.approval === undefined){
-const err34 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "approval"},message:"must have required property '"+"approval"+"'"};
+const _errs40 = errors;
+let valid9 = true;
+const _errs41 = errors;
+if(errors === _errs41){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing1;
+if((data.type === undefined) && (missing1 = "type")){
+const err34 = {};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -461,8 +456,10 @@ vErrors.push(err34);
 }
 errors++;
 }
-if(data12.signature === undefined){
-const err35 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "signature"},message:"must have required property '"+"signature"+"'"};
+else {
+if(data.type !== undefined){
+if("plan.approved" !== data.type){
+const err35 = {};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -471,9 +468,11 @@ vErrors.push(err35);
 }
 errors++;
 }
-for(const key2 in data12){
-if(!(((((key2 === "who") || (key2 === "key")) || (key2 === "file")) || (key2 === "approval")) || (key2 === "signature"))){
-const err36 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err36 = {};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -483,9 +482,21 @@ vErrors.push(err36);
 errors++;
 }
 }
-if(data12.who !== undefined){
-if(typeof data12.who !== "string"){
-const err37 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/1/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid1 = _errs41 === errors;
+errors = _errs40;
+if(vErrors !== null){
+if(_errs40){
+vErrors.length = _errs40;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid1){
+const _errs44 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err37 = {instancePath,schemaPath:"#/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -494,10 +505,11 @@ vErrors.push(err37);
 }
 errors++;
 }
-}
-if(data12.key !== undefined){
-if(typeof data12.key !== "string"){
-const err38 = {instancePath:instancePath+"/data/key",schemaPath:"#/allOf/1/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data16 = data.data;
+if(data16 && typeof data16 == "object" && !Array.isArray(data16)){
+if(data16.who === undefined){
+const err38 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -506,10 +518,8 @@ vErrors.push(err38);
 }
 errors++;
 }
-}
-if(data12.file !== undefined){
-if(typeof data12.file !== "string"){
-const err39 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/1/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data16.key === undefined){
+const err39 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -518,10 +528,8 @@ vErrors.push(err39);
 }
 errors++;
 }
-}
-if(data12.approval !== undefined){
-if(typeof data12.approval !== "string"){
-const err40 = {instancePath:instancePath+"/data/approval",schemaPath:"#/allOf/1/then/properties/data/properties/approval/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data16.file === undefined){
+const err40 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -530,10 +538,8 @@ vErrors.push(err40);
 }
 errors++;
 }
-}
-if(data12.signature !== undefined){
-if(typeof data12.signature !== "string"){
-const err41 = {instancePath:instancePath+"/data/signature",schemaPath:"#/allOf/1/then/properties/data/properties/signature/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data16.approval === undefined){
+const err41 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "approval"},message:"must have required property '"+"approval"+"'"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -542,10 +548,8 @@ vErrors.push(err41);
 }
 errors++;
 }
-}
-}
-else {
-const err42 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data16.signature === undefined){
+const err42 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "signature"},message:"must have required property '"+"signature"+"'"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -554,10 +558,9 @@ vErrors.push(err42);
 }
 errors++;
 }
-}
-}
-else {
-const err43 = {instancePath,schemaPath:"#/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key3 in data16){
+if(!(((((key3 === "who") || (key3 === "key")) || (key3 === "file")) || (key3 === "approval")) || (key3 === "signature"))){
+const err43 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -566,21 +569,105 @@ vErrors.push(err43);
 }
 errors++;
 }
-var _valid1 = _errs35 === errors;
-valid6 = _valid1;
-if(valid6){
-var props1 = {};
-props1.data = true;
-props1.type = true;
 }
-}
-if(!valid6){
-const err44 = {instancePath,schemaPath:"#/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data16.who !== undefined){
+if(typeof data16.who !== "string"){
+const err44 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/1/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err44];
 }
 else {
 vErrors.push(err44);
+}
+errors++;
+}
+}
+if(data16.key !== undefined){
+if(typeof data16.key !== "string"){
+const err45 = {instancePath:instancePath+"/data/key",schemaPath:"#/allOf/1/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+if(data16.file !== undefined){
+if(typeof data16.file !== "string"){
+const err46 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/1/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+if(data16.approval !== undefined){
+if(typeof data16.approval !== "string"){
+const err47 = {instancePath:instancePath+"/data/approval",schemaPath:"#/allOf/1/then/properties/data/properties/approval/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+if(data16.signature !== undefined){
+if(typeof data16.signature !== "string"){
+const err48 = {instancePath:instancePath+"/data/signature",schemaPath:"#/allOf/1/then/properties/data/properties/signature/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+}
+else {
+const err49 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+}
+else {
+const err50 = {instancePath,schemaPath:"#/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+var _valid1 = _errs44 === errors;
+valid9 = _valid1;
+if(valid9){
+var props1 = {};
+props1.data = true;
+props1.type = true;
+}
+}
+if(!valid9){
+const err51 = {instancePath,schemaPath:"#/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
 }
 errors++;
 }
@@ -593,107 +680,14 @@ props0 = props0 || {};
 Object.assign(props0, props1);
 }
 }
-const _errs51 = errors;
-let valid10 = true;
-const _errs52 = errors;
-if(errors === _errs52){
+const _errs60 = errors;
+let valid13 = true;
+const _errs61 = errors;
+if(errors === _errs61){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing2;
 if((data.type === undefined) && (missing2 = "type")){
-const err45 = {};
-if(vErrors === null){
-vErrors = [err45];
-}
-else {
-vErrors.push(err45);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.resumed" !== data.type){
-const err46 = {};
-if(vErrors === null){
-vErrors = [err46];
-}
-else {
-vErrors.push(err46);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err47 = {};
-if(vErrors === null){
-vErrors = [err47];
-}
-else {
-vErrors.push(err47);
-}
-errors++;
-}
-}
-var _valid2 = _errs52 === errors;
-errors = _errs51;
-if(vErrors !== null){
-if(_errs51){
-vErrors.length = _errs51;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid2){
-const _errs55 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err48 = {instancePath,schemaPath:"#/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err48];
-}
-else {
-vErrors.push(err48);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data19 = data.data;
-if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
-if(data19.host === undefined){
-const err49 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err49];
-}
-else {
-vErrors.push(err49);
-}
-errors++;
-}
-if(data19.operator === undefined){
-const err50 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
-if(vErrors === null){
-vErrors = [err50];
-}
-else {
-vErrors.push(err50);
-}
-errors++;
-}
-if(data19.cut === undefined){
-const err51 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
-if(vErrors === null){
-vErrors = [err51];
-}
-else {
-vErrors.push(err51);
-}
-errors++;
-}
-for(const key3 in data19){
-if(!(((key3 === "host") || (key3 === "operator")) || (key3 === "cut"))){
-const err52 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+const err52 = {};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -702,10 +696,10 @@ vErrors.push(err52);
 }
 errors++;
 }
-}
-if(data19.host !== undefined){
-if(typeof data19.host !== "string"){
-const err53 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/2/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("run.resumed" !== data.type){
+const err53 = {};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -715,9 +709,10 @@ vErrors.push(err53);
 errors++;
 }
 }
-if(data19.operator !== undefined){
-if(typeof data19.operator !== "string"){
-const err54 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/2/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err54 = {};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -727,9 +722,21 @@ vErrors.push(err54);
 errors++;
 }
 }
-if(data19.cut !== undefined){
-if(typeof data19.cut !== "boolean"){
-const err55 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/2/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+var _valid2 = _errs61 === errors;
+errors = _errs60;
+if(vErrors !== null){
+if(_errs60){
+vErrors.length = _errs60;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid2){
+const _errs64 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err55 = {instancePath,schemaPath:"#/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -738,10 +745,11 @@ vErrors.push(err55);
 }
 errors++;
 }
-}
-}
-else {
-const err56 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data23 = data.data;
+if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
+if(data23.host === undefined){
+const err56 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -750,10 +758,8 @@ vErrors.push(err56);
 }
 errors++;
 }
-}
-}
-else {
-const err57 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data23.operator === undefined){
+const err57 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -762,21 +768,102 @@ vErrors.push(err57);
 }
 errors++;
 }
-var _valid2 = _errs55 === errors;
-valid10 = _valid2;
-if(valid10){
-var props2 = {};
-props2.data = true;
-props2.type = true;
-}
-}
-if(!valid10){
-const err58 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data23.cut === undefined){
+const err58 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
 if(vErrors === null){
 vErrors = [err58];
 }
 else {
 vErrors.push(err58);
+}
+errors++;
+}
+for(const key4 in data23){
+if(!(((key4 === "host") || (key4 === "operator")) || (key4 === "cut"))){
+const err59 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+}
+if(data23.host !== undefined){
+if(typeof data23.host !== "string"){
+const err60 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/2/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+}
+if(data23.operator !== undefined){
+if(typeof data23.operator !== "string"){
+const err61 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/2/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+if(data23.cut !== undefined){
+if(typeof data23.cut !== "boolean"){
+const err62 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/2/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+}
+else {
+const err63 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+}
+else {
+const err64 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+var _valid2 = _errs64 === errors;
+valid13 = _valid2;
+if(valid13){
+var props2 = {};
+props2.data = true;
+props2.type = true;
+}
+}
+if(!valid13){
+const err65 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
 }
 errors++;
 }
@@ -789,107 +876,14 @@ props0 = props0 || {};
 Object.assign(props0, props2);
 }
 }
-const _errs67 = errors;
-let valid14 = true;
-const _errs68 = errors;
-if(errors === _errs68){
+const _errs76 = errors;
+let valid17 = true;
+const _errs77 = errors;
+if(errors === _errs77){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing3;
 if((data.type === undefined) && (missing3 = "type")){
-const err59 = {};
-if(vErrors === null){
-vErrors = [err59];
-}
-else {
-vErrors.push(err59);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("preflight.checked" !== data.type){
-const err60 = {};
-if(vErrors === null){
-vErrors = [err60];
-}
-else {
-vErrors.push(err60);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err61 = {};
-if(vErrors === null){
-vErrors = [err61];
-}
-else {
-vErrors.push(err61);
-}
-errors++;
-}
-}
-var _valid3 = _errs68 === errors;
-errors = _errs67;
-if(vErrors !== null){
-if(_errs67){
-vErrors.length = _errs67;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs71 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err62 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err62];
-}
-else {
-vErrors.push(err62);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data24 = data.data;
-if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
-if(data24.id === undefined){
-const err63 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err63];
-}
-else {
-vErrors.push(err63);
-}
-errors++;
-}
-if(data24.result === undefined){
-const err64 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
-if(vErrors === null){
-vErrors = [err64];
-}
-else {
-vErrors.push(err64);
-}
-errors++;
-}
-if(data24.detail === undefined){
-const err65 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err65];
-}
-else {
-vErrors.push(err65);
-}
-errors++;
-}
-for(const key4 in data24){
-if(!((((key4 === "id") || (key4 === "result")) || (key4 === "detail")) || (key4 === "step"))){
-const err66 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+const err66 = {};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -898,10 +892,10 @@ vErrors.push(err66);
 }
 errors++;
 }
-}
-if(data24.id !== undefined){
-if(typeof data24.id !== "string"){
-const err67 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/3/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("preflight.checked" !== data.type){
+const err67 = {};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -911,10 +905,10 @@ vErrors.push(err67);
 errors++;
 }
 }
-if(data24.result !== undefined){
-let data26 = data24.result;
-if(!((((data26 === "passed") || (data26 === "failed")) || (data26 === "deferred")) || (data26 === "could-not-run"))){
-const err68 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/3/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[3].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
+}
+}
+else {
+const err68 = {};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -924,9 +918,21 @@ vErrors.push(err68);
 errors++;
 }
 }
-if(data24.detail !== undefined){
-if(typeof data24.detail !== "string"){
-const err69 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/3/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid3 = _errs77 === errors;
+errors = _errs76;
+if(vErrors !== null){
+if(_errs76){
+vErrors.length = _errs76;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs80 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err69 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -935,10 +941,11 @@ vErrors.push(err69);
 }
 errors++;
 }
-}
-if(data24.step !== undefined){
-if(typeof data24.step !== "string"){
-const err70 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/3/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data28 = data.data;
+if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
+if(data28.id === undefined){
+const err70 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -947,10 +954,8 @@ vErrors.push(err70);
 }
 errors++;
 }
-}
-}
-else {
-const err71 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data28.result === undefined){
+const err71 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -959,10 +964,8 @@ vErrors.push(err71);
 }
 errors++;
 }
-}
-}
-else {
-const err72 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data28.detail === undefined){
+const err72 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -971,21 +974,105 @@ vErrors.push(err72);
 }
 errors++;
 }
-var _valid3 = _errs71 === errors;
-valid14 = _valid3;
-if(valid14){
-var props3 = {};
-props3.data = true;
-props3.type = true;
-}
-}
-if(!valid14){
-const err73 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key5 in data28){
+if(!((((key5 === "id") || (key5 === "result")) || (key5 === "detail")) || (key5 === "step"))){
+const err73 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err73];
 }
 else {
 vErrors.push(err73);
+}
+errors++;
+}
+}
+if(data28.id !== undefined){
+if(typeof data28.id !== "string"){
+const err74 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/3/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err74];
+}
+else {
+vErrors.push(err74);
+}
+errors++;
+}
+}
+if(data28.result !== undefined){
+let data30 = data28.result;
+if(!((((data30 === "passed") || (data30 === "failed")) || (data30 === "deferred")) || (data30 === "could-not-run"))){
+const err75 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/3/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[3].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err75];
+}
+else {
+vErrors.push(err75);
+}
+errors++;
+}
+}
+if(data28.detail !== undefined){
+if(typeof data28.detail !== "string"){
+const err76 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/3/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+}
+if(data28.step !== undefined){
+if(typeof data28.step !== "string"){
+const err77 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/3/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
+}
+errors++;
+}
+}
+}
+else {
+const err78 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+}
+}
+else {
+const err79 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
+}
+errors++;
+}
+var _valid3 = _errs80 === errors;
+valid17 = _valid3;
+if(valid17){
+var props3 = {};
+props3.data = true;
+props3.type = true;
+}
+}
+if(!valid17){
+const err80 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err80];
+}
+else {
+vErrors.push(err80);
 }
 errors++;
 }
@@ -998,109 +1085,14 @@ props0 = props0 || {};
 Object.assign(props0, props3);
 }
 }
-const _errs84 = errors;
-let valid18 = true;
-const _errs85 = errors;
-if(errors === _errs85){
+const _errs93 = errors;
+let valid21 = true;
+const _errs94 = errors;
+if(errors === _errs94){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing4;
 if((data.type === undefined) && (missing4 = "type")){
-const err74 = {};
-if(vErrors === null){
-vErrors = [err74];
-}
-else {
-vErrors.push(err74);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioning" !== data.type){
-const err75 = {};
-if(vErrors === null){
-vErrors = [err75];
-}
-else {
-vErrors.push(err75);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err76 = {};
-if(vErrors === null){
-vErrors = [err76];
-}
-else {
-vErrors.push(err76);
-}
-errors++;
-}
-}
-var _valid4 = _errs85 === errors;
-errors = _errs84;
-if(vErrors !== null){
-if(_errs84){
-vErrors.length = _errs84;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid4){
-const _errs88 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err77 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err77];
-}
-else {
-vErrors.push(err77);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data30 = data.data;
-if(data30 && typeof data30 == "object" && !Array.isArray(data30)){
-if(data30.connection === undefined){
-const err78 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err78];
-}
-else {
-vErrors.push(err78);
-}
-errors++;
-}
-if(data30.provision === undefined){
-const err79 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
-if(vErrors === null){
-vErrors = [err79];
-}
-else {
-vErrors.push(err79);
-}
-errors++;
-}
-for(const key5 in data30){
-if(!((key5 === "connection") || (key5 === "provision"))){
-const err80 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err80];
-}
-else {
-vErrors.push(err80);
-}
-errors++;
-}
-}
-if(data30.connection !== undefined){
-if(typeof data30.connection !== "string"){
-const err81 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err81 = {};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1109,10 +1101,10 @@ vErrors.push(err81);
 }
 errors++;
 }
-}
-if(data30.provision !== undefined){
-if(typeof data30.provision !== "string"){
-const err82 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/4/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("connection.provisioning" !== data.type){
+const err82 = {};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1123,8 +1115,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err83 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err83 = {};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1134,9 +1127,21 @@ vErrors.push(err83);
 errors++;
 }
 }
+var _valid4 = _errs94 === errors;
+errors = _errs93;
+if(vErrors !== null){
+if(_errs93){
+vErrors.length = _errs93;
 }
 else {
-const err84 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid4){
+const _errs97 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err84 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1145,21 +1150,103 @@ vErrors.push(err84);
 }
 errors++;
 }
-var _valid4 = _errs88 === errors;
-valid18 = _valid4;
-if(valid18){
-var props4 = {};
-props4.data = true;
-props4.type = true;
-}
-}
-if(!valid18){
-const err85 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data34 = data.data;
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+if(data34.connection === undefined){
+const err85 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err85];
 }
 else {
 vErrors.push(err85);
+}
+errors++;
+}
+if(data34.provision === undefined){
+const err86 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
+if(vErrors === null){
+vErrors = [err86];
+}
+else {
+vErrors.push(err86);
+}
+errors++;
+}
+for(const key6 in data34){
+if(!((key6 === "connection") || (key6 === "provision"))){
+const err87 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err87];
+}
+else {
+vErrors.push(err87);
+}
+errors++;
+}
+}
+if(data34.connection !== undefined){
+if(typeof data34.connection !== "string"){
+const err88 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err88];
+}
+else {
+vErrors.push(err88);
+}
+errors++;
+}
+}
+if(data34.provision !== undefined){
+if(typeof data34.provision !== "string"){
+const err89 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/4/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err89];
+}
+else {
+vErrors.push(err89);
+}
+errors++;
+}
+}
+}
+else {
+const err90 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err90];
+}
+else {
+vErrors.push(err90);
+}
+errors++;
+}
+}
+}
+else {
+const err91 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err91];
+}
+else {
+vErrors.push(err91);
+}
+errors++;
+}
+var _valid4 = _errs97 === errors;
+valid21 = _valid4;
+if(valid21){
+var props4 = {};
+props4.data = true;
+props4.type = true;
+}
+}
+if(!valid21){
+const err92 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err92];
+}
+else {
+vErrors.push(err92);
 }
 errors++;
 }
@@ -1172,106 +1259,14 @@ props0 = props0 || {};
 Object.assign(props0, props4);
 }
 }
-const _errs98 = errors;
-let valid22 = true;
-const _errs99 = errors;
-if(errors === _errs99){
+const _errs107 = errors;
+let valid25 = true;
+const _errs108 = errors;
+if(errors === _errs108){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing5;
 if((data.type === undefined) && (missing5 = "type")){
-const err86 = {};
-if(vErrors === null){
-vErrors = [err86];
-}
-else {
-vErrors.push(err86);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioned" !== data.type){
-const err87 = {};
-if(vErrors === null){
-vErrors = [err87];
-}
-else {
-vErrors.push(err87);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err88 = {};
-if(vErrors === null){
-vErrors = [err88];
-}
-else {
-vErrors.push(err88);
-}
-errors++;
-}
-}
-var _valid5 = _errs99 === errors;
-errors = _errs98;
-if(vErrors !== null){
-if(_errs98){
-vErrors.length = _errs98;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid5){
-const _errs102 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err89 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err89];
-}
-else {
-vErrors.push(err89);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data34 = data.data;
-if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
-if(data34.connection === undefined){
-const err90 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err90];
-}
-else {
-vErrors.push(err90);
-}
-errors++;
-}
-if(data34.kind === undefined){
-const err91 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err91];
-}
-else {
-vErrors.push(err91);
-}
-errors++;
-}
-if(data34.role === undefined){
-const err92 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
-if(vErrors === null){
-vErrors = [err92];
-}
-else {
-vErrors.push(err92);
-}
-errors++;
-}
-if(data34.provision === undefined){
-const err93 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
+const err93 = {};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1280,8 +1275,10 @@ vErrors.push(err93);
 }
 errors++;
 }
-if(data34.details === undefined){
-const err94 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
+else {
+if(data.type !== undefined){
+if("connection.provisioned" !== data.type){
+const err94 = {};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1290,9 +1287,11 @@ vErrors.push(err94);
 }
 errors++;
 }
-for(const key6 in data34){
-if(!(((((key6 === "connection") || (key6 === "kind")) || (key6 === "role")) || (key6 === "provision")) || (key6 === "details"))){
-const err95 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err95 = {};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1302,9 +1301,21 @@ vErrors.push(err95);
 errors++;
 }
 }
-if(data34.connection !== undefined){
-if(typeof data34.connection !== "string"){
-const err96 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid5 = _errs108 === errors;
+errors = _errs107;
+if(vErrors !== null){
+if(_errs107){
+vErrors.length = _errs107;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid5){
+const _errs111 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err96 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1313,10 +1324,11 @@ vErrors.push(err96);
 }
 errors++;
 }
-}
-if(data34.kind !== undefined){
-if(typeof data34.kind !== "string"){
-const err97 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/5/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data38 = data.data;
+if(data38 && typeof data38 == "object" && !Array.isArray(data38)){
+if(data38.connection === undefined){
+const err97 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1325,10 +1337,8 @@ vErrors.push(err97);
 }
 errors++;
 }
-}
-if(data34.role !== undefined){
-if(typeof data34.role !== "string"){
-const err98 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/5/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data38.kind === undefined){
+const err98 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1337,10 +1347,8 @@ vErrors.push(err98);
 }
 errors++;
 }
-}
-if(data34.provision !== undefined){
-if(typeof data34.provision !== "string"){
-const err99 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data38.role === undefined){
+const err99 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1349,13 +1357,8 @@ vErrors.push(err99);
 }
 errors++;
 }
-}
-if(data34.details !== undefined){
-let data39 = data34.details;
-if(data39 && typeof data39 == "object" && !Array.isArray(data39)){
-}
-else {
-const err100 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/5/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data38.provision === undefined){
+const err100 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1364,10 +1367,8 @@ vErrors.push(err100);
 }
 errors++;
 }
-}
-}
-else {
-const err101 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data38.details === undefined){
+const err101 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1376,10 +1377,9 @@ vErrors.push(err101);
 }
 errors++;
 }
-}
-}
-else {
-const err102 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key7 in data38){
+if(!(((((key7 === "connection") || (key7 === "kind")) || (key7 === "role")) || (key7 === "provision")) || (key7 === "details"))){
+const err102 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1388,21 +1388,108 @@ vErrors.push(err102);
 }
 errors++;
 }
-var _valid5 = _errs102 === errors;
-valid22 = _valid5;
-if(valid22){
-var props5 = {};
-props5.data = true;
-props5.type = true;
 }
-}
-if(!valid22){
-const err103 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data38.connection !== undefined){
+if(typeof data38.connection !== "string"){
+const err103 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err103];
 }
 else {
 vErrors.push(err103);
+}
+errors++;
+}
+}
+if(data38.kind !== undefined){
+if(typeof data38.kind !== "string"){
+const err104 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/5/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err104];
+}
+else {
+vErrors.push(err104);
+}
+errors++;
+}
+}
+if(data38.role !== undefined){
+if(typeof data38.role !== "string"){
+const err105 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/5/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err105];
+}
+else {
+vErrors.push(err105);
+}
+errors++;
+}
+}
+if(data38.provision !== undefined){
+if(typeof data38.provision !== "string"){
+const err106 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err106];
+}
+else {
+vErrors.push(err106);
+}
+errors++;
+}
+}
+if(data38.details !== undefined){
+let data43 = data38.details;
+if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
+}
+else {
+const err107 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/5/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err107];
+}
+else {
+vErrors.push(err107);
+}
+errors++;
+}
+}
+}
+else {
+const err108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err108];
+}
+else {
+vErrors.push(err108);
+}
+errors++;
+}
+}
+}
+else {
+const err109 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err109];
+}
+else {
+vErrors.push(err109);
+}
+errors++;
+}
+var _valid5 = _errs111 === errors;
+valid25 = _valid5;
+if(valid25){
+var props5 = {};
+props5.data = true;
+props5.type = true;
+}
+}
+if(!valid25){
+const err110 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err110];
+}
+else {
+vErrors.push(err110);
 }
 errors++;
 }
@@ -1415,106 +1502,14 @@ props0 = props0 || {};
 Object.assign(props0, props5);
 }
 }
-const _errs119 = errors;
-let valid26 = true;
-const _errs120 = errors;
-if(errors === _errs120){
+const _errs128 = errors;
+let valid29 = true;
+const _errs129 = errors;
+if(errors === _errs129){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing6;
 if((data.type === undefined) && (missing6 = "type")){
-const err104 = {};
-if(vErrors === null){
-vErrors = [err104];
-}
-else {
-vErrors.push(err104);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("endpoint.opened" !== data.type){
-const err105 = {};
-if(vErrors === null){
-vErrors = [err105];
-}
-else {
-vErrors.push(err105);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err106 = {};
-if(vErrors === null){
-vErrors = [err106];
-}
-else {
-vErrors.push(err106);
-}
-errors++;
-}
-}
-var _valid6 = _errs120 === errors;
-errors = _errs119;
-if(vErrors !== null){
-if(_errs119){
-vErrors.length = _errs119;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid6){
-const _errs123 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err107 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err107];
-}
-else {
-vErrors.push(err107);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data41 = data.data;
-if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
-if(data41.endpoint === undefined){
-const err108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err108];
-}
-else {
-vErrors.push(err108);
-}
-errors++;
-}
-if(data41.host === undefined){
-const err109 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err109];
-}
-else {
-vErrors.push(err109);
-}
-errors++;
-}
-if(data41.port === undefined){
-const err110 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
-if(vErrors === null){
-vErrors = [err110];
-}
-else {
-vErrors.push(err110);
-}
-errors++;
-}
-if(data41.to === undefined){
-const err111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+const err111 = {};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1523,9 +1518,10 @@ vErrors.push(err111);
 }
 errors++;
 }
-for(const key7 in data41){
-if(!((((key7 === "endpoint") || (key7 === "host")) || (key7 === "port")) || (key7 === "to"))){
-const err112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("endpoint.opened" !== data.type){
+const err112 = {};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1535,9 +1531,10 @@ vErrors.push(err112);
 errors++;
 }
 }
-if(data41.endpoint !== undefined){
-if(typeof data41.endpoint !== "string"){
-const err113 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/6/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err113 = {};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1547,9 +1544,21 @@ vErrors.push(err113);
 errors++;
 }
 }
-if(data41.host !== undefined){
-if(typeof data41.host !== "string"){
-const err114 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/6/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid6 = _errs129 === errors;
+errors = _errs128;
+if(vErrors !== null){
+if(_errs128){
+vErrors.length = _errs128;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid6){
+const _errs132 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err114 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1558,11 +1567,11 @@ vErrors.push(err114);
 }
 errors++;
 }
-}
-if(data41.port !== undefined){
-let data44 = data41.port;
-if(!(((typeof data44 == "number") && (!(data44 % 1) && !isNaN(data44))) && (isFinite(data44)))){
-const err115 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/6/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.data !== undefined){
+let data45 = data.data;
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+if(data45.endpoint === undefined){
+const err115 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1571,11 +1580,8 @@ vErrors.push(err115);
 }
 errors++;
 }
-}
-if(data41.to !== undefined){
-let data45 = data41.to;
-if((typeof data45 !== "string") && (data45 !== null)){
-const err116 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/6/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[6].then.properties.data.properties.to.type},message:"must be string,null"};
+if(data45.host === undefined){
+const err116 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1584,10 +1590,8 @@ vErrors.push(err116);
 }
 errors++;
 }
-}
-}
-else {
-const err117 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data45.port === undefined){
+const err117 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1596,10 +1600,8 @@ vErrors.push(err117);
 }
 errors++;
 }
-}
-}
-else {
-const err118 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data45.to === undefined){
+const err118 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1608,21 +1610,106 @@ vErrors.push(err118);
 }
 errors++;
 }
-var _valid6 = _errs123 === errors;
-valid26 = _valid6;
-if(valid26){
-var props6 = {};
-props6.data = true;
-props6.type = true;
-}
-}
-if(!valid26){
-const err119 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key8 in data45){
+if(!((((key8 === "endpoint") || (key8 === "host")) || (key8 === "port")) || (key8 === "to"))){
+const err119 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err119];
 }
 else {
 vErrors.push(err119);
+}
+errors++;
+}
+}
+if(data45.endpoint !== undefined){
+if(typeof data45.endpoint !== "string"){
+const err120 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/6/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err120];
+}
+else {
+vErrors.push(err120);
+}
+errors++;
+}
+}
+if(data45.host !== undefined){
+if(typeof data45.host !== "string"){
+const err121 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/6/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err121];
+}
+else {
+vErrors.push(err121);
+}
+errors++;
+}
+}
+if(data45.port !== undefined){
+let data48 = data45.port;
+if(!(((typeof data48 == "number") && (!(data48 % 1) && !isNaN(data48))) && (isFinite(data48)))){
+const err122 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/6/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err122];
+}
+else {
+vErrors.push(err122);
+}
+errors++;
+}
+}
+if(data45.to !== undefined){
+let data49 = data45.to;
+if((typeof data49 !== "string") && (data49 !== null)){
+const err123 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/6/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[6].then.properties.data.properties.to.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err123];
+}
+else {
+vErrors.push(err123);
+}
+errors++;
+}
+}
+}
+else {
+const err124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err124];
+}
+else {
+vErrors.push(err124);
+}
+errors++;
+}
+}
+}
+else {
+const err125 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err125];
+}
+else {
+vErrors.push(err125);
+}
+errors++;
+}
+var _valid6 = _errs132 === errors;
+valid29 = _valid6;
+if(valid29){
+var props6 = {};
+props6.data = true;
+props6.type = true;
+}
+}
+if(!valid29){
+const err126 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err126];
+}
+else {
+vErrors.push(err126);
 }
 errors++;
 }
@@ -1635,107 +1722,14 @@ props0 = props0 || {};
 Object.assign(props0, props6);
 }
 }
-const _errs137 = errors;
-let valid30 = true;
-const _errs138 = errors;
-if(errors === _errs138){
+const _errs146 = errors;
+let valid33 = true;
+const _errs147 = errors;
+if(errors === _errs147){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing7;
 if((data.type === undefined) && (missing7 = "type")){
-const err120 = {};
-if(vErrors === null){
-vErrors = [err120];
-}
-else {
-vErrors.push(err120);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("endpoint.switched" !== data.type){
-const err121 = {};
-if(vErrors === null){
-vErrors = [err121];
-}
-else {
-vErrors.push(err121);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err122 = {};
-if(vErrors === null){
-vErrors = [err122];
-}
-else {
-vErrors.push(err122);
-}
-errors++;
-}
-}
-var _valid7 = _errs138 === errors;
-errors = _errs137;
-if(vErrors !== null){
-if(_errs137){
-vErrors.length = _errs137;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid7){
-const _errs141 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err123 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err123];
-}
-else {
-vErrors.push(err123);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data47 = data.data;
-if(data47 && typeof data47 == "object" && !Array.isArray(data47)){
-if(data47.endpoint === undefined){
-const err124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err124];
-}
-else {
-vErrors.push(err124);
-}
-errors++;
-}
-if(data47.from === undefined){
-const err125 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
-if(vErrors === null){
-vErrors = [err125];
-}
-else {
-vErrors.push(err125);
-}
-errors++;
-}
-if(data47.to === undefined){
-const err126 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
-if(vErrors === null){
-vErrors = [err126];
-}
-else {
-vErrors.push(err126);
-}
-errors++;
-}
-for(const key8 in data47){
-if(!(((key8 === "endpoint") || (key8 === "from")) || (key8 === "to"))){
-const err127 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+const err127 = {};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1744,10 +1738,10 @@ vErrors.push(err127);
 }
 errors++;
 }
-}
-if(data47.endpoint !== undefined){
-if(typeof data47.endpoint !== "string"){
-const err128 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("endpoint.switched" !== data.type){
+const err128 = {};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1757,10 +1751,10 @@ vErrors.push(err128);
 errors++;
 }
 }
-if(data47.from !== undefined){
-let data49 = data47.from;
-if((typeof data49 !== "string") && (data49 !== null)){
-const err129 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.from.type},message:"must be string,null"};
+}
+}
+else {
+const err129 = {};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1770,9 +1764,21 @@ vErrors.push(err129);
 errors++;
 }
 }
-if(data47.to !== undefined){
-if(typeof data47.to !== "string"){
-const err130 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid7 = _errs147 === errors;
+errors = _errs146;
+if(vErrors !== null){
+if(_errs146){
+vErrors.length = _errs146;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid7){
+const _errs150 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err130 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1781,10 +1787,11 @@ vErrors.push(err130);
 }
 errors++;
 }
-}
-}
-else {
-const err131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data51 = data.data;
+if(data51 && typeof data51 == "object" && !Array.isArray(data51)){
+if(data51.endpoint === undefined){
+const err131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1793,10 +1800,8 @@ vErrors.push(err131);
 }
 errors++;
 }
-}
-}
-else {
-const err132 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data51.from === undefined){
+const err132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1805,21 +1810,103 @@ vErrors.push(err132);
 }
 errors++;
 }
-var _valid7 = _errs141 === errors;
-valid30 = _valid7;
-if(valid30){
-var props7 = {};
-props7.data = true;
-props7.type = true;
-}
-}
-if(!valid30){
-const err133 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data51.to === undefined){
+const err133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err133];
 }
 else {
 vErrors.push(err133);
+}
+errors++;
+}
+for(const key9 in data51){
+if(!(((key9 === "endpoint") || (key9 === "from")) || (key9 === "to"))){
+const err134 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err134];
+}
+else {
+vErrors.push(err134);
+}
+errors++;
+}
+}
+if(data51.endpoint !== undefined){
+if(typeof data51.endpoint !== "string"){
+const err135 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err135];
+}
+else {
+vErrors.push(err135);
+}
+errors++;
+}
+}
+if(data51.from !== undefined){
+let data53 = data51.from;
+if((typeof data53 !== "string") && (data53 !== null)){
+const err136 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.from.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err136];
+}
+else {
+vErrors.push(err136);
+}
+errors++;
+}
+}
+if(data51.to !== undefined){
+if(typeof data51.to !== "string"){
+const err137 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err137];
+}
+else {
+vErrors.push(err137);
+}
+errors++;
+}
+}
+}
+else {
+const err138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err138];
+}
+else {
+vErrors.push(err138);
+}
+errors++;
+}
+}
+}
+else {
+const err139 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err139];
+}
+else {
+vErrors.push(err139);
+}
+errors++;
+}
+var _valid7 = _errs150 === errors;
+valid33 = _valid7;
+if(valid33){
+var props7 = {};
+props7.data = true;
+props7.type = true;
+}
+}
+if(!valid33){
+const err140 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err140];
+}
+else {
+vErrors.push(err140);
 }
 errors++;
 }
@@ -1832,109 +1919,14 @@ props0 = props0 || {};
 Object.assign(props0, props7);
 }
 }
-const _errs153 = errors;
-let valid34 = true;
-const _errs154 = errors;
-if(errors === _errs154){
+const _errs162 = errors;
+let valid37 = true;
+const _errs163 = errors;
+if(errors === _errs163){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing8;
 if((data.type === undefined) && (missing8 = "type")){
-const err134 = {};
-if(vErrors === null){
-vErrors = [err134];
-}
-else {
-vErrors.push(err134);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.started" !== data.type){
-const err135 = {};
-if(vErrors === null){
-vErrors = [err135];
-}
-else {
-vErrors.push(err135);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err136 = {};
-if(vErrors === null){
-vErrors = [err136];
-}
-else {
-vErrors.push(err136);
-}
-errors++;
-}
-}
-var _valid8 = _errs154 === errors;
-errors = _errs153;
-if(vErrors !== null){
-if(_errs153){
-vErrors.length = _errs153;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid8){
-const _errs157 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err137 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err137];
-}
-else {
-vErrors.push(err137);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data52 = data.data;
-if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
-if(data52.probe === undefined){
-const err138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err138];
-}
-else {
-vErrors.push(err138);
-}
-errors++;
-}
-if(data52.uses === undefined){
-const err139 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err139];
-}
-else {
-vErrors.push(err139);
-}
-errors++;
-}
-for(const key9 in data52){
-if(!((key9 === "probe") || (key9 === "uses"))){
-const err140 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err140];
-}
-else {
-vErrors.push(err140);
-}
-errors++;
-}
-}
-if(data52.probe !== undefined){
-if(typeof data52.probe !== "string"){
-const err141 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/8/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err141 = {};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1943,10 +1935,10 @@ vErrors.push(err141);
 }
 errors++;
 }
-}
-if(data52.uses !== undefined){
-if(typeof data52.uses !== "string"){
-const err142 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/8/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("probe.started" !== data.type){
+const err142 = {};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1957,8 +1949,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err143 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err143 = {};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1968,9 +1961,21 @@ vErrors.push(err143);
 errors++;
 }
 }
+var _valid8 = _errs163 === errors;
+errors = _errs162;
+if(vErrors !== null){
+if(_errs162){
+vErrors.length = _errs162;
 }
 else {
-const err144 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid8){
+const _errs166 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err144 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1979,21 +1984,103 @@ vErrors.push(err144);
 }
 errors++;
 }
-var _valid8 = _errs157 === errors;
-valid34 = _valid8;
-if(valid34){
-var props8 = {};
-props8.data = true;
-props8.type = true;
-}
-}
-if(!valid34){
-const err145 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data56 = data.data;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+if(data56.probe === undefined){
+const err145 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err145];
 }
 else {
 vErrors.push(err145);
+}
+errors++;
+}
+if(data56.uses === undefined){
+const err146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(vErrors === null){
+vErrors = [err146];
+}
+else {
+vErrors.push(err146);
+}
+errors++;
+}
+for(const key10 in data56){
+if(!((key10 === "probe") || (key10 === "uses"))){
+const err147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err147];
+}
+else {
+vErrors.push(err147);
+}
+errors++;
+}
+}
+if(data56.probe !== undefined){
+if(typeof data56.probe !== "string"){
+const err148 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/8/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err148];
+}
+else {
+vErrors.push(err148);
+}
+errors++;
+}
+}
+if(data56.uses !== undefined){
+if(typeof data56.uses !== "string"){
+const err149 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/8/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err149];
+}
+else {
+vErrors.push(err149);
+}
+errors++;
+}
+}
+}
+else {
+const err150 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err150];
+}
+else {
+vErrors.push(err150);
+}
+errors++;
+}
+}
+}
+else {
+const err151 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err151];
+}
+else {
+vErrors.push(err151);
+}
+errors++;
+}
+var _valid8 = _errs166 === errors;
+valid37 = _valid8;
+if(valid37){
+var props8 = {};
+props8.data = true;
+props8.type = true;
+}
+}
+if(!valid37){
+const err152 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err152];
+}
+else {
+vErrors.push(err152);
 }
 errors++;
 }
@@ -2006,111 +2093,14 @@ props0 = props0 || {};
 Object.assign(props0, props8);
 }
 }
-const _errs167 = errors;
-let valid38 = true;
-const _errs168 = errors;
-if(errors === _errs168){
+const _errs176 = errors;
+let valid41 = true;
+const _errs177 = errors;
+if(errors === _errs177){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing9;
 if((data.type === undefined) && (missing9 = "type")){
-const err146 = {};
-if(vErrors === null){
-vErrors = [err146];
-}
-else {
-vErrors.push(err146);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.stopped" !== data.type){
-const err147 = {};
-if(vErrors === null){
-vErrors = [err147];
-}
-else {
-vErrors.push(err147);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err148 = {};
-if(vErrors === null){
-vErrors = [err148];
-}
-else {
-vErrors.push(err148);
-}
-errors++;
-}
-}
-var _valid9 = _errs168 === errors;
-errors = _errs167;
-if(vErrors !== null){
-if(_errs167){
-vErrors.length = _errs167;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid9){
-const _errs171 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err149 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err149];
-}
-else {
-vErrors.push(err149);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data56 = data.data;
-if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
-if(data56.probe === undefined){
-const err150 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err150];
-}
-else {
-vErrors.push(err150);
-}
-errors++;
-}
-for(const key10 in data56){
-if(!((key10 === "probe") || (key10 === "error"))){
-const err151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err151];
-}
-else {
-vErrors.push(err151);
-}
-errors++;
-}
-}
-if(data56.probe !== undefined){
-if(typeof data56.probe !== "string"){
-const err152 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err152];
-}
-else {
-vErrors.push(err152);
-}
-errors++;
-}
-}
-if(data56.error !== undefined){
-if(typeof data56.error !== "string"){
-const err153 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/9/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err153 = {};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -2119,10 +2109,10 @@ vErrors.push(err153);
 }
 errors++;
 }
-}
-}
 else {
-const err154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("probe.stopped" !== data.type){
+const err154 = {};
 if(vErrors === null){
 vErrors = [err154];
 }
@@ -2133,8 +2123,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err155 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err155 = {};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -2143,21 +2134,117 @@ vErrors.push(err155);
 }
 errors++;
 }
-var _valid9 = _errs171 === errors;
-valid38 = _valid9;
-if(valid38){
-var props9 = {};
-props9.data = true;
-props9.type = true;
+}
+var _valid9 = _errs177 === errors;
+errors = _errs176;
+if(vErrors !== null){
+if(_errs176){
+vErrors.length = _errs176;
+}
+else {
+vErrors = null;
 }
 }
-if(!valid38){
-const err156 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(_valid9){
+const _errs180 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err156 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err156];
 }
 else {
 vErrors.push(err156);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data60 = data.data;
+if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
+if(data60.probe === undefined){
+const err157 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err157];
+}
+else {
+vErrors.push(err157);
+}
+errors++;
+}
+for(const key11 in data60){
+if(!((key11 === "probe") || (key11 === "error"))){
+const err158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err158];
+}
+else {
+vErrors.push(err158);
+}
+errors++;
+}
+}
+if(data60.probe !== undefined){
+if(typeof data60.probe !== "string"){
+const err159 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err159];
+}
+else {
+vErrors.push(err159);
+}
+errors++;
+}
+}
+if(data60.error !== undefined){
+if(typeof data60.error !== "string"){
+const err160 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/9/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err160];
+}
+else {
+vErrors.push(err160);
+}
+errors++;
+}
+}
+}
+else {
+const err161 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err161];
+}
+else {
+vErrors.push(err161);
+}
+errors++;
+}
+}
+}
+else {
+const err162 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err162];
+}
+else {
+vErrors.push(err162);
+}
+errors++;
+}
+var _valid9 = _errs180 === errors;
+valid41 = _valid9;
+if(valid41){
+var props9 = {};
+props9.data = true;
+props9.type = true;
+}
+}
+if(!valid41){
+const err163 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err163];
+}
+else {
+vErrors.push(err163);
 }
 errors++;
 }
@@ -2170,109 +2257,14 @@ props0 = props0 || {};
 Object.assign(props0, props9);
 }
 }
-const _errs181 = errors;
-let valid42 = true;
-const _errs182 = errors;
-if(errors === _errs182){
+const _errs190 = errors;
+let valid45 = true;
+const _errs191 = errors;
+if(errors === _errs191){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing10;
 if((data.type === undefined) && (missing10 = "type")){
-const err157 = {};
-if(vErrors === null){
-vErrors = [err157];
-}
-else {
-vErrors.push(err157);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.started" !== data.type){
-const err158 = {};
-if(vErrors === null){
-vErrors = [err158];
-}
-else {
-vErrors.push(err158);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err159 = {};
-if(vErrors === null){
-vErrors = [err159];
-}
-else {
-vErrors.push(err159);
-}
-errors++;
-}
-}
-var _valid10 = _errs182 === errors;
-errors = _errs181;
-if(vErrors !== null){
-if(_errs181){
-vErrors.length = _errs181;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid10){
-const _errs185 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err160 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err160];
-}
-else {
-vErrors.push(err160);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data60 = data.data;
-if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
-if(data60.uses === undefined){
-const err161 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err161];
-}
-else {
-vErrors.push(err161);
-}
-errors++;
-}
-if(data60.with === undefined){
-const err162 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
-if(vErrors === null){
-vErrors = [err162];
-}
-else {
-vErrors.push(err162);
-}
-errors++;
-}
-for(const key11 in data60){
-if(!((key11 === "uses") || (key11 === "with"))){
-const err163 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err163];
-}
-else {
-vErrors.push(err163);
-}
-errors++;
-}
-}
-if(data60.uses !== undefined){
-if(typeof data60.uses !== "string"){
-const err164 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/10/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err164 = {};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -2281,13 +2273,10 @@ vErrors.push(err164);
 }
 errors++;
 }
-}
-if(data60.with !== undefined){
-let data62 = data60.with;
-if(data62 && typeof data62 == "object" && !Array.isArray(data62)){
-}
 else {
-const err165 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/10/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("step.started" !== data.type){
+const err165 = {};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -2298,8 +2287,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err166 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err166 = {};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -2309,9 +2299,21 @@ vErrors.push(err166);
 errors++;
 }
 }
+var _valid10 = _errs191 === errors;
+errors = _errs190;
+if(vErrors !== null){
+if(_errs190){
+vErrors.length = _errs190;
 }
 else {
-const err167 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid10){
+const _errs194 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err167 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -2320,21 +2322,106 @@ vErrors.push(err167);
 }
 errors++;
 }
-var _valid10 = _errs185 === errors;
-valid42 = _valid10;
-if(valid42){
-var props10 = {};
-props10.data = true;
-props10.type = true;
-}
-}
-if(!valid42){
-const err168 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data64 = data.data;
+if(data64 && typeof data64 == "object" && !Array.isArray(data64)){
+if(data64.uses === undefined){
+const err168 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err168];
 }
 else {
 vErrors.push(err168);
+}
+errors++;
+}
+if(data64.with === undefined){
+const err169 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(vErrors === null){
+vErrors = [err169];
+}
+else {
+vErrors.push(err169);
+}
+errors++;
+}
+for(const key12 in data64){
+if(!((key12 === "uses") || (key12 === "with"))){
+const err170 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err170];
+}
+else {
+vErrors.push(err170);
+}
+errors++;
+}
+}
+if(data64.uses !== undefined){
+if(typeof data64.uses !== "string"){
+const err171 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/10/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err171];
+}
+else {
+vErrors.push(err171);
+}
+errors++;
+}
+}
+if(data64.with !== undefined){
+let data66 = data64.with;
+if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
+}
+else {
+const err172 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/10/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err172];
+}
+else {
+vErrors.push(err172);
+}
+errors++;
+}
+}
+}
+else {
+const err173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err173];
+}
+else {
+vErrors.push(err173);
+}
+errors++;
+}
+}
+}
+else {
+const err174 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err174];
+}
+else {
+vErrors.push(err174);
+}
+errors++;
+}
+var _valid10 = _errs194 === errors;
+valid45 = _valid10;
+if(valid45){
+var props10 = {};
+props10.data = true;
+props10.type = true;
+}
+}
+if(!valid45){
+const err175 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err175];
+}
+else {
+vErrors.push(err175);
 }
 errors++;
 }
@@ -2347,107 +2434,14 @@ props0 = props0 || {};
 Object.assign(props0, props10);
 }
 }
-const _errs196 = errors;
-let valid46 = true;
-const _errs197 = errors;
-if(errors === _errs197){
+const _errs205 = errors;
+let valid49 = true;
+const _errs206 = errors;
+if(errors === _errs206){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing11;
 if((data.type === undefined) && (missing11 = "type")){
-const err169 = {};
-if(vErrors === null){
-vErrors = [err169];
-}
-else {
-vErrors.push(err169);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.attempt-failed" !== data.type){
-const err170 = {};
-if(vErrors === null){
-vErrors = [err170];
-}
-else {
-vErrors.push(err170);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err171 = {};
-if(vErrors === null){
-vErrors = [err171];
-}
-else {
-vErrors.push(err171);
-}
-errors++;
-}
-}
-var _valid11 = _errs197 === errors;
-errors = _errs196;
-if(vErrors !== null){
-if(_errs196){
-vErrors.length = _errs196;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid11){
-const _errs200 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err172 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err172];
-}
-else {
-vErrors.push(err172);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data64 = data.data;
-if(data64 && typeof data64 == "object" && !Array.isArray(data64)){
-if(data64.error === undefined){
-const err173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
-if(vErrors === null){
-vErrors = [err173];
-}
-else {
-vErrors.push(err173);
-}
-errors++;
-}
-if(data64.timedOut === undefined){
-const err174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
-if(vErrors === null){
-vErrors = [err174];
-}
-else {
-vErrors.push(err174);
-}
-errors++;
-}
-if(data64.retryInMs === undefined){
-const err175 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
-if(vErrors === null){
-vErrors = [err175];
-}
-else {
-vErrors.push(err175);
-}
-errors++;
-}
-for(const key12 in data64){
-if(!(((key12 === "error") || (key12 === "timedOut")) || (key12 === "retryInMs"))){
-const err176 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+const err176 = {};
 if(vErrors === null){
 vErrors = [err176];
 }
@@ -2456,12 +2450,10 @@ vErrors.push(err176);
 }
 errors++;
 }
-}
-if(data64.error !== undefined){
-let data65 = data64.error;
-if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
-if(data65.code === undefined){
-const err177 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+else {
+if(data.type !== undefined){
+if("step.attempt-failed" !== data.type){
+const err177 = {};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -2470,8 +2462,11 @@ vErrors.push(err177);
 }
 errors++;
 }
-if(data65.message === undefined){
-const err178 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+}
+}
+else {
+const err178 = {};
 if(vErrors === null){
 vErrors = [err178];
 }
@@ -2480,9 +2475,22 @@ vErrors.push(err178);
 }
 errors++;
 }
-for(const key13 in data65){
-if(!(((key13 === "code") || (key13 === "message")) || (key13 === "hint"))){
-const err179 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+}
+var _valid11 = _errs206 === errors;
+errors = _errs205;
+if(vErrors !== null){
+if(_errs205){
+vErrors.length = _errs205;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid11){
+const _errs209 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err179 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err179];
 }
@@ -2491,10 +2499,11 @@ vErrors.push(err179);
 }
 errors++;
 }
-}
-if(data65.code !== undefined){
-if(typeof data65.code !== "string"){
-const err180 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data68 = data.data;
+if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
+if(data68.error === undefined){
+const err180 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
 if(vErrors === null){
 vErrors = [err180];
 }
@@ -2503,10 +2512,8 @@ vErrors.push(err180);
 }
 errors++;
 }
-}
-if(data65.message !== undefined){
-if(typeof data65.message !== "string"){
-const err181 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data68.timedOut === undefined){
+const err181 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
 if(vErrors === null){
 vErrors = [err181];
 }
@@ -2515,10 +2522,8 @@ vErrors.push(err181);
 }
 errors++;
 }
-}
-if(data65.hint !== undefined){
-if(typeof data65.hint !== "string"){
-const err182 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data68.retryInMs === undefined){
+const err182 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
 if(vErrors === null){
 vErrors = [err182];
 }
@@ -2527,10 +2532,9 @@ vErrors.push(err182);
 }
 errors++;
 }
-}
-}
-else {
-const err183 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key13 in data68){
+if(!(((key13 === "error") || (key13 === "timedOut")) || (key13 === "retryInMs"))){
+const err183 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -2540,9 +2544,11 @@ vErrors.push(err183);
 errors++;
 }
 }
-if(data64.timedOut !== undefined){
-if(typeof data64.timedOut !== "boolean"){
-const err184 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/11/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data68.error !== undefined){
+let data69 = data68.error;
+if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
+if(data69.code === undefined){
+const err184 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -2551,11 +2557,8 @@ vErrors.push(err184);
 }
 errors++;
 }
-}
-if(data64.retryInMs !== undefined){
-let data70 = data64.retryInMs;
-if(!((typeof data70 == "number") && (isFinite(data70)))){
-const err185 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/11/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data69.message === undefined){
+const err185 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -2564,10 +2567,9 @@ vErrors.push(err185);
 }
 errors++;
 }
-}
-}
-else {
-const err186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key14 in data69){
+if(!(((key14 === "code") || (key14 === "message")) || (key14 === "hint"))){
+const err186 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -2577,9 +2579,9 @@ vErrors.push(err186);
 errors++;
 }
 }
-}
-else {
-const err187 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data69.code !== undefined){
+if(typeof data69.code !== "string"){
+const err187 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err187];
 }
@@ -2588,21 +2590,106 @@ vErrors.push(err187);
 }
 errors++;
 }
-var _valid11 = _errs200 === errors;
-valid46 = _valid11;
-if(valid46){
-var props11 = {};
-props11.data = true;
-props11.type = true;
 }
-}
-if(!valid46){
-const err188 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data69.message !== undefined){
+if(typeof data69.message !== "string"){
+const err188 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err188];
 }
 else {
 vErrors.push(err188);
+}
+errors++;
+}
+}
+if(data69.hint !== undefined){
+if(typeof data69.hint !== "string"){
+const err189 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err189];
+}
+else {
+vErrors.push(err189);
+}
+errors++;
+}
+}
+}
+else {
+const err190 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err190];
+}
+else {
+vErrors.push(err190);
+}
+errors++;
+}
+}
+if(data68.timedOut !== undefined){
+if(typeof data68.timedOut !== "boolean"){
+const err191 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/11/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err191];
+}
+else {
+vErrors.push(err191);
+}
+errors++;
+}
+}
+if(data68.retryInMs !== undefined){
+let data74 = data68.retryInMs;
+if(!((typeof data74 == "number") && (isFinite(data74)))){
+const err192 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/11/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err192];
+}
+else {
+vErrors.push(err192);
+}
+errors++;
+}
+}
+}
+else {
+const err193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err193];
+}
+else {
+vErrors.push(err193);
+}
+errors++;
+}
+}
+}
+else {
+const err194 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err194];
+}
+else {
+vErrors.push(err194);
+}
+errors++;
+}
+var _valid11 = _errs209 === errors;
+valid49 = _valid11;
+if(valid49){
+var props11 = {};
+props11.data = true;
+props11.type = true;
+}
+}
+if(!valid49){
+const err195 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err195];
+}
+else {
+vErrors.push(err195);
 }
 errors++;
 }
@@ -2615,114 +2702,14 @@ props0 = props0 || {};
 Object.assign(props0, props11);
 }
 }
-const _errs219 = errors;
-let valid51 = true;
-const _errs220 = errors;
-if(errors === _errs220){
+const _errs228 = errors;
+let valid54 = true;
+const _errs229 = errors;
+if(errors === _errs229){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing12;
 if((data.type === undefined) && (missing12 = "type")){
-const err189 = {};
-if(vErrors === null){
-vErrors = [err189];
-}
-else {
-vErrors.push(err189);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.finished" !== data.type){
-const err190 = {};
-if(vErrors === null){
-vErrors = [err190];
-}
-else {
-vErrors.push(err190);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err191 = {};
-if(vErrors === null){
-vErrors = [err191];
-}
-else {
-vErrors.push(err191);
-}
-errors++;
-}
-}
-var _valid12 = _errs220 === errors;
-errors = _errs219;
-if(vErrors !== null){
-if(_errs219){
-vErrors.length = _errs219;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid12){
-const _errs223 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err192 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err192];
-}
-else {
-vErrors.push(err192);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data72 = data.data;
-if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
-if(data72.status === undefined){
-const err193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
-if(vErrors === null){
-vErrors = [err193];
-}
-else {
-vErrors.push(err193);
-}
-errors++;
-}
-for(const key14 in data72){
-if(!(((key14 === "status") || (key14 === "output")) || (key14 === "error"))){
-const err194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err194];
-}
-else {
-vErrors.push(err194);
-}
-errors++;
-}
-}
-if(data72.status !== undefined){
-let data73 = data72.status;
-if(!((((data73 === "succeeded") || (data73 === "failed")) || (data73 === "timed-out")) || (data73 === "cancelled"))){
-const err195 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/12/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[12].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err195];
-}
-else {
-vErrors.push(err195);
-}
-errors++;
-}
-}
-if(data72.error !== undefined){
-let data74 = data72.error;
-if(data74 && typeof data74 == "object" && !Array.isArray(data74)){
-if(data74.code === undefined){
-const err196 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+const err196 = {};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -2731,8 +2718,10 @@ vErrors.push(err196);
 }
 errors++;
 }
-if(data74.message === undefined){
-const err197 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+else {
+if(data.type !== undefined){
+if("step.finished" !== data.type){
+const err197 = {};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -2741,9 +2730,11 @@ vErrors.push(err197);
 }
 errors++;
 }
-for(const key15 in data74){
-if(!(((key15 === "code") || (key15 === "message")) || (key15 === "hint"))){
-const err198 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err198 = {};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -2753,9 +2744,21 @@ vErrors.push(err198);
 errors++;
 }
 }
-if(data74.code !== undefined){
-if(typeof data74.code !== "string"){
-const err199 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid12 = _errs229 === errors;
+errors = _errs228;
+if(vErrors !== null){
+if(_errs228){
+vErrors.length = _errs228;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid12){
+const _errs232 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err199 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -2764,10 +2767,11 @@ vErrors.push(err199);
 }
 errors++;
 }
-}
-if(data74.message !== undefined){
-if(typeof data74.message !== "string"){
-const err200 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data76 = data.data;
+if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
+if(data76.status === undefined){
+const err200 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -2776,10 +2780,9 @@ vErrors.push(err200);
 }
 errors++;
 }
-}
-if(data74.hint !== undefined){
-if(typeof data74.hint !== "string"){
-const err201 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key15 in data76){
+if(!(((key15 === "status") || (key15 === "output")) || (key15 === "error"))){
+const err201 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err201];
 }
@@ -2789,9 +2792,10 @@ vErrors.push(err201);
 errors++;
 }
 }
-}
-else {
-const err202 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data76.status !== undefined){
+let data77 = data76.status;
+if(!((((data77 === "succeeded") || (data77 === "failed")) || (data77 === "timed-out")) || (data77 === "cancelled"))){
+const err202 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/12/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[12].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -2801,9 +2805,11 @@ vErrors.push(err202);
 errors++;
 }
 }
-}
-else {
-const err203 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data76.error !== undefined){
+let data78 = data76.error;
+if(data78 && typeof data78 == "object" && !Array.isArray(data78)){
+if(data78.code === undefined){
+const err203 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -2812,10 +2818,8 @@ vErrors.push(err203);
 }
 errors++;
 }
-}
-}
-else {
-const err204 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data78.message === undefined){
+const err204 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -2824,21 +2828,104 @@ vErrors.push(err204);
 }
 errors++;
 }
-var _valid12 = _errs223 === errors;
-valid51 = _valid12;
-if(valid51){
-var props12 = {};
-props12.data = true;
-props12.type = true;
-}
-}
-if(!valid51){
-const err205 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key16 in data78){
+if(!(((key16 === "code") || (key16 === "message")) || (key16 === "hint"))){
+const err205 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err205];
 }
 else {
 vErrors.push(err205);
+}
+errors++;
+}
+}
+if(data78.code !== undefined){
+if(typeof data78.code !== "string"){
+const err206 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err206];
+}
+else {
+vErrors.push(err206);
+}
+errors++;
+}
+}
+if(data78.message !== undefined){
+if(typeof data78.message !== "string"){
+const err207 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err207];
+}
+else {
+vErrors.push(err207);
+}
+errors++;
+}
+}
+if(data78.hint !== undefined){
+if(typeof data78.hint !== "string"){
+const err208 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err208];
+}
+else {
+vErrors.push(err208);
+}
+errors++;
+}
+}
+}
+else {
+const err209 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err209];
+}
+else {
+vErrors.push(err209);
+}
+errors++;
+}
+}
+}
+else {
+const err210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err210];
+}
+else {
+vErrors.push(err210);
+}
+errors++;
+}
+}
+}
+else {
+const err211 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err211];
+}
+else {
+vErrors.push(err211);
+}
+errors++;
+}
+var _valid12 = _errs232 === errors;
+valid54 = _valid12;
+if(valid54){
+var props12 = {};
+props12.data = true;
+props12.type = true;
+}
+}
+if(!valid54){
+const err212 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err212];
+}
+else {
+vErrors.push(err212);
 }
 errors++;
 }
@@ -2851,110 +2938,14 @@ props0 = props0 || {};
 Object.assign(props0, props12);
 }
 }
-const _errs239 = errors;
-let valid56 = true;
-const _errs240 = errors;
-if(errors === _errs240){
+const _errs248 = errors;
+let valid59 = true;
+const _errs249 = errors;
+if(errors === _errs249){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing13;
 if((data.type === undefined) && (missing13 = "type")){
-const err206 = {};
-if(vErrors === null){
-vErrors = [err206];
-}
-else {
-vErrors.push(err206);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.skipped" !== data.type){
-const err207 = {};
-if(vErrors === null){
-vErrors = [err207];
-}
-else {
-vErrors.push(err207);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err208 = {};
-if(vErrors === null){
-vErrors = [err208];
-}
-else {
-vErrors.push(err208);
-}
-errors++;
-}
-}
-var _valid13 = _errs240 === errors;
-errors = _errs239;
-if(vErrors !== null){
-if(_errs239){
-vErrors.length = _errs239;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid13){
-const _errs243 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err209 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err209];
-}
-else {
-vErrors.push(err209);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data79 = data.data;
-if(data79 && typeof data79 == "object" && !Array.isArray(data79)){
-if(data79.because === undefined){
-const err210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
-if(vErrors === null){
-vErrors = [err210];
-}
-else {
-vErrors.push(err210);
-}
-errors++;
-}
-if(data79.detail === undefined){
-const err211 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err211];
-}
-else {
-vErrors.push(err211);
-}
-errors++;
-}
-for(const key16 in data79){
-if(!((key16 === "because") || (key16 === "detail"))){
-const err212 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err212];
-}
-else {
-vErrors.push(err212);
-}
-errors++;
-}
-}
-if(data79.because !== undefined){
-let data80 = data79.because;
-if(!(((data80 === "earlier-failure") || (data80 === "cancelled")) || (data80 === "operator"))){
-const err213 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/13/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
+const err213 = {};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -2963,10 +2954,10 @@ vErrors.push(err213);
 }
 errors++;
 }
-}
-if(data79.detail !== undefined){
-if(typeof data79.detail !== "string"){
-const err214 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/13/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("step.skipped" !== data.type){
+const err214 = {};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -2977,8 +2968,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err215 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err215 = {};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -2988,9 +2980,21 @@ vErrors.push(err215);
 errors++;
 }
 }
+var _valid13 = _errs249 === errors;
+errors = _errs248;
+if(vErrors !== null){
+if(_errs248){
+vErrors.length = _errs248;
 }
 else {
-const err216 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid13){
+const _errs252 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err216 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -2999,21 +3003,104 @@ vErrors.push(err216);
 }
 errors++;
 }
-var _valid13 = _errs243 === errors;
-valid56 = _valid13;
-if(valid56){
-var props13 = {};
-props13.data = true;
-props13.type = true;
-}
-}
-if(!valid56){
-const err217 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data83 = data.data;
+if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
+if(data83.because === undefined){
+const err217 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
 if(vErrors === null){
 vErrors = [err217];
 }
 else {
 vErrors.push(err217);
+}
+errors++;
+}
+if(data83.detail === undefined){
+const err218 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(vErrors === null){
+vErrors = [err218];
+}
+else {
+vErrors.push(err218);
+}
+errors++;
+}
+for(const key17 in data83){
+if(!((key17 === "because") || (key17 === "detail"))){
+const err219 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err219];
+}
+else {
+vErrors.push(err219);
+}
+errors++;
+}
+}
+if(data83.because !== undefined){
+let data84 = data83.because;
+if(!(((data84 === "earlier-failure") || (data84 === "cancelled")) || (data84 === "operator"))){
+const err220 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/13/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err220];
+}
+else {
+vErrors.push(err220);
+}
+errors++;
+}
+}
+if(data83.detail !== undefined){
+if(typeof data83.detail !== "string"){
+const err221 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/13/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err221];
+}
+else {
+vErrors.push(err221);
+}
+errors++;
+}
+}
+}
+else {
+const err222 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err222];
+}
+else {
+vErrors.push(err222);
+}
+errors++;
+}
+}
+}
+else {
+const err223 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err223];
+}
+else {
+vErrors.push(err223);
+}
+errors++;
+}
+var _valid13 = _errs252 === errors;
+valid59 = _valid13;
+if(valid59){
+var props13 = {};
+props13.data = true;
+props13.type = true;
+}
+}
+if(!valid59){
+const err224 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err224];
+}
+else {
+vErrors.push(err224);
 }
 errors++;
 }
@@ -3026,107 +3113,14 @@ props0 = props0 || {};
 Object.assign(props0, props13);
 }
 }
-const _errs252 = errors;
-let valid60 = true;
-const _errs253 = errors;
-if(errors === _errs253){
+const _errs261 = errors;
+let valid63 = true;
+const _errs262 = errors;
+if(errors === _errs262){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing14;
 if((data.type === undefined) && (missing14 = "type")){
-const err218 = {};
-if(vErrors === null){
-vErrors = [err218];
-}
-else {
-vErrors.push(err218);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("fault.sent" !== data.type){
-const err219 = {};
-if(vErrors === null){
-vErrors = [err219];
-}
-else {
-vErrors.push(err219);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err220 = {};
-if(vErrors === null){
-vErrors = [err220];
-}
-else {
-vErrors.push(err220);
-}
-errors++;
-}
-}
-var _valid14 = _errs253 === errors;
-errors = _errs252;
-if(vErrors !== null){
-if(_errs252){
-vErrors.length = _errs252;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid14){
-const _errs256 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err221 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err221];
-}
-else {
-vErrors.push(err221);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data83 = data.data;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.kind === undefined){
-const err222 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err222];
-}
-else {
-vErrors.push(err222);
-}
-errors++;
-}
-if(data83.instant === undefined){
-const err223 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err223];
-}
-else {
-vErrors.push(err223);
-}
-errors++;
-}
-if(data83.detail === undefined){
-const err224 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err224];
-}
-else {
-vErrors.push(err224);
-}
-errors++;
-}
-for(const key17 in data83){
-if(!(((key17 === "kind") || (key17 === "instant")) || (key17 === "detail"))){
-const err225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+const err225 = {};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -3135,11 +3129,10 @@ vErrors.push(err225);
 }
 errors++;
 }
-}
-if(data83.kind !== undefined){
-let data84 = data83.kind;
-if(!(((data84 === "injected") || (data84 === "declared")) || (data84 === "planned"))){
-const err226 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/14/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+else {
+if(data.type !== undefined){
+if("fault.sent" !== data.type){
+const err226 = {};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -3149,11 +3142,10 @@ vErrors.push(err226);
 errors++;
 }
 }
-if(data83.instant !== undefined){
-let data85 = data83.instant;
-if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
-if(data85.at === undefined){
-const err227 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err227 = {};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -3162,8 +3154,22 @@ vErrors.push(err227);
 }
 errors++;
 }
-if(data85.mono === undefined){
-const err228 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+var _valid14 = _errs262 === errors;
+errors = _errs261;
+if(vErrors !== null){
+if(_errs261){
+vErrors.length = _errs261;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid14){
+const _errs265 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err228 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -3172,9 +3178,11 @@ vErrors.push(err228);
 }
 errors++;
 }
-for(const key18 in data85){
-if(!((key18 === "at") || (key18 === "mono"))){
-const err229 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data87 = data.data;
+if(data87 && typeof data87 == "object" && !Array.isArray(data87)){
+if(data87.kind === undefined){
+const err229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -3183,10 +3191,8 @@ vErrors.push(err229);
 }
 errors++;
 }
-}
-if(data85.at !== undefined){
-if(typeof data85.at !== "string"){
-const err230 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data87.instant === undefined){
+const err230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -3195,12 +3201,8 @@ vErrors.push(err230);
 }
 errors++;
 }
-}
-if(data85.mono !== undefined){
-let data87 = data85.mono;
-if(typeof data87 === "string"){
-if(!pattern4.test(data87)){
-const err231 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data87.detail === undefined){
+const err231 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -3209,9 +3211,9 @@ vErrors.push(err231);
 }
 errors++;
 }
-}
-else {
-const err232 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key18 in data87){
+if(!(((key18 === "kind") || (key18 === "instant")) || (key18 === "detail"))){
+const err232 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -3221,9 +3223,10 @@ vErrors.push(err232);
 errors++;
 }
 }
-}
-else {
-const err233 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data87.kind !== undefined){
+let data88 = data87.kind;
+if(!(((data88 === "injected") || (data88 === "declared")) || (data88 === "planned"))){
+const err233 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/14/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -3233,9 +3236,11 @@ vErrors.push(err233);
 errors++;
 }
 }
-if(data83.detail !== undefined){
-if(typeof data83.detail !== "string"){
-const err234 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data87.instant !== undefined){
+let data89 = data87.instant;
+if(data89 && typeof data89 == "object" && !Array.isArray(data89)){
+if(data89.at === undefined){
+const err234 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -3244,10 +3249,8 @@ vErrors.push(err234);
 }
 errors++;
 }
-}
-}
-else {
-const err235 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data89.mono === undefined){
+const err235 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -3256,10 +3259,9 @@ vErrors.push(err235);
 }
 errors++;
 }
-}
-}
-else {
-const err236 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key19 in data89){
+if(!((key19 === "at") || (key19 === "mono"))){
+const err236 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -3268,21 +3270,106 @@ vErrors.push(err236);
 }
 errors++;
 }
-var _valid14 = _errs256 === errors;
-valid60 = _valid14;
-if(valid60){
-var props14 = {};
-props14.data = true;
-props14.type = true;
 }
-}
-if(!valid60){
-const err237 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data89.at !== undefined){
+if(typeof data89.at !== "string"){
+const err237 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err237];
 }
 else {
 vErrors.push(err237);
+}
+errors++;
+}
+}
+if(data89.mono !== undefined){
+let data91 = data89.mono;
+if(typeof data91 === "string"){
+if(!pattern4.test(data91)){
+const err238 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err238];
+}
+else {
+vErrors.push(err238);
+}
+errors++;
+}
+}
+else {
+const err239 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err239];
+}
+else {
+vErrors.push(err239);
+}
+errors++;
+}
+}
+}
+else {
+const err240 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err240];
+}
+else {
+vErrors.push(err240);
+}
+errors++;
+}
+}
+if(data87.detail !== undefined){
+if(typeof data87.detail !== "string"){
+const err241 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err241];
+}
+else {
+vErrors.push(err241);
+}
+errors++;
+}
+}
+}
+else {
+const err242 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err242];
+}
+else {
+vErrors.push(err242);
+}
+errors++;
+}
+}
+}
+else {
+const err243 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err243];
+}
+else {
+vErrors.push(err243);
+}
+errors++;
+}
+var _valid14 = _errs265 === errors;
+valid63 = _valid14;
+if(valid63){
+var props14 = {};
+props14.data = true;
+props14.type = true;
+}
+}
+if(!valid63){
+const err244 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err244];
+}
+else {
+vErrors.push(err244);
 }
 errors++;
 }
@@ -3295,31 +3382,31 @@ props0 = props0 || {};
 Object.assign(props0, props14);
 }
 }
-const _errs272 = errors;
-let valid65 = true;
-const _errs273 = errors;
-if(errors === _errs273){
+const _errs281 = errors;
+let valid68 = true;
+const _errs282 = errors;
+if(errors === _errs282){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing15;
 if((data.type === undefined) && (missing15 = "type")){
-const err238 = {};
+const err245 = {};
 if(vErrors === null){
-vErrors = [err238];
+vErrors = [err245];
 }
 else {
-vErrors.push(err238);
+vErrors.push(err245);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("evidence.recorded" !== data.type){
-const err239 = {};
+const err246 = {};
 if(vErrors === null){
-vErrors = [err239];
+vErrors = [err246];
 }
 else {
-vErrors.push(err239);
+vErrors.push(err246);
 }
 errors++;
 }
@@ -3327,84 +3414,17 @@ errors++;
 }
 }
 else {
-const err240 = {};
+const err247 = {};
 if(vErrors === null){
-vErrors = [err240];
+vErrors = [err247];
 }
 else {
-vErrors.push(err240);
+vErrors.push(err247);
 }
 errors++;
 }
 }
-var _valid15 = _errs273 === errors;
-errors = _errs272;
-if(vErrors !== null){
-if(_errs272){
-vErrors.length = _errs272;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid15){
-const _errs276 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err241 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err241];
-}
-else {
-vErrors.push(err241);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data90 = data.data;
-const _errs281 = errors;
-let valid69 = true;
-const _errs282 = errors;
-if(errors === _errs282){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-let missing16;
-if((data90.kind === undefined) && (missing16 = "kind")){
-const err242 = {};
-if(vErrors === null){
-vErrors = [err242];
-}
-else {
-vErrors.push(err242);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("backup" !== data90.kind){
-const err243 = {};
-if(vErrors === null){
-vErrors = [err243];
-}
-else {
-vErrors.push(err243);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err244 = {};
-if(vErrors === null){
-vErrors = [err244];
-}
-else {
-vErrors.push(err244);
-}
-errors++;
-}
-}
-var _valid16 = _errs282 === errors;
+var _valid15 = _errs282 === errors;
 errors = _errs281;
 if(vErrors !== null){
 if(_errs281){
@@ -3414,44 +3434,11 @@ else {
 vErrors = null;
 }
 }
-if(_valid16){
+if(_valid15){
 const _errs285 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err245 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err245];
-}
-else {
-vErrors.push(err245);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data92 = data90.data;
-if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
-if(data92.repository === undefined){
-const err246 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
-if(vErrors === null){
-vErrors = [err246];
-}
-else {
-vErrors.push(err246);
-}
-errors++;
-}
-if(data92.name === undefined){
-const err247 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
-if(vErrors === null){
-vErrors = [err247];
-}
-else {
-vErrors.push(err247);
-}
-errors++;
-}
-if(data92.provider === undefined){
-const err248 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err248 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -3460,8 +3447,16 @@ vErrors.push(err248);
 }
 errors++;
 }
-if(data92.origin === undefined){
-const err249 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
+if(data.data !== undefined){
+let data94 = data.data;
+const _errs290 = errors;
+let valid72 = true;
+const _errs291 = errors;
+if(errors === _errs291){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+let missing16;
+if((data94.kind === undefined) && (missing16 = "kind")){
+const err249 = {};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -3470,8 +3465,10 @@ vErrors.push(err249);
 }
 errors++;
 }
-if(data92.startedAt === undefined){
-const err250 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
+else {
+if(data94.kind !== undefined){
+if("backup" !== data94.kind){
+const err250 = {};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -3480,8 +3477,11 @@ vErrors.push(err250);
 }
 errors++;
 }
-if(data92.finishedAt === undefined){
-const err251 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
+}
+}
+}
+else {
+const err251 = {};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -3490,8 +3490,22 @@ vErrors.push(err251);
 }
 errors++;
 }
-if(data92.startLsn === undefined){
-const err252 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
+}
+var _valid16 = _errs291 === errors;
+errors = _errs290;
+if(vErrors !== null){
+if(_errs290){
+vErrors.length = _errs290;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid16){
+const _errs294 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err252 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3500,8 +3514,11 @@ vErrors.push(err252);
 }
 errors++;
 }
-if(data92.stopLsn === undefined){
-const err253 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
+if(data94.data !== undefined){
+let data96 = data94.data;
+if(data96 && typeof data96 == "object" && !Array.isArray(data96)){
+if(data96.repository === undefined){
+const err253 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3510,8 +3527,8 @@ vErrors.push(err253);
 }
 errors++;
 }
-if(data92.timeline === undefined){
-const err254 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data96.name === undefined){
+const err254 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3520,8 +3537,8 @@ vErrors.push(err254);
 }
 errors++;
 }
-if(data92.systemId === undefined){
-const err255 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data96.provider === undefined){
+const err255 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3530,8 +3547,8 @@ vErrors.push(err255);
 }
 errors++;
 }
-if(data92.serverVersion === undefined){
-const err256 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
+if(data96.origin === undefined){
+const err256 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3540,9 +3557,8 @@ vErrors.push(err256);
 }
 errors++;
 }
-for(const key19 in data92){
-if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties, key19))){
-const err257 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if(data96.startedAt === undefined){
+const err257 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3551,10 +3567,8 @@ vErrors.push(err257);
 }
 errors++;
 }
-}
-if(data92.repository !== undefined){
-if(typeof data92.repository !== "string"){
-const err258 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.finishedAt === undefined){
+const err258 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3563,10 +3577,8 @@ vErrors.push(err258);
 }
 errors++;
 }
-}
-if(data92.name !== undefined){
-if(typeof data92.name !== "string"){
-const err259 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.startLsn === undefined){
+const err259 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3575,10 +3587,8 @@ vErrors.push(err259);
 }
 errors++;
 }
-}
-if(data92.provider !== undefined){
-if(typeof data92.provider !== "string"){
-const err260 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.stopLsn === undefined){
+const err260 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3587,11 +3597,8 @@ vErrors.push(err260);
 }
 errors++;
 }
-}
-if(data92.origin !== undefined){
-let data96 = data92.origin;
-if(!((data96 === "drill") || (data96 === "schedule"))){
-const err261 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+if(data96.timeline === undefined){
+const err261 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3600,12 +3607,8 @@ vErrors.push(err261);
 }
 errors++;
 }
-}
-if(data92.startedAt !== undefined){
-let data97 = data92.startedAt;
-if(typeof data97 === "string"){
-if(!pattern5.test(data97)){
-const err262 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data96.systemId === undefined){
+const err262 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3614,9 +3617,8 @@ vErrors.push(err262);
 }
 errors++;
 }
-}
-else {
-const err263 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.serverVersion === undefined){
+const err263 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3625,12 +3627,9 @@ vErrors.push(err263);
 }
 errors++;
 }
-}
-if(data92.finishedAt !== undefined){
-let data98 = data92.finishedAt;
-if(typeof data98 === "string"){
-if(!pattern5.test(data98)){
-const err264 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+for(const key20 in data96){
+if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties, key20))){
+const err264 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3640,8 +3639,9 @@ vErrors.push(err264);
 errors++;
 }
 }
-else {
-const err265 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.repository !== undefined){
+if(typeof data96.repository !== "string"){
+const err265 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -3651,11 +3651,9 @@ vErrors.push(err265);
 errors++;
 }
 }
-if(data92.startLsn !== undefined){
-let data99 = data92.startLsn;
-if(typeof data99 === "string"){
-if(!pattern7.test(data99)){
-const err266 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data96.name !== undefined){
+if(typeof data96.name !== "string"){
+const err266 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err266];
 }
@@ -3665,8 +3663,9 @@ vErrors.push(err266);
 errors++;
 }
 }
-else {
-const err267 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.provider !== undefined){
+if(typeof data96.provider !== "string"){
+const err267 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err267];
 }
@@ -3676,11 +3675,10 @@ vErrors.push(err267);
 errors++;
 }
 }
-if(data92.stopLsn !== undefined){
-let data100 = data92.stopLsn;
-if(typeof data100 === "string"){
-if(!pattern7.test(data100)){
-const err268 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data96.origin !== undefined){
+let data100 = data96.origin;
+if(!((data100 === "drill") || (data100 === "schedule"))){
+const err268 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err268];
 }
@@ -3690,8 +3688,11 @@ vErrors.push(err268);
 errors++;
 }
 }
-else {
-const err269 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.startedAt !== undefined){
+let data101 = data96.startedAt;
+if(typeof data101 === "string"){
+if(!pattern5.test(data101)){
+const err269 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3701,10 +3702,8 @@ vErrors.push(err269);
 errors++;
 }
 }
-if(data92.timeline !== undefined){
-let data101 = data92.timeline;
-if(!(((typeof data101 == "number") && (!(data101 % 1) && !isNaN(data101))) && (isFinite(data101)))){
-const err270 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err270 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3713,9 +3712,12 @@ vErrors.push(err270);
 }
 errors++;
 }
-if((typeof data101 == "number") && (isFinite(data101))){
-if(data101 < 1 || isNaN(data101)){
-const err271 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data96.finishedAt !== undefined){
+let data102 = data96.finishedAt;
+if(typeof data102 === "string"){
+if(!pattern5.test(data102)){
+const err271 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3725,10 +3727,8 @@ vErrors.push(err271);
 errors++;
 }
 }
-}
-if(data92.systemId !== undefined){
-if(typeof data92.systemId !== "string"){
-const err272 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err272 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3738,9 +3738,11 @@ vErrors.push(err272);
 errors++;
 }
 }
-if(data92.serverVersion !== undefined){
-if(typeof data92.serverVersion !== "string"){
-const err273 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.startLsn !== undefined){
+let data103 = data96.startLsn;
+if(typeof data103 === "string"){
+if(!pattern7.test(data103)){
+const err273 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -3750,10 +3752,8 @@ vErrors.push(err273);
 errors++;
 }
 }
-if(data92.sizeBytes !== undefined){
-let data104 = data92.sizeBytes;
-if(!(((typeof data104 == "number") && (!(data104 % 1) && !isNaN(data104))) && (isFinite(data104)))){
-const err274 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err274 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -3762,9 +3762,12 @@ vErrors.push(err274);
 }
 errors++;
 }
-if((typeof data104 == "number") && (isFinite(data104))){
-if(data104 < 0 || isNaN(data104)){
-const err275 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data96.stopLsn !== undefined){
+let data104 = data96.stopLsn;
+if(typeof data104 === "string"){
+if(!pattern7.test(data104)){
+const err275 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -3774,10 +3777,8 @@ vErrors.push(err275);
 errors++;
 }
 }
-}
-}
 else {
-const err276 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err276 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -3787,9 +3788,10 @@ vErrors.push(err276);
 errors++;
 }
 }
-}
-else {
-const err277 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data96.timeline !== undefined){
+let data105 = data96.timeline;
+if(!(((typeof data105 == "number") && (!(data105 % 1) && !isNaN(data105))) && (isFinite(data105)))){
+const err277 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err277];
 }
@@ -3798,16 +3800,9 @@ vErrors.push(err277);
 }
 errors++;
 }
-var _valid16 = _errs285 === errors;
-valid69 = _valid16;
-if(valid69){
-var props15 = {};
-props15.data = true;
-props15.kind = true;
-}
-}
-if(!valid69){
-const err278 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data105 == "number") && (isFinite(data105))){
+if(data105 < 1 || isNaN(data105)){
+const err278 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err278];
 }
@@ -3816,14 +3811,11 @@ vErrors.push(err278);
 }
 errors++;
 }
-const _errs314 = errors;
-let valid73 = true;
-const _errs315 = errors;
-if(errors === _errs315){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-let missing17;
-if((data90.kind === undefined) && (missing17 = "kind")){
-const err279 = {};
+}
+}
+if(data96.systemId !== undefined){
+if(typeof data96.systemId !== "string"){
+const err279 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err279];
 }
@@ -3832,10 +3824,10 @@ vErrors.push(err279);
 }
 errors++;
 }
-else {
-if(data90.kind !== undefined){
-if("restore-target" !== data90.kind){
-const err280 = {};
+}
+if(data96.serverVersion !== undefined){
+if(typeof data96.serverVersion !== "string"){
+const err280 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err280];
 }
@@ -3845,10 +3837,10 @@ vErrors.push(err280);
 errors++;
 }
 }
-}
-}
-else {
-const err281 = {};
+if(data96.sizeBytes !== undefined){
+let data108 = data96.sizeBytes;
+if(!(((typeof data108 == "number") && (!(data108 % 1) && !isNaN(data108))) && (isFinite(data108)))){
+const err281 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err281];
 }
@@ -3857,22 +3849,9 @@ vErrors.push(err281);
 }
 errors++;
 }
-}
-var _valid17 = _errs315 === errors;
-errors = _errs314;
-if(vErrors !== null){
-if(_errs314){
-vErrors.length = _errs314;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid17){
-const _errs318 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err282 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if((typeof data108 == "number") && (isFinite(data108))){
+if(data108 < 0 || isNaN(data108)){
+const err282 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -3881,11 +3860,11 @@ vErrors.push(err282);
 }
 errors++;
 }
-if(data90.data !== undefined){
-let data106 = data90.data;
-if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
-if(data106.connection === undefined){
-const err283 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+}
+}
+else {
+const err283 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err283];
 }
@@ -3894,8 +3873,10 @@ vErrors.push(err283);
 }
 errors++;
 }
-if(data106.backup === undefined){
-const err284 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
+}
+}
+else {
+const err284 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err284];
 }
@@ -3904,8 +3885,16 @@ vErrors.push(err284);
 }
 errors++;
 }
-if(data106.type === undefined){
-const err285 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+var _valid16 = _errs294 === errors;
+valid72 = _valid16;
+if(valid72){
+var props15 = {};
+props15.data = true;
+props15.kind = true;
+}
+}
+if(!valid72){
+const err285 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -3914,8 +3903,14 @@ vErrors.push(err285);
 }
 errors++;
 }
-if(data106.requested === undefined){
-const err286 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
+const _errs323 = errors;
+let valid76 = true;
+const _errs324 = errors;
+if(errors === _errs324){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+let missing17;
+if((data94.kind === undefined) && (missing17 = "kind")){
+const err286 = {};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -3924,8 +3919,10 @@ vErrors.push(err286);
 }
 errors++;
 }
-if(data106.sent === undefined){
-const err287 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+else {
+if(data94.kind !== undefined){
+if("restore-target" !== data94.kind){
+const err287 = {};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -3934,8 +3931,11 @@ vErrors.push(err287);
 }
 errors++;
 }
-if(data106.inclusive === undefined){
-const err288 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
+}
+}
+}
+else {
+const err288 = {};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -3944,8 +3944,22 @@ vErrors.push(err288);
 }
 errors++;
 }
-if(data106.timeline === undefined){
-const err289 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+var _valid17 = _errs324 === errors;
+errors = _errs323;
+if(vErrors !== null){
+if(_errs323){
+vErrors.length = _errs323;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid17){
+const _errs327 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err289];
 }
@@ -3954,8 +3968,11 @@ vErrors.push(err289);
 }
 errors++;
 }
-if(data106.settings === undefined){
-const err290 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
+if(data94.data !== undefined){
+let data110 = data94.data;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.connection === undefined){
+const err290 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err290];
 }
@@ -3964,9 +3981,8 @@ vErrors.push(err290);
 }
 errors++;
 }
-for(const key20 in data106){
-if(!((((((((key20 === "connection") || (key20 === "backup")) || (key20 === "type")) || (key20 === "requested")) || (key20 === "sent")) || (key20 === "inclusive")) || (key20 === "timeline")) || (key20 === "settings"))){
-const err291 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+if(data110.backup === undefined){
+const err291 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
 if(vErrors === null){
 vErrors = [err291];
 }
@@ -3975,10 +3991,8 @@ vErrors.push(err291);
 }
 errors++;
 }
-}
-if(data106.connection !== undefined){
-if(typeof data106.connection !== "string"){
-const err292 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data110.type === undefined){
+const err292 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err292];
 }
@@ -3987,10 +4001,8 @@ vErrors.push(err292);
 }
 errors++;
 }
-}
-if(data106.backup !== undefined){
-if(typeof data106.backup !== "string"){
-const err293 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data110.requested === undefined){
+const err293 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -3999,11 +4011,8 @@ vErrors.push(err293);
 }
 errors++;
 }
-}
-if(data106.type !== undefined){
-let data109 = data106.type;
-if(!((((((data109 === "time") || (data109 === "lsn")) || (data109 === "name")) || (data109 === "xid")) || (data109 === "immediate")) || (data109 === "latest"))){
-const err294 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data110.sent === undefined){
+const err294 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -4012,11 +4021,8 @@ vErrors.push(err294);
 }
 errors++;
 }
-}
-if(data106.requested !== undefined){
-let data110 = data106.requested;
-if((typeof data110 !== "string") && (data110 !== null)){
-const err295 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
+if(data110.inclusive === undefined){
+const err295 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -4025,11 +4031,8 @@ vErrors.push(err295);
 }
 errors++;
 }
-}
-if(data106.sent !== undefined){
-let data111 = data106.sent;
-if((typeof data111 !== "string") && (data111 !== null)){
-const err296 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
+if(data110.timeline === undefined){
+const err296 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err296];
 }
@@ -4038,11 +4041,8 @@ vErrors.push(err296);
 }
 errors++;
 }
-}
-if(data106.inclusive !== undefined){
-let data112 = data106.inclusive;
-if((typeof data112 !== "boolean") && (data112 !== null)){
-const err297 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
+if(data110.settings === undefined){
+const err297 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -4051,10 +4051,9 @@ vErrors.push(err297);
 }
 errors++;
 }
-}
-if(data106.timeline !== undefined){
-if(typeof data106.timeline !== "string"){
-const err298 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key21 in data110){
+if(!((((((((key21 === "connection") || (key21 === "backup")) || (key21 === "type")) || (key21 === "requested")) || (key21 === "sent")) || (key21 === "inclusive")) || (key21 === "timeline")) || (key21 === "settings"))){
+const err298 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -4064,12 +4063,9 @@ vErrors.push(err298);
 errors++;
 }
 }
-if(data106.settings !== undefined){
-let data114 = data106.settings;
-if(data114 && typeof data114 == "object" && !Array.isArray(data114)){
-for(const key21 in data114){
-if(typeof data114[key21] !== "string"){
-const err299 = {instancePath:instancePath+"/data/data/settings/" + key21.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data110.connection !== undefined){
+if(typeof data110.connection !== "string"){
+const err299 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err299];
 }
@@ -4079,9 +4075,9 @@ vErrors.push(err299);
 errors++;
 }
 }
-}
-else {
-const err300 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.backup !== undefined){
+if(typeof data110.backup !== "string"){
+const err300 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err300];
 }
@@ -4091,9 +4087,10 @@ vErrors.push(err300);
 errors++;
 }
 }
-}
-else {
-const err301 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.type !== undefined){
+let data113 = data110.type;
+if(!((((((data113 === "time") || (data113 === "lsn")) || (data113 === "name")) || (data113 === "xid")) || (data113 === "immediate")) || (data113 === "latest"))){
+const err301 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -4103,9 +4100,10 @@ vErrors.push(err301);
 errors++;
 }
 }
-}
-else {
-const err302 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.requested !== undefined){
+let data114 = data110.requested;
+if((typeof data114 !== "string") && (data114 !== null)){
+const err302 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -4114,21 +4112,110 @@ vErrors.push(err302);
 }
 errors++;
 }
-var _valid17 = _errs318 === errors;
-valid73 = _valid17;
-if(valid73){
-var props16 = {};
-props16.data = true;
-props16.kind = true;
 }
-}
-if(!valid73){
-const err303 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data110.sent !== undefined){
+let data115 = data110.sent;
+if((typeof data115 !== "string") && (data115 !== null)){
+const err303 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err303];
 }
 else {
 vErrors.push(err303);
+}
+errors++;
+}
+}
+if(data110.inclusive !== undefined){
+let data116 = data110.inclusive;
+if((typeof data116 !== "boolean") && (data116 !== null)){
+const err304 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err304];
+}
+else {
+vErrors.push(err304);
+}
+errors++;
+}
+}
+if(data110.timeline !== undefined){
+if(typeof data110.timeline !== "string"){
+const err305 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err305];
+}
+else {
+vErrors.push(err305);
+}
+errors++;
+}
+}
+if(data110.settings !== undefined){
+let data118 = data110.settings;
+if(data118 && typeof data118 == "object" && !Array.isArray(data118)){
+for(const key22 in data118){
+if(typeof data118[key22] !== "string"){
+const err306 = {instancePath:instancePath+"/data/data/settings/" + key22.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err306];
+}
+else {
+vErrors.push(err306);
+}
+errors++;
+}
+}
+}
+else {
+const err307 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err307];
+}
+else {
+vErrors.push(err307);
+}
+errors++;
+}
+}
+}
+else {
+const err308 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err308];
+}
+else {
+vErrors.push(err308);
+}
+errors++;
+}
+}
+}
+else {
+const err309 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err309];
+}
+else {
+vErrors.push(err309);
+}
+errors++;
+}
+var _valid17 = _errs327 === errors;
+valid76 = _valid17;
+if(valid76){
+var props16 = {};
+props16.data = true;
+props16.kind = true;
+}
+}
+if(!valid76){
+const err310 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err310];
+}
+else {
+vErrors.push(err310);
 }
 errors++;
 }
@@ -4141,106 +4228,14 @@ props15 = props15 || {};
 Object.assign(props15, props16);
 }
 }
-const _errs342 = errors;
-let valid78 = true;
-const _errs343 = errors;
-if(errors === _errs343){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+const _errs351 = errors;
+let valid81 = true;
+const _errs352 = errors;
+if(errors === _errs352){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
 let missing18;
-if((data90.kind === undefined) && (missing18 = "kind")){
-const err304 = {};
-if(vErrors === null){
-vErrors = [err304];
-}
-else {
-vErrors.push(err304);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("wal-end" !== data90.kind){
-const err305 = {};
-if(vErrors === null){
-vErrors = [err305];
-}
-else {
-vErrors.push(err305);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err306 = {};
-if(vErrors === null){
-vErrors = [err306];
-}
-else {
-vErrors.push(err306);
-}
-errors++;
-}
-}
-var _valid18 = _errs343 === errors;
-errors = _errs342;
-if(vErrors !== null){
-if(_errs342){
-vErrors.length = _errs342;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid18){
-const _errs346 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err307 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err307];
-}
-else {
-vErrors.push(err307);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data117 = data90.data;
-if(data117 && typeof data117 == "object" && !Array.isArray(data117)){
-if(data117.connection === undefined){
-const err308 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err308];
-}
-else {
-vErrors.push(err308);
-}
-errors++;
-}
-if(data117.stop === undefined){
-const err309 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
-if(vErrors === null){
-vErrors = [err309];
-}
-else {
-vErrors.push(err309);
-}
-errors++;
-}
-if(data117.logLine === undefined){
-const err310 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
-if(vErrors === null){
-vErrors = [err310];
-}
-else {
-vErrors.push(err310);
-}
-errors++;
-}
-if(data117.replayEndLsn === undefined){
-const err311 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
+if((data94.kind === undefined) && (missing18 = "kind")){
+const err311 = {};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -4249,8 +4244,10 @@ vErrors.push(err311);
 }
 errors++;
 }
-if(data117.lastCommitAt === undefined){
-const err312 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
+else {
+if(data94.kind !== undefined){
+if("wal-end" !== data94.kind){
+const err312 = {};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -4259,8 +4256,11 @@ vErrors.push(err312);
 }
 errors++;
 }
-if(data117.inRecovery === undefined){
-const err313 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
+}
+}
+}
+else {
+const err313 = {};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -4269,8 +4269,22 @@ vErrors.push(err313);
 }
 errors++;
 }
-if(data117.systemId === undefined){
-const err314 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+}
+var _valid18 = _errs352 === errors;
+errors = _errs351;
+if(vErrors !== null){
+if(_errs351){
+vErrors.length = _errs351;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid18){
+const _errs355 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err314 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -4279,8 +4293,11 @@ vErrors.push(err314);
 }
 errors++;
 }
-if(data117.timeline === undefined){
-const err315 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data94.data !== undefined){
+let data121 = data94.data;
+if(data121 && typeof data121 == "object" && !Array.isArray(data121)){
+if(data121.connection === undefined){
+const err315 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -4289,8 +4306,8 @@ vErrors.push(err315);
 }
 errors++;
 }
-if(data117.history === undefined){
-const err316 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
+if(data121.stop === undefined){
+const err316 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -4299,8 +4316,8 @@ vErrors.push(err316);
 }
 errors++;
 }
-if(data117.archiveMode === undefined){
-const err317 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
+if(data121.logLine === undefined){
+const err317 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -4309,9 +4326,8 @@ vErrors.push(err317);
 }
 errors++;
 }
-for(const key22 in data117){
-if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties, key22))){
-const err318 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+if(data121.replayEndLsn === undefined){
+const err318 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -4320,10 +4336,8 @@ vErrors.push(err318);
 }
 errors++;
 }
-}
-if(data117.connection !== undefined){
-if(typeof data117.connection !== "string"){
-const err319 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data121.lastCommitAt === undefined){
+const err319 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -4332,12 +4346,8 @@ vErrors.push(err319);
 }
 errors++;
 }
-}
-if(data117.stop !== undefined){
-let data119 = data117.stop;
-if(data119 && typeof data119 == "object" && !Array.isArray(data119)){
-if(data119.kind === undefined){
-const err320 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data121.inRecovery === undefined){
+const err320 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -4346,9 +4356,8 @@ vErrors.push(err320);
 }
 errors++;
 }
-for(const key23 in data119){
-if(!(((((key23 === "kind") || (key23 === "xid")) || (key23 === "time")) || (key23 === "lsn")) || (key23 === "name"))){
-const err321 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+if(data121.systemId === undefined){
+const err321 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -4357,11 +4366,8 @@ vErrors.push(err321);
 }
 errors++;
 }
-}
-if(data119.kind !== undefined){
-let data120 = data119.kind;
-if(!((((((data120 === "before") || (data120 === "after")) || (data120 === "restore-point")) || (data120 === "lsn")) || (data120 === "consistency")) || (data120 === "end-of-wal"))){
-const err322 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(data121.timeline === undefined){
+const err322 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -4370,10 +4376,8 @@ vErrors.push(err322);
 }
 errors++;
 }
-}
-if(data119.xid !== undefined){
-if(typeof data119.xid !== "string"){
-const err323 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data121.history === undefined){
+const err323 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -4382,12 +4386,8 @@ vErrors.push(err323);
 }
 errors++;
 }
-}
-if(data119.time !== undefined){
-let data122 = data119.time;
-if(typeof data122 === "string"){
-if(!pattern5.test(data122)){
-const err324 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data121.archiveMode === undefined){
+const err324 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -4396,9 +4396,9 @@ vErrors.push(err324);
 }
 errors++;
 }
-}
-else {
-const err325 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key23 in data121){
+if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties, key23))){
+const err325 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -4408,11 +4408,9 @@ vErrors.push(err325);
 errors++;
 }
 }
-if(data119.lsn !== undefined){
-let data123 = data119.lsn;
-if(typeof data123 === "string"){
-if(!pattern7.test(data123)){
-const err326 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data121.connection !== undefined){
+if(typeof data121.connection !== "string"){
+const err326 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -4422,8 +4420,11 @@ vErrors.push(err326);
 errors++;
 }
 }
-else {
-const err327 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data121.stop !== undefined){
+let data123 = data121.stop;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.kind === undefined){
+const err327 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -4432,10 +4433,9 @@ vErrors.push(err327);
 }
 errors++;
 }
-}
-if(data119.name !== undefined){
-if(typeof data119.name !== "string"){
-const err328 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key24 in data123){
+if(!(((((key24 === "kind") || (key24 === "xid")) || (key24 === "time")) || (key24 === "lsn")) || (key24 === "name"))){
+const err328 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -4445,9 +4445,10 @@ vErrors.push(err328);
 errors++;
 }
 }
-}
-else {
-const err329 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data123.kind !== undefined){
+let data124 = data123.kind;
+if(!((((((data124 === "before") || (data124 === "after")) || (data124 === "restore-point")) || (data124 === "lsn")) || (data124 === "consistency")) || (data124 === "end-of-wal"))){
+const err329 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4457,10 +4458,9 @@ vErrors.push(err329);
 errors++;
 }
 }
-if(data117.logLine !== undefined){
-let data125 = data117.logLine;
-if((typeof data125 !== "string") && (data125 !== null)){
-const err330 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
+if(data123.xid !== undefined){
+if(typeof data123.xid !== "string"){
+const err330 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err330];
 }
@@ -4470,10 +4470,11 @@ vErrors.push(err330);
 errors++;
 }
 }
-if(data117.replayEndLsn !== undefined){
-let data126 = data117.replayEndLsn;
-if((typeof data126 !== "string") && (data126 !== null)){
-const err331 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
+if(data123.time !== undefined){
+let data126 = data123.time;
+if(typeof data126 === "string"){
+if(!pattern5.test(data126)){
+const err331 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err331];
 }
@@ -4483,15 +4484,8 @@ vErrors.push(err331);
 errors++;
 }
 }
-if(data117.lastCommitAt !== undefined){
-let data127 = data117.lastCommitAt;
-const _errs370 = errors;
-let valid83 = true;
-const _errs371 = errors;
-const _errs372 = errors;
-const _errs373 = errors;
-if(data127 !== null){
-const err332 = {};
+else {
+const err332 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err332];
 }
@@ -4500,9 +4494,12 @@ vErrors.push(err332);
 }
 errors++;
 }
-var valid84 = _errs373 === errors;
-if(valid84){
-const err333 = {};
+}
+if(data123.lsn !== undefined){
+let data127 = data123.lsn;
+if(typeof data127 === "string"){
+if(!pattern7.test(data127)){
+const err333 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err333];
 }
@@ -4511,32 +4508,9 @@ vErrors.push(err333);
 }
 errors++;
 }
-else {
-errors = _errs372;
-if(vErrors !== null){
-if(_errs372){
-vErrors.length = _errs372;
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid19 = _errs371 === errors;
-errors = _errs370;
-if(vErrors !== null){
-if(_errs370){
-vErrors.length = _errs370;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid19){
-const _errs375 = errors;
-if(typeof data127 === "string"){
-if(!pattern5.test(data127)){
-const err334 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+const err334 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err334];
 }
@@ -4546,8 +4520,9 @@ vErrors.push(err334);
 errors++;
 }
 }
-else {
-const err335 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data123.name !== undefined){
+if(typeof data123.name !== "string"){
+const err335 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err335];
 }
@@ -4556,11 +4531,10 @@ vErrors.push(err335);
 }
 errors++;
 }
-var _valid19 = _errs375 === errors;
-valid83 = _valid19;
 }
-if(!valid83){
-const err336 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err336 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err336];
 }
@@ -4570,9 +4544,10 @@ vErrors.push(err336);
 errors++;
 }
 }
-if(data117.inRecovery !== undefined){
-if(typeof data117.inRecovery !== "boolean"){
-const err337 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data121.logLine !== undefined){
+let data129 = data121.logLine;
+if((typeof data129 !== "string") && (data129 !== null)){
+const err337 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4582,9 +4557,10 @@ vErrors.push(err337);
 errors++;
 }
 }
-if(data117.systemId !== undefined){
-if(typeof data117.systemId !== "string"){
-const err338 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data121.replayEndLsn !== undefined){
+let data130 = data121.replayEndLsn;
+if((typeof data130 !== "string") && (data130 !== null)){
+const err338 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4594,10 +4570,15 @@ vErrors.push(err338);
 errors++;
 }
 }
-if(data117.timeline !== undefined){
-let data130 = data117.timeline;
-if(!(((typeof data130 == "number") && (!(data130 % 1) && !isNaN(data130))) && (isFinite(data130)))){
-const err339 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data121.lastCommitAt !== undefined){
+let data131 = data121.lastCommitAt;
+const _errs379 = errors;
+let valid86 = true;
+const _errs380 = errors;
+const _errs381 = errors;
+const _errs382 = errors;
+if(data131 !== null){
+const err339 = {};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4606,9 +4587,9 @@ vErrors.push(err339);
 }
 errors++;
 }
-if((typeof data130 == "number") && (isFinite(data130))){
-if(data130 < 1 || isNaN(data130)){
-const err340 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+var valid87 = _errs382 === errors;
+if(valid87){
+const err340 = {};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4617,17 +4598,32 @@ vErrors.push(err340);
 }
 errors++;
 }
+else {
+errors = _errs381;
+if(vErrors !== null){
+if(_errs381){
+vErrors.length = _errs381;
+}
+else {
+vErrors = null;
 }
 }
-if(data117.history !== undefined){
-let data131 = data117.history;
-if(Array.isArray(data131)){
-const len0 = data131.length;
-for(let i0=0; i0<len0; i0++){
-let data132 = data131[i0];
-if(data132 && typeof data132 == "object" && !Array.isArray(data132)){
-if(data132.timeline === undefined){
-const err341 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+var _valid19 = _errs380 === errors;
+errors = _errs379;
+if(vErrors !== null){
+if(_errs379){
+vErrors.length = _errs379;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid19){
+const _errs384 = errors;
+if(typeof data131 === "string"){
+if(!pattern5.test(data131)){
+const err341 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4636,8 +4632,9 @@ vErrors.push(err341);
 }
 errors++;
 }
-if(data132.switchLsn === undefined){
-const err342 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
+}
+else {
+const err342 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4646,9 +4643,11 @@ vErrors.push(err342);
 }
 errors++;
 }
-for(const key24 in data132){
-if(!((key24 === "timeline") || (key24 === "switchLsn"))){
-const err343 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+var _valid19 = _errs384 === errors;
+valid86 = _valid19;
+}
+if(!valid86){
+const err343 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4658,10 +4657,9 @@ vErrors.push(err343);
 errors++;
 }
 }
-if(data132.timeline !== undefined){
-let data133 = data132.timeline;
-if(!(((typeof data133 == "number") && (!(data133 % 1) && !isNaN(data133))) && (isFinite(data133)))){
-const err344 = {instancePath:instancePath+"/data/data/history/" + i0+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data121.inRecovery !== undefined){
+if(typeof data121.inRecovery !== "boolean"){
+const err344 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4670,9 +4668,10 @@ vErrors.push(err344);
 }
 errors++;
 }
-if((typeof data133 == "number") && (isFinite(data133))){
-if(data133 < 1 || isNaN(data133)){
-const err345 = {instancePath:instancePath+"/data/data/history/" + i0+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data121.systemId !== undefined){
+if(typeof data121.systemId !== "string"){
+const err345 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4682,12 +4681,10 @@ vErrors.push(err345);
 errors++;
 }
 }
-}
-if(data132.switchLsn !== undefined){
-let data134 = data132.switchLsn;
-if(typeof data134 === "string"){
-if(!pattern7.test(data134)){
-const err346 = {instancePath:instancePath+"/data/data/history/" + i0+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data121.timeline !== undefined){
+let data134 = data121.timeline;
+if(!(((typeof data134 == "number") && (!(data134 % 1) && !isNaN(data134))) && (isFinite(data134)))){
+const err346 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4696,9 +4693,9 @@ vErrors.push(err346);
 }
 errors++;
 }
-}
-else {
-const err347 = {instancePath:instancePath+"/data/data/history/" + i0+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data134 == "number") && (isFinite(data134))){
+if(data134 < 1 || isNaN(data134)){
+const err347 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4709,8 +4706,15 @@ errors++;
 }
 }
 }
-else {
-const err348 = {instancePath:instancePath+"/data/data/history/" + i0,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data121.history !== undefined){
+let data135 = data121.history;
+if(Array.isArray(data135)){
+const len1 = data135.length;
+for(let i1=0; i1<len1; i1++){
+let data136 = data135[i1];
+if(data136 && typeof data136 == "object" && !Array.isArray(data136)){
+if(data136.timeline === undefined){
+const err348 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4719,10 +4723,8 @@ vErrors.push(err348);
 }
 errors++;
 }
-}
-}
-else {
-const err349 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data136.switchLsn === undefined){
+const err349 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4731,10 +4733,9 @@ vErrors.push(err349);
 }
 errors++;
 }
-}
-if(data117.archiveMode !== undefined){
-if(typeof data117.archiveMode !== "string"){
-const err350 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key25 in data136){
+if(!((key25 === "timeline") || (key25 === "switchLsn"))){
+const err350 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4744,9 +4745,10 @@ vErrors.push(err350);
 errors++;
 }
 }
-}
-else {
-const err351 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data136.timeline !== undefined){
+let data137 = data136.timeline;
+if(!(((typeof data137 == "number") && (!(data137 % 1) && !isNaN(data137))) && (isFinite(data137)))){
+const err351 = {instancePath:instancePath+"/data/data/history/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4755,10 +4757,9 @@ vErrors.push(err351);
 }
 errors++;
 }
-}
-}
-else {
-const err352 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data137 == "number") && (isFinite(data137))){
+if(data137 < 1 || isNaN(data137)){
+const err352 = {instancePath:instancePath+"/data/data/history/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4767,21 +4768,107 @@ vErrors.push(err352);
 }
 errors++;
 }
-var _valid18 = _errs346 === errors;
-valid78 = _valid18;
-if(valid78){
-var props17 = {};
-props17.data = true;
-props17.kind = true;
 }
 }
-if(!valid78){
-const err353 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data136.switchLsn !== undefined){
+let data138 = data136.switchLsn;
+if(typeof data138 === "string"){
+if(!pattern7.test(data138)){
+const err353 = {instancePath:instancePath+"/data/data/history/" + i1+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err353];
 }
 else {
 vErrors.push(err353);
+}
+errors++;
+}
+}
+else {
+const err354 = {instancePath:instancePath+"/data/data/history/" + i1+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err354];
+}
+else {
+vErrors.push(err354);
+}
+errors++;
+}
+}
+}
+else {
+const err355 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err355];
+}
+else {
+vErrors.push(err355);
+}
+errors++;
+}
+}
+}
+else {
+const err356 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err356];
+}
+else {
+vErrors.push(err356);
+}
+errors++;
+}
+}
+if(data121.archiveMode !== undefined){
+if(typeof data121.archiveMode !== "string"){
+const err357 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err357];
+}
+else {
+vErrors.push(err357);
+}
+errors++;
+}
+}
+}
+else {
+const err358 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err358];
+}
+else {
+vErrors.push(err358);
+}
+errors++;
+}
+}
+}
+else {
+const err359 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err359];
+}
+else {
+vErrors.push(err359);
+}
+errors++;
+}
+var _valid18 = _errs355 === errors;
+valid81 = _valid18;
+if(valid81){
+var props17 = {};
+props17.data = true;
+props17.kind = true;
+}
+}
+if(!valid81){
+const err360 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err360];
+}
+else {
+vErrors.push(err360);
 }
 errors++;
 }
@@ -4794,106 +4881,14 @@ props15 = props15 || {};
 Object.assign(props15, props17);
 }
 }
-const _errs395 = errors;
-let valid88 = true;
-const _errs396 = errors;
-if(errors === _errs396){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+const _errs404 = errors;
+let valid91 = true;
+const _errs405 = errors;
+if(errors === _errs405){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
 let missing19;
-if((data90.kind === undefined) && (missing19 = "kind")){
-const err354 = {};
-if(vErrors === null){
-vErrors = [err354];
-}
-else {
-vErrors.push(err354);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("archive" !== data90.kind){
-const err355 = {};
-if(vErrors === null){
-vErrors = [err355];
-}
-else {
-vErrors.push(err355);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err356 = {};
-if(vErrors === null){
-vErrors = [err356];
-}
-else {
-vErrors.push(err356);
-}
-errors++;
-}
-}
-var _valid20 = _errs396 === errors;
-errors = _errs395;
-if(vErrors !== null){
-if(_errs395){
-vErrors.length = _errs395;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid20){
-const _errs399 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err357 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err357];
-}
-else {
-vErrors.push(err357);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data137 = data90.data;
-if(data137 && typeof data137 == "object" && !Array.isArray(data137)){
-if(data137.repository === undefined){
-const err358 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
-if(vErrors === null){
-vErrors = [err358];
-}
-else {
-vErrors.push(err358);
-}
-errors++;
-}
-if(data137.when === undefined){
-const err359 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
-if(vErrors === null){
-vErrors = [err359];
-}
-else {
-vErrors.push(err359);
-}
-errors++;
-}
-if(data137.sourceTimeline === undefined){
-const err360 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
-if(vErrors === null){
-vErrors = [err360];
-}
-else {
-vErrors.push(err360);
-}
-errors++;
-}
-if(data137.files === undefined){
-const err361 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if((data94.kind === undefined) && (missing19 = "kind")){
+const err361 = {};
 if(vErrors === null){
 vErrors = [err361];
 }
@@ -4902,8 +4897,10 @@ vErrors.push(err361);
 }
 errors++;
 }
-if(data137.digest === undefined){
-const err362 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+else {
+if(data94.kind !== undefined){
+if("archive" !== data94.kind){
+const err362 = {};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -4912,9 +4909,11 @@ vErrors.push(err362);
 }
 errors++;
 }
-for(const key25 in data137){
-if(!((((((((key25 === "repository") || (key25 === "when")) || (key25 === "sourceTimeline")) || (key25 === "files")) || (key25 === "digest")) || (key25 === "added")) || (key25 === "removed")) || (key25 === "changed"))){
-const err363 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err363 = {};
 if(vErrors === null){
 vErrors = [err363];
 }
@@ -4924,9 +4923,21 @@ vErrors.push(err363);
 errors++;
 }
 }
-if(data137.repository !== undefined){
-if(typeof data137.repository !== "string"){
-const err364 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid20 = _errs405 === errors;
+errors = _errs404;
+if(vErrors !== null){
+if(_errs404){
+vErrors.length = _errs404;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid20){
+const _errs408 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err364 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err364];
 }
@@ -4935,11 +4946,11 @@ vErrors.push(err364);
 }
 errors++;
 }
-}
-if(data137.when !== undefined){
-let data139 = data137.when;
-if(!((data139 === "before") || (data139 === "after"))){
-const err365 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data94.data !== undefined){
+let data141 = data94.data;
+if(data141 && typeof data141 == "object" && !Array.isArray(data141)){
+if(data141.repository === undefined){
+const err365 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err365];
 }
@@ -4948,16 +4959,8 @@ vErrors.push(err365);
 }
 errors++;
 }
-}
-if(data137.sourceTimeline !== undefined){
-let data140 = data137.sourceTimeline;
-const _errs408 = errors;
-let valid92 = true;
-const _errs409 = errors;
-const _errs410 = errors;
-const _errs411 = errors;
-if(data140 !== null){
-const err366 = {};
+if(data141.when === undefined){
+const err366 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err366];
 }
@@ -4966,9 +4969,8 @@ vErrors.push(err366);
 }
 errors++;
 }
-var valid93 = _errs411 === errors;
-if(valid93){
-const err367 = {};
+if(data141.sourceTimeline === undefined){
+const err367 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
 if(vErrors === null){
 vErrors = [err367];
 }
@@ -4977,31 +4979,8 @@ vErrors.push(err367);
 }
 errors++;
 }
-else {
-errors = _errs410;
-if(vErrors !== null){
-if(_errs410){
-vErrors.length = _errs410;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid21 = _errs409 === errors;
-errors = _errs408;
-if(vErrors !== null){
-if(_errs408){
-vErrors.length = _errs408;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid21){
-const _errs413 = errors;
-if(!(((typeof data140 == "number") && (!(data140 % 1) && !isNaN(data140))) && (isFinite(data140)))){
-const err368 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data141.files === undefined){
+const err368 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err368];
 }
@@ -5010,9 +4989,8 @@ vErrors.push(err368);
 }
 errors++;
 }
-if((typeof data140 == "number") && (isFinite(data140))){
-if(data140 < 1 || isNaN(data140)){
-const err369 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data141.digest === undefined){
+const err369 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err369];
 }
@@ -5021,12 +4999,9 @@ vErrors.push(err369);
 }
 errors++;
 }
-}
-var _valid21 = _errs413 === errors;
-valid92 = _valid21;
-}
-if(!valid92){
-const err370 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key26 in data141){
+if(!((((((((key26 === "repository") || (key26 === "when")) || (key26 === "sourceTimeline")) || (key26 === "files")) || (key26 === "digest")) || (key26 === "added")) || (key26 === "removed")) || (key26 === "changed"))){
+const err370 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err370];
 }
@@ -5036,10 +5011,9 @@ vErrors.push(err370);
 errors++;
 }
 }
-if(data137.files !== undefined){
-let data141 = data137.files;
-if(!(((typeof data141 == "number") && (!(data141 % 1) && !isNaN(data141))) && (isFinite(data141)))){
-const err371 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data141.repository !== undefined){
+if(typeof data141.repository !== "string"){
+const err371 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err371];
 }
@@ -5048,9 +5022,11 @@ vErrors.push(err371);
 }
 errors++;
 }
-if((typeof data141 == "number") && (isFinite(data141))){
-if(data141 < 0 || isNaN(data141)){
-const err372 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data141.when !== undefined){
+let data143 = data141.when;
+if(!((data143 === "before") || (data143 === "after"))){
+const err372 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err372];
 }
@@ -5060,10 +5036,15 @@ vErrors.push(err372);
 errors++;
 }
 }
-}
-if(data137.digest !== undefined){
-if(typeof data137.digest !== "string"){
-const err373 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data141.sourceTimeline !== undefined){
+let data144 = data141.sourceTimeline;
+const _errs417 = errors;
+let valid95 = true;
+const _errs418 = errors;
+const _errs419 = errors;
+const _errs420 = errors;
+if(data144 !== null){
+const err373 = {};
 if(vErrors === null){
 vErrors = [err373];
 }
@@ -5072,16 +5053,9 @@ vErrors.push(err373);
 }
 errors++;
 }
-}
-if(data137.added !== undefined){
-let data143 = data137.added;
-if(Array.isArray(data143)){
-const len1 = data143.length;
-for(let i1=0; i1<len1; i1++){
-let data144 = data143[i1];
-if(data144 && typeof data144 == "object" && !Array.isArray(data144)){
-if(data144.name === undefined){
-const err374 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+var valid96 = _errs420 === errors;
+if(valid96){
+const err374 = {};
 if(vErrors === null){
 vErrors = [err374];
 }
@@ -5090,8 +5064,31 @@ vErrors.push(err374);
 }
 errors++;
 }
-if(data144.timeline === undefined){
-const err375 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+else {
+errors = _errs419;
+if(vErrors !== null){
+if(_errs419){
+vErrors.length = _errs419;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid21 = _errs418 === errors;
+errors = _errs417;
+if(vErrors !== null){
+if(_errs417){
+vErrors.length = _errs417;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid21){
+const _errs422 = errors;
+if(!(((typeof data144 == "number") && (!(data144 % 1) && !isNaN(data144))) && (isFinite(data144)))){
+const err375 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err375];
 }
@@ -5100,9 +5097,9 @@ vErrors.push(err375);
 }
 errors++;
 }
-for(const key26 in data144){
-if(!((key26 === "name") || (key26 === "timeline"))){
-const err376 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+if((typeof data144 == "number") && (isFinite(data144))){
+if(data144 < 1 || isNaN(data144)){
+const err376 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err376];
 }
@@ -5112,9 +5109,11 @@ vErrors.push(err376);
 errors++;
 }
 }
-if(data144.name !== undefined){
-if(typeof data144.name !== "string"){
-const err377 = {instancePath:instancePath+"/data/data/added/" + i1+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid21 = _errs422 === errors;
+valid95 = _valid21;
+}
+if(!valid95){
+const err377 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err377];
 }
@@ -5124,10 +5123,10 @@ vErrors.push(err377);
 errors++;
 }
 }
-if(data144.timeline !== undefined){
-let data146 = data144.timeline;
-if((!(((typeof data146 == "number") && (!(data146 % 1) && !isNaN(data146))) && (isFinite(data146)))) && (data146 !== null)){
-const err378 = {instancePath:instancePath+"/data/data/added/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
+if(data141.files !== undefined){
+let data145 = data141.files;
+if(!(((typeof data145 == "number") && (!(data145 % 1) && !isNaN(data145))) && (isFinite(data145)))){
+const err378 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err378];
 }
@@ -5136,10 +5135,9 @@ vErrors.push(err378);
 }
 errors++;
 }
-}
-}
-else {
-const err379 = {instancePath:instancePath+"/data/data/added/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data145 == "number") && (isFinite(data145))){
+if(data145 < 0 || isNaN(data145)){
+const err379 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err379];
 }
@@ -5150,8 +5148,9 @@ errors++;
 }
 }
 }
-else {
-const err380 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data141.digest !== undefined){
+if(typeof data141.digest !== "string"){
+const err380 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err380];
 }
@@ -5161,13 +5160,15 @@ vErrors.push(err380);
 errors++;
 }
 }
-if(data137.removed !== undefined){
-let data147 = data137.removed;
+if(data141.added !== undefined){
+let data147 = data141.added;
 if(Array.isArray(data147)){
 const len2 = data147.length;
 for(let i2=0; i2<len2; i2++){
-if(typeof data147[i2] !== "string"){
-const err381 = {instancePath:instancePath+"/data/data/removed/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data148 = data147[i2];
+if(data148 && typeof data148 == "object" && !Array.isArray(data148)){
+if(data148.name === undefined){
+const err381 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -5176,10 +5177,8 @@ vErrors.push(err381);
 }
 errors++;
 }
-}
-}
-else {
-const err382 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data148.timeline === undefined){
+const err382 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -5188,14 +5187,9 @@ vErrors.push(err382);
 }
 errors++;
 }
-}
-if(data137.changed !== undefined){
-let data149 = data137.changed;
-if(Array.isArray(data149)){
-const len3 = data149.length;
-for(let i3=0; i3<len3; i3++){
-if(typeof data149[i3] !== "string"){
-const err383 = {instancePath:instancePath+"/data/data/changed/" + i3,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key27 in data148){
+if(!((key27 === "name") || (key27 === "timeline"))){
+const err383 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err383];
 }
@@ -5205,9 +5199,9 @@ vErrors.push(err383);
 errors++;
 }
 }
-}
-else {
-const err384 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data148.name !== undefined){
+if(typeof data148.name !== "string"){
+const err384 = {instancePath:instancePath+"/data/data/added/" + i2+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err384];
 }
@@ -5217,9 +5211,10 @@ vErrors.push(err384);
 errors++;
 }
 }
-}
-else {
-const err385 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data148.timeline !== undefined){
+let data150 = data148.timeline;
+if((!(((typeof data150 == "number") && (!(data150 % 1) && !isNaN(data150))) && (isFinite(data150)))) && (data150 !== null)){
+const err385 = {instancePath:instancePath+"/data/data/added/" + i2+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err385];
 }
@@ -5231,7 +5226,7 @@ errors++;
 }
 }
 else {
-const err386 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err386 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err386];
 }
@@ -5240,21 +5235,113 @@ vErrors.push(err386);
 }
 errors++;
 }
-var _valid20 = _errs399 === errors;
-valid88 = _valid20;
-if(valid88){
-var props18 = {};
-props18.data = true;
-props18.kind = true;
 }
 }
-if(!valid88){
-const err387 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err387 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err387];
 }
 else {
 vErrors.push(err387);
+}
+errors++;
+}
+}
+if(data141.removed !== undefined){
+let data151 = data141.removed;
+if(Array.isArray(data151)){
+const len3 = data151.length;
+for(let i3=0; i3<len3; i3++){
+if(typeof data151[i3] !== "string"){
+const err388 = {instancePath:instancePath+"/data/data/removed/" + i3,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err388];
+}
+else {
+vErrors.push(err388);
+}
+errors++;
+}
+}
+}
+else {
+const err389 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err389];
+}
+else {
+vErrors.push(err389);
+}
+errors++;
+}
+}
+if(data141.changed !== undefined){
+let data153 = data141.changed;
+if(Array.isArray(data153)){
+const len4 = data153.length;
+for(let i4=0; i4<len4; i4++){
+if(typeof data153[i4] !== "string"){
+const err390 = {instancePath:instancePath+"/data/data/changed/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err390];
+}
+else {
+vErrors.push(err390);
+}
+errors++;
+}
+}
+}
+else {
+const err391 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err391];
+}
+else {
+vErrors.push(err391);
+}
+errors++;
+}
+}
+}
+else {
+const err392 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err392];
+}
+else {
+vErrors.push(err392);
+}
+errors++;
+}
+}
+}
+else {
+const err393 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err393];
+}
+else {
+vErrors.push(err393);
+}
+errors++;
+}
+var _valid20 = _errs408 === errors;
+valid91 = _valid20;
+if(valid91){
+var props18 = {};
+props18.data = true;
+props18.kind = true;
+}
+}
+if(!valid91){
+const err394 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err394];
+}
+else {
+vErrors.push(err394);
 }
 errors++;
 }
@@ -5267,106 +5354,14 @@ props15 = props15 || {};
 Object.assign(props15, props18);
 }
 }
-const _errs437 = errors;
-let valid101 = true;
-const _errs438 = errors;
-if(errors === _errs438){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+const _errs446 = errors;
+let valid104 = true;
+const _errs447 = errors;
+if(errors === _errs447){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
 let missing20;
-if((data90.kind === undefined) && (missing20 = "kind")){
-const err388 = {};
-if(vErrors === null){
-vErrors = [err388];
-}
-else {
-vErrors.push(err388);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("reference" !== data90.kind){
-const err389 = {};
-if(vErrors === null){
-vErrors = [err389];
-}
-else {
-vErrors.push(err389);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err390 = {};
-if(vErrors === null){
-vErrors = [err390];
-}
-else {
-vErrors.push(err390);
-}
-errors++;
-}
-}
-var _valid22 = _errs438 === errors;
-errors = _errs437;
-if(vErrors !== null){
-if(_errs437){
-vErrors.length = _errs437;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid22){
-const _errs441 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err391 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err391];
-}
-else {
-vErrors.push(err391);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data152 = data90.data;
-if(data152 && typeof data152 == "object" && !Array.isArray(data152)){
-if(data152.connection === undefined){
-const err392 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err392];
-}
-else {
-vErrors.push(err392);
-}
-errors++;
-}
-if(data152.lsn === undefined){
-const err393 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
-if(vErrors === null){
-vErrors = [err393];
-}
-else {
-vErrors.push(err393);
-}
-errors++;
-}
-if(data152.time === undefined){
-const err394 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
-if(vErrors === null){
-vErrors = [err394];
-}
-else {
-vErrors.push(err394);
-}
-errors++;
-}
-if(data152.timeline === undefined){
-const err395 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if((data94.kind === undefined) && (missing20 = "kind")){
+const err395 = {};
 if(vErrors === null){
 vErrors = [err395];
 }
@@ -5375,8 +5370,10 @@ vErrors.push(err395);
 }
 errors++;
 }
-if(data152.tables === undefined){
-const err396 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+else {
+if(data94.kind !== undefined){
+if("reference" !== data94.kind){
+const err396 = {};
 if(vErrors === null){
 vErrors = [err396];
 }
@@ -5385,9 +5382,11 @@ vErrors.push(err396);
 }
 errors++;
 }
-for(const key27 in data152){
-if(!(((((key27 === "connection") || (key27 === "lsn")) || (key27 === "time")) || (key27 === "timeline")) || (key27 === "tables"))){
-const err397 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err397 = {};
 if(vErrors === null){
 vErrors = [err397];
 }
@@ -5397,9 +5396,21 @@ vErrors.push(err397);
 errors++;
 }
 }
-if(data152.connection !== undefined){
-if(typeof data152.connection !== "string"){
-const err398 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid22 = _errs447 === errors;
+errors = _errs446;
+if(vErrors !== null){
+if(_errs446){
+vErrors.length = _errs446;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid22){
+const _errs450 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err398 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err398];
 }
@@ -5408,12 +5419,11 @@ vErrors.push(err398);
 }
 errors++;
 }
-}
-if(data152.lsn !== undefined){
-let data154 = data152.lsn;
-if(typeof data154 === "string"){
-if(!pattern7.test(data154)){
-const err399 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data94.data !== undefined){
+let data156 = data94.data;
+if(data156 && typeof data156 == "object" && !Array.isArray(data156)){
+if(data156.connection === undefined){
+const err399 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err399];
 }
@@ -5422,9 +5432,8 @@ vErrors.push(err399);
 }
 errors++;
 }
-}
-else {
-const err400 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data156.lsn === undefined){
+const err400 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err400];
 }
@@ -5433,12 +5442,8 @@ vErrors.push(err400);
 }
 errors++;
 }
-}
-if(data152.time !== undefined){
-let data155 = data152.time;
-if(typeof data155 === "string"){
-if(!pattern5.test(data155)){
-const err401 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data156.time === undefined){
+const err401 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
 if(vErrors === null){
 vErrors = [err401];
 }
@@ -5447,9 +5452,8 @@ vErrors.push(err401);
 }
 errors++;
 }
-}
-else {
-const err402 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data156.timeline === undefined){
+const err402 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err402];
 }
@@ -5458,11 +5462,8 @@ vErrors.push(err402);
 }
 errors++;
 }
-}
-if(data152.timeline !== undefined){
-let data156 = data152.timeline;
-if(!(((typeof data156 == "number") && (!(data156 % 1) && !isNaN(data156))) && (isFinite(data156)))){
-const err403 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data156.tables === undefined){
+const err403 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err403];
 }
@@ -5471,9 +5472,9 @@ vErrors.push(err403);
 }
 errors++;
 }
-if((typeof data156 == "number") && (isFinite(data156))){
-if(data156 < 1 || isNaN(data156)){
-const err404 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+for(const key28 in data156){
+if(!(((((key28 === "connection") || (key28 === "lsn")) || (key28 === "time")) || (key28 === "timeline")) || (key28 === "tables"))){
+const err404 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err404];
 }
@@ -5483,15 +5484,9 @@ vErrors.push(err404);
 errors++;
 }
 }
-}
-if(data152.tables !== undefined){
-let data157 = data152.tables;
-if(data157 && typeof data157 == "object" && !Array.isArray(data157)){
-for(const key28 in data157){
-let data158 = data157[key28];
-if(data158 && typeof data158 == "object" && !Array.isArray(data158)){
-if(data158.rows === undefined){
-const err405 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data156.connection !== undefined){
+if(typeof data156.connection !== "string"){
+const err405 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err405];
 }
@@ -5500,8 +5495,12 @@ vErrors.push(err405);
 }
 errors++;
 }
-if(data158.checksum === undefined){
-const err406 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+if(data156.lsn !== undefined){
+let data158 = data156.lsn;
+if(typeof data158 === "string"){
+if(!pattern7.test(data158)){
+const err406 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err406];
 }
@@ -5510,9 +5509,9 @@ vErrors.push(err406);
 }
 errors++;
 }
-for(const key29 in data158){
-if(!((key29 === "rows") || (key29 === "checksum"))){
-const err407 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+}
+else {
+const err407 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err407];
 }
@@ -5522,10 +5521,11 @@ vErrors.push(err407);
 errors++;
 }
 }
-if(data158.rows !== undefined){
-let data159 = data158.rows;
-if(!(((typeof data159 == "number") && (!(data159 % 1) && !isNaN(data159))) && (isFinite(data159)))){
-const err408 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data156.time !== undefined){
+let data159 = data156.time;
+if(typeof data159 === "string"){
+if(!pattern5.test(data159)){
+const err408 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err408];
 }
@@ -5534,9 +5534,9 @@ vErrors.push(err408);
 }
 errors++;
 }
-if((typeof data159 == "number") && (isFinite(data159))){
-if(data159 < 0 || isNaN(data159)){
-const err409 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err409 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err409];
 }
@@ -5546,10 +5546,10 @@ vErrors.push(err409);
 errors++;
 }
 }
-}
-if(data158.checksum !== undefined){
-if(typeof data158.checksum !== "string"){
-const err410 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data156.timeline !== undefined){
+let data160 = data156.timeline;
+if(!(((typeof data160 == "number") && (!(data160 % 1) && !isNaN(data160))) && (isFinite(data160)))){
+const err410 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err410];
 }
@@ -5558,10 +5558,9 @@ vErrors.push(err410);
 }
 errors++;
 }
-}
-}
-else {
-const err411 = {instancePath:instancePath+"/data/data/tables/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data160 == "number") && (isFinite(data160))){
+if(data160 < 1 || isNaN(data160)){
+const err411 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err411];
 }
@@ -5572,8 +5571,14 @@ errors++;
 }
 }
 }
-else {
-const err412 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data156.tables !== undefined){
+let data161 = data156.tables;
+if(data161 && typeof data161 == "object" && !Array.isArray(data161)){
+for(const key29 in data161){
+let data162 = data161[key29];
+if(data162 && typeof data162 == "object" && !Array.isArray(data162)){
+if(data162.rows === undefined){
+const err412 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err412];
 }
@@ -5582,10 +5587,8 @@ vErrors.push(err412);
 }
 errors++;
 }
-}
-}
-else {
-const err413 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data162.checksum === undefined){
+const err413 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err413];
 }
@@ -5594,10 +5597,9 @@ vErrors.push(err413);
 }
 errors++;
 }
-}
-}
-else {
-const err414 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key30 in data162){
+if(!((key30 === "rows") || (key30 === "checksum"))){
+const err414 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err414];
 }
@@ -5606,21 +5608,106 @@ vErrors.push(err414);
 }
 errors++;
 }
-var _valid22 = _errs441 === errors;
-valid101 = _valid22;
-if(valid101){
-var props19 = {};
-props19.data = true;
-props19.kind = true;
 }
-}
-if(!valid101){
-const err415 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data162.rows !== undefined){
+let data163 = data162.rows;
+if(!(((typeof data163 == "number") && (!(data163 % 1) && !isNaN(data163))) && (isFinite(data163)))){
+const err415 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err415];
 }
 else {
 vErrors.push(err415);
+}
+errors++;
+}
+if((typeof data163 == "number") && (isFinite(data163))){
+if(data163 < 0 || isNaN(data163)){
+const err416 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err416];
+}
+else {
+vErrors.push(err416);
+}
+errors++;
+}
+}
+}
+if(data162.checksum !== undefined){
+if(typeof data162.checksum !== "string"){
+const err417 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err417];
+}
+else {
+vErrors.push(err417);
+}
+errors++;
+}
+}
+}
+else {
+const err418 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err418];
+}
+else {
+vErrors.push(err418);
+}
+errors++;
+}
+}
+}
+else {
+const err419 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err419];
+}
+else {
+vErrors.push(err419);
+}
+errors++;
+}
+}
+}
+else {
+const err420 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err420];
+}
+else {
+vErrors.push(err420);
+}
+errors++;
+}
+}
+}
+else {
+const err421 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err421];
+}
+else {
+vErrors.push(err421);
+}
+errors++;
+}
+var _valid22 = _errs450 === errors;
+valid104 = _valid22;
+if(valid104){
+var props19 = {};
+props19.data = true;
+props19.kind = true;
+}
+}
+if(!valid104){
+const err422 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err422];
+}
+else {
+vErrors.push(err422);
 }
 errors++;
 }
@@ -5633,106 +5720,14 @@ props15 = props15 || {};
 Object.assign(props15, props19);
 }
 }
-const _errs465 = errors;
-let valid107 = true;
-const _errs466 = errors;
-if(errors === _errs466){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+const _errs474 = errors;
+let valid110 = true;
+const _errs475 = errors;
+if(errors === _errs475){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
 let missing21;
-if((data90.kind === undefined) && (missing21 = "kind")){
-const err416 = {};
-if(vErrors === null){
-vErrors = [err416];
-}
-else {
-vErrors.push(err416);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("reconciliation" !== data90.kind){
-const err417 = {};
-if(vErrors === null){
-vErrors = [err417];
-}
-else {
-vErrors.push(err417);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err418 = {};
-if(vErrors === null){
-vErrors = [err418];
-}
-else {
-vErrors.push(err418);
-}
-errors++;
-}
-}
-var _valid23 = _errs466 === errors;
-errors = _errs465;
-if(vErrors !== null){
-if(_errs465){
-vErrors.length = _errs465;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid23){
-const _errs469 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err419 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err419];
-}
-else {
-vErrors.push(err419);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data162 = data90.data;
-if(data162 && typeof data162 == "object" && !Array.isArray(data162)){
-if(data162.connection === undefined){
-const err420 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err420];
-}
-else {
-vErrors.push(err420);
-}
-errors++;
-}
-if(data162.reference === undefined){
-const err421 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
-if(vErrors === null){
-vErrors = [err421];
-}
-else {
-vErrors.push(err421);
-}
-errors++;
-}
-if(data162.tables === undefined){
-const err422 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
-if(vErrors === null){
-vErrors = [err422];
-}
-else {
-vErrors.push(err422);
-}
-errors++;
-}
-if(data162.invariants === undefined){
-const err423 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
+if((data94.kind === undefined) && (missing21 = "kind")){
+const err423 = {};
 if(vErrors === null){
 vErrors = [err423];
 }
@@ -5741,8 +5736,10 @@ vErrors.push(err423);
 }
 errors++;
 }
-if(data162.consistency === undefined){
-const err424 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
+else {
+if(data94.kind !== undefined){
+if("reconciliation" !== data94.kind){
+const err424 = {};
 if(vErrors === null){
 vErrors = [err424];
 }
@@ -5751,8 +5748,11 @@ vErrors.push(err424);
 }
 errors++;
 }
-if(data162.boundary === undefined){
-const err425 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
+}
+}
+}
+else {
+const err425 = {};
 if(vErrors === null){
 vErrors = [err425];
 }
@@ -5761,9 +5761,22 @@ vErrors.push(err425);
 }
 errors++;
 }
-for(const key30 in data162){
-if(!((((((key30 === "connection") || (key30 === "reference")) || (key30 === "tables")) || (key30 === "invariants")) || (key30 === "consistency")) || (key30 === "boundary"))){
-const err426 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+}
+var _valid23 = _errs475 === errors;
+errors = _errs474;
+if(vErrors !== null){
+if(_errs474){
+vErrors.length = _errs474;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid23){
+const _errs478 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err426 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err426];
 }
@@ -5772,10 +5785,11 @@ vErrors.push(err426);
 }
 errors++;
 }
-}
-if(data162.connection !== undefined){
-if(typeof data162.connection !== "string"){
-const err427 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data94.data !== undefined){
+let data166 = data94.data;
+if(data166 && typeof data166 == "object" && !Array.isArray(data166)){
+if(data166.connection === undefined){
+const err427 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err427];
 }
@@ -5784,11 +5798,8 @@ vErrors.push(err427);
 }
 errors++;
 }
-}
-if(data162.reference !== undefined){
-let data164 = data162.reference;
-if(!((((data164 === "snapshot") || (data164 === "manifest")) || (data164 === "invariants")) || (data164 === "none"))){
-const err428 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
+if(data166.reference === undefined){
+const err428 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
 if(vErrors === null){
 vErrors = [err428];
 }
@@ -5797,16 +5808,8 @@ vErrors.push(err428);
 }
 errors++;
 }
-}
-if(data162.tables !== undefined){
-let data165 = data162.tables;
-if(Array.isArray(data165)){
-const len4 = data165.length;
-for(let i4=0; i4<len4; i4++){
-let data166 = data165[i4];
-if(data166 && typeof data166 == "object" && !Array.isArray(data166)){
-if(data166.table === undefined){
-const err429 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
+if(data166.tables === undefined){
+const err429 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err429];
 }
@@ -5815,8 +5818,8 @@ vErrors.push(err429);
 }
 errors++;
 }
-if(data166.expected === undefined){
-const err430 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(data166.invariants === undefined){
+const err430 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
 if(vErrors === null){
 vErrors = [err430];
 }
@@ -5825,8 +5828,8 @@ vErrors.push(err430);
 }
 errors++;
 }
-if(data166.actual === undefined){
-const err431 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
+if(data166.consistency === undefined){
+const err431 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
 if(vErrors === null){
 vErrors = [err431];
 }
@@ -5835,9 +5838,8 @@ vErrors.push(err431);
 }
 errors++;
 }
-for(const key31 in data166){
-if(!((((key31 === "table") || (key31 === "expected")) || (key31 === "actual")) || (key31 === "error"))){
-const err432 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+if(data166.boundary === undefined){
+const err432 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
 if(vErrors === null){
 vErrors = [err432];
 }
@@ -5846,10 +5848,9 @@ vErrors.push(err432);
 }
 errors++;
 }
-}
-if(data166.table !== undefined){
-if(typeof data166.table !== "string"){
-const err433 = {instancePath:instancePath+"/data/data/tables/" + i4+"/table",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key31 in data166){
+if(!((((((key31 === "connection") || (key31 === "reference")) || (key31 === "tables")) || (key31 === "invariants")) || (key31 === "consistency")) || (key31 === "boundary"))){
+const err433 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err433];
 }
@@ -5859,15 +5860,9 @@ vErrors.push(err433);
 errors++;
 }
 }
-if(data166.expected !== undefined){
-let data168 = data166.expected;
-const _errs485 = errors;
-let valid114 = true;
-const _errs486 = errors;
-const _errs487 = errors;
-const _errs488 = errors;
-if(data168 !== null){
-const err434 = {};
+if(data166.connection !== undefined){
+if(typeof data166.connection !== "string"){
+const err434 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err434];
 }
@@ -5876,9 +5871,11 @@ vErrors.push(err434);
 }
 errors++;
 }
-var valid115 = _errs488 === errors;
-if(valid115){
-const err435 = {};
+}
+if(data166.reference !== undefined){
+let data168 = data166.reference;
+if(!((((data168 === "snapshot") || (data168 === "manifest")) || (data168 === "invariants")) || (data168 === "none"))){
+const err435 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err435];
 }
@@ -5887,32 +5884,16 @@ vErrors.push(err435);
 }
 errors++;
 }
-else {
-errors = _errs487;
-if(vErrors !== null){
-if(_errs487){
-vErrors.length = _errs487;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid24 = _errs486 === errors;
-errors = _errs485;
-if(vErrors !== null){
-if(_errs485){
-vErrors.length = _errs485;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid24){
-const _errs490 = errors;
-if(data168 && typeof data168 == "object" && !Array.isArray(data168)){
-if(data168.rows === undefined){
-const err436 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data166.tables !== undefined){
+let data169 = data166.tables;
+if(Array.isArray(data169)){
+const len5 = data169.length;
+for(let i5=0; i5<len5; i5++){
+let data170 = data169[i5];
+if(data170 && typeof data170 == "object" && !Array.isArray(data170)){
+if(data170.table === undefined){
+const err436 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
 if(vErrors === null){
 vErrors = [err436];
 }
@@ -5921,8 +5902,8 @@ vErrors.push(err436);
 }
 errors++;
 }
-if(data168.checksum === undefined){
-const err437 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+if(data170.expected === undefined){
+const err437 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err437];
 }
@@ -5931,9 +5912,8 @@ vErrors.push(err437);
 }
 errors++;
 }
-for(const key32 in data168){
-if(!((key32 === "rows") || (key32 === "checksum"))){
-const err438 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+if(data170.actual === undefined){
+const err438 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
 if(vErrors === null){
 vErrors = [err438];
 }
@@ -5942,11 +5922,9 @@ vErrors.push(err438);
 }
 errors++;
 }
-}
-if(data168.rows !== undefined){
-let data169 = data168.rows;
-if(!(((typeof data169 == "number") && (!(data169 % 1) && !isNaN(data169))) && (isFinite(data169)))){
-const err439 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key32 in data170){
+if(!((((key32 === "table") || (key32 === "expected")) || (key32 === "actual")) || (key32 === "error"))){
+const err439 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err439];
 }
@@ -5955,9 +5933,10 @@ vErrors.push(err439);
 }
 errors++;
 }
-if((typeof data169 == "number") && (isFinite(data169))){
-if(data169 < 0 || isNaN(data169)){
-const err440 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data170.table !== undefined){
+if(typeof data170.table !== "string"){
+const err440 = {instancePath:instancePath+"/data/data/tables/" + i5+"/table",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err440];
 }
@@ -5967,10 +5946,15 @@ vErrors.push(err440);
 errors++;
 }
 }
-}
-if(data168.checksum !== undefined){
-if(typeof data168.checksum !== "string"){
-const err441 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data170.expected !== undefined){
+let data172 = data170.expected;
+const _errs494 = errors;
+let valid117 = true;
+const _errs495 = errors;
+const _errs496 = errors;
+const _errs497 = errors;
+if(data172 !== null){
+const err441 = {};
 if(vErrors === null){
 vErrors = [err441];
 }
@@ -5979,10 +5963,9 @@ vErrors.push(err441);
 }
 errors++;
 }
-}
-}
-else {
-const err442 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+var valid118 = _errs497 === errors;
+if(valid118){
+const err442 = {};
 if(vErrors === null){
 vErrors = [err442];
 }
@@ -5991,11 +5974,32 @@ vErrors.push(err442);
 }
 errors++;
 }
-var _valid24 = _errs490 === errors;
-valid114 = _valid24;
+else {
+errors = _errs496;
+if(vErrors !== null){
+if(_errs496){
+vErrors.length = _errs496;
 }
-if(!valid114){
-const err443 = {instancePath:instancePath+"/data/data/tables/" + i4+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid24 = _errs495 === errors;
+errors = _errs494;
+if(vErrors !== null){
+if(_errs494){
+vErrors.length = _errs494;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid24){
+const _errs499 = errors;
+if(data172 && typeof data172 == "object" && !Array.isArray(data172)){
+if(data172.rows === undefined){
+const err443 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err443];
 }
@@ -6004,16 +6008,8 @@ vErrors.push(err443);
 }
 errors++;
 }
-}
-if(data166.actual !== undefined){
-let data171 = data166.actual;
-const _errs498 = errors;
-let valid117 = true;
-const _errs499 = errors;
-const _errs500 = errors;
-const _errs501 = errors;
-if(data171 !== null){
-const err444 = {};
+if(data172.checksum === undefined){
+const err444 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err444];
 }
@@ -6022,9 +6018,9 @@ vErrors.push(err444);
 }
 errors++;
 }
-var valid118 = _errs501 === errors;
-if(valid118){
-const err445 = {};
+for(const key33 in data172){
+if(!((key33 === "rows") || (key33 === "checksum"))){
+const err445 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err445];
 }
@@ -6033,32 +6029,11 @@ vErrors.push(err445);
 }
 errors++;
 }
-else {
-errors = _errs500;
-if(vErrors !== null){
-if(_errs500){
-vErrors.length = _errs500;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid25 = _errs499 === errors;
-errors = _errs498;
-if(vErrors !== null){
-if(_errs498){
-vErrors.length = _errs498;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid25){
-const _errs503 = errors;
-if(data171 && typeof data171 == "object" && !Array.isArray(data171)){
-if(data171.rows === undefined){
-const err446 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data172.rows !== undefined){
+let data173 = data172.rows;
+if(!(((typeof data173 == "number") && (!(data173 % 1) && !isNaN(data173))) && (isFinite(data173)))){
+const err446 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err446];
 }
@@ -6067,8 +6042,9 @@ vErrors.push(err446);
 }
 errors++;
 }
-if(data171.checksum === undefined){
-const err447 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+if((typeof data173 == "number") && (isFinite(data173))){
+if(data173 < 0 || isNaN(data173)){
+const err447 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err447];
 }
@@ -6077,9 +6053,11 @@ vErrors.push(err447);
 }
 errors++;
 }
-for(const key33 in data171){
-if(!((key33 === "rows") || (key33 === "checksum"))){
-const err448 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
+}
+}
+if(data172.checksum !== undefined){
+if(typeof data172.checksum !== "string"){
+const err448 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err448];
 }
@@ -6089,10 +6067,9 @@ vErrors.push(err448);
 errors++;
 }
 }
-if(data171.rows !== undefined){
-let data172 = data171.rows;
-if(!(((typeof data172 == "number") && (!(data172 % 1) && !isNaN(data172))) && (isFinite(data172)))){
-const err449 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err449 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err449];
 }
@@ -6101,9 +6078,11 @@ vErrors.push(err449);
 }
 errors++;
 }
-if((typeof data172 == "number") && (isFinite(data172))){
-if(data172 < 0 || isNaN(data172)){
-const err450 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+var _valid24 = _errs499 === errors;
+valid117 = _valid24;
+}
+if(!valid117){
+const err450 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err450];
 }
@@ -6113,10 +6092,15 @@ vErrors.push(err450);
 errors++;
 }
 }
-}
-if(data171.checksum !== undefined){
-if(typeof data171.checksum !== "string"){
-const err451 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data170.actual !== undefined){
+let data175 = data170.actual;
+const _errs507 = errors;
+let valid120 = true;
+const _errs508 = errors;
+const _errs509 = errors;
+const _errs510 = errors;
+if(data175 !== null){
+const err451 = {};
 if(vErrors === null){
 vErrors = [err451];
 }
@@ -6125,10 +6109,9 @@ vErrors.push(err451);
 }
 errors++;
 }
-}
-}
-else {
-const err452 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+var valid121 = _errs510 === errors;
+if(valid121){
+const err452 = {};
 if(vErrors === null){
 vErrors = [err452];
 }
@@ -6137,11 +6120,32 @@ vErrors.push(err452);
 }
 errors++;
 }
-var _valid25 = _errs503 === errors;
-valid117 = _valid25;
+else {
+errors = _errs509;
+if(vErrors !== null){
+if(_errs509){
+vErrors.length = _errs509;
 }
-if(!valid117){
-const err453 = {instancePath:instancePath+"/data/data/tables/" + i4+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid25 = _errs508 === errors;
+errors = _errs507;
+if(vErrors !== null){
+if(_errs507){
+vErrors.length = _errs507;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid25){
+const _errs512 = errors;
+if(data175 && typeof data175 == "object" && !Array.isArray(data175)){
+if(data175.rows === undefined){
+const err453 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err453];
 }
@@ -6150,10 +6154,8 @@ vErrors.push(err453);
 }
 errors++;
 }
-}
-if(data166.error !== undefined){
-if(typeof data166.error !== "string"){
-const err454 = {instancePath:instancePath+"/data/data/tables/" + i4+"/error",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data175.checksum === undefined){
+const err454 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err454];
 }
@@ -6162,10 +6164,9 @@ vErrors.push(err454);
 }
 errors++;
 }
-}
-}
-else {
-const err455 = {instancePath:instancePath+"/data/data/tables/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key34 in data175){
+if(!((key34 === "rows") || (key34 === "checksum"))){
+const err455 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err455];
 }
@@ -6175,9 +6176,10 @@ vErrors.push(err455);
 errors++;
 }
 }
-}
-else {
-const err456 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data175.rows !== undefined){
+let data176 = data175.rows;
+if(!(((typeof data176 == "number") && (!(data176 % 1) && !isNaN(data176))) && (isFinite(data176)))){
+const err456 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err456];
 }
@@ -6186,16 +6188,9 @@ vErrors.push(err456);
 }
 errors++;
 }
-}
-if(data162.invariants !== undefined){
-let data175 = data162.invariants;
-if(Array.isArray(data175)){
-const len5 = data175.length;
-for(let i5=0; i5<len5; i5++){
-let data176 = data175[i5];
-if(data176 && typeof data176 == "object" && !Array.isArray(data176)){
-if(data176.name === undefined){
-const err457 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if((typeof data176 == "number") && (isFinite(data176))){
+if(data176 < 0 || isNaN(data176)){
+const err457 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err457];
 }
@@ -6204,8 +6199,11 @@ vErrors.push(err457);
 }
 errors++;
 }
-if(data176.holds === undefined){
-const err458 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
+}
+}
+if(data175.checksum !== undefined){
+if(typeof data175.checksum !== "string"){
+const err458 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err458];
 }
@@ -6214,8 +6212,10 @@ vErrors.push(err458);
 }
 errors++;
 }
-if(data176.detail === undefined){
-const err459 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+else {
+const err459 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err459];
 }
@@ -6224,9 +6224,11 @@ vErrors.push(err459);
 }
 errors++;
 }
-for(const key34 in data176){
-if(!(((key34 === "name") || (key34 === "holds")) || (key34 === "detail"))){
-const err460 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
+var _valid25 = _errs512 === errors;
+valid120 = _valid25;
+}
+if(!valid120){
+const err460 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err460];
 }
@@ -6236,9 +6238,9 @@ vErrors.push(err460);
 errors++;
 }
 }
-if(data176.name !== undefined){
-if(typeof data176.name !== "string"){
-const err461 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data170.error !== undefined){
+if(typeof data170.error !== "string"){
+const err461 = {instancePath:instancePath+"/data/data/tables/" + i5+"/error",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err461];
 }
@@ -6248,9 +6250,9 @@ vErrors.push(err461);
 errors++;
 }
 }
-if(data176.holds !== undefined){
-if(typeof data176.holds !== "boolean"){
-const err462 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/holds",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+else {
+const err462 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err462];
 }
@@ -6260,9 +6262,9 @@ vErrors.push(err462);
 errors++;
 }
 }
-if(data176.detail !== undefined){
-if(typeof data176.detail !== "string"){
-const err463 = {instancePath:instancePath+"/data/data/invariants/" + i5+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err463 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err463];
 }
@@ -6272,9 +6274,15 @@ vErrors.push(err463);
 errors++;
 }
 }
-}
-else {
-const err464 = {instancePath:instancePath+"/data/data/invariants/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data166.invariants !== undefined){
+let data179 = data166.invariants;
+if(Array.isArray(data179)){
+const len6 = data179.length;
+for(let i6=0; i6<len6; i6++){
+let data180 = data179[i6];
+if(data180 && typeof data180 == "object" && !Array.isArray(data180)){
+if(data180.name === undefined){
+const err464 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err464];
 }
@@ -6283,10 +6291,8 @@ vErrors.push(err464);
 }
 errors++;
 }
-}
-}
-else {
-const err465 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data180.holds === undefined){
+const err465 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
 if(vErrors === null){
 vErrors = [err465];
 }
@@ -6295,16 +6301,8 @@ vErrors.push(err465);
 }
 errors++;
 }
-}
-if(data162.consistency !== undefined){
-let data180 = data162.consistency;
-if(Array.isArray(data180)){
-const len6 = data180.length;
-for(let i6=0; i6<len6; i6++){
-let data181 = data180[i6];
-if(data181 && typeof data181 == "object" && !Array.isArray(data181)){
-if(data181.check === undefined){
-const err466 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
+if(data180.detail === undefined){
+const err466 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err466];
 }
@@ -6313,8 +6311,9 @@ vErrors.push(err466);
 }
 errors++;
 }
-if(data181.object === undefined){
-const err467 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+for(const key35 in data180){
+if(!(((key35 === "name") || (key35 === "holds")) || (key35 === "detail"))){
+const err467 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err467];
 }
@@ -6323,8 +6322,10 @@ vErrors.push(err467);
 }
 errors++;
 }
-if(data181.ok === undefined){
-const err468 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+if(data180.name !== undefined){
+if(typeof data180.name !== "string"){
+const err468 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err468];
 }
@@ -6333,8 +6334,10 @@ vErrors.push(err468);
 }
 errors++;
 }
-if(data181.detail === undefined){
-const err469 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data180.holds !== undefined){
+if(typeof data180.holds !== "boolean"){
+const err469 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/holds",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err469];
 }
@@ -6343,9 +6346,10 @@ vErrors.push(err469);
 }
 errors++;
 }
-for(const key35 in data181){
-if(!((((key35 === "check") || (key35 === "object")) || (key35 === "ok")) || (key35 === "detail"))){
-const err470 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
+}
+if(data180.detail !== undefined){
+if(typeof data180.detail !== "string"){
+const err470 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err470];
 }
@@ -6355,9 +6359,9 @@ vErrors.push(err470);
 errors++;
 }
 }
-if(data181.check !== undefined){
-if(typeof data181.check !== "string"){
-const err471 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/check",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err471 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err471];
 }
@@ -6367,9 +6371,9 @@ vErrors.push(err471);
 errors++;
 }
 }
-if(data181.object !== undefined){
-if(typeof data181.object !== "string"){
-const err472 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err472 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err472];
 }
@@ -6379,10 +6383,15 @@ vErrors.push(err472);
 errors++;
 }
 }
-if(data181.ok !== undefined){
-let data184 = data181.ok;
-if((typeof data184 !== "boolean") && (data184 !== null)){
-const err473 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
+if(data166.consistency !== undefined){
+let data184 = data166.consistency;
+if(Array.isArray(data184)){
+const len7 = data184.length;
+for(let i7=0; i7<len7; i7++){
+let data185 = data184[i7];
+if(data185 && typeof data185 == "object" && !Array.isArray(data185)){
+if(data185.check === undefined){
+const err473 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
 if(vErrors === null){
 vErrors = [err473];
 }
@@ -6391,10 +6400,8 @@ vErrors.push(err473);
 }
 errors++;
 }
-}
-if(data181.detail !== undefined){
-if(typeof data181.detail !== "string"){
-const err474 = {instancePath:instancePath+"/data/data/consistency/" + i6+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data185.object === undefined){
+const err474 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err474];
 }
@@ -6403,10 +6410,8 @@ vErrors.push(err474);
 }
 errors++;
 }
-}
-}
-else {
-const err475 = {instancePath:instancePath+"/data/data/consistency/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data185.ok === undefined){
+const err475 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err475];
 }
@@ -6415,10 +6420,8 @@ vErrors.push(err475);
 }
 errors++;
 }
-}
-}
-else {
-const err476 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data185.detail === undefined){
+const err476 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err476];
 }
@@ -6427,16 +6430,9 @@ vErrors.push(err476);
 }
 errors++;
 }
-}
-if(data162.boundary !== undefined){
-let data186 = data162.boundary;
-if(Array.isArray(data186)){
-const len7 = data186.length;
-for(let i7=0; i7<len7; i7++){
-let data187 = data186[i7];
-if(data187 && typeof data187 == "object" && !Array.isArray(data187)){
-if(data187.name === undefined){
-const err477 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+for(const key36 in data185){
+if(!((((key36 === "check") || (key36 === "object")) || (key36 === "ok")) || (key36 === "detail"))){
+const err477 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err477];
 }
@@ -6445,8 +6441,10 @@ vErrors.push(err477);
 }
 errors++;
 }
-if(data187.expected === undefined){
-const err478 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+if(data185.check !== undefined){
+if(typeof data185.check !== "string"){
+const err478 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/check",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err478];
 }
@@ -6455,8 +6453,10 @@ vErrors.push(err478);
 }
 errors++;
 }
-if(data187.found === undefined){
-const err479 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+if(data185.object !== undefined){
+if(typeof data185.object !== "string"){
+const err479 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err479];
 }
@@ -6465,9 +6465,11 @@ vErrors.push(err479);
 }
 errors++;
 }
-for(const key36 in data187){
-if(!(((key36 === "name") || (key36 === "expected")) || (key36 === "found"))){
-const err480 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
+}
+if(data185.ok !== undefined){
+let data188 = data185.ok;
+if((typeof data188 !== "boolean") && (data188 !== null)){
+const err480 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err480];
 }
@@ -6477,9 +6479,9 @@ vErrors.push(err480);
 errors++;
 }
 }
-if(data187.name !== undefined){
-if(typeof data187.name !== "string"){
-const err481 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data185.detail !== undefined){
+if(typeof data185.detail !== "string"){
+const err481 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err481];
 }
@@ -6489,10 +6491,9 @@ vErrors.push(err481);
 errors++;
 }
 }
-if(data187.expected !== undefined){
-let data189 = data187.expected;
-if(!((data189 === "present") || (data189 === "absent"))){
-const err482 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err482 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err482];
 }
@@ -6502,10 +6503,9 @@ vErrors.push(err482);
 errors++;
 }
 }
-if(data187.found !== undefined){
-let data190 = data187.found;
-if(!((data190 === "present") || (data190 === "absent"))){
-const err483 = {instancePath:instancePath+"/data/data/boundary/" + i7+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err483 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err483];
 }
@@ -6515,9 +6515,15 @@ vErrors.push(err483);
 errors++;
 }
 }
-}
-else {
-const err484 = {instancePath:instancePath+"/data/data/boundary/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data166.boundary !== undefined){
+let data190 = data166.boundary;
+if(Array.isArray(data190)){
+const len8 = data190.length;
+for(let i8=0; i8<len8; i8++){
+let data191 = data190[i8];
+if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
+if(data191.name === undefined){
+const err484 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err484];
 }
@@ -6526,10 +6532,8 @@ vErrors.push(err484);
 }
 errors++;
 }
-}
-}
-else {
-const err485 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data191.expected === undefined){
+const err485 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err485];
 }
@@ -6538,10 +6542,8 @@ vErrors.push(err485);
 }
 errors++;
 }
-}
-}
-else {
-const err486 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data191.found === undefined){
+const err486 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err486];
 }
@@ -6550,10 +6552,9 @@ vErrors.push(err486);
 }
 errors++;
 }
-}
-}
-else {
-const err487 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key37 in data191){
+if(!(((key37 === "name") || (key37 === "expected")) || (key37 === "found"))){
+const err487 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err487];
 }
@@ -6562,21 +6563,107 @@ vErrors.push(err487);
 }
 errors++;
 }
-var _valid23 = _errs469 === errors;
-valid107 = _valid23;
-if(valid107){
-var props22 = {};
-props22.data = true;
-props22.kind = true;
 }
-}
-if(!valid107){
-const err488 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data191.name !== undefined){
+if(typeof data191.name !== "string"){
+const err488 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err488];
 }
 else {
 vErrors.push(err488);
+}
+errors++;
+}
+}
+if(data191.expected !== undefined){
+let data193 = data191.expected;
+if(!((data193 === "present") || (data193 === "absent"))){
+const err489 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err489];
+}
+else {
+vErrors.push(err489);
+}
+errors++;
+}
+}
+if(data191.found !== undefined){
+let data194 = data191.found;
+if(!((data194 === "present") || (data194 === "absent"))){
+const err490 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err490];
+}
+else {
+vErrors.push(err490);
+}
+errors++;
+}
+}
+}
+else {
+const err491 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err491];
+}
+else {
+vErrors.push(err491);
+}
+errors++;
+}
+}
+}
+else {
+const err492 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err492];
+}
+else {
+vErrors.push(err492);
+}
+errors++;
+}
+}
+}
+else {
+const err493 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err493];
+}
+else {
+vErrors.push(err493);
+}
+errors++;
+}
+}
+}
+else {
+const err494 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err494];
+}
+else {
+vErrors.push(err494);
+}
+errors++;
+}
+var _valid23 = _errs478 === errors;
+valid110 = _valid23;
+if(valid110){
+var props22 = {};
+props22.data = true;
+props22.kind = true;
+}
+}
+if(!valid110){
+const err495 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err495];
+}
+else {
+vErrors.push(err495);
 }
 errors++;
 }
@@ -6589,115 +6676,14 @@ props15 = props15 || {};
 Object.assign(props15, props22);
 }
 }
-const _errs546 = errors;
-let valid129 = true;
-const _errs547 = errors;
-if(errors === _errs547){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+const _errs555 = errors;
+let valid132 = true;
+const _errs556 = errors;
+if(errors === _errs556){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
 let missing22;
-if((data90.kind === undefined) && (missing22 = "kind")){
-const err489 = {};
-if(vErrors === null){
-vErrors = [err489];
-}
-else {
-vErrors.push(err489);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("health-checks" !== data90.kind){
-const err490 = {};
-if(vErrors === null){
-vErrors = [err490];
-}
-else {
-vErrors.push(err490);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err491 = {};
-if(vErrors === null){
-vErrors = [err491];
-}
-else {
-vErrors.push(err491);
-}
-errors++;
-}
-}
-var _valid26 = _errs547 === errors;
-errors = _errs546;
-if(vErrors !== null){
-if(_errs546){
-vErrors.length = _errs546;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid26){
-const _errs550 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err492 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err492];
-}
-else {
-vErrors.push(err492);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data192 = data90.data;
-if(data192 && typeof data192 == "object" && !Array.isArray(data192)){
-if(data192.checks === undefined){
-const err493 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
-if(vErrors === null){
-vErrors = [err493];
-}
-else {
-vErrors.push(err493);
-}
-errors++;
-}
-for(const key37 in data192){
-if(!(key37 === "checks")){
-const err494 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err494];
-}
-else {
-vErrors.push(err494);
-}
-errors++;
-}
-}
-if(data192.checks !== undefined){
-let data193 = data192.checks;
-if(Array.isArray(data193)){
-if(data193.length < 1){
-const err495 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
-if(vErrors === null){
-vErrors = [err495];
-}
-else {
-vErrors.push(err495);
-}
-errors++;
-}
-const len8 = data193.length;
-for(let i8=0; i8<len8; i8++){
-let data194 = data193[i8];
-if(data194 && typeof data194 == "object" && !Array.isArray(data194)){
-if(data194.name === undefined){
-const err496 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if((data94.kind === undefined) && (missing22 = "kind")){
+const err496 = {};
 if(vErrors === null){
 vErrors = [err496];
 }
@@ -6706,8 +6692,10 @@ vErrors.push(err496);
 }
 errors++;
 }
-if(data194.ok === undefined){
-const err497 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+else {
+if(data94.kind !== undefined){
+if("health-checks" !== data94.kind){
+const err497 = {};
 if(vErrors === null){
 vErrors = [err497];
 }
@@ -6716,8 +6704,11 @@ vErrors.push(err497);
 }
 errors++;
 }
-if(data194.detail === undefined){
-const err498 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+}
+else {
+const err498 = {};
 if(vErrors === null){
 vErrors = [err498];
 }
@@ -6726,9 +6717,22 @@ vErrors.push(err498);
 }
 errors++;
 }
-for(const key38 in data194){
-if(!(((key38 === "name") || (key38 === "ok")) || (key38 === "detail"))){
-const err499 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
+}
+var _valid26 = _errs556 === errors;
+errors = _errs555;
+if(vErrors !== null){
+if(_errs555){
+vErrors.length = _errs555;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid26){
+const _errs559 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err499 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err499];
 }
@@ -6737,10 +6741,11 @@ vErrors.push(err499);
 }
 errors++;
 }
-}
-if(data194.name !== undefined){
-if(typeof data194.name !== "string"){
-const err500 = {instancePath:instancePath+"/data/data/checks/" + i8+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data94.data !== undefined){
+let data196 = data94.data;
+if(data196 && typeof data196 == "object" && !Array.isArray(data196)){
+if(data196.checks === undefined){
+const err500 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err500];
 }
@@ -6749,10 +6754,9 @@ vErrors.push(err500);
 }
 errors++;
 }
-}
-if(data194.ok !== undefined){
-if(typeof data194.ok !== "boolean"){
-const err501 = {instancePath:instancePath+"/data/data/checks/" + i8+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+for(const key38 in data196){
+if(!(key38 === "checks")){
+const err501 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err501];
 }
@@ -6762,9 +6766,11 @@ vErrors.push(err501);
 errors++;
 }
 }
-if(data194.detail !== undefined){
-if(typeof data194.detail !== "string"){
-const err502 = {instancePath:instancePath+"/data/data/checks/" + i8+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data196.checks !== undefined){
+let data197 = data196.checks;
+if(Array.isArray(data197)){
+if(data197.length < 1){
+const err502 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err502];
 }
@@ -6773,10 +6779,12 @@ vErrors.push(err502);
 }
 errors++;
 }
-}
-}
-else {
-const err503 = {instancePath:instancePath+"/data/data/checks/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const len9 = data197.length;
+for(let i9=0; i9<len9; i9++){
+let data198 = data197[i9];
+if(data198 && typeof data198 == "object" && !Array.isArray(data198)){
+if(data198.name === undefined){
+const err503 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err503];
 }
@@ -6785,10 +6793,8 @@ vErrors.push(err503);
 }
 errors++;
 }
-}
-}
-else {
-const err504 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data198.ok === undefined){
+const err504 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err504];
 }
@@ -6797,10 +6803,8 @@ vErrors.push(err504);
 }
 errors++;
 }
-}
-}
-else {
-const err505 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data198.detail === undefined){
+const err505 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err505];
 }
@@ -6809,10 +6813,9 @@ vErrors.push(err505);
 }
 errors++;
 }
-}
-}
-else {
-const err506 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key39 in data198){
+if(!(((key39 === "name") || (key39 === "ok")) || (key39 === "detail"))){
+const err506 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err506];
 }
@@ -6821,21 +6824,105 @@ vErrors.push(err506);
 }
 errors++;
 }
-var _valid26 = _errs550 === errors;
-valid129 = _valid26;
-if(valid129){
-var props23 = {};
-props23.data = true;
-props23.kind = true;
 }
-}
-if(!valid129){
-const err507 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data198.name !== undefined){
+if(typeof data198.name !== "string"){
+const err507 = {instancePath:instancePath+"/data/data/checks/" + i9+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err507];
 }
 else {
 vErrors.push(err507);
+}
+errors++;
+}
+}
+if(data198.ok !== undefined){
+if(typeof data198.ok !== "boolean"){
+const err508 = {instancePath:instancePath+"/data/data/checks/" + i9+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err508];
+}
+else {
+vErrors.push(err508);
+}
+errors++;
+}
+}
+if(data198.detail !== undefined){
+if(typeof data198.detail !== "string"){
+const err509 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err509];
+}
+else {
+vErrors.push(err509);
+}
+errors++;
+}
+}
+}
+else {
+const err510 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err510];
+}
+else {
+vErrors.push(err510);
+}
+errors++;
+}
+}
+}
+else {
+const err511 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err511];
+}
+else {
+vErrors.push(err511);
+}
+errors++;
+}
+}
+}
+else {
+const err512 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err512];
+}
+else {
+vErrors.push(err512);
+}
+errors++;
+}
+}
+}
+else {
+const err513 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err513];
+}
+else {
+vErrors.push(err513);
+}
+errors++;
+}
+var _valid26 = _errs559 === errors;
+valid132 = _valid26;
+if(valid132){
+var props23 = {};
+props23.data = true;
+props23.kind = true;
+}
+}
+if(!valid132){
+const err514 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err514];
+}
+else {
+vErrors.push(err514);
 }
 errors++;
 }
@@ -6848,107 +6935,14 @@ props15 = props15 || {};
 Object.assign(props15, props23);
 }
 }
-const _errs567 = errors;
-let valid136 = true;
-const _errs568 = errors;
-if(errors === _errs568){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+const _errs576 = errors;
+let valid139 = true;
+const _errs577 = errors;
+if(errors === _errs577){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
 let missing23;
-if((data90.kind === undefined) && (missing23 = "kind")){
-const err508 = {};
-if(vErrors === null){
-vErrors = [err508];
-}
-else {
-vErrors.push(err508);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("isolation" !== data90.kind){
-const err509 = {};
-if(vErrors === null){
-vErrors = [err509];
-}
-else {
-vErrors.push(err509);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err510 = {};
-if(vErrors === null){
-vErrors = [err510];
-}
-else {
-vErrors.push(err510);
-}
-errors++;
-}
-}
-var _valid27 = _errs568 === errors;
-errors = _errs567;
-if(vErrors !== null){
-if(_errs567){
-vErrors.length = _errs567;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid27){
-const _errs571 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err511 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err511];
-}
-else {
-vErrors.push(err511);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data199 = data90.data;
-if(data199 && typeof data199 == "object" && !Array.isArray(data199)){
-if(data199.when === undefined){
-const err512 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
-if(vErrors === null){
-vErrors = [err512];
-}
-else {
-vErrors.push(err512);
-}
-errors++;
-}
-if(data199.from === undefined){
-const err513 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
-if(vErrors === null){
-vErrors = [err513];
-}
-else {
-vErrors.push(err513);
-}
-errors++;
-}
-if(data199.checks === undefined){
-const err514 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
-if(vErrors === null){
-vErrors = [err514];
-}
-else {
-vErrors.push(err514);
-}
-errors++;
-}
-for(const key39 in data199){
-if(!(((key39 === "when") || (key39 === "from")) || (key39 === "checks"))){
-const err515 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+if((data94.kind === undefined) && (missing23 = "kind")){
+const err515 = {};
 if(vErrors === null){
 vErrors = [err515];
 }
@@ -6957,11 +6951,10 @@ vErrors.push(err515);
 }
 errors++;
 }
-}
-if(data199.when !== undefined){
-let data200 = data199.when;
-if(!((data200 === "before") || (data200 === "after"))){
-const err516 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+else {
+if(data94.kind !== undefined){
+if("isolation" !== data94.kind){
+const err516 = {};
 if(vErrors === null){
 vErrors = [err516];
 }
@@ -6971,9 +6964,10 @@ vErrors.push(err516);
 errors++;
 }
 }
-if(data199.from !== undefined){
-if(typeof data199.from !== "string"){
-const err517 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err517 = {};
 if(vErrors === null){
 vErrors = [err517];
 }
@@ -6983,15 +6977,21 @@ vErrors.push(err517);
 errors++;
 }
 }
-if(data199.checks !== undefined){
-let data202 = data199.checks;
-if(Array.isArray(data202)){
-const len9 = data202.length;
-for(let i9=0; i9<len9; i9++){
-let data203 = data202[i9];
-if(data203 && typeof data203 == "object" && !Array.isArray(data203)){
-if(data203.target === undefined){
-const err518 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
+var _valid27 = _errs577 === errors;
+errors = _errs576;
+if(vErrors !== null){
+if(_errs576){
+vErrors.length = _errs576;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid27){
+const _errs580 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err518 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err518];
 }
@@ -7000,8 +7000,11 @@ vErrors.push(err518);
 }
 errors++;
 }
-if(data203.expected === undefined){
-const err519 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(data94.data !== undefined){
+let data203 = data94.data;
+if(data203 && typeof data203 == "object" && !Array.isArray(data203)){
+if(data203.when === undefined){
+const err519 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err519];
 }
@@ -7010,8 +7013,8 @@ vErrors.push(err519);
 }
 errors++;
 }
-if(data203.found === undefined){
-const err520 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+if(data203.from === undefined){
+const err520 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err520];
 }
@@ -7020,8 +7023,8 @@ vErrors.push(err520);
 }
 errors++;
 }
-if(data203.detail === undefined){
-const err521 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data203.checks === undefined){
+const err521 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err521];
 }
@@ -7031,8 +7034,8 @@ vErrors.push(err521);
 errors++;
 }
 for(const key40 in data203){
-if(!((((key40 === "target") || (key40 === "expected")) || (key40 === "found")) || (key40 === "detail"))){
-const err522 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
+if(!(((key40 === "when") || (key40 === "from")) || (key40 === "checks"))){
+const err522 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err522];
 }
@@ -7042,9 +7045,10 @@ vErrors.push(err522);
 errors++;
 }
 }
-if(data203.target !== undefined){
-if(typeof data203.target !== "string"){
-const err523 = {instancePath:instancePath+"/data/data/checks/" + i9+"/target",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data203.when !== undefined){
+let data204 = data203.when;
+if(!((data204 === "before") || (data204 === "after"))){
+const err523 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err523];
 }
@@ -7054,10 +7058,9 @@ vErrors.push(err523);
 errors++;
 }
 }
-if(data203.expected !== undefined){
-let data205 = data203.expected;
-if(!((data205 === "unreachable") || (data205 === "reachable"))){
-const err524 = {instancePath:instancePath+"/data/data/checks/" + i9+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+if(data203.from !== undefined){
+if(typeof data203.from !== "string"){
+const err524 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err524];
 }
@@ -7067,10 +7070,15 @@ vErrors.push(err524);
 errors++;
 }
 }
-if(data203.found !== undefined){
-let data206 = data203.found;
-if(!(((data206 === "unreachable") || (data206 === "reachable")) || (data206 === "could-not-run"))){
-const err525 = {instancePath:instancePath+"/data/data/checks/" + i9+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(data203.checks !== undefined){
+let data206 = data203.checks;
+if(Array.isArray(data206)){
+const len10 = data206.length;
+for(let i10=0; i10<len10; i10++){
+let data207 = data206[i10];
+if(data207 && typeof data207 == "object" && !Array.isArray(data207)){
+if(data207.target === undefined){
+const err525 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err525];
 }
@@ -7079,10 +7087,8 @@ vErrors.push(err525);
 }
 errors++;
 }
-}
-if(data203.detail !== undefined){
-if(typeof data203.detail !== "string"){
-const err526 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data207.expected === undefined){
+const err526 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err526];
 }
@@ -7091,10 +7097,8 @@ vErrors.push(err526);
 }
 errors++;
 }
-}
-}
-else {
-const err527 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data207.found === undefined){
+const err527 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err527];
 }
@@ -7103,10 +7107,8 @@ vErrors.push(err527);
 }
 errors++;
 }
-}
-}
-else {
-const err528 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data207.detail === undefined){
+const err528 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err528];
 }
@@ -7115,10 +7117,9 @@ vErrors.push(err528);
 }
 errors++;
 }
-}
-}
-else {
-const err529 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key41 in data207){
+if(!((((key41 === "target") || (key41 === "expected")) || (key41 === "found")) || (key41 === "detail"))){
+const err529 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err529];
 }
@@ -7128,9 +7129,9 @@ vErrors.push(err529);
 errors++;
 }
 }
-}
-else {
-const err530 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data207.target !== undefined){
+if(typeof data207.target !== "string"){
+const err530 = {instancePath:instancePath+"/data/data/checks/" + i10+"/target",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err530];
 }
@@ -7139,21 +7140,107 @@ vErrors.push(err530);
 }
 errors++;
 }
-var _valid27 = _errs571 === errors;
-valid136 = _valid27;
-if(valid136){
-var props24 = {};
-props24.data = true;
-props24.kind = true;
 }
-}
-if(!valid136){
-const err531 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data207.expected !== undefined){
+let data209 = data207.expected;
+if(!((data209 === "unreachable") || (data209 === "reachable"))){
+const err531 = {instancePath:instancePath+"/data/data/checks/" + i10+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err531];
 }
 else {
 vErrors.push(err531);
+}
+errors++;
+}
+}
+if(data207.found !== undefined){
+let data210 = data207.found;
+if(!(((data210 === "unreachable") || (data210 === "reachable")) || (data210 === "could-not-run"))){
+const err532 = {instancePath:instancePath+"/data/data/checks/" + i10+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err532];
+}
+else {
+vErrors.push(err532);
+}
+errors++;
+}
+}
+if(data207.detail !== undefined){
+if(typeof data207.detail !== "string"){
+const err533 = {instancePath:instancePath+"/data/data/checks/" + i10+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err533];
+}
+else {
+vErrors.push(err533);
+}
+errors++;
+}
+}
+}
+else {
+const err534 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err534];
+}
+else {
+vErrors.push(err534);
+}
+errors++;
+}
+}
+}
+else {
+const err535 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err535];
+}
+else {
+vErrors.push(err535);
+}
+errors++;
+}
+}
+}
+else {
+const err536 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err536];
+}
+else {
+vErrors.push(err536);
+}
+errors++;
+}
+}
+}
+else {
+const err537 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err537];
+}
+else {
+vErrors.push(err537);
+}
+errors++;
+}
+var _valid27 = _errs580 === errors;
+valid139 = _valid27;
+if(valid139){
+var props24 = {};
+props24.data = true;
+props24.kind = true;
+}
+}
+if(!valid139){
+const err538 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err538];
+}
+else {
+vErrors.push(err538);
 }
 errors++;
 }
@@ -7166,106 +7253,14 @@ props15 = props15 || {};
 Object.assign(props15, props24);
 }
 }
-const _errs591 = errors;
-let valid143 = true;
-const _errs592 = errors;
-if(errors === _errs592){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+const _errs600 = errors;
+let valid146 = true;
+const _errs601 = errors;
+if(errors === _errs601){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
 let missing24;
-if((data90.kind === undefined) && (missing24 = "kind")){
-const err532 = {};
-if(vErrors === null){
-vErrors = [err532];
-}
-else {
-vErrors.push(err532);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("production-fingerprint" !== data90.kind){
-const err533 = {};
-if(vErrors === null){
-vErrors = [err533];
-}
-else {
-vErrors.push(err533);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err534 = {};
-if(vErrors === null){
-vErrors = [err534];
-}
-else {
-vErrors.push(err534);
-}
-errors++;
-}
-}
-var _valid28 = _errs592 === errors;
-errors = _errs591;
-if(vErrors !== null){
-if(_errs591){
-vErrors.length = _errs591;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid28){
-const _errs595 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err535 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err535];
-}
-else {
-vErrors.push(err535);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data209 = data90.data;
-if(data209 && typeof data209 == "object" && !Array.isArray(data209)){
-if(data209.connection === undefined){
-const err536 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err536];
-}
-else {
-vErrors.push(err536);
-}
-errors++;
-}
-if(data209.when === undefined){
-const err537 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
-if(vErrors === null){
-vErrors = [err537];
-}
-else {
-vErrors.push(err537);
-}
-errors++;
-}
-if(data209.as === undefined){
-const err538 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
-if(vErrors === null){
-vErrors = [err538];
-}
-else {
-vErrors.push(err538);
-}
-errors++;
-}
-if(data209.systemId === undefined){
-const err539 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if((data94.kind === undefined) && (missing24 = "kind")){
+const err539 = {};
 if(vErrors === null){
 vErrors = [err539];
 }
@@ -7274,8 +7269,10 @@ vErrors.push(err539);
 }
 errors++;
 }
-if(data209.timeline === undefined){
-const err540 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+else {
+if(data94.kind !== undefined){
+if("production-fingerprint" !== data94.kind){
+const err540 = {};
 if(vErrors === null){
 vErrors = [err540];
 }
@@ -7284,8 +7281,11 @@ vErrors.push(err540);
 }
 errors++;
 }
-if(data209.powers === undefined){
-const err541 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
+}
+}
+}
+else {
+const err541 = {};
 if(vErrors === null){
 vErrors = [err541];
 }
@@ -7294,8 +7294,22 @@ vErrors.push(err541);
 }
 errors++;
 }
-if(data209.archive === undefined){
-const err542 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
+}
+var _valid28 = _errs601 === errors;
+errors = _errs600;
+if(vErrors !== null){
+if(_errs600){
+vErrors.length = _errs600;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid28){
+const _errs604 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err542 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err542];
 }
@@ -7304,9 +7318,11 @@ vErrors.push(err542);
 }
 errors++;
 }
-for(const key41 in data209){
-if(!((((((((key41 === "connection") || (key41 === "when")) || (key41 === "as")) || (key41 === "systemId")) || (key41 === "timeline")) || (key41 === "powers")) || (key41 === "archive")) || (key41 === "error"))){
-const err543 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+if(data94.data !== undefined){
+let data213 = data94.data;
+if(data213 && typeof data213 == "object" && !Array.isArray(data213)){
+if(data213.connection === undefined){
+const err543 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err543];
 }
@@ -7315,10 +7331,8 @@ vErrors.push(err543);
 }
 errors++;
 }
-}
-if(data209.connection !== undefined){
-if(typeof data209.connection !== "string"){
-const err544 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data213.when === undefined){
+const err544 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err544];
 }
@@ -7327,11 +7341,8 @@ vErrors.push(err544);
 }
 errors++;
 }
-}
-if(data209.when !== undefined){
-let data211 = data209.when;
-if(!((data211 === "before") || (data211 === "after"))){
-const err545 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data213.as === undefined){
+const err545 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
 if(vErrors === null){
 vErrors = [err545];
 }
@@ -7340,11 +7351,8 @@ vErrors.push(err545);
 }
 errors++;
 }
-}
-if(data209.as !== undefined){
-let data212 = data209.as;
-if((typeof data212 !== "string") && (data212 !== null)){
-const err546 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
+if(data213.systemId === undefined){
+const err546 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err546];
 }
@@ -7353,11 +7361,8 @@ vErrors.push(err546);
 }
 errors++;
 }
-}
-if(data209.systemId !== undefined){
-let data213 = data209.systemId;
-if((typeof data213 !== "string") && (data213 !== null)){
-const err547 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data213.timeline === undefined){
+const err547 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err547];
 }
@@ -7366,16 +7371,8 @@ vErrors.push(err547);
 }
 errors++;
 }
-}
-if(data209.timeline !== undefined){
-let data214 = data209.timeline;
-const _errs608 = errors;
-let valid147 = true;
-const _errs609 = errors;
-const _errs610 = errors;
-const _errs611 = errors;
-if(data214 !== null){
-const err548 = {};
+if(data213.powers === undefined){
+const err548 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
 if(vErrors === null){
 vErrors = [err548];
 }
@@ -7384,9 +7381,8 @@ vErrors.push(err548);
 }
 errors++;
 }
-var valid148 = _errs611 === errors;
-if(valid148){
-const err549 = {};
+if(data213.archive === undefined){
+const err549 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
 if(vErrors === null){
 vErrors = [err549];
 }
@@ -7395,31 +7391,9 @@ vErrors.push(err549);
 }
 errors++;
 }
-else {
-errors = _errs610;
-if(vErrors !== null){
-if(_errs610){
-vErrors.length = _errs610;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid29 = _errs609 === errors;
-errors = _errs608;
-if(vErrors !== null){
-if(_errs608){
-vErrors.length = _errs608;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid29){
-const _errs613 = errors;
-if(!(((typeof data214 == "number") && (!(data214 % 1) && !isNaN(data214))) && (isFinite(data214)))){
-const err550 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key42 in data213){
+if(!((((((((key42 === "connection") || (key42 === "when")) || (key42 === "as")) || (key42 === "systemId")) || (key42 === "timeline")) || (key42 === "powers")) || (key42 === "archive")) || (key42 === "error"))){
+const err550 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err550];
 }
@@ -7428,9 +7402,10 @@ vErrors.push(err550);
 }
 errors++;
 }
-if((typeof data214 == "number") && (isFinite(data214))){
-if(data214 < 1 || isNaN(data214)){
-const err551 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data213.connection !== undefined){
+if(typeof data213.connection !== "string"){
+const err551 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err551];
 }
@@ -7440,11 +7415,10 @@ vErrors.push(err551);
 errors++;
 }
 }
-var _valid29 = _errs613 === errors;
-valid147 = _valid29;
-}
-if(!valid147){
-const err552 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data213.when !== undefined){
+let data215 = data213.when;
+if(!((data215 === "before") || (data215 === "after"))){
+const err552 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err552];
 }
@@ -7454,13 +7428,10 @@ vErrors.push(err552);
 errors++;
 }
 }
-if(data209.powers !== undefined){
-let data215 = data209.powers;
-if(Array.isArray(data215)){
-const len10 = data215.length;
-for(let i10=0; i10<len10; i10++){
-if(typeof data215[i10] !== "string"){
-const err553 = {instancePath:instancePath+"/data/data/powers/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data213.as !== undefined){
+let data216 = data213.as;
+if((typeof data216 !== "string") && (data216 !== null)){
+const err553 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err553];
 }
@@ -7470,9 +7441,10 @@ vErrors.push(err553);
 errors++;
 }
 }
-}
-else {
-const err554 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data213.systemId !== undefined){
+let data217 = data213.systemId;
+if((typeof data217 !== "string") && (data217 !== null)){
+const err554 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err554];
 }
@@ -7482,14 +7454,14 @@ vErrors.push(err554);
 errors++;
 }
 }
-if(data209.archive !== undefined){
-let data217 = data209.archive;
+if(data213.timeline !== undefined){
+let data218 = data213.timeline;
+const _errs617 = errors;
+let valid150 = true;
+const _errs618 = errors;
+const _errs619 = errors;
 const _errs620 = errors;
-let valid151 = true;
-const _errs621 = errors;
-const _errs622 = errors;
-const _errs623 = errors;
-if(data217 !== null){
+if(data218 !== null){
 const err555 = {};
 if(vErrors === null){
 vErrors = [err555];
@@ -7499,8 +7471,8 @@ vErrors.push(err555);
 }
 errors++;
 }
-var valid152 = _errs623 === errors;
-if(valid152){
+var valid151 = _errs620 === errors;
+if(valid151){
 const err556 = {};
 if(vErrors === null){
 vErrors = [err556];
@@ -7511,31 +7483,30 @@ vErrors.push(err556);
 errors++;
 }
 else {
-errors = _errs622;
+errors = _errs619;
 if(vErrors !== null){
-if(_errs622){
-vErrors.length = _errs622;
+if(_errs619){
+vErrors.length = _errs619;
 }
 else {
 vErrors = null;
 }
 }
 }
-var _valid30 = _errs621 === errors;
-errors = _errs620;
+var _valid29 = _errs618 === errors;
+errors = _errs617;
 if(vErrors !== null){
-if(_errs620){
-vErrors.length = _errs620;
+if(_errs617){
+vErrors.length = _errs617;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid30){
-const _errs625 = errors;
-if(data217 && typeof data217 == "object" && !Array.isArray(data217)){
-if(data217.files === undefined){
-const err557 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(_valid29){
+const _errs622 = errors;
+if(!(((typeof data218 == "number") && (!(data218 % 1) && !isNaN(data218))) && (isFinite(data218)))){
+const err557 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err557];
 }
@@ -7544,8 +7515,9 @@ vErrors.push(err557);
 }
 errors++;
 }
-if(data217.digest === undefined){
-const err558 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if((typeof data218 == "number") && (isFinite(data218))){
+if(data218 < 1 || isNaN(data218)){
+const err558 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err558];
 }
@@ -7554,9 +7526,12 @@ vErrors.push(err558);
 }
 errors++;
 }
-for(const key42 in data217){
-if(!((((key42 === "files") || (key42 === "digest")) || (key42 === "removed")) || (key42 === "changed"))){
-const err559 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+}
+var _valid29 = _errs622 === errors;
+valid150 = _valid29;
+}
+if(!valid150){
+const err559 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err559];
 }
@@ -7566,10 +7541,13 @@ vErrors.push(err559);
 errors++;
 }
 }
-if(data217.files !== undefined){
-let data218 = data217.files;
-if(!(((typeof data218 == "number") && (!(data218 % 1) && !isNaN(data218))) && (isFinite(data218)))){
-const err560 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data213.powers !== undefined){
+let data219 = data213.powers;
+if(Array.isArray(data219)){
+const len11 = data219.length;
+for(let i11=0; i11<len11; i11++){
+if(typeof data219[i11] !== "string"){
+const err560 = {instancePath:instancePath+"/data/data/powers/" + i11,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err560];
 }
@@ -7578,9 +7556,10 @@ vErrors.push(err560);
 }
 errors++;
 }
-if((typeof data218 == "number") && (isFinite(data218))){
-if(data218 < 0 || isNaN(data218)){
-const err561 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err561 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err561];
 }
@@ -7590,10 +7569,15 @@ vErrors.push(err561);
 errors++;
 }
 }
-}
-if(data217.digest !== undefined){
-if(typeof data217.digest !== "string"){
-const err562 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data213.archive !== undefined){
+let data221 = data213.archive;
+const _errs629 = errors;
+let valid154 = true;
+const _errs630 = errors;
+const _errs631 = errors;
+const _errs632 = errors;
+if(data221 !== null){
+const err562 = {};
 if(vErrors === null){
 vErrors = [err562];
 }
@@ -7602,14 +7586,9 @@ vErrors.push(err562);
 }
 errors++;
 }
-}
-if(data217.removed !== undefined){
-let data220 = data217.removed;
-if(Array.isArray(data220)){
-const len11 = data220.length;
-for(let i11=0; i11<len11; i11++){
-if(typeof data220[i11] !== "string"){
-const err563 = {instancePath:instancePath+"/data/data/archive/removed/" + i11,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid155 = _errs632 === errors;
+if(valid155){
+const err563 = {};
 if(vErrors === null){
 vErrors = [err563];
 }
@@ -7618,10 +7597,32 @@ vErrors.push(err563);
 }
 errors++;
 }
-}
+else {
+errors = _errs631;
+if(vErrors !== null){
+if(_errs631){
+vErrors.length = _errs631;
 }
 else {
-const err564 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+vErrors = null;
+}
+}
+}
+var _valid30 = _errs630 === errors;
+errors = _errs629;
+if(vErrors !== null){
+if(_errs629){
+vErrors.length = _errs629;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid30){
+const _errs634 = errors;
+if(data221 && typeof data221 == "object" && !Array.isArray(data221)){
+if(data221.files === undefined){
+const err564 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err564];
 }
@@ -7630,14 +7631,8 @@ vErrors.push(err564);
 }
 errors++;
 }
-}
-if(data217.changed !== undefined){
-let data222 = data217.changed;
-if(Array.isArray(data222)){
-const len12 = data222.length;
-for(let i12=0; i12<len12; i12++){
-if(typeof data222[i12] !== "string"){
-const err565 = {instancePath:instancePath+"/data/data/archive/changed/" + i12,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data221.digest === undefined){
+const err565 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err565];
 }
@@ -7646,10 +7641,9 @@ vErrors.push(err565);
 }
 errors++;
 }
-}
-}
-else {
-const err566 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key43 in data221){
+if(!((((key43 === "files") || (key43 === "digest")) || (key43 === "removed")) || (key43 === "changed"))){
+const err566 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err566];
 }
@@ -7659,9 +7653,10 @@ vErrors.push(err566);
 errors++;
 }
 }
-}
-else {
-const err567 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data221.files !== undefined){
+let data222 = data221.files;
+if(!(((typeof data222 == "number") && (!(data222 % 1) && !isNaN(data222))) && (isFinite(data222)))){
+const err567 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err567];
 }
@@ -7670,11 +7665,9 @@ vErrors.push(err567);
 }
 errors++;
 }
-var _valid30 = _errs625 === errors;
-valid151 = _valid30;
-}
-if(!valid151){
-const err568 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data222 == "number") && (isFinite(data222))){
+if(data222 < 0 || isNaN(data222)){
+const err568 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err568];
 }
@@ -7684,9 +7677,10 @@ vErrors.push(err568);
 errors++;
 }
 }
-if(data209.error !== undefined){
-if(typeof data209.error !== "string"){
-const err569 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data221.digest !== undefined){
+if(typeof data221.digest !== "string"){
+const err569 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err569];
 }
@@ -7696,9 +7690,13 @@ vErrors.push(err569);
 errors++;
 }
 }
-}
-else {
-const err570 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data221.removed !== undefined){
+let data224 = data221.removed;
+if(Array.isArray(data224)){
+const len12 = data224.length;
+for(let i12=0; i12<len12; i12++){
+if(typeof data224[i12] !== "string"){
+const err570 = {instancePath:instancePath+"/data/data/archive/removed/" + i12,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err570];
 }
@@ -7710,7 +7708,7 @@ errors++;
 }
 }
 else {
-const err571 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err571 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err571];
 }
@@ -7719,21 +7717,110 @@ vErrors.push(err571);
 }
 errors++;
 }
-var _valid28 = _errs595 === errors;
-valid143 = _valid28;
-if(valid143){
-var props26 = {};
-props26.data = true;
-props26.kind = true;
 }
-}
-if(!valid143){
-const err572 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data221.changed !== undefined){
+let data226 = data221.changed;
+if(Array.isArray(data226)){
+const len13 = data226.length;
+for(let i13=0; i13<len13; i13++){
+if(typeof data226[i13] !== "string"){
+const err572 = {instancePath:instancePath+"/data/data/archive/changed/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err572];
 }
 else {
 vErrors.push(err572);
+}
+errors++;
+}
+}
+}
+else {
+const err573 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err573];
+}
+else {
+vErrors.push(err573);
+}
+errors++;
+}
+}
+}
+else {
+const err574 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err574];
+}
+else {
+vErrors.push(err574);
+}
+errors++;
+}
+var _valid30 = _errs634 === errors;
+valid154 = _valid30;
+}
+if(!valid154){
+const err575 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err575];
+}
+else {
+vErrors.push(err575);
+}
+errors++;
+}
+}
+if(data213.error !== undefined){
+if(typeof data213.error !== "string"){
+const err576 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err576];
+}
+else {
+vErrors.push(err576);
+}
+errors++;
+}
+}
+}
+else {
+const err577 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err577];
+}
+else {
+vErrors.push(err577);
+}
+errors++;
+}
+}
+}
+else {
+const err578 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err578];
+}
+else {
+vErrors.push(err578);
+}
+errors++;
+}
+var _valid28 = _errs604 === errors;
+valid146 = _valid28;
+if(valid146){
+var props26 = {};
+props26.data = true;
+props26.kind = true;
+}
+}
+if(!valid146){
+const err579 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err579];
+}
+else {
+vErrors.push(err579);
 }
 errors++;
 }
@@ -7746,115 +7833,14 @@ props15 = props15 || {};
 Object.assign(props15, props26);
 }
 }
-const _errs643 = errors;
-let valid158 = true;
-const _errs644 = errors;
-if(errors === _errs644){
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+const _errs652 = errors;
+let valid161 = true;
+const _errs653 = errors;
+if(errors === _errs653){
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
 let missing25;
-if((data90.kind === undefined) && (missing25 = "kind")){
-const err573 = {};
-if(vErrors === null){
-vErrors = [err573];
-}
-else {
-vErrors.push(err573);
-}
-errors++;
-}
-else {
-if(data90.kind !== undefined){
-if("residue" !== data90.kind){
-const err574 = {};
-if(vErrors === null){
-vErrors = [err574];
-}
-else {
-vErrors.push(err574);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err575 = {};
-if(vErrors === null){
-vErrors = [err575];
-}
-else {
-vErrors.push(err575);
-}
-errors++;
-}
-}
-var _valid31 = _errs644 === errors;
-errors = _errs643;
-if(vErrors !== null){
-if(_errs643){
-vErrors.length = _errs643;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid31){
-const _errs647 = errors;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.data === undefined){
-const err576 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err576];
-}
-else {
-vErrors.push(err576);
-}
-errors++;
-}
-if(data90.data !== undefined){
-let data226 = data90.data;
-if(data226 && typeof data226 == "object" && !Array.isArray(data226)){
-if(data226.left === undefined){
-const err577 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
-if(vErrors === null){
-vErrors = [err577];
-}
-else {
-vErrors.push(err577);
-}
-errors++;
-}
-for(const key43 in data226){
-if(!(key43 === "left")){
-const err578 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err578];
-}
-else {
-vErrors.push(err578);
-}
-errors++;
-}
-}
-if(data226.left !== undefined){
-let data227 = data226.left;
-if(Array.isArray(data227)){
-const len13 = data227.length;
-for(let i13=0; i13<len13; i13++){
-let data228 = data227[i13];
-if(data228 && typeof data228 == "object" && !Array.isArray(data228)){
-if(data228.system === undefined){
-const err579 = {instancePath:instancePath+"/data/data/left/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
-if(vErrors === null){
-vErrors = [err579];
-}
-else {
-vErrors.push(err579);
-}
-errors++;
-}
-if(data228.object === undefined){
-const err580 = {instancePath:instancePath+"/data/data/left/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if((data94.kind === undefined) && (missing25 = "kind")){
+const err580 = {};
 if(vErrors === null){
 vErrors = [err580];
 }
@@ -7863,9 +7849,10 @@ vErrors.push(err580);
 }
 errors++;
 }
-for(const key44 in data228){
-if(!((key44 === "system") || (key44 === "object"))){
-const err581 = {instancePath:instancePath+"/data/data/left/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+else {
+if(data94.kind !== undefined){
+if("residue" !== data94.kind){
+const err581 = {};
 if(vErrors === null){
 vErrors = [err581];
 }
@@ -7875,9 +7862,10 @@ vErrors.push(err581);
 errors++;
 }
 }
-if(data228.system !== undefined){
-if(typeof data228.system !== "string"){
-const err582 = {instancePath:instancePath+"/data/data/left/" + i13+"/system",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err582 = {};
 if(vErrors === null){
 vErrors = [err582];
 }
@@ -7887,9 +7875,21 @@ vErrors.push(err582);
 errors++;
 }
 }
-if(data228.object !== undefined){
-if(typeof data228.object !== "string"){
-const err583 = {instancePath:instancePath+"/data/data/left/" + i13+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid31 = _errs653 === errors;
+errors = _errs652;
+if(vErrors !== null){
+if(_errs652){
+vErrors.length = _errs652;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid31){
+const _errs656 = errors;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.data === undefined){
+const err583 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err583];
 }
@@ -7898,10 +7898,11 @@ vErrors.push(err583);
 }
 errors++;
 }
-}
-}
-else {
-const err584 = {instancePath:instancePath+"/data/data/left/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data94.data !== undefined){
+let data230 = data94.data;
+if(data230 && typeof data230 == "object" && !Array.isArray(data230)){
+if(data230.left === undefined){
+const err584 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
 if(vErrors === null){
 vErrors = [err584];
 }
@@ -7910,10 +7911,9 @@ vErrors.push(err584);
 }
 errors++;
 }
-}
-}
-else {
-const err585 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key44 in data230){
+if(!(key44 === "left")){
+const err585 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err585];
 }
@@ -7923,9 +7923,15 @@ vErrors.push(err585);
 errors++;
 }
 }
-}
-else {
-const err586 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data230.left !== undefined){
+let data231 = data230.left;
+if(Array.isArray(data231)){
+const len14 = data231.length;
+for(let i14=0; i14<len14; i14++){
+let data232 = data231[i14];
+if(data232 && typeof data232 == "object" && !Array.isArray(data232)){
+if(data232.system === undefined){
+const err586 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err586];
 }
@@ -7934,10 +7940,8 @@ vErrors.push(err586);
 }
 errors++;
 }
-}
-}
-else {
-const err587 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data232.object === undefined){
+const err587 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err587];
 }
@@ -7946,21 +7950,104 @@ vErrors.push(err587);
 }
 errors++;
 }
-var _valid31 = _errs647 === errors;
-valid158 = _valid31;
-if(valid158){
-var props27 = {};
-props27.data = true;
-props27.kind = true;
-}
-}
-if(!valid158){
-const err588 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key45 in data232){
+if(!((key45 === "system") || (key45 === "object"))){
+const err588 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err588];
 }
 else {
 vErrors.push(err588);
+}
+errors++;
+}
+}
+if(data232.system !== undefined){
+if(typeof data232.system !== "string"){
+const err589 = {instancePath:instancePath+"/data/data/left/" + i14+"/system",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err589];
+}
+else {
+vErrors.push(err589);
+}
+errors++;
+}
+}
+if(data232.object !== undefined){
+if(typeof data232.object !== "string"){
+const err590 = {instancePath:instancePath+"/data/data/left/" + i14+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err590];
+}
+else {
+vErrors.push(err590);
+}
+errors++;
+}
+}
+}
+else {
+const err591 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err591];
+}
+else {
+vErrors.push(err591);
+}
+errors++;
+}
+}
+}
+else {
+const err592 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err592];
+}
+else {
+vErrors.push(err592);
+}
+errors++;
+}
+}
+}
+else {
+const err593 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err593];
+}
+else {
+vErrors.push(err593);
+}
+errors++;
+}
+}
+}
+else {
+const err594 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err594];
+}
+else {
+vErrors.push(err594);
+}
+errors++;
+}
+var _valid31 = _errs656 === errors;
+valid161 = _valid31;
+if(valid161){
+var props27 = {};
+props27.data = true;
+props27.kind = true;
+}
+}
+if(!valid161){
+const err595 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err595];
+}
+else {
+vErrors.push(err595);
 }
 errors++;
 }
@@ -7973,90 +8060,90 @@ props15 = props15 || {};
 Object.assign(props15, props27);
 }
 }
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.kind === undefined){
-const err589 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.kind === undefined){
+const err596 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
-vErrors = [err589];
+vErrors = [err596];
 }
 else {
-vErrors.push(err589);
+vErrors.push(err596);
 }
 errors++;
 }
-if(data90.data === undefined){
-const err590 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data94.data === undefined){
+const err597 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err590];
+vErrors = [err597];
 }
 else {
-vErrors.push(err590);
+vErrors.push(err597);
 }
 errors++;
 }
-for(const key45 in data90){
-if(!((key45 === "kind") || (key45 === "data"))){
-const err591 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+for(const key46 in data94){
+if(!((key46 === "kind") || (key46 === "data"))){
+const err598 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err591];
+vErrors = [err598];
 }
 else {
-vErrors.push(err591);
-}
-errors++;
-}
-}
-if(data90.kind !== undefined){
-let data231 = data90.kind;
-if(!((((((((((data231 === "backup") || (data231 === "restore-target")) || (data231 === "wal-end")) || (data231 === "archive")) || (data231 === "reference")) || (data231 === "reconciliation")) || (data231 === "health-checks")) || (data231 === "isolation")) || (data231 === "production-fingerprint")) || (data231 === "residue"))){
-const err592 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err592];
-}
-else {
-vErrors.push(err592);
+vErrors.push(err598);
 }
 errors++;
 }
 }
-}
-else {
-const err593 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data94.kind !== undefined){
+let data235 = data94.kind;
+if(!((((((((((data235 === "backup") || (data235 === "restore-target")) || (data235 === "wal-end")) || (data235 === "archive")) || (data235 === "reference")) || (data235 === "reconciliation")) || (data235 === "health-checks")) || (data235 === "isolation")) || (data235 === "production-fingerprint")) || (data235 === "residue"))){
+const err599 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err593];
+vErrors = [err599];
 }
 else {
-vErrors.push(err593);
+vErrors.push(err599);
 }
 errors++;
 }
 }
 }
 else {
-const err594 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err600 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err594];
+vErrors = [err600];
 }
 else {
-vErrors.push(err594);
+vErrors.push(err600);
 }
 errors++;
 }
-var _valid15 = _errs276 === errors;
-valid65 = _valid15;
-if(valid65){
+}
+}
+else {
+const err601 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err601];
+}
+else {
+vErrors.push(err601);
+}
+errors++;
+}
+var _valid15 = _errs285 === errors;
+valid68 = _valid15;
+if(valid68){
 var props28 = {};
 props28.data = true;
 props28.type = true;
 }
 }
-if(!valid65){
-const err595 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid68){
+const err602 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err595];
+vErrors = [err602];
 }
 else {
-vErrors.push(err595);
+vErrors.push(err602);
 }
 errors++;
 }
@@ -8069,109 +8156,14 @@ props0 = props0 || {};
 Object.assign(props0, props28);
 }
 }
-const _errs664 = errors;
-let valid166 = true;
-const _errs665 = errors;
-if(errors === _errs665){
+const _errs673 = errors;
+let valid169 = true;
+const _errs674 = errors;
+if(errors === _errs674){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing26;
 if((data.type === undefined) && (missing26 = "type")){
-const err596 = {};
-if(vErrors === null){
-vErrors = [err596];
-}
-else {
-vErrors.push(err596);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err597 = {};
-if(vErrors === null){
-vErrors = [err597];
-}
-else {
-vErrors.push(err597);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err598 = {};
-if(vErrors === null){
-vErrors = [err598];
-}
-else {
-vErrors.push(err598);
-}
-errors++;
-}
-}
-var _valid32 = _errs665 === errors;
-errors = _errs664;
-if(vErrors !== null){
-if(_errs664){
-vErrors.length = _errs664;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid32){
-const _errs668 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err599 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err599];
-}
-else {
-vErrors.push(err599);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data233 = data.data;
-if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
-if(data233.file === undefined){
-const err600 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
-if(vErrors === null){
-vErrors = [err600];
-}
-else {
-vErrors.push(err600);
-}
-errors++;
-}
-if(data233.message === undefined){
-const err601 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
-if(vErrors === null){
-vErrors = [err601];
-}
-else {
-vErrors.push(err601);
-}
-errors++;
-}
-for(const key46 in data233){
-if(!((key46 === "file") || (key46 === "message"))){
-const err602 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err602];
-}
-else {
-vErrors.push(err602);
-}
-errors++;
-}
-}
-if(data233.file !== undefined){
-if(typeof data233.file !== "string"){
-const err603 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/16/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err603 = {};
 if(vErrors === null){
 vErrors = [err603];
 }
@@ -8180,10 +8172,10 @@ vErrors.push(err603);
 }
 errors++;
 }
-}
-if(data233.message !== undefined){
-if(typeof data233.message !== "string"){
-const err604 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/16/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("evidence.write-failed" !== data.type){
+const err604 = {};
 if(vErrors === null){
 vErrors = [err604];
 }
@@ -8194,8 +8186,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err605 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err605 = {};
 if(vErrors === null){
 vErrors = [err605];
 }
@@ -8205,9 +8198,21 @@ vErrors.push(err605);
 errors++;
 }
 }
+var _valid32 = _errs674 === errors;
+errors = _errs673;
+if(vErrors !== null){
+if(_errs673){
+vErrors.length = _errs673;
 }
 else {
-const err606 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid32){
+const _errs677 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err606 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err606];
 }
@@ -8216,21 +8221,103 @@ vErrors.push(err606);
 }
 errors++;
 }
-var _valid32 = _errs668 === errors;
-valid166 = _valid32;
-if(valid166){
-var props29 = {};
-props29.data = true;
-props29.type = true;
-}
-}
-if(!valid166){
-const err607 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data237 = data.data;
+if(data237 && typeof data237 == "object" && !Array.isArray(data237)){
+if(data237.file === undefined){
+const err607 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err607];
 }
 else {
 vErrors.push(err607);
+}
+errors++;
+}
+if(data237.message === undefined){
+const err608 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err608];
+}
+else {
+vErrors.push(err608);
+}
+errors++;
+}
+for(const key47 in data237){
+if(!((key47 === "file") || (key47 === "message"))){
+const err609 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err609];
+}
+else {
+vErrors.push(err609);
+}
+errors++;
+}
+}
+if(data237.file !== undefined){
+if(typeof data237.file !== "string"){
+const err610 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/16/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err610];
+}
+else {
+vErrors.push(err610);
+}
+errors++;
+}
+}
+if(data237.message !== undefined){
+if(typeof data237.message !== "string"){
+const err611 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/16/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err611];
+}
+else {
+vErrors.push(err611);
+}
+errors++;
+}
+}
+}
+else {
+const err612 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err612];
+}
+else {
+vErrors.push(err612);
+}
+errors++;
+}
+}
+}
+else {
+const err613 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err613];
+}
+else {
+vErrors.push(err613);
+}
+errors++;
+}
+var _valid32 = _errs677 === errors;
+valid169 = _valid32;
+if(valid169){
+var props29 = {};
+props29.data = true;
+props29.type = true;
+}
+}
+if(!valid169){
+const err614 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err614];
+}
+else {
+vErrors.push(err614);
 }
 errors++;
 }
@@ -8243,109 +8330,14 @@ props0 = props0 || {};
 Object.assign(props0, props29);
 }
 }
-const _errs678 = errors;
-let valid170 = true;
-const _errs679 = errors;
-if(errors === _errs679){
+const _errs687 = errors;
+let valid173 = true;
+const _errs688 = errors;
+if(errors === _errs688){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing27;
 if((data.type === undefined) && (missing27 = "type")){
-const err608 = {};
-if(vErrors === null){
-vErrors = [err608];
-}
-else {
-vErrors.push(err608);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
-const err609 = {};
-if(vErrors === null){
-vErrors = [err609];
-}
-else {
-vErrors.push(err609);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err610 = {};
-if(vErrors === null){
-vErrors = [err610];
-}
-else {
-vErrors.push(err610);
-}
-errors++;
-}
-}
-var _valid33 = _errs679 === errors;
-errors = _errs678;
-if(vErrors !== null){
-if(_errs678){
-vErrors.length = _errs678;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid33){
-const _errs682 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err611 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err611];
-}
-else {
-vErrors.push(err611);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data237 = data.data;
-if(data237 && typeof data237 == "object" && !Array.isArray(data237)){
-if(data237.instructions === undefined){
-const err612 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
-if(vErrors === null){
-vErrors = [err612];
-}
-else {
-vErrors.push(err612);
-}
-errors++;
-}
-if(data237.instant === undefined){
-const err613 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err613];
-}
-else {
-vErrors.push(err613);
-}
-errors++;
-}
-for(const key47 in data237){
-if(!((key47 === "instructions") || (key47 === "instant"))){
-const err614 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err614];
-}
-else {
-vErrors.push(err614);
-}
-errors++;
-}
-}
-if(data237.instructions !== undefined){
-if(typeof data237.instructions !== "string"){
-const err615 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/17/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err615 = {};
 if(vErrors === null){
 vErrors = [err615];
 }
@@ -8354,12 +8346,10 @@ vErrors.push(err615);
 }
 errors++;
 }
-}
-if(data237.instant !== undefined){
-let data239 = data237.instant;
-if(data239 && typeof data239 == "object" && !Array.isArray(data239)){
-if(data239.at === undefined){
-const err616 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+else {
+if(data.type !== undefined){
+if("human.asked" !== data.type){
+const err616 = {};
 if(vErrors === null){
 vErrors = [err616];
 }
@@ -8368,8 +8358,11 @@ vErrors.push(err616);
 }
 errors++;
 }
-if(data239.mono === undefined){
-const err617 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+}
+else {
+const err617 = {};
 if(vErrors === null){
 vErrors = [err617];
 }
@@ -8378,9 +8371,22 @@ vErrors.push(err617);
 }
 errors++;
 }
-for(const key48 in data239){
-if(!((key48 === "at") || (key48 === "mono"))){
-const err618 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+}
+var _valid33 = _errs688 === errors;
+errors = _errs687;
+if(vErrors !== null){
+if(_errs687){
+vErrors.length = _errs687;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid33){
+const _errs691 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err618 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err618];
 }
@@ -8389,10 +8395,11 @@ vErrors.push(err618);
 }
 errors++;
 }
-}
-if(data239.at !== undefined){
-if(typeof data239.at !== "string"){
-const err619 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data241 = data.data;
+if(data241 && typeof data241 == "object" && !Array.isArray(data241)){
+if(data241.instructions === undefined){
+const err619 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
 vErrors = [err619];
 }
@@ -8401,12 +8408,8 @@ vErrors.push(err619);
 }
 errors++;
 }
-}
-if(data239.mono !== undefined){
-let data241 = data239.mono;
-if(typeof data241 === "string"){
-if(!pattern4.test(data241)){
-const err620 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data241.instant === undefined){
+const err620 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err620];
 }
@@ -8415,9 +8418,9 @@ vErrors.push(err620);
 }
 errors++;
 }
-}
-else {
-const err621 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key48 in data241){
+if(!((key48 === "instructions") || (key48 === "instant"))){
+const err621 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err621];
 }
@@ -8427,9 +8430,9 @@ vErrors.push(err621);
 errors++;
 }
 }
-}
-else {
-const err622 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data241.instructions !== undefined){
+if(typeof data241.instructions !== "string"){
+const err622 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/17/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err622];
 }
@@ -8439,9 +8442,11 @@ vErrors.push(err622);
 errors++;
 }
 }
-}
-else {
-const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data241.instant !== undefined){
+let data243 = data241.instant;
+if(data243 && typeof data243 == "object" && !Array.isArray(data243)){
+if(data243.at === undefined){
+const err623 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err623];
 }
@@ -8450,10 +8455,8 @@ vErrors.push(err623);
 }
 errors++;
 }
-}
-}
-else {
-const err624 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data243.mono === undefined){
+const err624 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err624];
 }
@@ -8462,21 +8465,105 @@ vErrors.push(err624);
 }
 errors++;
 }
-var _valid33 = _errs682 === errors;
-valid170 = _valid33;
-if(valid170){
-var props30 = {};
-props30.data = true;
-props30.type = true;
-}
-}
-if(!valid170){
-const err625 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key49 in data243){
+if(!((key49 === "at") || (key49 === "mono"))){
+const err625 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err625];
 }
 else {
 vErrors.push(err625);
+}
+errors++;
+}
+}
+if(data243.at !== undefined){
+if(typeof data243.at !== "string"){
+const err626 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err626];
+}
+else {
+vErrors.push(err626);
+}
+errors++;
+}
+}
+if(data243.mono !== undefined){
+let data245 = data243.mono;
+if(typeof data245 === "string"){
+if(!pattern4.test(data245)){
+const err627 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err627];
+}
+else {
+vErrors.push(err627);
+}
+errors++;
+}
+}
+else {
+const err628 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err628];
+}
+else {
+vErrors.push(err628);
+}
+errors++;
+}
+}
+}
+else {
+const err629 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err629];
+}
+else {
+vErrors.push(err629);
+}
+errors++;
+}
+}
+}
+else {
+const err630 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err630];
+}
+else {
+vErrors.push(err630);
+}
+errors++;
+}
+}
+}
+else {
+const err631 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err631];
+}
+else {
+vErrors.push(err631);
+}
+errors++;
+}
+var _valid33 = _errs691 === errors;
+valid173 = _valid33;
+if(valid173){
+var props30 = {};
+props30.data = true;
+props30.type = true;
+}
+}
+if(!valid173){
+const err632 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err632];
+}
+else {
+vErrors.push(err632);
 }
 errors++;
 }
@@ -8489,109 +8576,14 @@ props0 = props0 || {};
 Object.assign(props0, props30);
 }
 }
-const _errs697 = errors;
-let valid175 = true;
-const _errs698 = errors;
-if(errors === _errs698){
+const _errs706 = errors;
+let valid178 = true;
+const _errs707 = errors;
+if(errors === _errs707){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing28;
 if((data.type === undefined) && (missing28 = "type")){
-const err626 = {};
-if(vErrors === null){
-vErrors = [err626];
-}
-else {
-vErrors.push(err626);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.began" !== data.type){
-const err627 = {};
-if(vErrors === null){
-vErrors = [err627];
-}
-else {
-vErrors.push(err627);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err628 = {};
-if(vErrors === null){
-vErrors = [err628];
-}
-else {
-vErrors.push(err628);
-}
-errors++;
-}
-}
-var _valid34 = _errs698 === errors;
-errors = _errs697;
-if(vErrors !== null){
-if(_errs697){
-vErrors.length = _errs697;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid34){
-const _errs701 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err629 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err629];
-}
-else {
-vErrors.push(err629);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data243 = data.data;
-if(data243 && typeof data243 == "object" && !Array.isArray(data243)){
-if(data243.who === undefined){
-const err630 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err630];
-}
-else {
-vErrors.push(err630);
-}
-errors++;
-}
-if(data243.instant === undefined){
-const err631 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err631];
-}
-else {
-vErrors.push(err631);
-}
-errors++;
-}
-for(const key49 in data243){
-if(!((key49 === "who") || (key49 === "instant"))){
-const err632 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err632];
-}
-else {
-vErrors.push(err632);
-}
-errors++;
-}
-}
-if(data243.who !== undefined){
-if(typeof data243.who !== "string"){
-const err633 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err633 = {};
 if(vErrors === null){
 vErrors = [err633];
 }
@@ -8600,12 +8592,10 @@ vErrors.push(err633);
 }
 errors++;
 }
-}
-if(data243.instant !== undefined){
-let data245 = data243.instant;
-if(data245 && typeof data245 == "object" && !Array.isArray(data245)){
-if(data245.at === undefined){
-const err634 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+else {
+if(data.type !== undefined){
+if("human.began" !== data.type){
+const err634 = {};
 if(vErrors === null){
 vErrors = [err634];
 }
@@ -8614,8 +8604,11 @@ vErrors.push(err634);
 }
 errors++;
 }
-if(data245.mono === undefined){
-const err635 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+}
+else {
+const err635 = {};
 if(vErrors === null){
 vErrors = [err635];
 }
@@ -8624,9 +8617,22 @@ vErrors.push(err635);
 }
 errors++;
 }
-for(const key50 in data245){
-if(!((key50 === "at") || (key50 === "mono"))){
-const err636 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+}
+var _valid34 = _errs707 === errors;
+errors = _errs706;
+if(vErrors !== null){
+if(_errs706){
+vErrors.length = _errs706;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid34){
+const _errs710 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err636 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err636];
 }
@@ -8635,10 +8641,11 @@ vErrors.push(err636);
 }
 errors++;
 }
-}
-if(data245.at !== undefined){
-if(typeof data245.at !== "string"){
-const err637 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data247 = data.data;
+if(data247 && typeof data247 == "object" && !Array.isArray(data247)){
+if(data247.who === undefined){
+const err637 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err637];
 }
@@ -8647,12 +8654,8 @@ vErrors.push(err637);
 }
 errors++;
 }
-}
-if(data245.mono !== undefined){
-let data247 = data245.mono;
-if(typeof data247 === "string"){
-if(!pattern4.test(data247)){
-const err638 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data247.instant === undefined){
+const err638 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err638];
 }
@@ -8661,9 +8664,9 @@ vErrors.push(err638);
 }
 errors++;
 }
-}
-else {
-const err639 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key50 in data247){
+if(!((key50 === "who") || (key50 === "instant"))){
+const err639 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err639];
 }
@@ -8673,9 +8676,9 @@ vErrors.push(err639);
 errors++;
 }
 }
-}
-else {
-const err640 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data247.who !== undefined){
+if(typeof data247.who !== "string"){
+const err640 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err640];
 }
@@ -8685,9 +8688,11 @@ vErrors.push(err640);
 errors++;
 }
 }
-}
-else {
-const err641 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data247.instant !== undefined){
+let data249 = data247.instant;
+if(data249 && typeof data249 == "object" && !Array.isArray(data249)){
+if(data249.at === undefined){
+const err641 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err641];
 }
@@ -8696,10 +8701,8 @@ vErrors.push(err641);
 }
 errors++;
 }
-}
-}
-else {
-const err642 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data249.mono === undefined){
+const err642 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err642];
 }
@@ -8708,21 +8711,105 @@ vErrors.push(err642);
 }
 errors++;
 }
-var _valid34 = _errs701 === errors;
-valid175 = _valid34;
-if(valid175){
-var props31 = {};
-props31.data = true;
-props31.type = true;
-}
-}
-if(!valid175){
-const err643 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key51 in data249){
+if(!((key51 === "at") || (key51 === "mono"))){
+const err643 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err643];
 }
 else {
 vErrors.push(err643);
+}
+errors++;
+}
+}
+if(data249.at !== undefined){
+if(typeof data249.at !== "string"){
+const err644 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err644];
+}
+else {
+vErrors.push(err644);
+}
+errors++;
+}
+}
+if(data249.mono !== undefined){
+let data251 = data249.mono;
+if(typeof data251 === "string"){
+if(!pattern4.test(data251)){
+const err645 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err645];
+}
+else {
+vErrors.push(err645);
+}
+errors++;
+}
+}
+else {
+const err646 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err646];
+}
+else {
+vErrors.push(err646);
+}
+errors++;
+}
+}
+}
+else {
+const err647 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err647];
+}
+else {
+vErrors.push(err647);
+}
+errors++;
+}
+}
+}
+else {
+const err648 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err648];
+}
+else {
+vErrors.push(err648);
+}
+errors++;
+}
+}
+}
+else {
+const err649 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err649];
+}
+else {
+vErrors.push(err649);
+}
+errors++;
+}
+var _valid34 = _errs710 === errors;
+valid178 = _valid34;
+if(valid178){
+var props31 = {};
+props31.data = true;
+props31.type = true;
+}
+}
+if(!valid178){
+const err650 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err650];
+}
+else {
+vErrors.push(err650);
 }
 errors++;
 }
@@ -8735,106 +8822,14 @@ props0 = props0 || {};
 Object.assign(props0, props31);
 }
 }
-const _errs716 = errors;
-let valid180 = true;
-const _errs717 = errors;
-if(errors === _errs717){
+const _errs725 = errors;
+let valid183 = true;
+const _errs726 = errors;
+if(errors === _errs726){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing29;
 if((data.type === undefined) && (missing29 = "type")){
-const err644 = {};
-if(vErrors === null){
-vErrors = [err644];
-}
-else {
-vErrors.push(err644);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.done" !== data.type){
-const err645 = {};
-if(vErrors === null){
-vErrors = [err645];
-}
-else {
-vErrors.push(err645);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err646 = {};
-if(vErrors === null){
-vErrors = [err646];
-}
-else {
-vErrors.push(err646);
-}
-errors++;
-}
-}
-var _valid35 = _errs717 === errors;
-errors = _errs716;
-if(vErrors !== null){
-if(_errs716){
-vErrors.length = _errs716;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid35){
-const _errs720 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err647 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err647];
-}
-else {
-vErrors.push(err647);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data249 = data.data;
-if(data249 && typeof data249 == "object" && !Array.isArray(data249)){
-if(data249.who === undefined){
-const err648 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err648];
-}
-else {
-vErrors.push(err648);
-}
-errors++;
-}
-if(data249.instant === undefined){
-const err649 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err649];
-}
-else {
-vErrors.push(err649);
-}
-errors++;
-}
-if(data249.answered === undefined){
-const err650 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
-if(vErrors === null){
-vErrors = [err650];
-}
-else {
-vErrors.push(err650);
-}
-errors++;
-}
-if(data249.attestation === undefined){
-const err651 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+const err651 = {};
 if(vErrors === null){
 vErrors = [err651];
 }
@@ -8843,9 +8838,10 @@ vErrors.push(err651);
 }
 errors++;
 }
-for(const key51 in data249){
-if(!((((key51 === "who") || (key51 === "instant")) || (key51 === "answered")) || (key51 === "attestation"))){
-const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("human.done" !== data.type){
+const err652 = {};
 if(vErrors === null){
 vErrors = [err652];
 }
@@ -8855,10 +8851,10 @@ vErrors.push(err652);
 errors++;
 }
 }
-if(data249.who !== undefined){
-let data250 = data249.who;
-if((typeof data250 !== "string") && (data250 !== null)){
-const err653 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.who.type},message:"must be string,null"};
+}
+}
+else {
+const err653 = {};
 if(vErrors === null){
 vErrors = [err653];
 }
@@ -8868,11 +8864,21 @@ vErrors.push(err653);
 errors++;
 }
 }
-if(data249.instant !== undefined){
-let data251 = data249.instant;
-if(data251 && typeof data251 == "object" && !Array.isArray(data251)){
-if(data251.at === undefined){
-const err654 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+var _valid35 = _errs726 === errors;
+errors = _errs725;
+if(vErrors !== null){
+if(_errs725){
+vErrors.length = _errs725;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid35){
+const _errs729 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err654 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err654];
 }
@@ -8881,8 +8887,11 @@ vErrors.push(err654);
 }
 errors++;
 }
-if(data251.mono === undefined){
-const err655 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data.data !== undefined){
+let data253 = data.data;
+if(data253 && typeof data253 == "object" && !Array.isArray(data253)){
+if(data253.who === undefined){
+const err655 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err655];
 }
@@ -8891,9 +8900,8 @@ vErrors.push(err655);
 }
 errors++;
 }
-for(const key52 in data251){
-if(!((key52 === "at") || (key52 === "mono"))){
-const err656 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+if(data253.instant === undefined){
+const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err656];
 }
@@ -8902,10 +8910,8 @@ vErrors.push(err656);
 }
 errors++;
 }
-}
-if(data251.at !== undefined){
-if(typeof data251.at !== "string"){
-const err657 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data253.answered === undefined){
+const err657 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
 if(vErrors === null){
 vErrors = [err657];
 }
@@ -8914,12 +8920,8 @@ vErrors.push(err657);
 }
 errors++;
 }
-}
-if(data251.mono !== undefined){
-let data253 = data251.mono;
-if(typeof data253 === "string"){
-if(!pattern4.test(data253)){
-const err658 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data253.attestation === undefined){
+const err658 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
 if(vErrors === null){
 vErrors = [err658];
 }
@@ -8928,9 +8930,9 @@ vErrors.push(err658);
 }
 errors++;
 }
-}
-else {
-const err659 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key52 in data253){
+if(!((((key52 === "who") || (key52 === "instant")) || (key52 === "answered")) || (key52 === "attestation"))){
+const err659 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err659];
 }
@@ -8940,9 +8942,10 @@ vErrors.push(err659);
 errors++;
 }
 }
-}
-else {
-const err660 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data253.who !== undefined){
+let data254 = data253.who;
+if((typeof data254 !== "string") && (data254 !== null)){
+const err660 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.who.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err660];
 }
@@ -8952,9 +8955,11 @@ vErrors.push(err660);
 errors++;
 }
 }
-if(data249.answered !== undefined){
-if(typeof data249.answered !== "boolean"){
-const err661 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/19/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data253.instant !== undefined){
+let data255 = data253.instant;
+if(data255 && typeof data255 == "object" && !Array.isArray(data255)){
+if(data255.at === undefined){
+const err661 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err661];
 }
@@ -8963,11 +8968,8 @@ vErrors.push(err661);
 }
 errors++;
 }
-}
-if(data249.attestation !== undefined){
-let data255 = data249.attestation;
-if((typeof data255 !== "string") && (data255 !== null)){
-const err662 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/19/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(data255.mono === undefined){
+const err662 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err662];
 }
@@ -8976,10 +8978,9 @@ vErrors.push(err662);
 }
 errors++;
 }
-}
-}
-else {
-const err663 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key53 in data255){
+if(!((key53 === "at") || (key53 === "mono"))){
+const err663 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err663];
 }
@@ -8989,9 +8990,9 @@ vErrors.push(err663);
 errors++;
 }
 }
-}
-else {
-const err664 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data255.at !== undefined){
+if(typeof data255.at !== "string"){
+const err664 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err664];
 }
@@ -9000,21 +9001,107 @@ vErrors.push(err664);
 }
 errors++;
 }
-var _valid35 = _errs720 === errors;
-valid180 = _valid35;
-if(valid180){
-var props32 = {};
-props32.data = true;
-props32.type = true;
 }
-}
-if(!valid180){
-const err665 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data255.mono !== undefined){
+let data257 = data255.mono;
+if(typeof data257 === "string"){
+if(!pattern4.test(data257)){
+const err665 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err665];
 }
 else {
 vErrors.push(err665);
+}
+errors++;
+}
+}
+else {
+const err666 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err666];
+}
+else {
+vErrors.push(err666);
+}
+errors++;
+}
+}
+}
+else {
+const err667 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err667];
+}
+else {
+vErrors.push(err667);
+}
+errors++;
+}
+}
+if(data253.answered !== undefined){
+if(typeof data253.answered !== "boolean"){
+const err668 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/19/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err668];
+}
+else {
+vErrors.push(err668);
+}
+errors++;
+}
+}
+if(data253.attestation !== undefined){
+let data259 = data253.attestation;
+if((typeof data259 !== "string") && (data259 !== null)){
+const err669 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/19/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err669];
+}
+else {
+vErrors.push(err669);
+}
+errors++;
+}
+}
+}
+else {
+const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err670];
+}
+else {
+vErrors.push(err670);
+}
+errors++;
+}
+}
+}
+else {
+const err671 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err671];
+}
+else {
+vErrors.push(err671);
+}
+errors++;
+}
+var _valid35 = _errs729 === errors;
+valid183 = _valid35;
+if(valid183){
+var props32 = {};
+props32.data = true;
+props32.type = true;
+}
+}
+if(!valid183){
+const err672 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err672];
+}
+else {
+vErrors.push(err672);
 }
 errors++;
 }
@@ -9027,107 +9114,14 @@ props0 = props0 || {};
 Object.assign(props0, props32);
 }
 }
-const _errs739 = errors;
-let valid185 = true;
-const _errs740 = errors;
-if(errors === _errs740){
+const _errs748 = errors;
+let valid188 = true;
+const _errs749 = errors;
+if(errors === _errs749){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing30;
 if((data.type === undefined) && (missing30 = "type")){
-const err666 = {};
-if(vErrors === null){
-vErrors = [err666];
-}
-else {
-vErrors.push(err666);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err667 = {};
-if(vErrors === null){
-vErrors = [err667];
-}
-else {
-vErrors.push(err667);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err668 = {};
-if(vErrors === null){
-vErrors = [err668];
-}
-else {
-vErrors.push(err668);
-}
-errors++;
-}
-}
-var _valid36 = _errs740 === errors;
-errors = _errs739;
-if(vErrors !== null){
-if(_errs739){
-vErrors.length = _errs739;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs743 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err669 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err669];
-}
-else {
-vErrors.push(err669);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data257 = data.data;
-if(data257 && typeof data257 == "object" && !Array.isArray(data257)){
-if(data257.text === undefined){
-const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
-if(vErrors === null){
-vErrors = [err670];
-}
-else {
-vErrors.push(err670);
-}
-errors++;
-}
-if(data257.who === undefined){
-const err671 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err671];
-}
-else {
-vErrors.push(err671);
-}
-errors++;
-}
-if(data257.source === undefined){
-const err672 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
-if(vErrors === null){
-vErrors = [err672];
-}
-else {
-vErrors.push(err672);
-}
-errors++;
-}
-for(const key53 in data257){
-if(!(((key53 === "text") || (key53 === "who")) || (key53 === "source"))){
-const err673 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
+const err673 = {};
 if(vErrors === null){
 vErrors = [err673];
 }
@@ -9136,10 +9130,10 @@ vErrors.push(err673);
 }
 errors++;
 }
-}
-if(data257.text !== undefined){
-if(typeof data257.text !== "string"){
-const err674 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/20/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("note.manual" !== data.type){
+const err674 = {};
 if(vErrors === null){
 vErrors = [err674];
 }
@@ -9149,9 +9143,10 @@ vErrors.push(err674);
 errors++;
 }
 }
-if(data257.who !== undefined){
-if(typeof data257.who !== "string"){
-const err675 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err675 = {};
 if(vErrors === null){
 vErrors = [err675];
 }
@@ -9161,10 +9156,21 @@ vErrors.push(err675);
 errors++;
 }
 }
-if(data257.source !== undefined){
-let data260 = data257.source;
-if(!((data260 === "prompt") || (data260 === "note"))){
-const err676 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/20/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+var _valid36 = _errs749 === errors;
+errors = _errs748;
+if(vErrors !== null){
+if(_errs748){
+vErrors.length = _errs748;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid36){
+const _errs752 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err676 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err676];
 }
@@ -9173,10 +9179,11 @@ vErrors.push(err676);
 }
 errors++;
 }
-}
-}
-else {
-const err677 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data261 = data.data;
+if(data261 && typeof data261 == "object" && !Array.isArray(data261)){
+if(data261.text === undefined){
+const err677 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
 if(vErrors === null){
 vErrors = [err677];
 }
@@ -9185,10 +9192,8 @@ vErrors.push(err677);
 }
 errors++;
 }
-}
-}
-else {
-const err678 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data261.who === undefined){
+const err678 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err678];
 }
@@ -9197,21 +9202,103 @@ vErrors.push(err678);
 }
 errors++;
 }
-var _valid36 = _errs743 === errors;
-valid185 = _valid36;
-if(valid185){
-var props33 = {};
-props33.data = true;
-props33.type = true;
-}
-}
-if(!valid185){
-const err679 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data261.source === undefined){
+const err679 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
 if(vErrors === null){
 vErrors = [err679];
 }
 else {
 vErrors.push(err679);
+}
+errors++;
+}
+for(const key54 in data261){
+if(!(((key54 === "text") || (key54 === "who")) || (key54 === "source"))){
+const err680 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err680];
+}
+else {
+vErrors.push(err680);
+}
+errors++;
+}
+}
+if(data261.text !== undefined){
+if(typeof data261.text !== "string"){
+const err681 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/20/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err681];
+}
+else {
+vErrors.push(err681);
+}
+errors++;
+}
+}
+if(data261.who !== undefined){
+if(typeof data261.who !== "string"){
+const err682 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err682];
+}
+else {
+vErrors.push(err682);
+}
+errors++;
+}
+}
+if(data261.source !== undefined){
+let data264 = data261.source;
+if(!((data264 === "prompt") || (data264 === "note"))){
+const err683 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/20/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err683];
+}
+else {
+vErrors.push(err683);
+}
+errors++;
+}
+}
+}
+else {
+const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err684];
+}
+else {
+vErrors.push(err684);
+}
+errors++;
+}
+}
+}
+else {
+const err685 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err685];
+}
+else {
+vErrors.push(err685);
+}
+errors++;
+}
+var _valid36 = _errs752 === errors;
+valid188 = _valid36;
+if(valid188){
+var props33 = {};
+props33.data = true;
+props33.type = true;
+}
+}
+if(!valid188){
+const err686 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err686];
+}
+else {
+vErrors.push(err686);
 }
 errors++;
 }
@@ -9224,109 +9311,14 @@ props0 = props0 || {};
 Object.assign(props0, props33);
 }
 }
-const _errs754 = errors;
-let valid189 = true;
-const _errs755 = errors;
-if(errors === _errs755){
+const _errs763 = errors;
+let valid192 = true;
+const _errs764 = errors;
+if(errors === _errs764){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing31;
 if((data.type === undefined) && (missing31 = "type")){
-const err680 = {};
-if(vErrors === null){
-vErrors = [err680];
-}
-else {
-vErrors.push(err680);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("operator.attached" !== data.type){
-const err681 = {};
-if(vErrors === null){
-vErrors = [err681];
-}
-else {
-vErrors.push(err681);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err682 = {};
-if(vErrors === null){
-vErrors = [err682];
-}
-else {
-vErrors.push(err682);
-}
-errors++;
-}
-}
-var _valid37 = _errs755 === errors;
-errors = _errs754;
-if(vErrors !== null){
-if(_errs754){
-vErrors.length = _errs754;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid37){
-const _errs758 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err683 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err683];
-}
-else {
-vErrors.push(err683);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data262 = data.data;
-if(data262 && typeof data262 == "object" && !Array.isArray(data262)){
-if(data262.who === undefined){
-const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err684];
-}
-else {
-vErrors.push(err684);
-}
-errors++;
-}
-if(data262.host === undefined){
-const err685 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err685];
-}
-else {
-vErrors.push(err685);
-}
-errors++;
-}
-for(const key54 in data262){
-if(!((key54 === "who") || (key54 === "host"))){
-const err686 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err686];
-}
-else {
-vErrors.push(err686);
-}
-errors++;
-}
-}
-if(data262.who !== undefined){
-if(typeof data262.who !== "string"){
-const err687 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err687 = {};
 if(vErrors === null){
 vErrors = [err687];
 }
@@ -9335,10 +9327,10 @@ vErrors.push(err687);
 }
 errors++;
 }
-}
-if(data262.host !== undefined){
-if(typeof data262.host !== "string"){
-const err688 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/21/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("operator.attached" !== data.type){
+const err688 = {};
 if(vErrors === null){
 vErrors = [err688];
 }
@@ -9349,8 +9341,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err689 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err689 = {};
 if(vErrors === null){
 vErrors = [err689];
 }
@@ -9360,9 +9353,21 @@ vErrors.push(err689);
 errors++;
 }
 }
+var _valid37 = _errs764 === errors;
+errors = _errs763;
+if(vErrors !== null){
+if(_errs763){
+vErrors.length = _errs763;
 }
 else {
-const err690 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid37){
+const _errs767 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err690 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err690];
 }
@@ -9371,21 +9376,103 @@ vErrors.push(err690);
 }
 errors++;
 }
-var _valid37 = _errs758 === errors;
-valid189 = _valid37;
-if(valid189){
-var props34 = {};
-props34.data = true;
-props34.type = true;
-}
-}
-if(!valid189){
-const err691 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data266 = data.data;
+if(data266 && typeof data266 == "object" && !Array.isArray(data266)){
+if(data266.who === undefined){
+const err691 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err691];
 }
 else {
 vErrors.push(err691);
+}
+errors++;
+}
+if(data266.host === undefined){
+const err692 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(vErrors === null){
+vErrors = [err692];
+}
+else {
+vErrors.push(err692);
+}
+errors++;
+}
+for(const key55 in data266){
+if(!((key55 === "who") || (key55 === "host"))){
+const err693 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err693];
+}
+else {
+vErrors.push(err693);
+}
+errors++;
+}
+}
+if(data266.who !== undefined){
+if(typeof data266.who !== "string"){
+const err694 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err694];
+}
+else {
+vErrors.push(err694);
+}
+errors++;
+}
+}
+if(data266.host !== undefined){
+if(typeof data266.host !== "string"){
+const err695 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/21/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err695];
+}
+else {
+vErrors.push(err695);
+}
+errors++;
+}
+}
+}
+else {
+const err696 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err696];
+}
+else {
+vErrors.push(err696);
+}
+errors++;
+}
+}
+}
+else {
+const err697 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err697];
+}
+else {
+vErrors.push(err697);
+}
+errors++;
+}
+var _valid37 = _errs767 === errors;
+valid192 = _valid37;
+if(valid192){
+var props34 = {};
+props34.data = true;
+props34.type = true;
+}
+}
+if(!valid192){
+const err698 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err698];
+}
+else {
+vErrors.push(err698);
 }
 errors++;
 }
@@ -9398,112 +9485,14 @@ props0 = props0 || {};
 Object.assign(props0, props34);
 }
 }
-const _errs768 = errors;
-let valid193 = true;
-const _errs769 = errors;
-if(errors === _errs769){
+const _errs777 = errors;
+let valid196 = true;
+const _errs778 = errors;
+if(errors === _errs778){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing32;
 if((data.type === undefined) && (missing32 = "type")){
-const err692 = {};
-if(vErrors === null){
-vErrors = [err692];
-}
-else {
-vErrors.push(err692);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err693 = {};
-if(vErrors === null){
-vErrors = [err693];
-}
-else {
-vErrors.push(err693);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err694 = {};
-if(vErrors === null){
-vErrors = [err694];
-}
-else {
-vErrors.push(err694);
-}
-errors++;
-}
-}
-var _valid38 = _errs769 === errors;
-errors = _errs768;
-if(vErrors !== null){
-if(_errs768){
-vErrors.length = _errs768;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid38){
-const _errs772 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err695 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err695];
-}
-else {
-vErrors.push(err695);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data266 = data.data;
-if(data266 && typeof data266 == "object" && !Array.isArray(data266)){
-if(data266.choice === undefined){
-const err696 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
-if(vErrors === null){
-vErrors = [err696];
-}
-else {
-vErrors.push(err696);
-}
-errors++;
-}
-for(const key55 in data266){
-if(!(key55 === "choice")){
-const err697 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err697];
-}
-else {
-vErrors.push(err697);
-}
-errors++;
-}
-}
-if(data266.choice !== undefined){
-let data267 = data266.choice;
-if(!(((data267 === "retry") || (data267 === "skip")) || (data267 === "abort"))){
-const err698 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/22/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err698];
-}
-else {
-vErrors.push(err698);
-}
-errors++;
-}
-}
-}
-else {
-const err699 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err699 = {};
 if(vErrors === null){
 vErrors = [err699];
 }
@@ -9512,10 +9501,10 @@ vErrors.push(err699);
 }
 errors++;
 }
-}
-}
 else {
-const err700 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("operator.chose" !== data.type){
+const err700 = {};
 if(vErrors === null){
 vErrors = [err700];
 }
@@ -9524,21 +9513,119 @@ vErrors.push(err700);
 }
 errors++;
 }
-var _valid38 = _errs772 === errors;
-valid193 = _valid38;
-if(valid193){
-var props35 = {};
-props35.data = true;
-props35.type = true;
 }
 }
-if(!valid193){
-const err701 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err701 = {};
 if(vErrors === null){
 vErrors = [err701];
 }
 else {
 vErrors.push(err701);
+}
+errors++;
+}
+}
+var _valid38 = _errs778 === errors;
+errors = _errs777;
+if(vErrors !== null){
+if(_errs777){
+vErrors.length = _errs777;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid38){
+const _errs781 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err702 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err702];
+}
+else {
+vErrors.push(err702);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data270 = data.data;
+if(data270 && typeof data270 == "object" && !Array.isArray(data270)){
+if(data270.choice === undefined){
+const err703 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+if(vErrors === null){
+vErrors = [err703];
+}
+else {
+vErrors.push(err703);
+}
+errors++;
+}
+for(const key56 in data270){
+if(!(key56 === "choice")){
+const err704 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err704];
+}
+else {
+vErrors.push(err704);
+}
+errors++;
+}
+}
+if(data270.choice !== undefined){
+let data271 = data270.choice;
+if(!(((data271 === "retry") || (data271 === "skip")) || (data271 === "abort"))){
+const err705 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/22/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err705];
+}
+else {
+vErrors.push(err705);
+}
+errors++;
+}
+}
+}
+else {
+const err706 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err706];
+}
+else {
+vErrors.push(err706);
+}
+errors++;
+}
+}
+}
+else {
+const err707 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err707];
+}
+else {
+vErrors.push(err707);
+}
+errors++;
+}
+var _valid38 = _errs781 === errors;
+valid196 = _valid38;
+if(valid196){
+var props35 = {};
+props35.data = true;
+props35.type = true;
+}
+}
+if(!valid196){
+const err708 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err708];
+}
+else {
+vErrors.push(err708);
 }
 errors++;
 }
@@ -9551,106 +9638,14 @@ props0 = props0 || {};
 Object.assign(props0, props35);
 }
 }
-const _errs779 = errors;
-let valid197 = true;
-const _errs780 = errors;
-if(errors === _errs780){
+const _errs788 = errors;
+let valid200 = true;
+const _errs789 = errors;
+if(errors === _errs789){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing33;
 if((data.type === undefined) && (missing33 = "type")){
-const err702 = {};
-if(vErrors === null){
-vErrors = [err702];
-}
-else {
-vErrors.push(err702);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err703 = {};
-if(vErrors === null){
-vErrors = [err703];
-}
-else {
-vErrors.push(err703);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err704 = {};
-if(vErrors === null){
-vErrors = [err704];
-}
-else {
-vErrors.push(err704);
-}
-errors++;
-}
-}
-var _valid39 = _errs780 === errors;
-errors = _errs779;
-if(vErrors !== null){
-if(_errs779){
-vErrors.length = _errs779;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid39){
-const _errs783 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err705 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err705];
-}
-else {
-vErrors.push(err705);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data269 = data.data;
-if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
-if(data269.watcher === undefined){
-const err706 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err706];
-}
-else {
-vErrors.push(err706);
-}
-errors++;
-}
-if(data269.object === undefined){
-const err707 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err707];
-}
-else {
-vErrors.push(err707);
-}
-errors++;
-}
-if(data269.actor === undefined){
-const err708 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
-if(vErrors === null){
-vErrors = [err708];
-}
-else {
-vErrors.push(err708);
-}
-errors++;
-}
-if(data269.change === undefined){
-const err709 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+const err709 = {};
 if(vErrors === null){
 vErrors = [err709];
 }
@@ -9659,8 +9654,10 @@ vErrors.push(err709);
 }
 errors++;
 }
-if(data269.ours === undefined){
-const err710 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+else {
+if(data.type !== undefined){
+if("watch.observed" !== data.type){
+const err710 = {};
 if(vErrors === null){
 vErrors = [err710];
 }
@@ -9669,8 +9666,11 @@ vErrors.push(err710);
 }
 errors++;
 }
-if(data269.allowedBy === undefined){
-const err711 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+}
+}
+}
+else {
+const err711 = {};
 if(vErrors === null){
 vErrors = [err711];
 }
@@ -9679,8 +9679,22 @@ vErrors.push(err711);
 }
 errors++;
 }
-if(data269.scope === undefined){
-const err712 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+}
+var _valid39 = _errs789 === errors;
+errors = _errs788;
+if(vErrors !== null){
+if(_errs788){
+vErrors.length = _errs788;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid39){
+const _errs792 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err712 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err712];
 }
@@ -9689,9 +9703,11 @@ vErrors.push(err712);
 }
 errors++;
 }
-for(const key56 in data269){
-if(!(func1.call(schema31.allOf[23].then.properties.data.properties, key56))){
-const err713 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data273 = data.data;
+if(data273 && typeof data273 == "object" && !Array.isArray(data273)){
+if(data273.watcher === undefined){
+const err713 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err713];
 }
@@ -9700,10 +9716,8 @@ vErrors.push(err713);
 }
 errors++;
 }
-}
-if(data269.watcher !== undefined){
-if(typeof data269.watcher !== "string"){
-const err714 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data273.object === undefined){
+const err714 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err714];
 }
@@ -9712,10 +9726,8 @@ vErrors.push(err714);
 }
 errors++;
 }
-}
-if(data269.object !== undefined){
-if(typeof data269.object !== "string"){
-const err715 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/23/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data273.actor === undefined){
+const err715 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
 vErrors = [err715];
 }
@@ -9724,11 +9736,8 @@ vErrors.push(err715);
 }
 errors++;
 }
-}
-if(data269.actor !== undefined){
-let data272 = data269.actor;
-if((typeof data272 !== "string") && (data272 !== null)){
-const err716 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/23/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(data273.change === undefined){
+const err716 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
 if(vErrors === null){
 vErrors = [err716];
 }
@@ -9737,10 +9746,8 @@ vErrors.push(err716);
 }
 errors++;
 }
-}
-if(data269.change !== undefined){
-if(typeof data269.change !== "string"){
-const err717 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/23/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data273.ours === undefined){
+const err717 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
 if(vErrors === null){
 vErrors = [err717];
 }
@@ -9749,10 +9756,8 @@ vErrors.push(err717);
 }
 errors++;
 }
-}
-if(data269.ours !== undefined){
-if(typeof data269.ours !== "boolean"){
-const err718 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/23/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data273.allowedBy === undefined){
+const err718 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
 if(vErrors === null){
 vErrors = [err718];
 }
@@ -9761,11 +9766,8 @@ vErrors.push(err718);
 }
 errors++;
 }
-}
-if(data269.allowedBy !== undefined){
-let data275 = data269.allowedBy;
-if((typeof data275 !== "string") && (data275 !== null)){
-const err719 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/23/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(data273.scope === undefined){
+const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
 if(vErrors === null){
 vErrors = [err719];
 }
@@ -9774,11 +9776,9 @@ vErrors.push(err719);
 }
 errors++;
 }
-}
-if(data269.scope !== undefined){
-let data276 = data269.scope;
-if(!((data276 === "recovery-path") || (data276 === "elsewhere"))){
-const err720 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/23/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+for(const key57 in data273){
+if(!(func1.call(schema31.allOf[23].then.properties.data.properties, key57))){
+const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err720];
 }
@@ -9788,9 +9788,9 @@ vErrors.push(err720);
 errors++;
 }
 }
-}
-else {
-const err721 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data273.watcher !== undefined){
+if(typeof data273.watcher !== "string"){
+const err721 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err721];
 }
@@ -9800,9 +9800,9 @@ vErrors.push(err721);
 errors++;
 }
 }
-}
-else {
-const err722 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data273.object !== undefined){
+if(typeof data273.object !== "string"){
+const err722 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/23/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err722];
 }
@@ -9811,21 +9811,108 @@ vErrors.push(err722);
 }
 errors++;
 }
-var _valid39 = _errs783 === errors;
-valid197 = _valid39;
-if(valid197){
-var props36 = {};
-props36.data = true;
-props36.type = true;
 }
-}
-if(!valid197){
-const err723 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data273.actor !== undefined){
+let data276 = data273.actor;
+if((typeof data276 !== "string") && (data276 !== null)){
+const err723 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/23/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.actor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err723];
 }
 else {
 vErrors.push(err723);
+}
+errors++;
+}
+}
+if(data273.change !== undefined){
+if(typeof data273.change !== "string"){
+const err724 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/23/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err724];
+}
+else {
+vErrors.push(err724);
+}
+errors++;
+}
+}
+if(data273.ours !== undefined){
+if(typeof data273.ours !== "boolean"){
+const err725 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/23/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err725];
+}
+else {
+vErrors.push(err725);
+}
+errors++;
+}
+}
+if(data273.allowedBy !== undefined){
+let data279 = data273.allowedBy;
+if((typeof data279 !== "string") && (data279 !== null)){
+const err726 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/23/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err726];
+}
+else {
+vErrors.push(err726);
+}
+errors++;
+}
+}
+if(data273.scope !== undefined){
+let data280 = data273.scope;
+if(!((data280 === "recovery-path") || (data280 === "elsewhere"))){
+const err727 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/23/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err727];
+}
+else {
+vErrors.push(err727);
+}
+errors++;
+}
+}
+}
+else {
+const err728 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err728];
+}
+else {
+vErrors.push(err728);
+}
+errors++;
+}
+}
+}
+else {
+const err729 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err729];
+}
+else {
+vErrors.push(err729);
+}
+errors++;
+}
+var _valid39 = _errs792 === errors;
+valid200 = _valid39;
+if(valid200){
+var props36 = {};
+props36.data = true;
+props36.type = true;
+}
+}
+if(!valid200){
+const err730 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err730];
+}
+else {
+vErrors.push(err730);
 }
 errors++;
 }
@@ -9838,107 +9925,14 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs802 = errors;
-let valid201 = true;
-const _errs803 = errors;
-if(errors === _errs803){
+const _errs811 = errors;
+let valid204 = true;
+const _errs812 = errors;
+if(errors === _errs812){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing34;
 if((data.type === undefined) && (missing34 = "type")){
-const err724 = {};
-if(vErrors === null){
-vErrors = [err724];
-}
-else {
-vErrors.push(err724);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err725 = {};
-if(vErrors === null){
-vErrors = [err725];
-}
-else {
-vErrors.push(err725);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err726 = {};
-if(vErrors === null){
-vErrors = [err726];
-}
-else {
-vErrors.push(err726);
-}
-errors++;
-}
-}
-var _valid40 = _errs803 === errors;
-errors = _errs802;
-if(vErrors !== null){
-if(_errs802){
-vErrors.length = _errs802;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid40){
-const _errs806 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err727 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err727];
-}
-else {
-vErrors.push(err727);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data278 = data.data;
-if(data278 && typeof data278 == "object" && !Array.isArray(data278)){
-if(data278.watcher === undefined){
-const err728 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err728];
-}
-else {
-vErrors.push(err728);
-}
-errors++;
-}
-if(data278.required === undefined){
-const err729 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
-if(vErrors === null){
-vErrors = [err729];
-}
-else {
-vErrors.push(err729);
-}
-errors++;
-}
-if(data278.detail === undefined){
-const err730 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err730];
-}
-else {
-vErrors.push(err730);
-}
-errors++;
-}
-for(const key57 in data278){
-if(!(((key57 === "watcher") || (key57 === "required")) || (key57 === "detail"))){
-const err731 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+const err731 = {};
 if(vErrors === null){
 vErrors = [err731];
 }
@@ -9947,10 +9941,10 @@ vErrors.push(err731);
 }
 errors++;
 }
-}
-if(data278.watcher !== undefined){
-if(typeof data278.watcher !== "string"){
-const err732 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("watch.gap" !== data.type){
+const err732 = {};
 if(vErrors === null){
 vErrors = [err732];
 }
@@ -9960,9 +9954,10 @@ vErrors.push(err732);
 errors++;
 }
 }
-if(data278.required !== undefined){
-if(typeof data278.required !== "boolean"){
-const err733 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+}
+else {
+const err733 = {};
 if(vErrors === null){
 vErrors = [err733];
 }
@@ -9972,9 +9967,21 @@ vErrors.push(err733);
 errors++;
 }
 }
-if(data278.detail !== undefined){
-if(typeof data278.detail !== "string"){
-const err734 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid40 = _errs812 === errors;
+errors = _errs811;
+if(vErrors !== null){
+if(_errs811){
+vErrors.length = _errs811;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid40){
+const _errs815 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err734 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err734];
 }
@@ -9983,10 +9990,11 @@ vErrors.push(err734);
 }
 errors++;
 }
-}
-}
-else {
-const err735 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data282 = data.data;
+if(data282 && typeof data282 == "object" && !Array.isArray(data282)){
+if(data282.watcher === undefined){
+const err735 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err735];
 }
@@ -9995,10 +10003,8 @@ vErrors.push(err735);
 }
 errors++;
 }
-}
-}
-else {
-const err736 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data282.required === undefined){
+const err736 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err736];
 }
@@ -10007,21 +10013,102 @@ vErrors.push(err736);
 }
 errors++;
 }
-var _valid40 = _errs806 === errors;
-valid201 = _valid40;
-if(valid201){
-var props37 = {};
-props37.data = true;
-props37.type = true;
-}
-}
-if(!valid201){
-const err737 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data282.detail === undefined){
+const err737 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err737];
 }
 else {
 vErrors.push(err737);
+}
+errors++;
+}
+for(const key58 in data282){
+if(!(((key58 === "watcher") || (key58 === "required")) || (key58 === "detail"))){
+const err738 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err738];
+}
+else {
+vErrors.push(err738);
+}
+errors++;
+}
+}
+if(data282.watcher !== undefined){
+if(typeof data282.watcher !== "string"){
+const err739 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err739];
+}
+else {
+vErrors.push(err739);
+}
+errors++;
+}
+}
+if(data282.required !== undefined){
+if(typeof data282.required !== "boolean"){
+const err740 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err740];
+}
+else {
+vErrors.push(err740);
+}
+errors++;
+}
+}
+if(data282.detail !== undefined){
+if(typeof data282.detail !== "string"){
+const err741 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err741];
+}
+else {
+vErrors.push(err741);
+}
+errors++;
+}
+}
+}
+else {
+const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err742];
+}
+else {
+vErrors.push(err742);
+}
+errors++;
+}
+}
+}
+else {
+const err743 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err743];
+}
+else {
+vErrors.push(err743);
+}
+errors++;
+}
+var _valid40 = _errs815 === errors;
+valid204 = _valid40;
+if(valid204){
+var props37 = {};
+props37.data = true;
+props37.type = true;
+}
+}
+if(!valid204){
+const err744 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err744];
+}
+else {
+vErrors.push(err744);
 }
 errors++;
 }
@@ -10034,109 +10121,14 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs818 = errors;
-let valid205 = true;
-const _errs819 = errors;
-if(errors === _errs819){
+const _errs827 = errors;
+let valid208 = true;
+const _errs828 = errors;
+if(errors === _errs828){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing35;
 if((data.type === undefined) && (missing35 = "type")){
-const err738 = {};
-if(vErrors === null){
-vErrors = [err738];
-}
-else {
-vErrors.push(err738);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err739 = {};
-if(vErrors === null){
-vErrors = [err739];
-}
-else {
-vErrors.push(err739);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err740 = {};
-if(vErrors === null){
-vErrors = [err740];
-}
-else {
-vErrors.push(err740);
-}
-errors++;
-}
-}
-var _valid41 = _errs819 === errors;
-errors = _errs818;
-if(vErrors !== null){
-if(_errs818){
-vErrors.length = _errs818;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid41){
-const _errs822 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err741 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err741];
-}
-else {
-vErrors.push(err741);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data283 = data.data;
-if(data283 && typeof data283 == "object" && !Array.isArray(data283)){
-if(data283.watcher === undefined){
-const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err742];
-}
-else {
-vErrors.push(err742);
-}
-errors++;
-}
-if(data283.checks === undefined){
-const err743 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
-if(vErrors === null){
-vErrors = [err743];
-}
-else {
-vErrors.push(err743);
-}
-errors++;
-}
-for(const key58 in data283){
-if(!((key58 === "watcher") || (key58 === "checks"))){
-const err744 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err744];
-}
-else {
-vErrors.push(err744);
-}
-errors++;
-}
-}
-if(data283.watcher !== undefined){
-if(typeof data283.watcher !== "string"){
-const err745 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err745 = {};
 if(vErrors === null){
 vErrors = [err745];
 }
@@ -10145,11 +10137,10 @@ vErrors.push(err745);
 }
 errors++;
 }
-}
-if(data283.checks !== undefined){
-let data285 = data283.checks;
-if(!(((typeof data285 == "number") && (!(data285 % 1) && !isNaN(data285))) && (isFinite(data285)))){
-const err746 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+if(data.type !== undefined){
+if("watch.ended" !== data.type){
+const err746 = {};
 if(vErrors === null){
 vErrors = [err746];
 }
@@ -10158,9 +10149,11 @@ vErrors.push(err746);
 }
 errors++;
 }
-if((typeof data285 == "number") && (isFinite(data285))){
-if(data285 < 0 || isNaN(data285)){
-const err747 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err747 = {};
 if(vErrors === null){
 vErrors = [err747];
 }
@@ -10170,10 +10163,21 @@ vErrors.push(err747);
 errors++;
 }
 }
-}
+var _valid41 = _errs828 === errors;
+errors = _errs827;
+if(vErrors !== null){
+if(_errs827){
+vErrors.length = _errs827;
 }
 else {
-const err748 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid41){
+const _errs831 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err748 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err748];
 }
@@ -10182,10 +10186,11 @@ vErrors.push(err748);
 }
 errors++;
 }
-}
-}
-else {
-const err749 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data287 = data.data;
+if(data287 && typeof data287 == "object" && !Array.isArray(data287)){
+if(data287.watcher === undefined){
+const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err749];
 }
@@ -10194,21 +10199,103 @@ vErrors.push(err749);
 }
 errors++;
 }
-var _valid41 = _errs822 === errors;
-valid205 = _valid41;
-if(valid205){
-var props38 = {};
-props38.data = true;
-props38.type = true;
-}
-}
-if(!valid205){
-const err750 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data287.checks === undefined){
+const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err750];
 }
 else {
 vErrors.push(err750);
+}
+errors++;
+}
+for(const key59 in data287){
+if(!((key59 === "watcher") || (key59 === "checks"))){
+const err751 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err751];
+}
+else {
+vErrors.push(err751);
+}
+errors++;
+}
+}
+if(data287.watcher !== undefined){
+if(typeof data287.watcher !== "string"){
+const err752 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err752];
+}
+else {
+vErrors.push(err752);
+}
+errors++;
+}
+}
+if(data287.checks !== undefined){
+let data289 = data287.checks;
+if(!(((typeof data289 == "number") && (!(data289 % 1) && !isNaN(data289))) && (isFinite(data289)))){
+const err753 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err753];
+}
+else {
+vErrors.push(err753);
+}
+errors++;
+}
+if((typeof data289 == "number") && (isFinite(data289))){
+if(data289 < 0 || isNaN(data289)){
+const err754 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err754];
+}
+else {
+vErrors.push(err754);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err755];
+}
+else {
+vErrors.push(err755);
+}
+errors++;
+}
+}
+}
+else {
+const err756 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err756];
+}
+else {
+vErrors.push(err756);
+}
+errors++;
+}
+var _valid41 = _errs831 === errors;
+valid208 = _valid41;
+if(valid208){
+var props38 = {};
+props38.data = true;
+props38.type = true;
+}
+}
+if(!valid208){
+const err757 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err757];
+}
+else {
+vErrors.push(err757);
 }
 errors++;
 }
@@ -10221,107 +10308,14 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs832 = errors;
-let valid209 = true;
-const _errs833 = errors;
-if(errors === _errs833){
+const _errs841 = errors;
+let valid212 = true;
+const _errs842 = errors;
+if(errors === _errs842){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing36;
 if((data.type === undefined) && (missing36 = "type")){
-const err751 = {};
-if(vErrors === null){
-vErrors = [err751];
-}
-else {
-vErrors.push(err751);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err752 = {};
-if(vErrors === null){
-vErrors = [err752];
-}
-else {
-vErrors.push(err752);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err753 = {};
-if(vErrors === null){
-vErrors = [err753];
-}
-else {
-vErrors.push(err753);
-}
-errors++;
-}
-}
-var _valid42 = _errs833 === errors;
-errors = _errs832;
-if(vErrors !== null){
-if(_errs832){
-vErrors.length = _errs832;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs836 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err754 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err754];
-}
-else {
-vErrors.push(err754);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data287 = data.data;
-if(data287 && typeof data287 == "object" && !Array.isArray(data287)){
-if(data287.id === undefined){
-const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err755];
-}
-else {
-vErrors.push(err755);
-}
-errors++;
-}
-if(data287.uses === undefined){
-const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err756];
-}
-else {
-vErrors.push(err756);
-}
-errors++;
-}
-if(data287.with === undefined){
-const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
-if(vErrors === null){
-vErrors = [err757];
-}
-else {
-vErrors.push(err757);
-}
-errors++;
-}
-for(const key59 in data287){
-if(!(((key59 === "id") || (key59 === "uses")) || (key59 === "with"))){
-const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+const err758 = {};
 if(vErrors === null){
 vErrors = [err758];
 }
@@ -10330,10 +10324,10 @@ vErrors.push(err758);
 }
 errors++;
 }
-}
-if(data287.id !== undefined){
-if(typeof data287.id !== "string"){
-const err759 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("cleanup.deferred" !== data.type){
+const err759 = {};
 if(vErrors === null){
 vErrors = [err759];
 }
@@ -10343,9 +10337,10 @@ vErrors.push(err759);
 errors++;
 }
 }
-if(data287.uses !== undefined){
-if(typeof data287.uses !== "string"){
-const err760 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err760 = {};
 if(vErrors === null){
 vErrors = [err760];
 }
@@ -10355,12 +10350,21 @@ vErrors.push(err760);
 errors++;
 }
 }
-if(data287.with !== undefined){
-let data290 = data287.with;
-if(data290 && typeof data290 == "object" && !Array.isArray(data290)){
+var _valid42 = _errs842 === errors;
+errors = _errs841;
+if(vErrors !== null){
+if(_errs841){
+vErrors.length = _errs841;
 }
 else {
-const err761 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid42){
+const _errs845 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err761 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err761];
 }
@@ -10369,10 +10373,11 @@ vErrors.push(err761);
 }
 errors++;
 }
-}
-}
-else {
-const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data291 = data.data;
+if(data291 && typeof data291 == "object" && !Array.isArray(data291)){
+if(data291.id === undefined){
+const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err762];
 }
@@ -10381,10 +10386,8 @@ vErrors.push(err762);
 }
 errors++;
 }
-}
-}
-else {
-const err763 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data291.uses === undefined){
+const err763 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err763];
 }
@@ -10393,21 +10396,105 @@ vErrors.push(err763);
 }
 errors++;
 }
-var _valid42 = _errs836 === errors;
-valid209 = _valid42;
-if(valid209){
-var props39 = {};
-props39.data = true;
-props39.type = true;
-}
-}
-if(!valid209){
-const err764 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data291.with === undefined){
+const err764 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err764];
 }
 else {
 vErrors.push(err764);
+}
+errors++;
+}
+for(const key60 in data291){
+if(!(((key60 === "id") || (key60 === "uses")) || (key60 === "with"))){
+const err765 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err765];
+}
+else {
+vErrors.push(err765);
+}
+errors++;
+}
+}
+if(data291.id !== undefined){
+if(typeof data291.id !== "string"){
+const err766 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err766];
+}
+else {
+vErrors.push(err766);
+}
+errors++;
+}
+}
+if(data291.uses !== undefined){
+if(typeof data291.uses !== "string"){
+const err767 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err767];
+}
+else {
+vErrors.push(err767);
+}
+errors++;
+}
+}
+if(data291.with !== undefined){
+let data294 = data291.with;
+if(data294 && typeof data294 == "object" && !Array.isArray(data294)){
+}
+else {
+const err768 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err768];
+}
+else {
+vErrors.push(err768);
+}
+errors++;
+}
+}
+}
+else {
+const err769 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err769];
+}
+else {
+vErrors.push(err769);
+}
+errors++;
+}
+}
+}
+else {
+const err770 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err770];
+}
+else {
+vErrors.push(err770);
+}
+errors++;
+}
+var _valid42 = _errs845 === errors;
+valid212 = _valid42;
+if(valid212){
+var props39 = {};
+props39.data = true;
+props39.type = true;
+}
+}
+if(!valid212){
+const err771 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err771];
+}
+else {
+vErrors.push(err771);
 }
 errors++;
 }
@@ -10420,109 +10507,14 @@ props0 = props0 || {};
 Object.assign(props0, props39);
 }
 }
-const _errs849 = errors;
-let valid213 = true;
-const _errs850 = errors;
-if(errors === _errs850){
+const _errs858 = errors;
+let valid216 = true;
+const _errs859 = errors;
+if(errors === _errs859){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing37;
 if((data.type === undefined) && (missing37 = "type")){
-const err765 = {};
-if(vErrors === null){
-vErrors = [err765];
-}
-else {
-vErrors.push(err765);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err766 = {};
-if(vErrors === null){
-vErrors = [err766];
-}
-else {
-vErrors.push(err766);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err767 = {};
-if(vErrors === null){
-vErrors = [err767];
-}
-else {
-vErrors.push(err767);
-}
-errors++;
-}
-}
-var _valid43 = _errs850 === errors;
-errors = _errs849;
-if(vErrors !== null){
-if(_errs849){
-vErrors.length = _errs849;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid43){
-const _errs853 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err768 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err768];
-}
-else {
-vErrors.push(err768);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data292 = data.data;
-if(data292 && typeof data292 == "object" && !Array.isArray(data292)){
-if(data292.id === undefined){
-const err769 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err769];
-}
-else {
-vErrors.push(err769);
-}
-errors++;
-}
-if(data292.identity === undefined){
-const err770 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
-if(vErrors === null){
-vErrors = [err770];
-}
-else {
-vErrors.push(err770);
-}
-errors++;
-}
-for(const key60 in data292){
-if(!((key60 === "id") || (key60 === "identity"))){
-const err771 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err771];
-}
-else {
-vErrors.push(err771);
-}
-errors++;
-}
-}
-if(data292.id !== undefined){
-if(typeof data292.id !== "string"){
-const err772 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err772 = {};
 if(vErrors === null){
 vErrors = [err772];
 }
@@ -10531,13 +10523,10 @@ vErrors.push(err772);
 }
 errors++;
 }
-}
-if(data292.identity !== undefined){
-let data294 = data292.identity;
-if(data294 && typeof data294 == "object" && !Array.isArray(data294)){
-}
 else {
-const err773 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("cleanup.confirmed" !== data.type){
+const err773 = {};
 if(vErrors === null){
 vErrors = [err773];
 }
@@ -10548,8 +10537,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err774 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err774 = {};
 if(vErrors === null){
 vErrors = [err774];
 }
@@ -10559,9 +10549,21 @@ vErrors.push(err774);
 errors++;
 }
 }
+var _valid43 = _errs859 === errors;
+errors = _errs858;
+if(vErrors !== null){
+if(_errs858){
+vErrors.length = _errs858;
 }
 else {
-const err775 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid43){
+const _errs862 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err775 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err775];
 }
@@ -10570,21 +10572,106 @@ vErrors.push(err775);
 }
 errors++;
 }
-var _valid43 = _errs853 === errors;
-valid213 = _valid43;
-if(valid213){
-var props40 = {};
-props40.data = true;
-props40.type = true;
-}
-}
-if(!valid213){
-const err776 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data296 = data.data;
+if(data296 && typeof data296 == "object" && !Array.isArray(data296)){
+if(data296.id === undefined){
+const err776 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err776];
 }
 else {
 vErrors.push(err776);
+}
+errors++;
+}
+if(data296.identity === undefined){
+const err777 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(vErrors === null){
+vErrors = [err777];
+}
+else {
+vErrors.push(err777);
+}
+errors++;
+}
+for(const key61 in data296){
+if(!((key61 === "id") || (key61 === "identity"))){
+const err778 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err778];
+}
+else {
+vErrors.push(err778);
+}
+errors++;
+}
+}
+if(data296.id !== undefined){
+if(typeof data296.id !== "string"){
+const err779 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err779];
+}
+else {
+vErrors.push(err779);
+}
+errors++;
+}
+}
+if(data296.identity !== undefined){
+let data298 = data296.identity;
+if(data298 && typeof data298 == "object" && !Array.isArray(data298)){
+}
+else {
+const err780 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err780];
+}
+else {
+vErrors.push(err780);
+}
+errors++;
+}
+}
+}
+else {
+const err781 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err781];
+}
+else {
+vErrors.push(err781);
+}
+errors++;
+}
+}
+}
+else {
+const err782 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err782];
+}
+else {
+vErrors.push(err782);
+}
+errors++;
+}
+var _valid43 = _errs862 === errors;
+valid216 = _valid43;
+if(valid216){
+var props40 = {};
+props40.data = true;
+props40.type = true;
+}
+}
+if(!valid216){
+const err783 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err783];
+}
+else {
+vErrors.push(err783);
 }
 errors++;
 }
@@ -10597,111 +10684,14 @@ props0 = props0 || {};
 Object.assign(props0, props40);
 }
 }
-const _errs864 = errors;
-let valid217 = true;
-const _errs865 = errors;
-if(errors === _errs865){
+const _errs873 = errors;
+let valid220 = true;
+const _errs874 = errors;
+if(errors === _errs874){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing38;
 if((data.type === undefined) && (missing38 = "type")){
-const err777 = {};
-if(vErrors === null){
-vErrors = [err777];
-}
-else {
-vErrors.push(err777);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err778 = {};
-if(vErrors === null){
-vErrors = [err778];
-}
-else {
-vErrors.push(err778);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err779 = {};
-if(vErrors === null){
-vErrors = [err779];
-}
-else {
-vErrors.push(err779);
-}
-errors++;
-}
-}
-var _valid44 = _errs865 === errors;
-errors = _errs864;
-if(vErrors !== null){
-if(_errs864){
-vErrors.length = _errs864;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid44){
-const _errs868 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err780 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err780];
-}
-else {
-vErrors.push(err780);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data296 = data.data;
-if(data296 && typeof data296 == "object" && !Array.isArray(data296)){
-if(data296.id === undefined){
-const err781 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err781];
-}
-else {
-vErrors.push(err781);
-}
-errors++;
-}
-for(const key61 in data296){
-if(!(key61 === "id")){
-const err782 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err782];
-}
-else {
-vErrors.push(err782);
-}
-errors++;
-}
-}
-if(data296.id !== undefined){
-if(typeof data296.id !== "string"){
-const err783 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err783];
-}
-else {
-vErrors.push(err783);
-}
-errors++;
-}
-}
-}
-else {
-const err784 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err784 = {};
 if(vErrors === null){
 vErrors = [err784];
 }
@@ -10710,10 +10700,10 @@ vErrors.push(err784);
 }
 errors++;
 }
-}
-}
 else {
-const err785 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
+const err785 = {};
 if(vErrors === null){
 vErrors = [err785];
 }
@@ -10722,21 +10712,118 @@ vErrors.push(err785);
 }
 errors++;
 }
-var _valid44 = _errs868 === errors;
-valid217 = _valid44;
-if(valid217){
-var props41 = {};
-props41.data = true;
-props41.type = true;
 }
 }
-if(!valid217){
-const err786 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err786 = {};
 if(vErrors === null){
 vErrors = [err786];
 }
 else {
 vErrors.push(err786);
+}
+errors++;
+}
+}
+var _valid44 = _errs874 === errors;
+errors = _errs873;
+if(vErrors !== null){
+if(_errs873){
+vErrors.length = _errs873;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid44){
+const _errs877 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err787 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err787];
+}
+else {
+vErrors.push(err787);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data300 = data.data;
+if(data300 && typeof data300 == "object" && !Array.isArray(data300)){
+if(data300.id === undefined){
+const err788 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err788];
+}
+else {
+vErrors.push(err788);
+}
+errors++;
+}
+for(const key62 in data300){
+if(!(key62 === "id")){
+const err789 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err789];
+}
+else {
+vErrors.push(err789);
+}
+errors++;
+}
+}
+if(data300.id !== undefined){
+if(typeof data300.id !== "string"){
+const err790 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err790];
+}
+else {
+vErrors.push(err790);
+}
+errors++;
+}
+}
+}
+else {
+const err791 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err791];
+}
+else {
+vErrors.push(err791);
+}
+errors++;
+}
+}
+}
+else {
+const err792 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err792];
+}
+else {
+vErrors.push(err792);
+}
+errors++;
+}
+var _valid44 = _errs877 === errors;
+valid220 = _valid44;
+if(valid220){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid220){
+const err793 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err793];
+}
+else {
+vErrors.push(err793);
 }
 errors++;
 }
@@ -10749,109 +10836,14 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs876 = errors;
-let valid221 = true;
-const _errs877 = errors;
-if(errors === _errs877){
+const _errs885 = errors;
+let valid224 = true;
+const _errs886 = errors;
+if(errors === _errs886){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing39;
 if((data.type === undefined) && (missing39 = "type")){
-const err787 = {};
-if(vErrors === null){
-vErrors = [err787];
-}
-else {
-vErrors.push(err787);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err788 = {};
-if(vErrors === null){
-vErrors = [err788];
-}
-else {
-vErrors.push(err788);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err789 = {};
-if(vErrors === null){
-vErrors = [err789];
-}
-else {
-vErrors.push(err789);
-}
-errors++;
-}
-}
-var _valid45 = _errs877 === errors;
-errors = _errs876;
-if(vErrors !== null){
-if(_errs876){
-vErrors.length = _errs876;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid45){
-const _errs880 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err790 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err790];
-}
-else {
-vErrors.push(err790);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data299 = data.data;
-if(data299 && typeof data299 == "object" && !Array.isArray(data299)){
-if(data299.id === undefined){
-const err791 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err791];
-}
-else {
-vErrors.push(err791);
-}
-errors++;
-}
-if(data299.ok === undefined){
-const err792 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
-if(vErrors === null){
-vErrors = [err792];
-}
-else {
-vErrors.push(err792);
-}
-errors++;
-}
-for(const key62 in data299){
-if(!(((key62 === "id") || (key62 === "ok")) || (key62 === "error"))){
-const err793 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err793];
-}
-else {
-vErrors.push(err793);
-}
-errors++;
-}
-}
-if(data299.id !== undefined){
-if(typeof data299.id !== "string"){
-const err794 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err794 = {};
 if(vErrors === null){
 vErrors = [err794];
 }
@@ -10860,10 +10852,10 @@ vErrors.push(err794);
 }
 errors++;
 }
-}
-if(data299.ok !== undefined){
-if(typeof data299.ok !== "boolean"){
-const err795 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+if(data.type !== undefined){
+if("cleanup.finished" !== data.type){
+const err795 = {};
 if(vErrors === null){
 vErrors = [err795];
 }
@@ -10873,9 +10865,10 @@ vErrors.push(err795);
 errors++;
 }
 }
-if(data299.error !== undefined){
-if(typeof data299.error !== "string"){
-const err796 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err796 = {};
 if(vErrors === null){
 vErrors = [err796];
 }
@@ -10885,9 +10878,21 @@ vErrors.push(err796);
 errors++;
 }
 }
+var _valid45 = _errs886 === errors;
+errors = _errs885;
+if(vErrors !== null){
+if(_errs885){
+vErrors.length = _errs885;
 }
 else {
-const err797 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid45){
+const _errs889 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err797 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err797];
 }
@@ -10896,10 +10901,11 @@ vErrors.push(err797);
 }
 errors++;
 }
-}
-}
-else {
-const err798 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data303 = data.data;
+if(data303 && typeof data303 == "object" && !Array.isArray(data303)){
+if(data303.id === undefined){
+const err798 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err798];
 }
@@ -10908,21 +10914,102 @@ vErrors.push(err798);
 }
 errors++;
 }
-var _valid45 = _errs880 === errors;
-valid221 = _valid45;
-if(valid221){
-var props42 = {};
-props42.data = true;
-props42.type = true;
-}
-}
-if(!valid221){
-const err799 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data303.ok === undefined){
+const err799 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err799];
 }
 else {
 vErrors.push(err799);
+}
+errors++;
+}
+for(const key63 in data303){
+if(!(((key63 === "id") || (key63 === "ok")) || (key63 === "error"))){
+const err800 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err800];
+}
+else {
+vErrors.push(err800);
+}
+errors++;
+}
+}
+if(data303.id !== undefined){
+if(typeof data303.id !== "string"){
+const err801 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err801];
+}
+else {
+vErrors.push(err801);
+}
+errors++;
+}
+}
+if(data303.ok !== undefined){
+if(typeof data303.ok !== "boolean"){
+const err802 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err802];
+}
+else {
+vErrors.push(err802);
+}
+errors++;
+}
+}
+if(data303.error !== undefined){
+if(typeof data303.error !== "string"){
+const err803 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err803];
+}
+else {
+vErrors.push(err803);
+}
+errors++;
+}
+}
+}
+else {
+const err804 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err804];
+}
+else {
+vErrors.push(err804);
+}
+errors++;
+}
+}
+}
+else {
+const err805 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err805];
+}
+else {
+vErrors.push(err805);
+}
+errors++;
+}
+var _valid45 = _errs889 === errors;
+valid224 = _valid45;
+if(valid224){
+var props42 = {};
+props42.data = true;
+props42.type = true;
+}
+}
+if(!valid224){
+const err806 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err806];
+}
+else {
+vErrors.push(err806);
 }
 errors++;
 }
@@ -10935,107 +11022,14 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs892 = errors;
-let valid225 = true;
-const _errs893 = errors;
-if(errors === _errs893){
+const _errs901 = errors;
+let valid228 = true;
+const _errs902 = errors;
+if(errors === _errs902){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing40;
 if((data.type === undefined) && (missing40 = "type")){
-const err800 = {};
-if(vErrors === null){
-vErrors = [err800];
-}
-else {
-vErrors.push(err800);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.kept" !== data.type){
-const err801 = {};
-if(vErrors === null){
-vErrors = [err801];
-}
-else {
-vErrors.push(err801);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err802 = {};
-if(vErrors === null){
-vErrors = [err802];
-}
-else {
-vErrors.push(err802);
-}
-errors++;
-}
-}
-var _valid46 = _errs893 === errors;
-errors = _errs892;
-if(vErrors !== null){
-if(_errs892){
-vErrors.length = _errs892;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid46){
-const _errs896 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err803 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err803];
-}
-else {
-vErrors.push(err803);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data304 = data.data;
-if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
-if(data304.cleanups === undefined){
-const err804 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
-if(vErrors === null){
-vErrors = [err804];
-}
-else {
-vErrors.push(err804);
-}
-errors++;
-}
-if(data304.things === undefined){
-const err805 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
-if(vErrors === null){
-vErrors = [err805];
-}
-else {
-vErrors.push(err805);
-}
-errors++;
-}
-if(data304.until === undefined){
-const err806 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
-if(vErrors === null){
-vErrors = [err806];
-}
-else {
-vErrors.push(err806);
-}
-errors++;
-}
-for(const key63 in data304){
-if(!(((key63 === "cleanups") || (key63 === "things")) || (key63 === "until"))){
-const err807 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+const err807 = {};
 if(vErrors === null){
 vErrors = [err807];
 }
@@ -11044,14 +11038,10 @@ vErrors.push(err807);
 }
 errors++;
 }
-}
-if(data304.cleanups !== undefined){
-let data305 = data304.cleanups;
-if(Array.isArray(data305)){
-const len14 = data305.length;
-for(let i14=0; i14<len14; i14++){
-if(typeof data305[i14] !== "string"){
-const err808 = {instancePath:instancePath+"/data/cleanups/" + i14,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("run.kept" !== data.type){
+const err808 = {};
 if(vErrors === null){
 vErrors = [err808];
 }
@@ -11062,8 +11052,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err809 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err809 = {};
 if(vErrors === null){
 vErrors = [err809];
 }
@@ -11073,15 +11064,21 @@ vErrors.push(err809);
 errors++;
 }
 }
-if(data304.things !== undefined){
-let data307 = data304.things;
-if(Array.isArray(data307)){
-const len15 = data307.length;
-for(let i15=0; i15<len15; i15++){
-let data308 = data307[i15];
-if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
-if(data308.system === undefined){
-const err810 = {instancePath:instancePath+"/data/things/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+var _valid46 = _errs902 === errors;
+errors = _errs901;
+if(vErrors !== null){
+if(_errs901){
+vErrors.length = _errs901;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid46){
+const _errs905 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err810 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err810];
 }
@@ -11090,8 +11087,11 @@ vErrors.push(err810);
 }
 errors++;
 }
-if(data308.object === undefined){
-const err811 = {instancePath:instancePath+"/data/things/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data.data !== undefined){
+let data308 = data.data;
+if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
+if(data308.cleanups === undefined){
+const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
 vErrors = [err811];
 }
@@ -11100,9 +11100,8 @@ vErrors.push(err811);
 }
 errors++;
 }
-for(const key64 in data308){
-if(!((key64 === "system") || (key64 === "object"))){
-const err812 = {instancePath:instancePath+"/data/things/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(data308.things === undefined){
+const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
 vErrors = [err812];
 }
@@ -11111,10 +11110,8 @@ vErrors.push(err812);
 }
 errors++;
 }
-}
-if(data308.system !== undefined){
-if(typeof data308.system !== "string"){
-const err813 = {instancePath:instancePath+"/data/things/" + i15+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data308.until === undefined){
+const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
 vErrors = [err813];
 }
@@ -11123,10 +11120,9 @@ vErrors.push(err813);
 }
 errors++;
 }
-}
-if(data308.object !== undefined){
-if(typeof data308.object !== "string"){
-const err814 = {instancePath:instancePath+"/data/things/" + i15+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key64 in data308){
+if(!(((key64 === "cleanups") || (key64 === "things")) || (key64 === "until"))){
+const err814 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err814];
 }
@@ -11136,9 +11132,13 @@ vErrors.push(err814);
 errors++;
 }
 }
-}
-else {
-const err815 = {instancePath:instancePath+"/data/things/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data308.cleanups !== undefined){
+let data309 = data308.cleanups;
+if(Array.isArray(data309)){
+const len15 = data309.length;
+for(let i15=0; i15<len15; i15++){
+if(typeof data309[i15] !== "string"){
+const err815 = {instancePath:instancePath+"/data/cleanups/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err815];
 }
@@ -11150,7 +11150,7 @@ errors++;
 }
 }
 else {
-const err816 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err816 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err816];
 }
@@ -11160,9 +11160,15 @@ vErrors.push(err816);
 errors++;
 }
 }
-if(data304.until !== undefined){
-if(typeof data304.until !== "string"){
-const err817 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data308.things !== undefined){
+let data311 = data308.things;
+if(Array.isArray(data311)){
+const len16 = data311.length;
+for(let i16=0; i16<len16; i16++){
+let data312 = data311[i16];
+if(data312 && typeof data312 == "object" && !Array.isArray(data312)){
+if(data312.system === undefined){
+const err817 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err817];
 }
@@ -11171,10 +11177,8 @@ vErrors.push(err817);
 }
 errors++;
 }
-}
-}
-else {
-const err818 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data312.object === undefined){
+const err818 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err818];
 }
@@ -11183,10 +11187,9 @@ vErrors.push(err818);
 }
 errors++;
 }
-}
-}
-else {
-const err819 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key65 in data312){
+if(!((key65 === "system") || (key65 === "object"))){
+const err819 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err819];
 }
@@ -11195,21 +11198,105 @@ vErrors.push(err819);
 }
 errors++;
 }
-var _valid46 = _errs896 === errors;
-valid225 = _valid46;
-if(valid225){
-var props43 = {};
-props43.data = true;
-props43.type = true;
 }
-}
-if(!valid225){
-const err820 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data312.system !== undefined){
+if(typeof data312.system !== "string"){
+const err820 = {instancePath:instancePath+"/data/things/" + i16+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err820];
 }
 else {
 vErrors.push(err820);
+}
+errors++;
+}
+}
+if(data312.object !== undefined){
+if(typeof data312.object !== "string"){
+const err821 = {instancePath:instancePath+"/data/things/" + i16+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err821];
+}
+else {
+vErrors.push(err821);
+}
+errors++;
+}
+}
+}
+else {
+const err822 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err822];
+}
+else {
+vErrors.push(err822);
+}
+errors++;
+}
+}
+}
+else {
+const err823 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err823];
+}
+else {
+vErrors.push(err823);
+}
+errors++;
+}
+}
+if(data308.until !== undefined){
+if(typeof data308.until !== "string"){
+const err824 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err824];
+}
+else {
+vErrors.push(err824);
+}
+errors++;
+}
+}
+}
+else {
+const err825 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err825];
+}
+else {
+vErrors.push(err825);
+}
+errors++;
+}
+}
+}
+else {
+const err826 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err826];
+}
+else {
+vErrors.push(err826);
+}
+errors++;
+}
+var _valid46 = _errs905 === errors;
+valid228 = _valid46;
+if(valid228){
+var props43 = {};
+props43.data = true;
+props43.type = true;
+}
+}
+if(!valid228){
+const err827 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err827];
+}
+else {
+vErrors.push(err827);
 }
 errors++;
 }
@@ -11222,31 +11309,31 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs917 = errors;
-let valid234 = true;
-const _errs918 = errors;
-if(errors === _errs918){
+const _errs926 = errors;
+let valid237 = true;
+const _errs927 = errors;
+if(errors === _errs927){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing41;
 if((data.type === undefined) && (missing41 = "type")){
-const err821 = {};
+const err828 = {};
 if(vErrors === null){
-vErrors = [err821];
+vErrors = [err828];
 }
 else {
-vErrors.push(err821);
+vErrors.push(err828);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("verification.ended" !== data.type){
-const err822 = {};
+const err829 = {};
 if(vErrors === null){
-vErrors = [err822];
+vErrors = [err829];
 }
 else {
-vErrors.push(err822);
+vErrors.push(err829);
 }
 errors++;
 }
@@ -11254,90 +11341,90 @@ errors++;
 }
 }
 else {
-const err823 = {};
+const err830 = {};
 if(vErrors === null){
-vErrors = [err823];
+vErrors = [err830];
 }
 else {
-vErrors.push(err823);
+vErrors.push(err830);
 }
 errors++;
 }
 }
-var _valid47 = _errs918 === errors;
-errors = _errs917;
+var _valid47 = _errs927 === errors;
+errors = _errs926;
 if(vErrors !== null){
-if(_errs917){
-vErrors.length = _errs917;
+if(_errs926){
+vErrors.length = _errs926;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid47){
-const _errs921 = errors;
+const _errs930 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err824 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err831 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err824];
+vErrors = [err831];
 }
 else {
-vErrors.push(err824);
+vErrors.push(err831);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data313 = data.data;
-if(data313 && typeof data313 == "object" && !Array.isArray(data313)){
-for(const key65 in data313){
-const err825 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
+let data317 = data.data;
+if(data317 && typeof data317 == "object" && !Array.isArray(data317)){
+for(const key66 in data317){
+const err832 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err825];
+vErrors = [err832];
 }
 else {
-vErrors.push(err825);
+vErrors.push(err832);
 }
 errors++;
 }
 }
 else {
-const err826 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err833 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err826];
+vErrors = [err833];
 }
 else {
-vErrors.push(err826);
+vErrors.push(err833);
 }
 errors++;
 }
 }
 }
 else {
-const err827 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err834 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err827];
+vErrors = [err834];
 }
 else {
-vErrors.push(err827);
+vErrors.push(err834);
 }
 errors++;
 }
-var _valid47 = _errs921 === errors;
-valid234 = _valid47;
-if(valid234){
+var _valid47 = _errs930 === errors;
+valid237 = _valid47;
+if(valid237){
 var props44 = {};
 props44.data = true;
 props44.type = true;
 }
 }
-if(!valid234){
-const err828 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid237){
+const err835 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err828];
+vErrors = [err835];
 }
 else {
-vErrors.push(err828);
+vErrors.push(err835);
 }
 errors++;
 }
@@ -11350,111 +11437,14 @@ props0 = props0 || {};
 Object.assign(props0, props44);
 }
 }
-const _errs927 = errors;
-let valid237 = true;
-const _errs928 = errors;
-if(errors === _errs928){
+const _errs936 = errors;
+let valid240 = true;
+const _errs937 = errors;
+if(errors === _errs937){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing42;
 if((data.type === undefined) && (missing42 = "type")){
-const err829 = {};
-if(vErrors === null){
-vErrors = [err829];
-}
-else {
-vErrors.push(err829);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err830 = {};
-if(vErrors === null){
-vErrors = [err830];
-}
-else {
-vErrors.push(err830);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err831 = {};
-if(vErrors === null){
-vErrors = [err831];
-}
-else {
-vErrors.push(err831);
-}
-errors++;
-}
-}
-var _valid48 = _errs928 === errors;
-errors = _errs927;
-if(vErrors !== null){
-if(_errs927){
-vErrors.length = _errs927;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid48){
-const _errs931 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err832 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err832];
-}
-else {
-vErrors.push(err832);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data315 = data.data;
-if(data315 && typeof data315 == "object" && !Array.isArray(data315)){
-if(data315.by === undefined){
-const err833 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
-if(vErrors === null){
-vErrors = [err833];
-}
-else {
-vErrors.push(err833);
-}
-errors++;
-}
-for(const key66 in data315){
-if(!(key66 === "by")){
-const err834 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err834];
-}
-else {
-vErrors.push(err834);
-}
-errors++;
-}
-}
-if(data315.by !== undefined){
-if(typeof data315.by !== "string"){
-const err835 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err835];
-}
-else {
-vErrors.push(err835);
-}
-errors++;
-}
-}
-}
-else {
-const err836 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err836 = {};
 if(vErrors === null){
 vErrors = [err836];
 }
@@ -11463,10 +11453,10 @@ vErrors.push(err836);
 }
 errors++;
 }
-}
-}
 else {
-const err837 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err837 = {};
 if(vErrors === null){
 vErrors = [err837];
 }
@@ -11475,21 +11465,118 @@ vErrors.push(err837);
 }
 errors++;
 }
-var _valid48 = _errs931 === errors;
-valid237 = _valid48;
-if(valid237){
-var props45 = {};
-props45.data = true;
-props45.type = true;
 }
 }
-if(!valid237){
-const err838 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err838 = {};
 if(vErrors === null){
 vErrors = [err838];
 }
 else {
 vErrors.push(err838);
+}
+errors++;
+}
+}
+var _valid48 = _errs937 === errors;
+errors = _errs936;
+if(vErrors !== null){
+if(_errs936){
+vErrors.length = _errs936;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid48){
+const _errs940 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err839 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err839];
+}
+else {
+vErrors.push(err839);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data319 = data.data;
+if(data319 && typeof data319 == "object" && !Array.isArray(data319)){
+if(data319.by === undefined){
+const err840 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+if(vErrors === null){
+vErrors = [err840];
+}
+else {
+vErrors.push(err840);
+}
+errors++;
+}
+for(const key67 in data319){
+if(!(key67 === "by")){
+const err841 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err841];
+}
+else {
+vErrors.push(err841);
+}
+errors++;
+}
+}
+if(data319.by !== undefined){
+if(typeof data319.by !== "string"){
+const err842 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err842];
+}
+else {
+vErrors.push(err842);
+}
+errors++;
+}
+}
+}
+else {
+const err843 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err843];
+}
+else {
+vErrors.push(err843);
+}
+errors++;
+}
+}
+}
+else {
+const err844 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err844];
+}
+else {
+vErrors.push(err844);
+}
+errors++;
+}
+var _valid48 = _errs940 === errors;
+valid240 = _valid48;
+if(valid240){
+var props45 = {};
+props45.data = true;
+props45.type = true;
+}
+}
+if(!valid240){
+const err845 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err845];
+}
+else {
+vErrors.push(err845);
 }
 errors++;
 }
@@ -11502,31 +11589,31 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs939 = errors;
-let valid241 = true;
-const _errs940 = errors;
-if(errors === _errs940){
+const _errs948 = errors;
+let valid244 = true;
+const _errs949 = errors;
+if(errors === _errs949){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing43;
 if((data.type === undefined) && (missing43 = "type")){
-const err839 = {};
+const err846 = {};
 if(vErrors === null){
-vErrors = [err839];
+vErrors = [err846];
 }
 else {
-vErrors.push(err839);
+vErrors.push(err846);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("run.finished" !== data.type){
-const err840 = {};
+const err847 = {};
 if(vErrors === null){
-vErrors = [err840];
+vErrors = [err847];
 }
 else {
-vErrors.push(err840);
+vErrors.push(err847);
 }
 errors++;
 }
@@ -11534,90 +11621,90 @@ errors++;
 }
 }
 else {
-const err841 = {};
+const err848 = {};
 if(vErrors === null){
-vErrors = [err841];
+vErrors = [err848];
 }
 else {
-vErrors.push(err841);
+vErrors.push(err848);
 }
 errors++;
 }
 }
-var _valid49 = _errs940 === errors;
-errors = _errs939;
+var _valid49 = _errs949 === errors;
+errors = _errs948;
 if(vErrors !== null){
-if(_errs939){
-vErrors.length = _errs939;
+if(_errs948){
+vErrors.length = _errs948;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid49){
-const _errs943 = errors;
+const _errs952 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err842 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err849 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err842];
+vErrors = [err849];
 }
 else {
-vErrors.push(err842);
+vErrors.push(err849);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data318 = data.data;
-if(data318 && typeof data318 == "object" && !Array.isArray(data318)){
-for(const key67 in data318){
-const err843 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+let data322 = data.data;
+if(data322 && typeof data322 == "object" && !Array.isArray(data322)){
+for(const key68 in data322){
+const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err843];
+vErrors = [err850];
 }
 else {
-vErrors.push(err843);
+vErrors.push(err850);
 }
 errors++;
 }
 }
 else {
-const err844 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err844];
+vErrors = [err851];
 }
 else {
-vErrors.push(err844);
+vErrors.push(err851);
 }
 errors++;
 }
 }
 }
 else {
-const err845 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err852 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err845];
+vErrors = [err852];
 }
 else {
-vErrors.push(err845);
+vErrors.push(err852);
 }
 errors++;
 }
-var _valid49 = _errs943 === errors;
-valid241 = _valid49;
-if(valid241){
+var _valid49 = _errs952 === errors;
+valid244 = _valid49;
+if(valid244){
 var props46 = {};
 props46.data = true;
 props46.type = true;
 }
 }
-if(!valid241){
-const err846 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid244){
+const err853 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err846];
+vErrors = [err853];
 }
 else {
-vErrors.push(err846);
+vErrors.push(err853);
 }
 errors++;
 }
@@ -11630,106 +11717,14 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs949 = errors;
-let valid244 = true;
-const _errs950 = errors;
-if(errors === _errs950){
+const _errs958 = errors;
+let valid247 = true;
+const _errs959 = errors;
+if(errors === _errs959){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing44;
 if((data.type === undefined) && (missing44 = "type")){
-const err847 = {};
-if(vErrors === null){
-vErrors = [err847];
-}
-else {
-vErrors.push(err847);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err848 = {};
-if(vErrors === null){
-vErrors = [err848];
-}
-else {
-vErrors.push(err848);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err849 = {};
-if(vErrors === null){
-vErrors = [err849];
-}
-else {
-vErrors.push(err849);
-}
-errors++;
-}
-}
-var _valid50 = _errs950 === errors;
-errors = _errs949;
-if(vErrors !== null){
-if(_errs949){
-vErrors.length = _errs949;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid50){
-const _errs953 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err850 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err850];
-}
-else {
-vErrors.push(err850);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data320 = data.data;
-if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
-if(data320.probe === undefined){
-const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err851];
-}
-else {
-vErrors.push(err851);
-}
-errors++;
-}
-if(data320.endpoint === undefined){
-const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err852];
-}
-else {
-vErrors.push(err852);
-}
-errors++;
-}
-if(data320.read === undefined){
-const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
-if(vErrors === null){
-vErrors = [err853];
-}
-else {
-vErrors.push(err853);
-}
-errors++;
-}
-if(data320.write === undefined){
-const err854 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+const err854 = {};
 if(vErrors === null){
 vErrors = [err854];
 }
@@ -11738,8 +11733,10 @@ vErrors.push(err854);
 }
 errors++;
 }
-if(data320.control === undefined){
-const err855 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err855 = {};
 if(vErrors === null){
 vErrors = [err855];
 }
@@ -11748,8 +11745,11 @@ vErrors.push(err855);
 }
 errors++;
 }
-if(data320.sent === undefined){
-const err856 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+}
+}
+}
+else {
+const err856 = {};
 if(vErrors === null){
 vErrors = [err856];
 }
@@ -11758,8 +11758,22 @@ vErrors.push(err856);
 }
 errors++;
 }
-if(data320.done === undefined){
-const err857 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+}
+var _valid50 = _errs959 === errors;
+errors = _errs958;
+if(vErrors !== null){
+if(_errs958){
+vErrors.length = _errs958;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid50){
+const _errs962 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err857 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err857];
 }
@@ -11768,9 +11782,11 @@ vErrors.push(err857);
 }
 errors++;
 }
-for(const key68 in data320){
-if(!((((((((key68 === "probe") || (key68 === "endpoint")) || (key68 === "read")) || (key68 === "write")) || (key68 === "control")) || (key68 === "sent")) || (key68 === "done")) || (key68 === "error"))){
-const err858 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data324 = data.data;
+if(data324 && typeof data324 == "object" && !Array.isArray(data324)){
+if(data324.probe === undefined){
+const err858 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err858];
 }
@@ -11779,10 +11795,8 @@ vErrors.push(err858);
 }
 errors++;
 }
-}
-if(data320.probe !== undefined){
-if(typeof data320.probe !== "string"){
-const err859 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data324.endpoint === undefined){
+const err859 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err859];
 }
@@ -11791,10 +11805,8 @@ vErrors.push(err859);
 }
 errors++;
 }
-}
-if(data320.endpoint !== undefined){
-if(typeof data320.endpoint !== "string"){
-const err860 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data324.read === undefined){
+const err860 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err860];
 }
@@ -11803,10 +11815,8 @@ vErrors.push(err860);
 }
 errors++;
 }
-}
-if(data320.read !== undefined){
-if(typeof data320.read !== "boolean"){
-const err861 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data324.write === undefined){
+const err861 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err861];
 }
@@ -11815,10 +11825,8 @@ vErrors.push(err861);
 }
 errors++;
 }
-}
-if(data320.write !== undefined){
-if(typeof data320.write !== "boolean"){
-const err862 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data324.control === undefined){
+const err862 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err862];
 }
@@ -11827,11 +11835,8 @@ vErrors.push(err862);
 }
 errors++;
 }
-}
-if(data320.control !== undefined){
-let data325 = data320.control;
-if((typeof data325 !== "boolean") && (data325 !== null)){
-const err863 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(data324.sent === undefined){
+const err863 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err863];
 }
@@ -11840,12 +11845,8 @@ vErrors.push(err863);
 }
 errors++;
 }
-}
-if(data320.sent !== undefined){
-let data326 = data320.sent;
-if(data326 && typeof data326 == "object" && !Array.isArray(data326)){
-if(data326.at === undefined){
-const err864 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data324.done === undefined){
+const err864 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
 if(vErrors === null){
 vErrors = [err864];
 }
@@ -11854,8 +11855,9 @@ vErrors.push(err864);
 }
 errors++;
 }
-if(data326.mono === undefined){
-const err865 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key69 in data324){
+if(!((((((((key69 === "probe") || (key69 === "endpoint")) || (key69 === "read")) || (key69 === "write")) || (key69 === "control")) || (key69 === "sent")) || (key69 === "done")) || (key69 === "error"))){
+const err865 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err865];
 }
@@ -11864,9 +11866,10 @@ vErrors.push(err865);
 }
 errors++;
 }
-for(const key69 in data326){
-if(!((key69 === "at") || (key69 === "mono"))){
-const err866 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+}
+if(data324.probe !== undefined){
+if(typeof data324.probe !== "string"){
+const err866 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err866];
 }
@@ -11876,9 +11879,9 @@ vErrors.push(err866);
 errors++;
 }
 }
-if(data326.at !== undefined){
-if(typeof data326.at !== "string"){
-const err867 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data324.endpoint !== undefined){
+if(typeof data324.endpoint !== "string"){
+const err867 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err867];
 }
@@ -11888,11 +11891,9 @@ vErrors.push(err867);
 errors++;
 }
 }
-if(data326.mono !== undefined){
-let data328 = data326.mono;
-if(typeof data328 === "string"){
-if(!pattern4.test(data328)){
-const err868 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data324.read !== undefined){
+if(typeof data324.read !== "boolean"){
+const err868 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err868];
 }
@@ -11902,8 +11903,9 @@ vErrors.push(err868);
 errors++;
 }
 }
-else {
-const err869 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data324.write !== undefined){
+if(typeof data324.write !== "boolean"){
+const err869 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err869];
 }
@@ -11913,9 +11915,10 @@ vErrors.push(err869);
 errors++;
 }
 }
-}
-else {
-const err870 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data324.control !== undefined){
+let data329 = data324.control;
+if((typeof data329 !== "boolean") && (data329 !== null)){
+const err870 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err870];
 }
@@ -11925,11 +11928,11 @@ vErrors.push(err870);
 errors++;
 }
 }
-if(data320.done !== undefined){
-let data329 = data320.done;
-if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
-if(data329.at === undefined){
-const err871 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data324.sent !== undefined){
+let data330 = data324.sent;
+if(data330 && typeof data330 == "object" && !Array.isArray(data330)){
+if(data330.at === undefined){
+const err871 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err871];
 }
@@ -11938,8 +11941,8 @@ vErrors.push(err871);
 }
 errors++;
 }
-if(data329.mono === undefined){
-const err872 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data330.mono === undefined){
+const err872 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err872];
 }
@@ -11948,9 +11951,9 @@ vErrors.push(err872);
 }
 errors++;
 }
-for(const key70 in data329){
+for(const key70 in data330){
 if(!((key70 === "at") || (key70 === "mono"))){
-const err873 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+const err873 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err873];
 }
@@ -11960,9 +11963,9 @@ vErrors.push(err873);
 errors++;
 }
 }
-if(data329.at !== undefined){
-if(typeof data329.at !== "string"){
-const err874 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data330.at !== undefined){
+if(typeof data330.at !== "string"){
+const err874 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err874];
 }
@@ -11972,11 +11975,11 @@ vErrors.push(err874);
 errors++;
 }
 }
-if(data329.mono !== undefined){
-let data331 = data329.mono;
-if(typeof data331 === "string"){
-if(!pattern4.test(data331)){
-const err875 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data330.mono !== undefined){
+let data332 = data330.mono;
+if(typeof data332 === "string"){
+if(!pattern4.test(data332)){
+const err875 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err875];
 }
@@ -11987,7 +11990,7 @@ errors++;
 }
 }
 else {
-const err876 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err876 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err876];
 }
@@ -11999,7 +12002,7 @@ errors++;
 }
 }
 else {
-const err877 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err877 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err877];
 }
@@ -12009,9 +12012,11 @@ vErrors.push(err877);
 errors++;
 }
 }
-if(data320.error !== undefined){
-if(typeof data320.error !== "string"){
-const err878 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data324.done !== undefined){
+let data333 = data324.done;
+if(data333 && typeof data333 == "object" && !Array.isArray(data333)){
+if(data333.at === undefined){
+const err878 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err878];
 }
@@ -12020,10 +12025,8 @@ vErrors.push(err878);
 }
 errors++;
 }
-}
-}
-else {
-const err879 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data333.mono === undefined){
+const err879 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err879];
 }
@@ -12032,10 +12035,9 @@ vErrors.push(err879);
 }
 errors++;
 }
-}
-}
-else {
-const err880 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key71 in data333){
+if(!((key71 === "at") || (key71 === "mono"))){
+const err880 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err880];
 }
@@ -12044,21 +12046,106 @@ vErrors.push(err880);
 }
 errors++;
 }
-var _valid50 = _errs953 === errors;
-valid244 = _valid50;
-if(valid244){
-var props47 = {};
-props47.data = true;
-props47.type = true;
 }
-}
-if(!valid244){
-const err881 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data333.at !== undefined){
+if(typeof data333.at !== "string"){
+const err881 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err881];
 }
 else {
 vErrors.push(err881);
+}
+errors++;
+}
+}
+if(data333.mono !== undefined){
+let data335 = data333.mono;
+if(typeof data335 === "string"){
+if(!pattern4.test(data335)){
+const err882 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err882];
+}
+else {
+vErrors.push(err882);
+}
+errors++;
+}
+}
+else {
+const err883 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err883];
+}
+else {
+vErrors.push(err883);
+}
+errors++;
+}
+}
+}
+else {
+const err884 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err884];
+}
+else {
+vErrors.push(err884);
+}
+errors++;
+}
+}
+if(data324.error !== undefined){
+if(typeof data324.error !== "string"){
+const err885 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err885];
+}
+else {
+vErrors.push(err885);
+}
+errors++;
+}
+}
+}
+else {
+const err886 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err886];
+}
+else {
+vErrors.push(err886);
+}
+errors++;
+}
+}
+}
+else {
+const err887 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err887];
+}
+else {
+vErrors.push(err887);
+}
+errors++;
+}
+var _valid50 = _errs962 === errors;
+valid247 = _valid50;
+if(valid247){
+var props47 = {};
+props47.data = true;
+props47.type = true;
+}
+}
+if(!valid247){
+const err888 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err888];
+}
+else {
+vErrors.push(err888);
 }
 errors++;
 }
@@ -12071,106 +12158,14 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs985 = errors;
-let valid250 = true;
-const _errs986 = errors;
-if(errors === _errs986){
+const _errs994 = errors;
+let valid253 = true;
+const _errs995 = errors;
+if(errors === _errs995){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
-const err882 = {};
-if(vErrors === null){
-vErrors = [err882];
-}
-else {
-vErrors.push(err882);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err883 = {};
-if(vErrors === null){
-vErrors = [err883];
-}
-else {
-vErrors.push(err883);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err884 = {};
-if(vErrors === null){
-vErrors = [err884];
-}
-else {
-vErrors.push(err884);
-}
-errors++;
-}
-}
-var _valid51 = _errs986 === errors;
-errors = _errs985;
-if(vErrors !== null){
-if(_errs985){
-vErrors.length = _errs985;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid51){
-const _errs989 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err885 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err885];
-}
-else {
-vErrors.push(err885);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data334 = data.data;
-if(data334 && typeof data334 == "object" && !Array.isArray(data334)){
-if(data334.probe === undefined){
-const err886 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err886];
-}
-else {
-vErrors.push(err886);
-}
-errors++;
-}
-if(data334.store === undefined){
-const err887 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err887];
-}
-else {
-vErrors.push(err887);
-}
-errors++;
-}
-if(data334.n === undefined){
-const err888 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
-if(vErrors === null){
-vErrors = [err888];
-}
-else {
-vErrors.push(err888);
-}
-errors++;
-}
-if(data334.sent === undefined){
-const err889 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+const err889 = {};
 if(vErrors === null){
 vErrors = [err889];
 }
@@ -12179,8 +12174,10 @@ vErrors.push(err889);
 }
 errors++;
 }
-if(data334.acked === undefined){
-const err890 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err890 = {};
 if(vErrors === null){
 vErrors = [err890];
 }
@@ -12189,9 +12186,11 @@ vErrors.push(err890);
 }
 errors++;
 }
-for(const key71 in data334){
-if(!((((((key71 === "probe") || (key71 === "store")) || (key71 === "n")) || (key71 === "sent")) || (key71 === "acked")) || (key71 === "error"))){
-const err891 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err891 = {};
 if(vErrors === null){
 vErrors = [err891];
 }
@@ -12201,9 +12200,21 @@ vErrors.push(err891);
 errors++;
 }
 }
-if(data334.probe !== undefined){
-if(typeof data334.probe !== "string"){
-const err892 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid51 = _errs995 === errors;
+errors = _errs994;
+if(vErrors !== null){
+if(_errs994){
+vErrors.length = _errs994;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid51){
+const _errs998 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err892 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err892];
 }
@@ -12212,10 +12223,11 @@ vErrors.push(err892);
 }
 errors++;
 }
-}
-if(data334.store !== undefined){
-if(typeof data334.store !== "string"){
-const err893 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data338 = data.data;
+if(data338 && typeof data338 == "object" && !Array.isArray(data338)){
+if(data338.probe === undefined){
+const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err893];
 }
@@ -12224,11 +12236,8 @@ vErrors.push(err893);
 }
 errors++;
 }
-}
-if(data334.n !== undefined){
-let data337 = data334.n;
-if(!(((typeof data337 == "number") && (!(data337 % 1) && !isNaN(data337))) && (isFinite(data337)))){
-const err894 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data338.store === undefined){
+const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err894];
 }
@@ -12237,9 +12246,8 @@ vErrors.push(err894);
 }
 errors++;
 }
-if((typeof data337 == "number") && (isFinite(data337))){
-if(data337 < 1 || isNaN(data337)){
-const err895 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data338.n === undefined){
+const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err895];
 }
@@ -12248,13 +12256,8 @@ vErrors.push(err895);
 }
 errors++;
 }
-}
-}
-if(data334.sent !== undefined){
-let data338 = data334.sent;
-if(data338 && typeof data338 == "object" && !Array.isArray(data338)){
-if(data338.at === undefined){
-const err896 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data338.sent === undefined){
+const err896 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err896];
 }
@@ -12263,8 +12266,8 @@ vErrors.push(err896);
 }
 errors++;
 }
-if(data338.mono === undefined){
-const err897 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data338.acked === undefined){
+const err897 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err897];
 }
@@ -12274,8 +12277,8 @@ vErrors.push(err897);
 errors++;
 }
 for(const key72 in data338){
-if(!((key72 === "at") || (key72 === "mono"))){
-const err898 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+if(!((((((key72 === "probe") || (key72 === "store")) || (key72 === "n")) || (key72 === "sent")) || (key72 === "acked")) || (key72 === "error"))){
+const err898 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -12285,9 +12288,9 @@ vErrors.push(err898);
 errors++;
 }
 }
-if(data338.at !== undefined){
-if(typeof data338.at !== "string"){
-const err899 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data338.probe !== undefined){
+if(typeof data338.probe !== "string"){
+const err899 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12297,11 +12300,9 @@ vErrors.push(err899);
 errors++;
 }
 }
-if(data338.mono !== undefined){
-let data340 = data338.mono;
-if(typeof data340 === "string"){
-if(!pattern4.test(data340)){
-const err900 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data338.store !== undefined){
+if(typeof data338.store !== "string"){
+const err900 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12311,8 +12312,10 @@ vErrors.push(err900);
 errors++;
 }
 }
-else {
-const err901 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data338.n !== undefined){
+let data341 = data338.n;
+if(!(((typeof data341 == "number") && (!(data341 % 1) && !isNaN(data341))) && (isFinite(data341)))){
+const err901 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err901];
 }
@@ -12321,10 +12324,9 @@ vErrors.push(err901);
 }
 errors++;
 }
-}
-}
-else {
-const err902 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data341 == "number") && (isFinite(data341))){
+if(data341 < 1 || isNaN(data341)){
+const err902 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err902];
 }
@@ -12334,15 +12336,12 @@ vErrors.push(err902);
 errors++;
 }
 }
-if(data334.acked !== undefined){
-let data341 = data334.acked;
-const _errs1008 = errors;
-let valid255 = true;
-const _errs1009 = errors;
-const _errs1010 = errors;
-const _errs1011 = errors;
-if(data341 !== null){
-const err903 = {};
+}
+if(data338.sent !== undefined){
+let data342 = data338.sent;
+if(data342 && typeof data342 == "object" && !Array.isArray(data342)){
+if(data342.at === undefined){
+const err903 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err903];
 }
@@ -12351,9 +12350,8 @@ vErrors.push(err903);
 }
 errors++;
 }
-var valid256 = _errs1011 === errors;
-if(valid256){
-const err904 = {};
+if(data342.mono === undefined){
+const err904 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err904];
 }
@@ -12362,32 +12360,9 @@ vErrors.push(err904);
 }
 errors++;
 }
-else {
-errors = _errs1010;
-if(vErrors !== null){
-if(_errs1010){
-vErrors.length = _errs1010;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid52 = _errs1009 === errors;
-errors = _errs1008;
-if(vErrors !== null){
-if(_errs1008){
-vErrors.length = _errs1008;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid52){
-const _errs1013 = errors;
-if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
-if(data341.at === undefined){
-const err905 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+for(const key73 in data342){
+if(!((key73 === "at") || (key73 === "mono"))){
+const err905 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err905];
 }
@@ -12396,8 +12371,10 @@ vErrors.push(err905);
 }
 errors++;
 }
-if(data341.mono === undefined){
-const err906 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data342.at !== undefined){
+if(typeof data342.at !== "string"){
+const err906 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err906];
 }
@@ -12406,9 +12383,12 @@ vErrors.push(err906);
 }
 errors++;
 }
-for(const key73 in data341){
-if(!((key73 === "at") || (key73 === "mono"))){
-const err907 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+}
+if(data342.mono !== undefined){
+let data344 = data342.mono;
+if(typeof data344 === "string"){
+if(!pattern4.test(data344)){
+const err907 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err907];
 }
@@ -12418,9 +12398,8 @@ vErrors.push(err907);
 errors++;
 }
 }
-if(data341.at !== undefined){
-if(typeof data341.at !== "string"){
-const err908 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err908 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err908];
 }
@@ -12430,11 +12409,9 @@ vErrors.push(err908);
 errors++;
 }
 }
-if(data341.mono !== undefined){
-let data343 = data341.mono;
-if(typeof data343 === "string"){
-if(!pattern4.test(data343)){
-const err909 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+else {
+const err909 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err909];
 }
@@ -12444,8 +12421,15 @@ vErrors.push(err909);
 errors++;
 }
 }
-else {
-const err910 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data338.acked !== undefined){
+let data345 = data338.acked;
+const _errs1017 = errors;
+let valid258 = true;
+const _errs1018 = errors;
+const _errs1019 = errors;
+const _errs1020 = errors;
+if(data345 !== null){
+const err910 = {};
 if(vErrors === null){
 vErrors = [err910];
 }
@@ -12454,10 +12438,9 @@ vErrors.push(err910);
 }
 errors++;
 }
-}
-}
-else {
-const err911 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+var valid259 = _errs1020 === errors;
+if(valid259){
+const err911 = {};
 if(vErrors === null){
 vErrors = [err911];
 }
@@ -12466,11 +12449,32 @@ vErrors.push(err911);
 }
 errors++;
 }
-var _valid52 = _errs1013 === errors;
-valid255 = _valid52;
+else {
+errors = _errs1019;
+if(vErrors !== null){
+if(_errs1019){
+vErrors.length = _errs1019;
 }
-if(!valid255){
-const err912 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid52 = _errs1018 === errors;
+errors = _errs1017;
+if(vErrors !== null){
+if(_errs1017){
+vErrors.length = _errs1017;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid52){
+const _errs1022 = errors;
+if(data345 && typeof data345 == "object" && !Array.isArray(data345)){
+if(data345.at === undefined){
+const err912 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err912];
 }
@@ -12479,10 +12483,8 @@ vErrors.push(err912);
 }
 errors++;
 }
-}
-if(data334.error !== undefined){
-if(typeof data334.error !== "string"){
-const err913 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data345.mono === undefined){
+const err913 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err913];
 }
@@ -12491,10 +12493,9 @@ vErrors.push(err913);
 }
 errors++;
 }
-}
-}
-else {
-const err914 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key74 in data345){
+if(!((key74 === "at") || (key74 === "mono"))){
+const err914 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err914];
 }
@@ -12504,9 +12505,9 @@ vErrors.push(err914);
 errors++;
 }
 }
-}
-else {
-const err915 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data345.at !== undefined){
+if(typeof data345.at !== "string"){
+const err915 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err915];
 }
@@ -12515,21 +12516,107 @@ vErrors.push(err915);
 }
 errors++;
 }
-var _valid51 = _errs989 === errors;
-valid250 = _valid51;
-if(valid250){
-var props49 = {};
-props49.data = true;
-props49.type = true;
 }
-}
-if(!valid250){
-const err916 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data345.mono !== undefined){
+let data347 = data345.mono;
+if(typeof data347 === "string"){
+if(!pattern4.test(data347)){
+const err916 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err916];
 }
 else {
 vErrors.push(err916);
+}
+errors++;
+}
+}
+else {
+const err917 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err917];
+}
+else {
+vErrors.push(err917);
+}
+errors++;
+}
+}
+}
+else {
+const err918 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err918];
+}
+else {
+vErrors.push(err918);
+}
+errors++;
+}
+var _valid52 = _errs1022 === errors;
+valid258 = _valid52;
+}
+if(!valid258){
+const err919 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err919];
+}
+else {
+vErrors.push(err919);
+}
+errors++;
+}
+}
+if(data338.error !== undefined){
+if(typeof data338.error !== "string"){
+const err920 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err920];
+}
+else {
+vErrors.push(err920);
+}
+errors++;
+}
+}
+}
+else {
+const err921 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err921];
+}
+else {
+vErrors.push(err921);
+}
+errors++;
+}
+}
+}
+else {
+const err922 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err922];
+}
+else {
+vErrors.push(err922);
+}
+errors++;
+}
+var _valid51 = _errs998 === errors;
+valid253 = _valid51;
+if(valid253){
+var props49 = {};
+props49.data = true;
+props49.type = true;
+}
+}
+if(!valid253){
+const err923 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err923];
+}
+else {
+vErrors.push(err923);
 }
 errors++;
 }
@@ -12542,106 +12629,14 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1023 = errors;
-let valid258 = true;
-const _errs1024 = errors;
-if(errors === _errs1024){
+const _errs1032 = errors;
+let valid261 = true;
+const _errs1033 = errors;
+if(errors === _errs1033){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing46;
 if((data.type === undefined) && (missing46 = "type")){
-const err917 = {};
-if(vErrors === null){
-vErrors = [err917];
-}
-else {
-vErrors.push(err917);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err918 = {};
-if(vErrors === null){
-vErrors = [err918];
-}
-else {
-vErrors.push(err918);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err919 = {};
-if(vErrors === null){
-vErrors = [err919];
-}
-else {
-vErrors.push(err919);
-}
-errors++;
-}
-}
-var _valid53 = _errs1024 === errors;
-errors = _errs1023;
-if(vErrors !== null){
-if(_errs1023){
-vErrors.length = _errs1023;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid53){
-const _errs1027 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err920 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err920];
-}
-else {
-vErrors.push(err920);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data346 = data.data;
-if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
-if(data346.probe === undefined){
-const err921 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err921];
-}
-else {
-vErrors.push(err921);
-}
-errors++;
-}
-if(data346.store === undefined){
-const err922 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err922];
-}
-else {
-vErrors.push(err922);
-}
-errors++;
-}
-if(data346.ranges === undefined){
-const err923 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
-if(vErrors === null){
-vErrors = [err923];
-}
-else {
-vErrors.push(err923);
-}
-errors++;
-}
-if(data346.systemId === undefined){
-const err924 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+const err924 = {};
 if(vErrors === null){
 vErrors = [err924];
 }
@@ -12650,8 +12645,10 @@ vErrors.push(err924);
 }
 errors++;
 }
-if(data346.timeline === undefined){
-const err925 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err925 = {};
 if(vErrors === null){
 vErrors = [err925];
 }
@@ -12660,9 +12657,11 @@ vErrors.push(err925);
 }
 errors++;
 }
-for(const key74 in data346){
-if(!(((((key74 === "probe") || (key74 === "store")) || (key74 === "ranges")) || (key74 === "systemId")) || (key74 === "timeline"))){
-const err926 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err926 = {};
 if(vErrors === null){
 vErrors = [err926];
 }
@@ -12672,9 +12671,21 @@ vErrors.push(err926);
 errors++;
 }
 }
-if(data346.probe !== undefined){
-if(typeof data346.probe !== "string"){
-const err927 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid53 = _errs1033 === errors;
+errors = _errs1032;
+if(vErrors !== null){
+if(_errs1032){
+vErrors.length = _errs1032;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid53){
+const _errs1036 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err927 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err927];
 }
@@ -12683,10 +12694,11 @@ vErrors.push(err927);
 }
 errors++;
 }
-}
-if(data346.store !== undefined){
-if(typeof data346.store !== "string"){
-const err928 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data350 = data.data;
+if(data350 && typeof data350 == "object" && !Array.isArray(data350)){
+if(data350.probe === undefined){
+const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err928];
 }
@@ -12695,16 +12707,8 @@ vErrors.push(err928);
 }
 errors++;
 }
-}
-if(data346.ranges !== undefined){
-let data349 = data346.ranges;
-if(Array.isArray(data349)){
-const len16 = data349.length;
-for(let i16=0; i16<len16; i16++){
-let data350 = data349[i16];
-if(Array.isArray(data350)){
-if(data350.length < 2){
-const err929 = {instancePath:instancePath+"/data/ranges/" + i16,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(data350.store === undefined){
+const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err929];
 }
@@ -12713,11 +12717,8 @@ vErrors.push(err929);
 }
 errors++;
 }
-const len17 = data350.length;
-if(len17 > 0){
-let data351 = data350[0];
-if(!(((typeof data351 == "number") && (!(data351 % 1) && !isNaN(data351))) && (isFinite(data351)))){
-const err930 = {instancePath:instancePath+"/data/ranges/" + i16+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data350.ranges === undefined){
+const err930 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err930];
 }
@@ -12726,11 +12727,8 @@ vErrors.push(err930);
 }
 errors++;
 }
-}
-if(len17 > 1){
-let data352 = data350[1];
-if(!(((typeof data352 == "number") && (!(data352 % 1) && !isNaN(data352))) && (isFinite(data352)))){
-const err931 = {instancePath:instancePath+"/data/ranges/" + i16+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data350.systemId === undefined){
+const err931 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err931];
 }
@@ -12739,10 +12737,8 @@ vErrors.push(err931);
 }
 errors++;
 }
-}
-const len18 = data350.length;
-if(!(len18 <= 2)){
-const err932 = {instancePath:instancePath+"/data/ranges/" + i16,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(data350.timeline === undefined){
+const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err932];
 }
@@ -12751,9 +12747,9 @@ vErrors.push(err932);
 }
 errors++;
 }
-}
-else {
-const err933 = {instancePath:instancePath+"/data/ranges/" + i16,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key75 in data350){
+if(!(((((key75 === "probe") || (key75 === "store")) || (key75 === "ranges")) || (key75 === "systemId")) || (key75 === "timeline"))){
+const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err933];
 }
@@ -12763,9 +12759,9 @@ vErrors.push(err933);
 errors++;
 }
 }
-}
-else {
-const err934 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data350.probe !== undefined){
+if(typeof data350.probe !== "string"){
+const err934 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err934];
 }
@@ -12775,10 +12771,9 @@ vErrors.push(err934);
 errors++;
 }
 }
-if(data346.systemId !== undefined){
-let data353 = data346.systemId;
-if((typeof data353 !== "string") && (data353 !== null)){
-const err935 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data350.store !== undefined){
+if(typeof data350.store !== "string"){
+const err935 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err935];
 }
@@ -12788,10 +12783,15 @@ vErrors.push(err935);
 errors++;
 }
 }
-if(data346.timeline !== undefined){
-let data354 = data346.timeline;
-if((!(((typeof data354 == "number") && (!(data354 % 1) && !isNaN(data354))) && (isFinite(data354)))) && (data354 !== null)){
-const err936 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(data350.ranges !== undefined){
+let data353 = data350.ranges;
+if(Array.isArray(data353)){
+const len17 = data353.length;
+for(let i17=0; i17<len17; i17++){
+let data354 = data353[i17];
+if(Array.isArray(data354)){
+if(data354.length < 2){
+const err936 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err936];
 }
@@ -12800,10 +12800,11 @@ vErrors.push(err936);
 }
 errors++;
 }
-}
-}
-else {
-const err937 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const len18 = data354.length;
+if(len18 > 0){
+let data355 = data354[0];
+if(!(((typeof data355 == "number") && (!(data355 % 1) && !isNaN(data355))) && (isFinite(data355)))){
+const err937 = {instancePath:instancePath+"/data/ranges/" + i17+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err937];
 }
@@ -12813,9 +12814,10 @@ vErrors.push(err937);
 errors++;
 }
 }
-}
-else {
-const err938 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(len18 > 1){
+let data356 = data354[1];
+if(!(((typeof data356 == "number") && (!(data356 % 1) && !isNaN(data356))) && (isFinite(data356)))){
+const err938 = {instancePath:instancePath+"/data/ranges/" + i17+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err938];
 }
@@ -12824,21 +12826,106 @@ vErrors.push(err938);
 }
 errors++;
 }
-var _valid53 = _errs1027 === errors;
-valid258 = _valid53;
-if(valid258){
-var props50 = {};
-props50.data = true;
-props50.type = true;
 }
-}
-if(!valid258){
-const err939 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const len19 = data354.length;
+if(!(len19 <= 2)){
+const err939 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err939];
 }
 else {
 vErrors.push(err939);
+}
+errors++;
+}
+}
+else {
+const err940 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err940];
+}
+else {
+vErrors.push(err940);
+}
+errors++;
+}
+}
+}
+else {
+const err941 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err941];
+}
+else {
+vErrors.push(err941);
+}
+errors++;
+}
+}
+if(data350.systemId !== undefined){
+let data357 = data350.systemId;
+if((typeof data357 !== "string") && (data357 !== null)){
+const err942 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err942];
+}
+else {
+vErrors.push(err942);
+}
+errors++;
+}
+}
+if(data350.timeline !== undefined){
+let data358 = data350.timeline;
+if((!(((typeof data358 == "number") && (!(data358 % 1) && !isNaN(data358))) && (isFinite(data358)))) && (data358 !== null)){
+const err943 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err943];
+}
+else {
+vErrors.push(err943);
+}
+errors++;
+}
+}
+}
+else {
+const err944 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err944];
+}
+else {
+vErrors.push(err944);
+}
+errors++;
+}
+}
+}
+else {
+const err945 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err945];
+}
+else {
+vErrors.push(err945);
+}
+errors++;
+}
+var _valid53 = _errs1036 === errors;
+valid261 = _valid53;
+if(valid261){
+var props50 = {};
+props50.data = true;
+props50.type = true;
+}
+}
+if(!valid261){
+const err946 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err946];
+}
+else {
+vErrors.push(err946);
 }
 errors++;
 }
@@ -12851,106 +12938,14 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
-const _errs1049 = errors;
-let valid265 = true;
-const _errs1050 = errors;
-if(errors === _errs1050){
+const _errs1058 = errors;
+let valid268 = true;
+const _errs1059 = errors;
+if(errors === _errs1059){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing47;
 if((data.type === undefined) && (missing47 = "type")){
-const err940 = {};
-if(vErrors === null){
-vErrors = [err940];
-}
-else {
-vErrors.push(err940);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err941 = {};
-if(vErrors === null){
-vErrors = [err941];
-}
-else {
-vErrors.push(err941);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err942 = {};
-if(vErrors === null){
-vErrors = [err942];
-}
-else {
-vErrors.push(err942);
-}
-errors++;
-}
-}
-var _valid54 = _errs1050 === errors;
-errors = _errs1049;
-if(vErrors !== null){
-if(_errs1049){
-vErrors.length = _errs1049;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid54){
-const _errs1053 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err943 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err943];
-}
-else {
-vErrors.push(err943);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data356 = data.data;
-if(data356 && typeof data356 == "object" && !Array.isArray(data356)){
-if(data356.probe === undefined){
-const err944 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err944];
-}
-else {
-vErrors.push(err944);
-}
-errors++;
-}
-if(data356.store === undefined){
-const err945 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err945];
-}
-else {
-vErrors.push(err945);
-}
-errors++;
-}
-if(data356.instant === undefined){
-const err946 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err946];
-}
-else {
-vErrors.push(err946);
-}
-errors++;
-}
-if(data356.lsn === undefined){
-const err947 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+const err947 = {};
 if(vErrors === null){
 vErrors = [err947];
 }
@@ -12959,9 +12954,10 @@ vErrors.push(err947);
 }
 errors++;
 }
-for(const key75 in data356){
-if(!((((key75 === "probe") || (key75 === "store")) || (key75 === "instant")) || (key75 === "lsn"))){
-const err948 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err948 = {};
 if(vErrors === null){
 vErrors = [err948];
 }
@@ -12971,9 +12967,10 @@ vErrors.push(err948);
 errors++;
 }
 }
-if(data356.probe !== undefined){
-if(typeof data356.probe !== "string"){
-const err949 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err949 = {};
 if(vErrors === null){
 vErrors = [err949];
 }
@@ -12983,9 +12980,21 @@ vErrors.push(err949);
 errors++;
 }
 }
-if(data356.store !== undefined){
-if(typeof data356.store !== "string"){
-const err950 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid54 = _errs1059 === errors;
+errors = _errs1058;
+if(vErrors !== null){
+if(_errs1058){
+vErrors.length = _errs1058;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid54){
+const _errs1062 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err950 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err950];
 }
@@ -12994,12 +13003,11 @@ vErrors.push(err950);
 }
 errors++;
 }
-}
-if(data356.instant !== undefined){
-let data359 = data356.instant;
-if(data359 && typeof data359 == "object" && !Array.isArray(data359)){
-if(data359.at === undefined){
-const err951 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data.data !== undefined){
+let data360 = data.data;
+if(data360 && typeof data360 == "object" && !Array.isArray(data360)){
+if(data360.probe === undefined){
+const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err951];
 }
@@ -13008,8 +13016,8 @@ vErrors.push(err951);
 }
 errors++;
 }
-if(data359.mono === undefined){
-const err952 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data360.store === undefined){
+const err952 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err952];
 }
@@ -13018,9 +13026,8 @@ vErrors.push(err952);
 }
 errors++;
 }
-for(const key76 in data359){
-if(!((key76 === "at") || (key76 === "mono"))){
-const err953 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
+if(data360.instant === undefined){
+const err953 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err953];
 }
@@ -13029,10 +13036,8 @@ vErrors.push(err953);
 }
 errors++;
 }
-}
-if(data359.at !== undefined){
-if(typeof data359.at !== "string"){
-const err954 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data360.lsn === undefined){
+const err954 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err954];
 }
@@ -13041,12 +13046,9 @@ vErrors.push(err954);
 }
 errors++;
 }
-}
-if(data359.mono !== undefined){
-let data361 = data359.mono;
-if(typeof data361 === "string"){
-if(!pattern4.test(data361)){
-const err955 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key76 in data360){
+if(!((((key76 === "probe") || (key76 === "store")) || (key76 === "instant")) || (key76 === "lsn"))){
+const err955 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err955];
 }
@@ -13056,8 +13058,9 @@ vErrors.push(err955);
 errors++;
 }
 }
-else {
-const err956 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data360.probe !== undefined){
+if(typeof data360.probe !== "string"){
+const err956 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err956];
 }
@@ -13067,9 +13070,9 @@ vErrors.push(err956);
 errors++;
 }
 }
-}
-else {
-const err957 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data360.store !== undefined){
+if(typeof data360.store !== "string"){
+const err957 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err957];
 }
@@ -13079,9 +13082,11 @@ vErrors.push(err957);
 errors++;
 }
 }
-if(data356.lsn !== undefined){
-if(typeof data356.lsn !== "string"){
-const err958 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data360.instant !== undefined){
+let data363 = data360.instant;
+if(data363 && typeof data363 == "object" && !Array.isArray(data363)){
+if(data363.at === undefined){
+const err958 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err958];
 }
@@ -13090,10 +13095,8 @@ vErrors.push(err958);
 }
 errors++;
 }
-}
-}
-else {
-const err959 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data363.mono === undefined){
+const err959 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err959];
 }
@@ -13102,10 +13105,9 @@ vErrors.push(err959);
 }
 errors++;
 }
-}
-}
-else {
-const err960 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key77 in data363){
+if(!((key77 === "at") || (key77 === "mono"))){
+const err960 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err960];
 }
@@ -13114,21 +13116,106 @@ vErrors.push(err960);
 }
 errors++;
 }
-var _valid54 = _errs1053 === errors;
-valid265 = _valid54;
-if(valid265){
-var props51 = {};
-props51.data = true;
-props51.type = true;
 }
-}
-if(!valid265){
-const err961 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data363.at !== undefined){
+if(typeof data363.at !== "string"){
+const err961 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err961];
 }
 else {
 vErrors.push(err961);
+}
+errors++;
+}
+}
+if(data363.mono !== undefined){
+let data365 = data363.mono;
+if(typeof data365 === "string"){
+if(!pattern4.test(data365)){
+const err962 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err962];
+}
+else {
+vErrors.push(err962);
+}
+errors++;
+}
+}
+else {
+const err963 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err963];
+}
+else {
+vErrors.push(err963);
+}
+errors++;
+}
+}
+}
+else {
+const err964 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err964];
+}
+else {
+vErrors.push(err964);
+}
+errors++;
+}
+}
+if(data360.lsn !== undefined){
+if(typeof data360.lsn !== "string"){
+const err965 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err965];
+}
+else {
+vErrors.push(err965);
+}
+errors++;
+}
+}
+}
+else {
+const err966 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err966];
+}
+else {
+vErrors.push(err966);
+}
+errors++;
+}
+}
+}
+else {
+const err967 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err967];
+}
+else {
+vErrors.push(err967);
+}
+errors++;
+}
+var _valid54 = _errs1062 === errors;
+valid268 = _valid54;
+if(valid268){
+var props51 = {};
+props51.data = true;
+props51.type = true;
+}
+}
+if(!valid268){
+const err968 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err968];
+}
+else {
+vErrors.push(err968);
 }
 errors++;
 }
@@ -13141,106 +13228,14 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1072 = errors;
-let valid270 = true;
-const _errs1073 = errors;
-if(errors === _errs1073){
+const _errs1081 = errors;
+let valid273 = true;
+const _errs1082 = errors;
+if(errors === _errs1082){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing48;
 if((data.type === undefined) && (missing48 = "type")){
-const err962 = {};
-if(vErrors === null){
-vErrors = [err962];
-}
-else {
-vErrors.push(err962);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err963 = {};
-if(vErrors === null){
-vErrors = [err963];
-}
-else {
-vErrors.push(err963);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err964 = {};
-if(vErrors === null){
-vErrors = [err964];
-}
-else {
-vErrors.push(err964);
-}
-errors++;
-}
-}
-var _valid55 = _errs1073 === errors;
-errors = _errs1072;
-if(vErrors !== null){
-if(_errs1072){
-vErrors.length = _errs1072;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid55){
-const _errs1076 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err965 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err965];
-}
-else {
-vErrors.push(err965);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data364 = data.data;
-if(data364 && typeof data364 == "object" && !Array.isArray(data364)){
-if(data364.probe === undefined){
-const err966 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err966];
-}
-else {
-vErrors.push(err966);
-}
-errors++;
-}
-if(data364.store === undefined){
-const err967 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err967];
-}
-else {
-vErrors.push(err967);
-}
-errors++;
-}
-if(data364.instant === undefined){
-const err968 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err968];
-}
-else {
-vErrors.push(err968);
-}
-errors++;
-}
-if(data364.lastArchived === undefined){
-const err969 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+const err969 = {};
 if(vErrors === null){
 vErrors = [err969];
 }
@@ -13249,8 +13244,10 @@ vErrors.push(err969);
 }
 errors++;
 }
-if(data364.endLsn === undefined){
-const err970 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err970 = {};
 if(vErrors === null){
 vErrors = [err970];
 }
@@ -13259,8 +13256,11 @@ vErrors.push(err970);
 }
 errors++;
 }
-if(data364.failed === undefined){
-const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+}
+}
+else {
+const err971 = {};
 if(vErrors === null){
 vErrors = [err971];
 }
@@ -13269,9 +13269,22 @@ vErrors.push(err971);
 }
 errors++;
 }
-for(const key77 in data364){
-if(!((((((key77 === "probe") || (key77 === "store")) || (key77 === "instant")) || (key77 === "lastArchived")) || (key77 === "endLsn")) || (key77 === "failed"))){
-const err972 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+}
+var _valid55 = _errs1082 === errors;
+errors = _errs1081;
+if(vErrors !== null){
+if(_errs1081){
+vErrors.length = _errs1081;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid55){
+const _errs1085 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err972 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err972];
 }
@@ -13280,10 +13293,11 @@ vErrors.push(err972);
 }
 errors++;
 }
-}
-if(data364.probe !== undefined){
-if(typeof data364.probe !== "string"){
-const err973 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data368 = data.data;
+if(data368 && typeof data368 == "object" && !Array.isArray(data368)){
+if(data368.probe === undefined){
+const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err973];
 }
@@ -13292,10 +13306,8 @@ vErrors.push(err973);
 }
 errors++;
 }
-}
-if(data364.store !== undefined){
-if(typeof data364.store !== "string"){
-const err974 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data368.store === undefined){
+const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err974];
 }
@@ -13304,12 +13316,8 @@ vErrors.push(err974);
 }
 errors++;
 }
-}
-if(data364.instant !== undefined){
-let data367 = data364.instant;
-if(data367 && typeof data367 == "object" && !Array.isArray(data367)){
-if(data367.at === undefined){
-const err975 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data368.instant === undefined){
+const err975 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err975];
 }
@@ -13318,8 +13326,8 @@ vErrors.push(err975);
 }
 errors++;
 }
-if(data367.mono === undefined){
-const err976 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data368.lastArchived === undefined){
+const err976 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
 if(vErrors === null){
 vErrors = [err976];
 }
@@ -13328,9 +13336,8 @@ vErrors.push(err976);
 }
 errors++;
 }
-for(const key78 in data367){
-if(!((key78 === "at") || (key78 === "mono"))){
-const err977 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(data368.endLsn === undefined){
+const err977 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
 if(vErrors === null){
 vErrors = [err977];
 }
@@ -13339,10 +13346,8 @@ vErrors.push(err977);
 }
 errors++;
 }
-}
-if(data367.at !== undefined){
-if(typeof data367.at !== "string"){
-const err978 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data368.failed === undefined){
+const err978 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
 if(vErrors === null){
 vErrors = [err978];
 }
@@ -13351,12 +13356,9 @@ vErrors.push(err978);
 }
 errors++;
 }
-}
-if(data367.mono !== undefined){
-let data369 = data367.mono;
-if(typeof data369 === "string"){
-if(!pattern4.test(data369)){
-const err979 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key78 in data368){
+if(!((((((key78 === "probe") || (key78 === "store")) || (key78 === "instant")) || (key78 === "lastArchived")) || (key78 === "endLsn")) || (key78 === "failed"))){
+const err979 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err979];
 }
@@ -13366,8 +13368,9 @@ vErrors.push(err979);
 errors++;
 }
 }
-else {
-const err980 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data368.probe !== undefined){
+if(typeof data368.probe !== "string"){
+const err980 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err980];
 }
@@ -13377,9 +13380,9 @@ vErrors.push(err980);
 errors++;
 }
 }
-}
-else {
-const err981 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data368.store !== undefined){
+if(typeof data368.store !== "string"){
+const err981 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err981];
 }
@@ -13389,10 +13392,11 @@ vErrors.push(err981);
 errors++;
 }
 }
-if(data364.lastArchived !== undefined){
-let data370 = data364.lastArchived;
-if((typeof data370 !== "string") && (data370 !== null)){
-const err982 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(data368.instant !== undefined){
+let data371 = data368.instant;
+if(data371 && typeof data371 == "object" && !Array.isArray(data371)){
+if(data371.at === undefined){
+const err982 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err982];
 }
@@ -13401,11 +13405,8 @@ vErrors.push(err982);
 }
 errors++;
 }
-}
-if(data364.endLsn !== undefined){
-let data371 = data364.endLsn;
-if((typeof data371 !== "string") && (data371 !== null)){
-const err983 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(data371.mono === undefined){
+const err983 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err983];
 }
@@ -13414,11 +13415,9 @@ vErrors.push(err983);
 }
 errors++;
 }
-}
-if(data364.failed !== undefined){
-let data372 = data364.failed;
-if(!(((typeof data372 == "number") && (!(data372 % 1) && !isNaN(data372))) && (isFinite(data372)))){
-const err984 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key79 in data371){
+if(!((key79 === "at") || (key79 === "mono"))){
+const err984 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err984];
 }
@@ -13427,9 +13426,10 @@ vErrors.push(err984);
 }
 errors++;
 }
-if((typeof data372 == "number") && (isFinite(data372))){
-if(data372 < 0 || isNaN(data372)){
-const err985 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data371.at !== undefined){
+if(typeof data371.at !== "string"){
+const err985 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err985];
 }
@@ -13439,10 +13439,11 @@ vErrors.push(err985);
 errors++;
 }
 }
-}
-}
-else {
-const err986 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data371.mono !== undefined){
+let data373 = data371.mono;
+if(typeof data373 === "string"){
+if(!pattern4.test(data373)){
+const err986 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err986];
 }
@@ -13452,9 +13453,8 @@ vErrors.push(err986);
 errors++;
 }
 }
-}
 else {
-const err987 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err987 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err987];
 }
@@ -13463,21 +13463,108 @@ vErrors.push(err987);
 }
 errors++;
 }
-var _valid55 = _errs1076 === errors;
-valid270 = _valid55;
-if(valid270){
-var props52 = {};
-props52.data = true;
-props52.type = true;
 }
 }
-if(!valid270){
-const err988 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err988 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err988];
 }
 else {
 vErrors.push(err988);
+}
+errors++;
+}
+}
+if(data368.lastArchived !== undefined){
+let data374 = data368.lastArchived;
+if((typeof data374 !== "string") && (data374 !== null)){
+const err989 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err989];
+}
+else {
+vErrors.push(err989);
+}
+errors++;
+}
+}
+if(data368.endLsn !== undefined){
+let data375 = data368.endLsn;
+if((typeof data375 !== "string") && (data375 !== null)){
+const err990 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err990];
+}
+else {
+vErrors.push(err990);
+}
+errors++;
+}
+}
+if(data368.failed !== undefined){
+let data376 = data368.failed;
+if(!(((typeof data376 == "number") && (!(data376 % 1) && !isNaN(data376))) && (isFinite(data376)))){
+const err991 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err991];
+}
+else {
+vErrors.push(err991);
+}
+errors++;
+}
+if((typeof data376 == "number") && (isFinite(data376))){
+if(data376 < 0 || isNaN(data376)){
+const err992 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err992];
+}
+else {
+vErrors.push(err992);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err993];
+}
+else {
+vErrors.push(err993);
+}
+errors++;
+}
+}
+}
+else {
+const err994 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err994];
+}
+else {
+vErrors.push(err994);
+}
+errors++;
+}
+var _valid55 = _errs1085 === errors;
+valid273 = _valid55;
+if(valid273){
+var props52 = {};
+props52.data = true;
+props52.type = true;
+}
+}
+if(!valid273){
+const err995 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err995];
+}
+else {
+vErrors.push(err995);
 }
 errors++;
 }
@@ -13492,78 +13579,7 @@ Object.assign(props0, props52);
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.seq === undefined){
-const err989 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
-if(vErrors === null){
-vErrors = [err989];
-}
-else {
-vErrors.push(err989);
-}
-errors++;
-}
-if(data.at === undefined){
-const err990 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err990];
-}
-else {
-vErrors.push(err990);
-}
-errors++;
-}
-if(data.mono === undefined){
-const err991 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err991];
-}
-else {
-vErrors.push(err991);
-}
-errors++;
-}
-if(data.boot === undefined){
-const err992 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
-if(vErrors === null){
-vErrors = [err992];
-}
-else {
-vErrors.push(err992);
-}
-errors++;
-}
-if(data.prev === undefined){
-const err993 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
-if(vErrors === null){
-vErrors = [err993];
-}
-else {
-vErrors.push(err993);
-}
-errors++;
-}
-if(data.type === undefined){
-const err994 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err994];
-}
-else {
-vErrors.push(err994);
-}
-errors++;
-}
-if(data.data === undefined){
-const err995 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err995];
-}
-else {
-vErrors.push(err995);
-}
-errors++;
-}
-for(const key79 in data){
-if(!(func1.call(schema31.properties, key79))){
-const err996 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+const err996 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
 if(vErrors === null){
 vErrors = [err996];
 }
@@ -13572,11 +13588,8 @@ vErrors.push(err996);
 }
 errors++;
 }
-}
-if(data.seq !== undefined){
-let data373 = data.seq;
-if(!(((typeof data373 == "number") && (!(data373 % 1) && !isNaN(data373))) && (isFinite(data373)))){
-const err997 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.at === undefined){
+const err997 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err997];
 }
@@ -13585,9 +13598,8 @@ vErrors.push(err997);
 }
 errors++;
 }
-if((typeof data373 == "number") && (isFinite(data373))){
-if(data373 < 0 || isNaN(data373)){
-const err998 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data.mono === undefined){
+const err998 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err998];
 }
@@ -13596,11 +13608,8 @@ vErrors.push(err998);
 }
 errors++;
 }
-}
-}
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err999 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.boot === undefined){
+const err999 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
 if(vErrors === null){
 vErrors = [err999];
 }
@@ -13609,12 +13618,8 @@ vErrors.push(err999);
 }
 errors++;
 }
-}
-if(data.mono !== undefined){
-let data375 = data.mono;
-if(typeof data375 === "string"){
-if(!pattern4.test(data375)){
-const err1000 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data.prev === undefined){
+const err1000 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
 if(vErrors === null){
 vErrors = [err1000];
 }
@@ -13623,9 +13628,8 @@ vErrors.push(err1000);
 }
 errors++;
 }
-}
-else {
-const err1001 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.type === undefined){
+const err1001 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err1001];
 }
@@ -13634,10 +13638,8 @@ vErrors.push(err1001);
 }
 errors++;
 }
-}
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1002 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data === undefined){
+const err1002 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1002];
 }
@@ -13646,10 +13648,9 @@ vErrors.push(err1002);
 }
 errors++;
 }
-}
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1003 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key80 in data){
+if(!(func1.call(schema31.properties, key80))){
+const err1003 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1003];
 }
@@ -13659,10 +13660,10 @@ vErrors.push(err1003);
 errors++;
 }
 }
-if(data.attempt !== undefined){
-let data378 = data.attempt;
-if(!(((typeof data378 == "number") && (!(data378 % 1) && !isNaN(data378))) && (isFinite(data378)))){
-const err1004 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.seq !== undefined){
+let data377 = data.seq;
+if(!(((typeof data377 == "number") && (!(data377 % 1) && !isNaN(data377))) && (isFinite(data377)))){
+const err1004 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1004];
 }
@@ -13671,9 +13672,9 @@ vErrors.push(err1004);
 }
 errors++;
 }
-if((typeof data378 == "number") && (isFinite(data378))){
-if(data378 < 1 || isNaN(data378)){
-const err1005 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if((typeof data377 == "number") && (isFinite(data377))){
+if(data377 < 0 || isNaN(data377)){
+const err1005 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1005];
 }
@@ -13684,9 +13685,9 @@ errors++;
 }
 }
 }
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1006 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1006 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1006];
 }
@@ -13696,11 +13697,11 @@ vErrors.push(err1006);
 errors++;
 }
 }
-if(data.prev !== undefined){
-let data380 = data.prev;
-if(typeof data380 === "string"){
-if(!pattern25.test(data380)){
-const err1007 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data.mono !== undefined){
+let data379 = data.mono;
+if(typeof data379 === "string"){
+if(!pattern4.test(data379)){
+const err1007 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1007];
 }
@@ -13711,7 +13712,7 @@ errors++;
 }
 }
 else {
-const err1008 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1008 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1008];
 }
@@ -13721,10 +13722,9 @@ vErrors.push(err1008);
 errors++;
 }
 }
-if(data.type !== undefined){
-let data381 = data.type;
-if(!(((((((((((((((((((((((((((((((((((((((data381 === "run.started") || (data381 === "plan.approved")) || (data381 === "run.resumed")) || (data381 === "preflight.checked")) || (data381 === "connection.provisioning")) || (data381 === "connection.provisioned")) || (data381 === "endpoint.opened")) || (data381 === "endpoint.switched")) || (data381 === "probe.started")) || (data381 === "probe.stopped")) || (data381 === "step.started")) || (data381 === "step.attempt-failed")) || (data381 === "step.finished")) || (data381 === "step.skipped")) || (data381 === "fault.sent")) || (data381 === "evidence.recorded")) || (data381 === "evidence.write-failed")) || (data381 === "human.asked")) || (data381 === "human.began")) || (data381 === "human.done")) || (data381 === "note.manual")) || (data381 === "operator.attached")) || (data381 === "operator.chose")) || (data381 === "watch.observed")) || (data381 === "watch.gap")) || (data381 === "watch.ended")) || (data381 === "cleanup.deferred")) || (data381 === "cleanup.confirmed")) || (data381 === "cleanup.started")) || (data381 === "cleanup.finished")) || (data381 === "run.kept")) || (data381 === "verification.ended")) || (data381 === "cancel.requested")) || (data381 === "run.finished")) || (data381 === "probe.sample")) || (data381 === "ledger.row")) || (data381 === "ledger.recovered")) || (data381 === "lsn.sample")) || (data381 === "archive.sample"))){
-const err1009 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1009 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1009];
 }
@@ -13734,10 +13734,9 @@ vErrors.push(err1009);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data382 = data.data;
-if(!(data382 && typeof data382 == "object" && !Array.isArray(data382))){
-const err1010 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1010 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1010];
 }
@@ -13747,14 +13746,102 @@ vErrors.push(err1010);
 errors++;
 }
 }
-}
-else {
-const err1011 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.attempt !== undefined){
+let data382 = data.attempt;
+if(!(((typeof data382 == "number") && (!(data382 % 1) && !isNaN(data382))) && (isFinite(data382)))){
+const err1011 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1011];
 }
 else {
 vErrors.push(err1011);
+}
+errors++;
+}
+if((typeof data382 == "number") && (isFinite(data382))){
+if(data382 < 1 || isNaN(data382)){
+const err1012 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1012];
+}
+else {
+vErrors.push(err1012);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1013 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1013];
+}
+else {
+vErrors.push(err1013);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data384 = data.prev;
+if(typeof data384 === "string"){
+if(!pattern25.test(data384)){
+const err1014 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1014];
+}
+else {
+vErrors.push(err1014);
+}
+errors++;
+}
+}
+else {
+const err1015 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1015];
+}
+else {
+vErrors.push(err1015);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data385 = data.type;
+if(!(((((((((((((((((((((((((((((((((((((((data385 === "run.started") || (data385 === "plan.approved")) || (data385 === "run.resumed")) || (data385 === "preflight.checked")) || (data385 === "connection.provisioning")) || (data385 === "connection.provisioned")) || (data385 === "endpoint.opened")) || (data385 === "endpoint.switched")) || (data385 === "probe.started")) || (data385 === "probe.stopped")) || (data385 === "step.started")) || (data385 === "step.attempt-failed")) || (data385 === "step.finished")) || (data385 === "step.skipped")) || (data385 === "fault.sent")) || (data385 === "evidence.recorded")) || (data385 === "evidence.write-failed")) || (data385 === "human.asked")) || (data385 === "human.began")) || (data385 === "human.done")) || (data385 === "note.manual")) || (data385 === "operator.attached")) || (data385 === "operator.chose")) || (data385 === "watch.observed")) || (data385 === "watch.gap")) || (data385 === "watch.ended")) || (data385 === "cleanup.deferred")) || (data385 === "cleanup.confirmed")) || (data385 === "cleanup.started")) || (data385 === "cleanup.finished")) || (data385 === "run.kept")) || (data385 === "verification.ended")) || (data385 === "cancel.requested")) || (data385 === "run.finished")) || (data385 === "probe.sample")) || (data385 === "ledger.row")) || (data385 === "ledger.recovered")) || (data385 === "lsn.sample")) || (data385 === "archive.sample"))){
+const err1016 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1016];
+}
+else {
+vErrors.push(err1016);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data386 = data.data;
+if(!(data386 && typeof data386 == "object" && !Array.isArray(data386))){
+const err1017 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1017];
+}
+else {
+vErrors.push(err1017);
+}
+errors++;
+}
+}
+}
+else {
+const err1018 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1018];
+}
+else {
+vErrors.push(err1018);
 }
 errors++;
 }

@@ -6,7 +6,8 @@ import type { DrillEvent, EventOf } from '../engine/events.js';
 import { openJournal, parseJournal, type JournalOptions } from '../engine/journal.js';
 import type { Plan } from '../engine/plan-document.js';
 import { derive } from '../engine/verdict.js';
-import { BundleError, type BundleWriter } from '../evidence/bag.js';
+import { BundleError, type BundleWriter, type FinishedBundle } from '../evidence/bag.js';
+import type { Sealer } from '../evidence/seal.js';
 import type { RunPaths } from './state.js';
 
 export interface FinishRequest {
@@ -15,12 +16,14 @@ export interface FinishRequest {
   readonly runbook: Runbook;
   readonly bundle: BundleWriter;
   readonly journal: JournalOptions;
+  readonly sealer: Sealer | undefined;
 }
 
 export interface Finished {
   readonly drill: Drill;
   /** The bundle's folder; null when it could not be written. */
   readonly bundle: string | null;
+  readonly seal: FinishedBundle['seal'];
 }
 
 /**
@@ -28,17 +31,17 @@ export interface Finished {
  * cannot be written becomes `evidence-write-failed`, so that no run passes without its evidence.
  */
 export async function finishRun(request: FinishRequest): Promise<Finished> {
-  const { paths, plan, runbook, bundle } = request;
+  const { paths, plan, runbook, bundle, sealer } = request;
   const journalText = await readFile(paths.journal, 'utf8');
   const { events } = parseJournal(journalText);
   const [runbookText, environmentText] = await Promise.all([readFile(paths.runbook, 'utf8'), readFile(paths.environment, 'utf8')]);
   try {
-    const { drill, path } = await bundle.finish({ runbookText, environmentText, plan, journalText, logsDir: paths.logs });
-    return { drill, bundle: path };
+    const { drill, path, seal } = await bundle.finish({ runbookText, environmentText, plan, journalText, logsDir: paths.logs, ...(sealer === undefined ? {} : { sealer }) });
+    return { drill, bundle: path, seal };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     const failed = await recordFailure(request, error, events);
-    return { drill: derive(runbook, plan, [...events, failed]), bundle: null };
+    return { drill: derive(runbook, plan, [...events, failed]), bundle: null, seal: null };
   }
 }
 

@@ -31,6 +31,9 @@ function commands(io: CommandIo, done: (code: number) => void): Command {
   const set = new Option('--set <name=value>', 'give an input of the runbook; repeatable').argParser(collect);
   const env = new Option('--env <environment>', 'the environment file: where the drill runs').makeOptionMandatory();
 
+  const key = new Option('--key <file>', 'seal the bundle with this private key, or with the one in ssh-agent that this public key names (default: MUSTER_KEY)');
+  const timestampUrl = new Option('--timestamp-url <url>', 'have an RFC 3161 authority date the seal (default: MUSTER_TIMESTAMP_URL)');
+
   const program: Command = new Command('muster')
     .description('Runs disaster-recovery drills from versioned runbooks and leaves evidence of the RTO and RPO that were really achieved.')
     .version(version(), '-V, --version')
@@ -79,16 +82,39 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .option('--keep', 'leave what the drill made; muster cleanup removes it', false)
     .option('--json', 'stream the events to stdout, one JSON object a line', false)
     .option('--yes', 'never prompt', false)
-    .action(async (runbook: string, options: { env: string; set?: string[]; evidenceDir: string; answers?: string; keep: boolean; json: boolean; yes: boolean }) => {
+    .addOption(key)
+    .addOption(timestampUrl)
+    .action(async (runbook: string, options: { env: string; set?: string[]; evidenceDir: string; answers?: string; keep: boolean; json: boolean; yes: boolean; key?: string; timestampUrl?: string }) => {
       const { env: environment, set: inputs = [], answers, ...rest } = options;
       done(await (await import('./run.js')).run({ runbook, environment, set: inputs, answers, ...rest }, io));
     });
 
   program
     .command('verify <bundle>')
-    .description('Check a bundle, or a folder of bundles, and derive its verdict again')
+    .description('Check a bundle (folder, .zip, .tar.gz), or a folder of bundles, and derive its verdict again')
     .option('--allowed-signers <file>', 'whose seals count (ssh-keygen format)')
-    .action(async (path: string, options: { allowedSigners?: string }) => done(await (await import('./verify.js')).verify({ path, ...options }, io)));
+    .option('--timestamp-ca <file>', 'root certificate of the timestamp authority (PEM); a timestamp is then required')
+    .action(async (path: string, options: { allowedSigners?: string; timestampCa?: string }) => done(await (await import('./verify.js')).verify({ path, ...options }, io)));
+
+  program
+    .command('seal <bundle>')
+    .description('Sign a bundle that was left unsigned')
+    .addOption(key)
+    .addOption(timestampUrl)
+    .action(async (bundle: string, options: { key?: string; timestampUrl?: string }) => done(await (await import('./seal.js')).seal({ bundle, ...options }, io)));
+
+  program
+    .command('pack <bundle>')
+    .description('Write a bundle as a zip that is the same byte for byte every time')
+    .option('--out <file>', 'where to; beside the bundle by default')
+    .action(async (bundle: string, options: { out?: string }) => done(await (await import('./pack.js')).pack({ bundle, ...options }, io)));
+
+  program
+    .command('keygen')
+    .description('Make a key to seal and approve with, and print its line for allowed_signers')
+    .option('--out <file>', 'the private key; the public one goes to <file>.pub', 'muster-key')
+    .addOption(new Option('--type <type>', 'of the key').choices(['ed25519', 'ecdsa']).default('ed25519'))
+    .action(async (options: { out: string; type: 'ed25519' | 'ecdsa' }) => done(await (await import('./keygen.js')).keygen(options, io)));
 
   program
     .command('report <bundle>')

@@ -1,6 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UsageError, messageOf } from '../engine/errors.js';
+import { openArchive } from '../evidence/archive-reader.js';
 import { verifyBundle } from '../evidence/verify.js';
 import type { ReportInput } from '../report/model.js';
 import { visible } from '../report/visible.js';
@@ -24,7 +25,8 @@ export async function report(args: ReportArgs, io: CommandIo): Promise<number> {
   const format = Object.hasOwn(formats, args.format) ? formats[args.format] : undefined;
   if (format === undefined) throw new UsageError(`there is no report format ${visible(args.format)}; expected one of ${Object.keys(formats).join(', ')}`);
   const bundle = resolve(io.cwd, args.bundle);
-  if ((await stat(bundle).catch(() => undefined))?.isDirectory() !== true) throw new UsageError(`there is no bundle ${visible(args.bundle)}`);
+  const found = await stat(bundle).catch(() => undefined);
+  if (found === undefined || !(found.isDirectory() || (found.isFile() && (await openArchive(bundle)) !== undefined))) throw new UsageError(`there is no bundle ${visible(args.bundle)}`);
   const { defects, input } = await verifyBundle(bundle);
   if (input === undefined) {
     io.stderr(`${visible(args.bundle)} is not sound, so nothing is reported from it: ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}. \`muster verify\` names them.\n`);

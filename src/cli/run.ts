@@ -13,21 +13,24 @@ import { operatorPort } from '../clients/operator/adapter.js';
 import { readAnswers } from '../clients/operator/answers.js';
 import { identityOf } from '../clients/process/identity.js';
 import { BundleError, openBundle, type BundleWriter } from '../evidence/bag.js';
+import { latestBundles } from '../evidence/order.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { createProgress } from '../report/terminal.js';
 import { summary } from '../report/terminal-summary.js';
 import { boundaryCheck } from './boundary.js';
 import { listenForCancel } from './cancellation.js';
 import { bindPorts, guardOf, sharedAdapters } from './compose.js';
-import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { exitCodes } from './exit-codes.js';
 import { finishRun, type Finished } from './finish.js';
 import type { CommandIo } from './io.js';
 import { prepareDrill, toolVersion, type DrillSources, type Prepared } from './prepare.js';
 import { registry } from './registry.generated.js';
 import { residueOf } from './residue.js';
+import { sealerOf, type SealOptions } from './sealer.js';
+import { sealedCode, sealLines } from './seal-lines.js';
 import { newRunId, runPaths, stateDir, type RunMeta, type RunPaths } from './state.js';
 
-export interface RunOptions extends DrillSources {
+export interface RunOptions extends DrillSources, SealOptions {
   readonly evidenceDir: string;
   readonly keep: boolean;
   readonly json: boolean;
@@ -40,10 +43,12 @@ export interface RunOptions extends DrillSources {
 export async function run(options: RunOptions, io: CommandIo): Promise<number> {
   const prepared = await prepareDrill(options, io);
   const answers = options.answers === undefined ? new Map() : await readAnswers(resolve(io.cwd, options.answers));
+  const sealer = await sealerOf(options, io);
   const state = stateDir(io.env, io.cwd);
   const paths = runPaths(state, newRunId(prepared.plan.binding.runbook.name));
   const evidenceDir = resolve(io.cwd, options.evidenceDir);
   await writeState(paths, prepared, { evidenceDir, keep: options.keep, cwd: io.cwd });
+  const previous = await latestBundles(evidenceDir);
   const bundle = await reserve(evidenceDir, paths);
 
   const progress = await createProgress({ plan: prepared.plan, stream: process.stderr, env: io.env });
@@ -74,6 +79,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
       inputs: prepared.inputs.values,
       env: environmentValues(prepared.environment.document.metadata),
       operator: userInfo().username,
+      previous,
       toolVersion: toolVersion(),
       runDir: paths.dir,
       registry,
@@ -96,7 +102,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
     cancellation.release();
   }
   if (result.refused !== undefined) return refuse(result.refused, result, bundle, paths, io);
-  const finished = await finishRun({ paths, plan: prepared.plan, runbook: prepared.runbook.document, bundle, journal: journalOptions });
+  const finished = await finishRun({ paths, plan: prepared.plan, runbook: prepared.runbook.document, bundle, journal: journalOptions, sealer });
   return report(finished, result, paths, options, io);
 }
 
@@ -160,13 +166,14 @@ async function report(finished: Finished, result: DrillResult, paths: RunPaths, 
   const text = summary(drill, { bundle: bundle === null ? null : shown(bundle, io.cwd) }, style);
   if (options.json) io.stderr(text);
   else io.stdout(text);
-  if (bundle === null) io.stderr(`The journal of this run is kept: ${paths.journal}\n`);
+  if (bundle !== null) io.stderr(sealLines(finished.seal, shown(bundle, io.cwd), style));
+  else io.stderr(`The journal of this run is kept: ${paths.journal}\n`);
   if (options.keep) {
     io.stderr(`\nWhat the drill made was kept (--keep). Remove it with: npx muster cleanup ${paths.id}\n`);
-    return exitCodeOf(drill);
+    return sealedCode(finished);
   }
-  if (bundle === null) return exitCodeOf(drill);
-  return (await leftBehind(result, paths, io)) ? exitCodes.residue : exitCodeOf(drill);
+  if (bundle === null) return sealedCode(finished);
+  return (await leftBehind(result, paths, io)) ? exitCodes.residue : sealedCode(finished);
 }
 
 /** Says what could not be cleaned up; else the run's state goes. */

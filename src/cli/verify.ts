@@ -1,29 +1,61 @@
-import { lstat, readdir, stat } from 'node:fs/promises';
+import { lstat, readFile, readdir, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { formatDuration } from '../engine/duration.js';
 import type { Drill } from '../engine/drill.js';
-import { UsageError } from '../engine/errors.js';
-import { verifyBundle, type Verification } from '../evidence/verify.js';
+import { UsageError, messageOf } from '../engine/errors.js';
+import { openArchive } from '../evidence/archive-reader.js';
+import { checkOrder } from '../evidence/order.js';
+import type { Defect } from '../evidence/reader.js';
+import { parseAllowedSigners } from '../evidence/ssh/allowed-signers.js';
+import { verifyBundle, type Verification, type VerifyOptions } from '../evidence/verify.js';
 import { visible } from '../report/visible.js';
 import type { CommandIo } from './io.js';
 
 export interface VerifyArgs {
-  /** A bundle, or a folder of bundles. */
+  /** A bundle, an archive of one, or a folder of both. */
   readonly path: string;
   readonly allowedSigners?: string | undefined;
+  readonly timestampCa?: string | undefined;
 }
 
 /** `muster verify BUNDLE|DIR`. 0: sound; 1: any defect. It is about the bundle: that of a failed drill can be sound. Throws UsageError. */
 export async function verify(args: VerifyArgs, io: CommandIo): Promise<number> {
-  const bundles = await findBundles(resolve(io.cwd, args.path), args.path);
+  const { bundles, many } = await findBundles(resolve(io.cwd, args.path), args.path);
+  const options = await trustOf(args, io.cwd);
+  const verifications = await inParallel(bundles, availableParallelism() * 2, (bundle) => verifyBundle(bundle, options));
   let unsound = 0;
-  for (const bundle of bundles) {
-    const verification = await verifyBundle(bundle, args.allowedSigners === undefined ? {} : { allowedSigners: resolve(io.cwd, args.allowedSigners) });
-    if (verification.defects.length > 0) unsound += 1;
-    io.stdout(described(shownPath(bundle, io.cwd), verification));
+  const order = many ? checkOrder(verifications.flatMap(({ link }) => link ?? [])) : [];
+  for (const [index, verification] of verifications.entries()) {
+    const defects = [...verification.defects, ...order.filter(({ run }) => run === verification.link?.run).map(({ defect }) => defect)];
+    if (defects.length > 0) unsound += 1;
+    io.stdout(described(shownPath(bundles[index] ?? '', io.cwd), { ...verification, defects }));
   }
-  if (bundles.length > 1) io.stdout(`${bundles.length - unsound} of ${bundles.length} bundles are sound.\n`);
+  if (many) io.stdout(folderLines(verifications, unsound));
   return unsound === 0 ? 0 : 1;
+}
+
+async function trustOf({ allowedSigners, timestampCa }: VerifyArgs, cwd: string): Promise<VerifyOptions> {
+  const read = (file: string) =>
+    readFile(resolve(cwd, file), 'utf8').catch((error: unknown) => {
+      throw new UsageError(`cannot read ${visible(file)}: ${messageOf(error)}`);
+    });
+  if (timestampCa !== undefined) await read(timestampCa);
+  return {
+    ...(allowedSigners === undefined ? {} : { allowedSigners: parseAllowedSigners(await read(allowedSigners), allowedSigners) }),
+    ...(timestampCa === undefined ? {} : { timestampCa: resolve(cwd, timestampCa) }),
+  };
+}
+
+/** Results in the order of `items`; at most `limit` are under way. */
+async function inParallel<T, R>(items: readonly T[], limit: number, act: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Map<number, R>();
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [index, item] of queue) results.set(index, await act(item));
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return items.flatMap((_, index) => results.get(index) ?? []);
 }
 
 function shownPath(bundle: string, cwd: string): string {
@@ -31,21 +63,31 @@ function shownPath(bundle: string, cwd: string): string {
   return path === '' ? basename(bundle) : path.startsWith('..') ? bundle : path;
 }
 
+interface Found {
+  readonly bundles: readonly string[];
+  /** A folder of bundles was named: their order counts too. */
+  readonly many: boolean;
+}
+
 /** The bundle itself, or the bundles in the folder. Throws UsageError when there is none. */
-async function findBundles(path: string, shown: string): Promise<string[]> {
+async function findBundles(path: string, shown: string): Promise<Found> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) throw new UsageError(`there is no ${visible(shown)}`);
-  if (!found.isDirectory()) throw new UsageError(`${visible(shown)} is not a folder; name a bundle, or a folder of bundles`);
-  if (await isBundle(path)) return [path];
+  if (!found.isDirectory()) {
+    if (found.isFile() && (await openArchive(path)) !== undefined) return { bundles: [path], many: false };
+    throw new UsageError(`${visible(shown)} is neither a folder nor a .zip or .tar.gz; name a bundle, or a folder of bundles`);
+  }
+  if (await isBundle(path)) return { bundles: [path], many: false };
   const bundles: string[] = [];
   for (const name of (await readdir(path)).toSorted()) {
     // A partial bundle starts with a dot: its run is not over, or died.
     if (name.startsWith('.')) continue;
-    const folder = join(path, name);
-    if ((await lstat(folder).catch(() => undefined))?.isDirectory() === true && (await isBundle(folder))) bundles.push(folder);
+    const each = join(path, name);
+    const kind = await lstat(each).catch(() => undefined);
+    if (kind?.isDirectory() === true ? await isBundle(each) : kind?.isFile() === true && /\.(?:zip|tar\.gz|tgz)$/i.test(name)) bundles.push(each);
   }
   if (bundles.length === 0) throw new UsageError(`${visible(shown)} holds no bundle of evidence; name a bundle, or a folder of bundles`);
-  return bundles;
+  return { bundles, many: true };
 }
 
 /** Also one from which files were taken away. */
@@ -57,8 +99,9 @@ async function isBundle(folder: string): Promise<boolean> {
 const maxDefects = 50;
 
 /** Everything from the bundle is made visible before it reaches a terminal. */
-function described(name: string, { defects, notes, checked, drill }: Verification): string {
-  const lines = [`${visible(name)}: ${defects.length === 0 ? 'sound' : `NOT SOUND, ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}`}`];
+function described(name: string, { defects, seal, notes, checked, drill }: Verification & { readonly defects: readonly Defect[] }): string {
+  const sealed = seal === null ? 'UNSIGNED' : seal.principal === null ? `sealed with ${seal.fingerprint}, whose key that is was not checked` : `sealed by ${seal.principal}`;
+  const lines = [`${visible(name)}: ${defects.length === 0 ? `sound, ${sealed}` : `NOT SOUND, ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}`}`];
   for (const defect of defects.slice(0, maxDefects)) lines.push(`  ${defect.code}: ${defect.file === undefined ? '' : `${defect.file}: `}${defect.detail}`);
   if (defects.length > maxDefects) lines.push(`  and ${defects.length - maxDefects} more`);
   if (drill !== undefined) lines.push(...drillLines(drill, defects.length === 0));
@@ -66,6 +109,16 @@ function described(name: string, { defects, notes, checked, drill }: Verificatio
   const notProved = [...notes, ...(drill?.notProved ?? [])];
   if (notProved.length > 0) lines.push('  not proved', ...notProved.map((line) => `    - ${line}`));
   return lines.map((line) => `${visible(line)}\n`).join('');
+}
+
+function folderLines(verifications: readonly Verification[], unsound: number): string {
+  const unsigned = verifications.filter(({ seal }) => seal === null).length;
+  const unlinked = verifications.filter(({ link }) => (link?.previous ?? null) === null).length;
+  const lines = [`${verifications.length - unsound} of ${verifications.length} bundles are sound${unsigned === 0 ? '' : `, ${unsigned} UNSIGNED`}.`];
+  lines.push('Each names the bundles before it, and those are there. The latest has none after it: that it is the latest is not proved.');
+  if (unsound > 0) lines.pop();
+  if (unlinked > 0) lines.push(`${unlinked} name none: made before bundles did.`);
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 function drillLines(drill: Drill, sound: boolean): string[] {

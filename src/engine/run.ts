@@ -110,6 +110,7 @@ class Drill {
       host: hostname(),
       plan: digest,
       sandbox: binding.environment.sandbox,
+      ...(request.previous === undefined ? {} : { previous: request.previous }),
     });
   }
 

@@ -11,6 +11,8 @@ import { parseJournal } from '../engine/journal.js';
 import { parseSource } from '../engine/load/source.js';
 import type { Plan } from '../engine/plan-document.js';
 import { derive } from '../engine/verdict.js';
+import { sealFiles, type SealedContent, type Sealer } from './seal.js';
+import { fingerprint } from './ssh/keys.js';
 import { digestOf, evidenceText, logName, manifestText, payloadTexts, tagFiles, tagManifest, tagTexts, type BundleContent, type FileDigest } from './texts.js';
 
 /** The bundle cannot be written. `file` is what could not be. */
@@ -29,12 +31,16 @@ export interface FinishedRun {
   readonly journalText: string;
   /** The steps' logs; null when there are none. */
   readonly logsDir: string | null;
+  /** Seals the bundle before it gets its name. */
+  readonly sealer?: Sealer;
 }
 
 export interface FinishedBundle {
   readonly path: string;
   /** As derived from the files of the bundle, just as verification will do it. */
   readonly drill: Drill;
+  /** Null when nobody was to seal it. A bundle that could not be sealed is whole, and unsigned. */
+  readonly seal: { readonly fingerprint: string } | { readonly error: unknown } | null;
 }
 
 export interface BundleWriter {
@@ -98,13 +104,13 @@ export async function openBundle(evidenceDir: string, runId: string): Promise<Bu
       await last;
       try {
         await writing(partial, () => rm(partial, { recursive: true, force: true }));
-        const drill = await writeBundle(partial, run);
+        const written = await writeBundle(partial, run);
         await writing(path, async () => {
           if (await stats(path)) throw new Error('a bundle of this run is there already');
           await rename(partial, path);
           await flushFolder(evidenceDir);
         });
-        return { path, drill };
+        return { path, ...written };
       } catch (error) {
         await rm(partial, { recursive: true, force: true }).catch(() => {});
         throw error;
@@ -123,11 +129,11 @@ function places(evidenceDir: string, runId: string): { path: string; partial: st
   return { path: join(evidenceDir, runId), partial: join(evidenceDir, `.${runId}.partial`) };
 }
 
-async function writeBundle(root: string, run: FinishedRun): Promise<Drill> {
+async function writeBundle(root: string, run: FinishedRun): Promise<Omit<FinishedBundle, 'path'>> {
   const content = contentOf(run);
   const payload: FileDigest[] = [];
   const folders = new Set([root]);
-  const put = async (path: string, text: string) => {
+  const put = async (path: string, text: string | Buffer) => {
     const file = join(root, path);
     await writing(file, async () => {
       await mkdir(dirname(file), { recursive: true, mode: 0o755 });
@@ -147,9 +153,21 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Drill> {
   payload.push(digestOf('data/report.html', report));
   const tags = tagTexts(content.events, content.drill, payload);
   for (const [path, text] of tags) await put(path, text);
-  await put(tagManifest, manifestText(tagFiles.map((path) => digestOf(path, tags.get(path) ?? ''))));
+  const tagManifestText = manifestText(tagFiles.map((path) => digestOf(path, tags.get(path) ?? '')));
+  await put(tagManifest, tagManifestText);
+  const seal = run.sealer === undefined ? null : await sealed(run.sealer, { ...content, tagManifestText });
+  if (seal !== null && 'files' in seal) for (const [path, text] of seal.files) await put(path, text);
   for (const folder of folders) await writing(folder, () => flushFolder(folder));
-  return content.drill;
+  return { drill: content.drill, seal };
+}
+
+/** Whoever signs may be gone by now; the evidence is not lost for that. */
+async function sealed({ signer, timestamper }: Sealer, content: SealedContent): Promise<{ fingerprint: string; files: Map<string, string | Buffer> } | { error: unknown }> {
+  try {
+    return { fingerprint: fingerprint(signer.publicKey), files: await sealFiles(content, signer, timestamper) };
+  } catch (error) {
+    return { error };
+  }
 }
 
 /** What will be read back: canonical JSON sorts the plan's keys, and what is derived may not depend on their order before. */
@@ -214,7 +232,7 @@ async function copyFlushed(from: string, to: string): Promise<{ sha256: string; 
   return { sha256: hash.digest('hex'), bytes };
 }
 
-async function writeFlushed(file: string, text: string): Promise<void> {
+async function writeFlushed(file: string, text: string | Buffer): Promise<void> {
   const handle = await open(file, 'w', 0o644);
   try {
     await handle.writeFile(text);

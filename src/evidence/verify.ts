@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { canonicalJson, sha256 } from '../engine/canonical.js';
 import type { Runbook } from '../engine/documents.js';
 import type { Drill } from '../engine/drill.js';
@@ -13,17 +12,29 @@ import type { ReportInput } from '../report/model.js';
 import { reportFiles } from './bag.js';
 import { checkManifests } from './manifest.js';
 import { mismatch, parseDocument, parseJson } from './parse.js';
+import { linkOf, type BundleLink } from './order.js';
 import { readBundle, type Defect, type ReadBundle } from './reader.js';
-import { payloadTexts, tagTexts, type BundleContent } from './texts.js';
+import type { Seal } from './seal.js';
+import { checkSignatures } from './signatures.js';
+import type { AllowedSigner } from './ssh/allowed-signers.js';
+import { payloadTexts, tagManifest, tagTexts, type BundleContent } from './texts.js';
 
 export interface VerifyOptions {
-  /** A file of signers whom the caller trusts. With it, a bundle without a seal is a defect. */
-  readonly allowedSigners?: string;
+  /** Signers whom the caller trusts. With them, a bundle without a seal by one of them is a defect. */
+  readonly allowedSigners?: readonly AllowedSigner[];
+  /** A PEM file with the root of the timestamp authority. With it, a bundle without a token that it vouches for is a defect. */
+  readonly timestampCa?: string;
 }
 
 export interface Verification {
   /** Empty: the bundle is sound, whatever its drill's verdict. */
   readonly defects: readonly Defect[];
+  /** What the seal is over; undefined where it could not be read. */
+  readonly tagManifestText: string | undefined;
+  /** Null when there is none, or none that holds. */
+  readonly seal: Seal | null;
+  /** Where the bundle stands among others; undefined where it does not say. */
+  readonly link: BundleLink | undefined;
   /** What the checks do not prove. */
   readonly notes: readonly string[];
   /** What was checked, in words. */
@@ -37,42 +48,52 @@ export interface Verification {
 /**
  * Checks every file of a bundle against the manifests, and against what the journal says it must be: the verdict is
  * derived, and all but the logs written, once more. Hostile bundles are the normal case; they give defects, never errors.
- * Rejects only when `folder` itself cannot be read.
+ * Rejects only when `path`, a bundle's folder or an archive of one, itself cannot be read.
  */
-export async function verifyBundle(folder: string, options: VerifyOptions = {}): Promise<Verification> {
-  const bundle = await readBundle(folder);
+export async function verifyBundle(path: string, options: VerifyOptions = {}): Promise<Verification> {
+  const bundle = await readBundle(path);
   const defects: Defect[] = [...bundle.defects, ...checkManifests(bundle)];
-  const notes: string[] = [];
-  const checked = [`${bundle.digests.size} files against both manifests, and that there are no others`];
-  if (options.allowedSigners !== undefined) defects.push({ code: 'unsigned', detail: 'the bundle has no seal; with allowed signers given, one is required' });
-  else notes.push('Consistency only, unsigned: whoever rewrites journal, verdict and manifests together is not found out.');
-
+  const findings: Findings = { defects, notes: [], checked: [`${bundle.digests.size} files: the manifests name all that are sealed and no others`] };
   const events = readEvents(bundle, defects);
   const plan = readPlan(bundle, events, defects);
   const runbook = readRunbook(bundle, defects);
   parseDocument<Drill>('data/drill.json', bundle.texts.get('data/drill.json'), 'drill', defects);
-  if (events !== undefined) checked.push(`the hash chain and the form of ${events.length} events`);
-  if (events === undefined || plan === undefined || runbook === undefined) return { defects, notes, checked, drill: undefined, input: undefined };
+  if (events !== undefined) findings.checked.push(`the hash chain and the form of ${events.length} events`);
+  const link = linkOf(bundle.digests.get(tagManifest)?.sha256, events?.[0]);
 
+  const rederived = events === undefined || plan === undefined || runbook === undefined ? undefined : await deriveAgain(bundle, { events, plan, runbook }, findings);
+  const seal = await checkSignatures(bundle, { plan, events, drill: rederived?.drill }, options, findings);
+  return { ...findings, tagManifestText: bundle.texts.get(tagManifest), seal, link, drill: rederived?.drill, input: defects.length === 0 ? rederived : undefined };
+}
+
+interface Findings {
+  readonly defects: Defect[];
+  readonly notes: string[];
+  readonly checked: string[];
+}
+
+/** Derives all that follows from the journal and holds the files against it. Undefined where nothing can be derived. */
+async function deriveAgain(bundle: ReadBundle, { events, plan, runbook }: { events: readonly DrillEvent[]; plan: Plan; runbook: Runbook }, findings: Findings): Promise<ReportInput | undefined> {
+  const { defects, notes, checked } = findings;
   checkDocuments(bundle, plan, defects);
   checked.push('that plan, runbook and environment are those of the run');
-  let drill: Drill | undefined;
+  let drill: Drill;
   try {
     drill = derive(runbook, plan, events);
     const problem = mismatch('drill', drill);
     if (problem !== undefined) throw new Error(`the derived verdict is malformed: ${problem}`);
   } catch (error) {
     defects.push({ code: 'verdict-differs', file: 'data/drill.json', detail: `no verdict can be derived from the journal: ${messageOf(error)}` });
-    return { defects, notes, checked, drill: undefined, input: undefined };
+    return undefined;
   }
   const content = { runbookText: bundle.texts.get('data/runbook.yaml') ?? '', environmentText: bundle.texts.get('data/environment.yaml') ?? '', plan, journalText: bundle.texts.get('data/events.jsonl') ?? '', events, drill };
   checkPayload(bundle, content, defects);
   checked.push('verdict and evidence files, derived again from the journal');
-  if (basename(bundle.root) !== drill.run) notes.push(`The folder was renamed: the run is ${drill.run}.`);
+  if (bundle.name !== null && bundle.name !== drill.run) notes.push(`The folder was renamed: the run is ${drill.run}.`);
   const input = { drill, plan, runbook, events, files: reportFiles([...bundle.digests].filter(([path]) => path.startsWith('data/')).map(([path, digest]) => ({ path, ...digest }))) };
-  await checkRendered(bundle, content, input, { defects, notes, checked });
+  await checkRendered(bundle, content, input, findings);
   if ([...bundle.digests.keys()].some((path) => path.startsWith('data/logs/'))) notes.push('Logs are free text: manifest and report bind them, the journal does not.');
-  return { defects, notes, checked, drill, input: defects.length === 0 ? input : undefined };
+  return input;
 }
 
 function readEvents({ texts }: ReadBundle, defects: Defect[]): DrillEvent[] | undefined {
@@ -153,7 +174,7 @@ function checkPayload({ texts, digests }: ReadBundle, content: BundleContent, de
   }
 }
 
-async function checkRendered(bundle: ReadBundle, content: BundleContent, input: ReportInput, { defects, notes, checked }: { defects: Defect[]; notes: string[]; checked: string[] }): Promise<void> {
+async function checkRendered(bundle: ReadBundle, content: BundleContent, input: ReportInput, { defects, notes, checked }: Findings): Promise<void> {
   const payload = [...bundle.digests].filter(([path]) => path.startsWith('data/')).map(([path, digest]) => ({ path, ...digest }));
   const made = content.events.find((event) => event.type === 'run.started')?.data.tool.version;
   const same = made === toolVersion();

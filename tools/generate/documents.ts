@@ -3,6 +3,7 @@ import { DrillSchema } from '../../src/engine/drill.js';
 import { eventData } from '../../src/engine/events.js';
 import { evidenceKinds } from '../../src/engine/kinds/index.js';
 import { PlanSchema } from '../../src/engine/plan-document.js';
+import { DrillPredicateSchema, drillPredicateType } from '../../src/evidence/intoto.js';
 import type { Found } from './discover.js';
 import { mapSubschemas, type JsonSchema } from './json-schema.js';
 import { normalize, tagged } from './normalize.js';
@@ -15,6 +16,7 @@ export const idOf = (name: string) => `https://muster.invalid/schemas/${name}.sc
 export const runbookStructure = (): JsonSchema => normalize(RunbookSchema);
 export const environmentStructure = (): JsonSchema => normalize(EnvironmentSchema);
 export const planSchema = (): JsonSchema => normalize(PlanSchema);
+export const attestationSchema = (): JsonSchema => ({ title: `Muster attestation: the in-toto predicate ${drillPredicateType}`, ...normalize(DrillPredicateSchema) });
 export const drillSchema = (): JsonSchema => normalize(DrillSchema);
 
 const dataOf = (data: JsonSchema): JsonSchema => ({ type: 'object', properties: { data }, required: ['data'] });

@@ -1,6 +1,7 @@
 import type { Clock, Ports } from '../define-step.js';
 import type { CleanupFailure, PendingCleanup } from '../cleanup.js';
 import type { Runbook } from '../documents.js';
+import type { EventDataOf } from '../events.js';
 import type { RefusedError } from '../errors.js';
 import type { EvidenceOf } from '../kinds/index.js';
 import type { Journal, JournalError } from '../journal.js';
@@ -71,6 +72,8 @@ export interface DrillRequest {
   /** `env.*` of the templates: environmentValues(metadata). */
   readonly env: Readonly<Record<string, unknown>>;
   readonly operator: string;
+  /** The bundles that this run follows in its evidence folder. */
+  readonly previous?: EventDataOf<'run.started'>['previous'];
   /** Version of Muster. */
   readonly toolVersion: string;
   /** runs/<run id> in the state directory; exists. */
