@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { packageRoot } from '../engine/package-root.js';
 import { exitCodes } from './exit-codes.js';
 import type { CommandIo } from './io.js';
+import { recordCommands } from './record-commands.js';
 
 /** Parses the command line and loads the one command that it names. Resolves to the exit code; never throws. */
 export async function main(args: readonly string[], io: CommandIo = processIo()): Promise<number> {
@@ -142,6 +143,8 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .command('resume <run>')
     .description('End a run whose process died: clean up and write its bundle')
     .action(async (run: string) => done(await (await import('./resume.js')).resume(run, io)));
+
+  recordCommands(program, io, done);
 
   return program;
 }

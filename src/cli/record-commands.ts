@@ -1,0 +1,25 @@
+import { Option, type Command } from 'commander';
+import type { CommandIo } from './io.js';
+
+/** The commands about many drills: the record over the quarters. Each loads its module when it is called. */
+export function recordCommands(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const evidenceDir = new Option('--evidence-dir <folder>', 'where the bundles are').default('evidence');
+  const format = (...choices: string[]) => new Option('--format <format>', 'how to print it').choices(choices).default('text');
+
+  program
+    .command('history')
+    .description('Past drills with their verdicts, RTO and RPO')
+    .option('--runbook <name>', 'only the drills of this runbook')
+    .addOption(evidenceDir)
+    .addOption(format('text', 'csv', 'json', 'prometheus'))
+    .action(async (options: { runbook?: string; evidenceDir: string; format: string }) => done(await (await import('./history.js')).history(options, io)));
+
+  program
+    .command('status [runbook...]')
+    .description('Which runbooks are due, overdue, never run, or changed since their last pass; 1 when any is overdue')
+    .addOption(evidenceDir)
+    .option('--as-of <time>', 'as it was, or will be, on that day')
+    .option('--grace <duration>', 'how long a drill may be late; default: by its cadence')
+    .addOption(format('text', 'json'))
+    .action(async (runbooks: string[], options: { evidenceDir: string; asOf?: string; grace?: string; format: string }) => done(await (await import('./status.js')).status({ runbooks, ...options }, io)));
+}

@@ -1,0 +1,44 @@
+import { formatDuration } from '../../engine/duration.js';
+import type { Verdict } from '../../engine/drill.js';
+import { padEnd, padStart, type Style } from '../style.js';
+import { utc, visible } from '../visible.js';
+import { median, seriesOf, sparkline, type Series } from './series.js';
+import type { Figure, History } from './types.js';
+
+/** Past drills for people, by runbook and environment, oldest first. */
+export function historyText({ bundles, unreadable }: Pick<History, 'bundles' | 'unreadable'>, style: Style): string {
+  const lines = seriesOf(bundles).flatMap((series) => [...seriesLines(series, style), '']);
+  for (const { folder, why } of unreadable) lines.push(style.bad(visible(`${folder}: left out: ${why}`)));
+  lines.push(style.dim(`${bundles.length} ${bundles.length === 1 ? 'drill' : 'drills'}, as the bundles say of themselves; \`muster verify\` derives each again.`));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function seriesLines({ runbook, title, environment, sandbox, drills }: Series, style: Style): string[] {
+  const rto = drills.map((drill) => drill.rto.ms);
+  const rpo = drills.map((drill) => drill.rpo.ms);
+  const passed = drills.filter((drill) => drill.verdict === 'passed').length;
+  return [
+    `${style.strong(visible(runbook))} in ${visible(environment)}${sandbox ? ' (sandbox)' : ''}  ${style.dim(visible(title))}`,
+    `  ${passed} of ${drills.length} passed`,
+    `  RTO ${style.accent(sparkline(rto))}  ${summary(rto, drills.at(-1)?.rto)}`,
+    `  RPO ${style.accent(sparkline(rpo))}  ${summary(rpo, drills.at(-1)?.rpo)}`,
+    ...drills.map((drill) => {
+      const codes = [...new Set(drill.reasons.map(({ code }) => code))].join(' ');
+      return `  ${drill.startedAt === null ? 'never started'.padEnd(23) : utc(drill.startedAt)}  ${tone(drill.verdict, style)(padEnd(drill.verdict, 10))}  RTO ${padStart(figure(drill.rto), 12)}  RPO ${padStart(figure(drill.rpo), 12)}  ${padEnd(visible(drill.runbook.version), 8)} ${visible(drill.run)}${codes === '' ? '' : `  ${codes}`}`;
+    }),
+  ];
+}
+
+function summary(values: readonly (number | null)[], last: Figure | undefined): string {
+  const middle = median(values);
+  if (middle === null) return 'never measured';
+  return [`last ${last === undefined ? '' : figure(last)}`, `median ${formatDuration(middle)}`, ...(typeof last?.objectiveMs === 'number' ? [`target ${formatDuration(last.objectiveMs)}`] : [])].join(', ');
+}
+
+export function figure({ ms, status }: Figure): string {
+  return ms === null ? 'not measured' : `${formatDuration(ms)}${status === 'missed' ? '!' : ''}`;
+}
+
+export function tone(verdict: Verdict, style: Style): (text: string) => string {
+  return { passed: style.good, failed: style.bad, incomplete: style.warn, cancelled: style.dim }[verdict];
+}

@@ -1,0 +1,47 @@
+import type { Drill, ReasonCode, Verdict } from '../../engine/drill.js';
+import type { Plan } from '../../engine/plan-document.js';
+
+/** What is kept of a bundle where many are looked at: what it says of itself, not verified. */
+export interface BundleSummary {
+  /** The folder's name. */
+  readonly folder: string;
+  /** Of its tag manifest: names the bundle as a whole. */
+  readonly sha256: string;
+  readonly run: string;
+  readonly verdict: Verdict;
+  readonly reasons: readonly { readonly code: ReasonCode; readonly step?: string; readonly detail: string }[];
+  readonly title: string;
+  readonly runbook: { readonly name: string; readonly version: string; readonly sha256: string; readonly owner: string };
+  readonly environment: { readonly name: string; readonly sandbox: boolean; readonly sha256: string };
+  readonly tool: string;
+  readonly controls: readonly string[];
+  readonly fault: Plan['binding']['fault'];
+  /** UTC; null when the run never started. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  /** `ms` is the figure that was held against the objective. */
+  readonly rto: Figure;
+  readonly rpo: Figure & { readonly lost: number | null };
+  readonly outageMs: number | null;
+  readonly manual: Drill['manual'];
+}
+
+export interface Figure {
+  readonly status: Drill['rto']['status'];
+  readonly ms: number | null;
+  readonly objectiveMs: number | null;
+}
+
+/** A folder that looks like a bundle and cannot be read as one. */
+export interface Unreadable {
+  readonly folder: string;
+  readonly why: string;
+}
+
+export interface History {
+  /** The folder of bundles, resolved. */
+  readonly root: string;
+  /** Oldest first. */
+  readonly bundles: readonly BundleSummary[];
+  readonly unreadable: readonly Unreadable[];
+}
