@@ -5,7 +5,7 @@ import { connectionLine, cleanupLine, recoveryLines, stableLine, stepLine } from
 import { phaseTitles, RunModel } from './terminal-model.js';
 import { blocksOf, type Block } from './terminal-blocks.js';
 import { cut, type Style } from './style.js';
-import type { Progress } from './terminal.js';
+import type { Progress } from './terminal-progress.js';
 
 type Task = ListrTask<unknown, typeof DefaultRenderer>;
 type Drawn = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer>;

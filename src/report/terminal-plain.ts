@@ -3,7 +3,7 @@ import { formatDuration } from '../engine/duration.js';
 import type { Plan } from '../engine/plan-document.js';
 import { milliseconds, phaseTitles, RunModel, type StepView } from './terminal-model.js';
 import { padEnd, padStart, type Style } from './style.js';
-import type { Progress } from './terminal.js';
+import type { Progress } from './terminal-progress.js';
 import { visible } from './visible.js';
 
 /** One line per thing that happened, each with the time since the start: for logs and pipes. */

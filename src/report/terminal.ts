@@ -1,18 +1,6 @@
-import type { DrillEvent } from '../engine/events.js';
 import type { Plan } from '../engine/plan-document.js';
 import { createStyle, wantsColour } from './style.js';
-
-
-export interface Progress {
-  /** Every event of the journal, in its order. */
-  event(event: DrillEvent): void;
-  /** A message of the tool itself. */
-  message(text: string): void;
-  /** Leaves the terminal to someone else (a prompt) until the function that it returns is called. */
-  pause(): () => void;
-  /** Draws the last state and gives the terminal back. */
-  close(): Promise<void>;
-}
+import type { Progress } from './terminal-progress.js';
 
 export interface ProgressOptions {
   readonly plan: Plan;

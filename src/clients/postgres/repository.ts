@@ -1,21 +1,8 @@
-import type { Effect } from '../../engine/define-step.js';
-import type { Scope } from '../../engine/scope.js';
-import type { BackupsDetails, LocalDetails, PostgresDetails } from './details.js';
+import type { BackupsDetails } from './details.js';
 import { directoryRepository } from './directory/repository.js';
 import { pgbackrestRepository } from './pgbackrest/repository.js';
-import type { BackupRepository, PostgresSession, SessionOptions } from './port.js';
-
-export type LocalPostgres = PostgresDetails & { readonly local: LocalDetails };
-
-/** What a repository adapter needs from the rest of the PostgreSQL adapter. */
-export interface RepositoryTools {
-  readonly scope: Scope;
-  connect(connection: string, options: SessionOptions): Promise<PostgresSession>;
-  /** Throws StepError `not-local`. */
-  postgres(connection: string): LocalPostgres;
-  /** Lets the guard see that files of a local server are about to be written. */
-  announce(connection: string, effect: Effect): Promise<void>;
-}
+import type { BackupRepository } from './port.js';
+import type { RepositoryTools } from './repository-tools.js';
 
 export function repositoryOf(named: { readonly name: string; readonly details: BackupsDetails }, tools: RepositoryTools): BackupRepository {
   return named.details.provider === 'pgbackrest' ? pgbackrestRepository(named.details, tools) : directoryRepository(named.details, tools);

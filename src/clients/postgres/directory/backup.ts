@@ -7,7 +7,7 @@ import type { BackupsDetails } from '../details.js';
 import { codeOf } from '../errors.js';
 import type { BackupInfo, PostgresSession } from '../port.js';
 import { limitsOfSource } from '../recovery.js';
-import type { LocalPostgres } from '../repository.js';
+import type { LocalPostgres } from '../repository-tools.js';
 import { isoTime } from '../target.js';
 import { copyFolder } from './copy.js';
 import { backupRule } from './exclusions.js';

@@ -6,7 +6,7 @@ import { commandPath, giveTo } from '../conf.js';
 import type { BackupsDetails } from '../details.js';
 import { codeOf } from '../errors.js';
 import type { ArchiveFile, BackupRepository } from '../port.js';
-import type { RepositoryTools } from '../repository.js';
+import type { RepositoryTools } from '../repository-tools.js';
 import { takeBackup } from './backup.js';
 import { readManifests } from './manifest.js';
 import { restoreInto } from './restore.js';

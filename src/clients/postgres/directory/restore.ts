@@ -6,7 +6,7 @@ import type { BackupsDetails } from '../details.js';
 import { codeOf } from '../errors.js';
 import type { PreparedRestore, RestoreRequest, ServerSettings } from '../port.js';
 import { copySettings, overriddenSettings, targetSettingsOf } from '../recovery.js';
-import type { LocalPostgres } from '../repository.js';
+import type { LocalPostgres } from '../repository-tools.js';
 import { copyFolder } from './copy.js';
 import type { BackupManifest } from './manifest.js';
 

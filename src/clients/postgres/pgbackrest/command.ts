@@ -4,7 +4,7 @@ import type { CommandResult } from '../../process/port.js';
 import type { Effect } from '../../../engine/define-step.js';
 import type { BackupsDetails } from '../details.js';
 import { asUser, type Owner } from '../owner.js';
-import type { RepositoryTools } from '../repository.js';
+import type { RepositoryTools } from '../repository-tools.js';
 
 /** Exit codes of pgBackRest (build/error/error.yaml) that an operator can do something about. */
 const hints: Readonly<Record<string, string>> = {

@@ -7,7 +7,7 @@ import type { BackupsDetails } from '../details.js';
 import { refuseUnlessEmpty, tablespacesBeside, writeConfiguration } from '../directory/restore.js';
 import type { BackupInfo, BackupRepository, PreparedRestore, RestoreRequest } from '../port.js';
 import { copySettings, targetSettingsOf } from '../recovery.js';
-import type { LocalPostgres, RepositoryTools } from '../repository.js';
+import type { LocalPostgres, RepositoryTools } from '../repository-tools.js';
 import { targetValue } from '../target.js';
 import { listArchive } from './archive.js';
 import { runPgbackrest } from './command.js';
