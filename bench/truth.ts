@@ -38,14 +38,17 @@ async function difference(folder: string): Promise<number> {
 
 /** Follows the journal: knows the endpoint from `endpoint.opened`, looks at it from the first probe's start to the end of the verification. */
 class Watch {
+  /** Holds the password of the drill's own servers. */
+  #passFile = '';
   #address: readonly [string, string] | undefined;
   #observer: ChildProcessByStdio<null, Readable, null> | undefined;
   #said = Promise.resolve('');
 
   event(event: DrillEvent): void {
+    if (event.type === 'connection.provisioned' && typeof event.data.details['passFile'] === 'string') this.#passFile = event.data.details['passFile'];
     if (event.type === 'endpoint.opened') this.#address = [event.data.host, String(event.data.port)];
     if (event.type === 'probe.started' && this.#observer === undefined && this.#address !== undefined) {
-      const observer = spawn(process.execPath, [program, ...this.#address, 'orders'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const observer = spawn(process.execPath, [program, ...this.#address, 'orders'], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PGPASSFILE: this.#passFile } });
       this.#observer = observer;
       this.#said = new Promise((resolve) => {
         let text = '';

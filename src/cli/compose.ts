@@ -2,6 +2,7 @@ import type { Ports } from '../engine/define-step.js';
 import { createGuard, type Guard } from '../engine/guard.js';
 import { guardPolicy } from '../engine/guard/policy.js';
 import type { Plan } from '../engine/plan-document.js';
+import { Redactor } from '../engine/redact.js';
 import type { Scope } from '../engine/scope.js';
 import type { World } from '../engine/world.js';
 import { endpointPort } from '../clients/endpoint/adapter.js';
@@ -10,7 +11,7 @@ import { filesPort } from '../clients/files/adapter.js';
 import { httpPort } from '../clients/http/adapter.js';
 import { operatorPort } from '../clients/operator/adapter.js';
 import type { OperatorPort } from '../clients/operator/port.js';
-import { postgresPort, postgresShared, type PostgresShared } from '../clients/postgres/adapter.js';
+import { ownPassFiles, postgresPort, postgresShared, type PostgresShared } from '../clients/postgres/adapter.js';
 import { processPort } from '../clients/process/adapter.js';
 import '../clients/ports.js';
 
@@ -19,23 +20,30 @@ export interface SharedAdapters {
   readonly endpoints: Endpoints;
   readonly operator: OperatorPort;
   readonly postgres: PostgresShared;
+  readonly redactor: Redactor;
 }
 
-/** Without an operator nobody can be asked. */
-export function sharedAdapters(operator: OperatorPort = operatorPort(undefined, new Map())): SharedAdapters {
-  return { endpoints: new Endpoints(), operator, postgres: postgresShared() };
+/** Without an operator nobody can be asked. `redactor` is the journal's: what adapters find out to be secret goes there first. */
+export function sharedAdapters(operator: OperatorPort = operatorPort(undefined, new Map()), redactor = new Redactor()): SharedAdapters {
+  return { endpoints: new Endpoints(), operator, postgres: postgresShared(redactor), redactor };
 }
 
 /** The only place where ports get their adapters; each is bound to who calls. */
 export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) => Ports {
   return (scope, world) => ({
     postgres: postgresPort(scope, world, shared.postgres),
-    process: processPort(scope),
+    process: processPort(scope, { secrets: shared.redactor, env: () => passFileEnv(world) }),
     http: httpPort(scope),
     endpoints: endpointPort(scope, world, shared.endpoints),
     files: filesPort(scope),
-    operator: shared.operator,
+    operator: { manual: (question, began, signal) => shared.operator.manual({ ...question, instructions: shared.redactor.text(question.instructions) }, began, signal) },
   });
+}
+
+/** Commands find the servers of this run as Muster does. One that needs other passwords too sets PGPASSFILE itself. */
+function passFileEnv(world: World): Record<string, string> {
+  const [file] = ownPassFiles(world);
+  return file === undefined ? {} : { PGPASSFILE: file };
 }
 
 export interface GuardSources {

@@ -46,7 +46,7 @@ export async function endInterrupted(name: string, io: CommandIo): Promise<Ended
     const begun = run !== null;
     if (!begun || (finished && pending.length === 0)) return { paths, meta, plan, journal: options, failures: [], begun };
     if (!finished) await journal.append('run.resumed', { host: hostname(), operator: userInfo().username, cut: journal.found.cut });
-    const shared = sharedAdapters();
+    const shared = sharedAdapters(undefined, redactor);
     const runbookDir = dirname(meta.runbook);
     const failures = await runCleanups({
       pending,

@@ -68,7 +68,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
   try {
     journal = await openJournal(paths.journal, { ...journalOptions, onEvent });
     const terminal = options.yes || !process.stdin.isTTY || !process.stderr.isTTY ? undefined : { input: process.stdin, output: process.stderr, pause: () => progress.pause() };
-    const shared = sharedAdapters(operatorPort(terminal, answers));
+    const shared = sharedAdapters(operatorPort(terminal, answers), redactor);
     const runbookDir = dirname(resolve(io.cwd, prepared.runbook.path));
     const guard = guardOf({ plan: prepared.plan, world, ownDirectories: [paths.work], protectedDirectories: [state, evidenceDir], runbookDir });
     result = await runDrill({

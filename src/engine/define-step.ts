@@ -287,7 +287,10 @@ export function defineProbe<I extends TSchema>(definition: Omit<ProbeDefinition<
 export interface ProvisionContext extends BaseContext {
   readonly connection: string;
   readonly role: 'production' | 'source' | 'target';
+  /** runs/<run id>/work/<connection> in the state directory. */
   readonly workDir: string;
+  /** From now on this value shows nowhere: journal, logs, terminal, bundle. To be told before it is used. */
+  secret(value: string): void;
   defer(call: CleanupCall): Promise<DeferredCleanup>;
 }
 

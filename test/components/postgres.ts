@@ -41,6 +41,8 @@ export interface PostgresWorld {
   portFor(who: string, signal?: AbortSignal, access?: Scope['access']): PostgresPort;
   provision(name: string, type: string, role: Role, input?: Record<string, unknown>): Promise<Record<string, unknown>>;
   readonly logged: readonly string[];
+  /** What provisioners declared to be secret. */
+  readonly secrets: readonly string[];
   /** Runs the cleanups last-in first-out, as another process would: from their data and identity alone. */
   cleanUp(): Promise<void>;
   /** Cleans up and removes the folder. */
@@ -59,6 +61,7 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
   const accesses: { target: Target; effect: Effect }[] = [];
   const cleanups: Registered[] = [];
   const logged: string[] = [];
+  const secrets: string[] = [];
   const ended = new AbortController();
   const portFor: PostgresWorld['portFor'] = (who, signal = ended.signal, access) =>
     postgresPort(
@@ -88,6 +91,7 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
   };
   return {
     logged,
+    secrets,
     cleanUp,
     world,
     port,
@@ -102,7 +106,8 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
         ...base,
         connection: name,
         role,
-        workDir: join(folder, 'work'),
+        workDir: join(folder, 'work', name),
+        secret: (value) => void secrets.push(value),
         defer: (call) => {
           const registered: Registered = { call, identity: undefined, done: false };
           cleanups.push(registered);

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["effect"],"properties":{"argv":{"type":"array","items":{"type":"string"},"minItems":1,"description":"The program and its arguments, each passed as it is; with `script`, its $1, $2, ..."},"shell":{"enum":["sh","bash"],"description":"The shell that runs `script`, stopping at the first error"},"script":{"type":"string","minLength":1,"description":"Shell text; it takes no template, values come in through `argv` or `env`"},"cwd":{"type":"string","minLength":1,"description":"Working directory, from the runbook's folder on; default: that folder"},"env":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"description":"Added to PATH, HOME, LANG, TZ and MUSTER_RUN; nothing else is inherited","additionalProperties":false},"expectExit":{"type":"array","items":{"type":"integer","minimum":0,"maximum":255},"minItems":1,"default":[0],"description":"Exit codes that are no failure"},"outputs":{"enum":["text","json"],"default":"text","description":"json: stdout must be one JSON value, which becomes the output `json`"},"effect":{"enum":["read","create","modify","destroy"],"description":"What the command does to what it reaches"},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string","minLength":1,"description":"postgres:<connection>, directory:<path>, endpoint:<name>, process, or a name of your own"},"object":{"type":"string","minLength":1,"description":"In that system's words: `table orders`, `setting archive_mode`, `*` for all"}},"additionalProperties":false},"description":"What it may alter; a change that no step declares fails the drill"},"health":{"type":"string","minLength":1,"description":"Name of the health check that the exit code answers"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["effect"],"properties":{"argv":{"type":"array","items":{"type":"string"},"minItems":1,"description":"The program and its arguments, each passed as it is; with `script`, its $1, $2, ..."},"shell":{"enum":["sh","bash"],"description":"The shell that runs `script`, stopping at the first error"},"script":{"type":"string","minLength":1,"description":"Shell text; it takes no template, values come in through `argv` or `env`"},"cwd":{"type":"string","minLength":1,"description":"Working directory, from the runbook's folder on; default: that folder"},"env":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"description":"Added to PATH, HOME, LANG, TZ and MUSTER_RUN; nothing else is inherited","additionalProperties":false},"secretEnv":{"type":"array","items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$"},"minItems":1,"description":"Variables of the environment that Muster was started in, passed on; their values are redacted everywhere"},"expectExit":{"type":"array","items":{"type":"integer","minimum":0,"maximum":255},"minItems":1,"default":[0],"description":"Exit codes that are no failure"},"outputs":{"enum":["text","json"],"default":"text","description":"json: stdout must be one JSON value, which becomes the output `json`"},"effect":{"enum":["read","create","modify","destroy"],"description":"What the command does to what it reaches"},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string","minLength":1,"description":"postgres:<connection>, directory:<path>, endpoint:<name>, process, or a name of your own"},"object":{"type":"string","minLength":1,"description":"In that system's words: `table orders`, `setting archive_mode`, `*` for all"}},"additionalProperties":false},"description":"What it may alter; a change that no step declares fails the drill"},"health":{"type":"string","minLength":1,"description":"Name of the health check that the exit code answers"}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
@@ -184,11 +184,11 @@ vErrors.push(err12);
 errors++;
 }
 }
-if(data.expectExit !== undefined){
-let data7 = data.expectExit;
+if(data.secretEnv !== undefined){
+let data7 = data.secretEnv;
 if(Array.isArray(data7)){
 if(data7.length < 1){
-const err13 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.expectExit,data:data7};
+const err13 = {instancePath:instancePath+"/secretEnv",schemaPath:"#/properties/secretEnv/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.secretEnv,data:data7};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -200,8 +200,9 @@ errors++;
 const len1 = data7.length;
 for(let i1=0; i1<len1; i1++){
 let data8 = data7[i1];
-if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
-const err14 = {instancePath:instancePath+"/expectExit/" + i1,schemaPath:"#/properties/expectExit/items/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.expectExit.items.type,parentSchema:schema31.properties.expectExit.items,data:data8};
+if(typeof data8 === "string"){
+if(!pattern4.test(data8)){
+const err14 = {instancePath:instancePath+"/secretEnv/" + i1,schemaPath:"#/properties/secretEnv/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z_][A-Za-z0-9_]*$"},message:"must match pattern \""+"^[A-Za-z_][A-Za-z0-9_]*$"+"\"",schema:"^[A-Za-z_][A-Za-z0-9_]*$",parentSchema:schema31.properties.secretEnv.items,data:data8};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -210,9 +211,9 @@ vErrors.push(err14);
 }
 errors++;
 }
-if((typeof data8 == "number") && (isFinite(data8))){
-if(data8 > 255 || isNaN(data8)){
-const err15 = {instancePath:instancePath+"/expectExit/" + i1,schemaPath:"#/properties/expectExit/items/maximum",keyword:"maximum",params:{comparison: "<=", limit: 255},message:"must be <= 255",schema:255,parentSchema:schema31.properties.expectExit.items,data:data8};
+}
+else {
+const err15 = {instancePath:instancePath+"/secretEnv/" + i1,schemaPath:"#/properties/secretEnv/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.secretEnv.items.type,parentSchema:schema31.properties.secretEnv.items,data:data8};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -221,8 +222,10 @@ vErrors.push(err15);
 }
 errors++;
 }
-if(data8 < 0 || isNaN(data8)){
-const err16 = {instancePath:instancePath+"/expectExit/" + i1,schemaPath:"#/properties/expectExit/items/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.expectExit.items,data:data8};
+}
+}
+else {
+const err16 = {instancePath:instancePath+"/secretEnv",schemaPath:"#/properties/secretEnv/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.secretEnv.type,parentSchema:schema31.properties.secretEnv,data:data7};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -232,10 +235,11 @@ vErrors.push(err16);
 errors++;
 }
 }
-}
-}
-else {
-const err17 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.expectExit.type,parentSchema:schema31.properties.expectExit,data:data7};
+if(data.expectExit !== undefined){
+let data9 = data.expectExit;
+if(Array.isArray(data9)){
+if(data9.length < 1){
+const err17 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.expectExit,data:data9};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -244,11 +248,11 @@ vErrors.push(err17);
 }
 errors++;
 }
-}
-if(data.outputs !== undefined){
-let data9 = data.outputs;
-if(!((data9 === "text") || (data9 === "json"))){
-const err18 = {instancePath:instancePath+"/outputs",schemaPath:"#/properties/outputs/enum",keyword:"enum",params:{allowedValues: schema31.properties.outputs.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.outputs.enum,parentSchema:schema31.properties.outputs,data:data9};
+const len2 = data9.length;
+for(let i2=0; i2<len2; i2++){
+let data10 = data9[i2];
+if(!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))){
+const err18 = {instancePath:instancePath+"/expectExit/" + i2,schemaPath:"#/properties/expectExit/items/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.expectExit.items.type,parentSchema:schema31.properties.expectExit.items,data:data10};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -257,11 +261,9 @@ vErrors.push(err18);
 }
 errors++;
 }
-}
-if(data.effect !== undefined){
-let data10 = data.effect;
-if(!((((data10 === "read") || (data10 === "create")) || (data10 === "modify")) || (data10 === "destroy"))){
-const err19 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.effect.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.effect.enum,parentSchema:schema31.properties.effect,data:data10};
+if((typeof data10 == "number") && (isFinite(data10))){
+if(data10 > 255 || isNaN(data10)){
+const err19 = {instancePath:instancePath+"/expectExit/" + i2,schemaPath:"#/properties/expectExit/items/maximum",keyword:"maximum",params:{comparison: "<=", limit: 255},message:"must be <= 255",schema:255,parentSchema:schema31.properties.expectExit.items,data:data10};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -270,16 +272,8 @@ vErrors.push(err19);
 }
 errors++;
 }
-}
-if(data.changes !== undefined){
-let data11 = data.changes;
-if(Array.isArray(data11)){
-const len2 = data11.length;
-for(let i2=0; i2<len2; i2++){
-let data12 = data11[i2];
-if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
-if(data12.system === undefined){
-const err20 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'",schema:schema31.properties.changes.items.required,parentSchema:schema31.properties.changes.items,data:data12};
+if(data10 < 0 || isNaN(data10)){
+const err20 = {instancePath:instancePath+"/expectExit/" + i2,schemaPath:"#/properties/expectExit/items/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.expectExit.items,data:data10};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -288,8 +282,11 @@ vErrors.push(err20);
 }
 errors++;
 }
-if(data12.object === undefined){
-const err21 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'",schema:schema31.properties.changes.items.required,parentSchema:schema31.properties.changes.items,data:data12};
+}
+}
+}
+else {
+const err21 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.expectExit.type,parentSchema:schema31.properties.expectExit,data:data9};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -298,9 +295,11 @@ vErrors.push(err21);
 }
 errors++;
 }
-for(const key3 in data12){
-if(!((key3 === "system") || (key3 === "object"))){
-const err22 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.changes.items,data:data12};
+}
+if(data.outputs !== undefined){
+let data11 = data.outputs;
+if(!((data11 === "text") || (data11 === "json"))){
+const err22 = {instancePath:instancePath+"/outputs",schemaPath:"#/properties/outputs/enum",keyword:"enum",params:{allowedValues: schema31.properties.outputs.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.outputs.enum,parentSchema:schema31.properties.outputs,data:data11};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -310,11 +309,10 @@ vErrors.push(err22);
 errors++;
 }
 }
-if(data12.system !== undefined){
-let data13 = data12.system;
-if(typeof data13 === "string"){
-if(func2(data13) < 1){
-const err23 = {instancePath:instancePath+"/changes/" + i2+"/system",schemaPath:"#/properties/changes/items/properties/system/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.changes.items.properties.system,data:data13};
+if(data.effect !== undefined){
+let data12 = data.effect;
+if(!((((data12 === "read") || (data12 === "create")) || (data12 === "modify")) || (data12 === "destroy"))){
+const err23 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.effect.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.effect.enum,parentSchema:schema31.properties.effect,data:data12};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -324,8 +322,15 @@ vErrors.push(err23);
 errors++;
 }
 }
-else {
-const err24 = {instancePath:instancePath+"/changes/" + i2+"/system",schemaPath:"#/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.changes.items.properties.system.type,parentSchema:schema31.properties.changes.items.properties.system,data:data13};
+if(data.changes !== undefined){
+let data13 = data.changes;
+if(Array.isArray(data13)){
+const len3 = data13.length;
+for(let i3=0; i3<len3; i3++){
+let data14 = data13[i3];
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+if(data14.system === undefined){
+const err24 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'",schema:schema31.properties.changes.items.required,parentSchema:schema31.properties.changes.items,data:data14};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -334,12 +339,8 @@ vErrors.push(err24);
 }
 errors++;
 }
-}
-if(data12.object !== undefined){
-let data14 = data12.object;
-if(typeof data14 === "string"){
-if(func2(data14) < 1){
-const err25 = {instancePath:instancePath+"/changes/" + i2+"/object",schemaPath:"#/properties/changes/items/properties/object/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.changes.items.properties.object,data:data14};
+if(data14.object === undefined){
+const err25 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'",schema:schema31.properties.changes.items.required,parentSchema:schema31.properties.changes.items,data:data14};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -348,9 +349,9 @@ vErrors.push(err25);
 }
 errors++;
 }
-}
-else {
-const err26 = {instancePath:instancePath+"/changes/" + i2+"/object",schemaPath:"#/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.changes.items.properties.object.type,parentSchema:schema31.properties.changes.items.properties.object,data:data14};
+for(const key3 in data14){
+if(!((key3 === "system") || (key3 === "object"))){
+const err26 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.changes.items,data:data14};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -360,9 +361,11 @@ vErrors.push(err26);
 errors++;
 }
 }
-}
-else {
-const err27 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.changes.items.type,parentSchema:schema31.properties.changes.items,data:data12};
+if(data14.system !== undefined){
+let data15 = data14.system;
+if(typeof data15 === "string"){
+if(func2(data15) < 1){
+const err27 = {instancePath:instancePath+"/changes/" + i3+"/system",schemaPath:"#/properties/changes/items/properties/system/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.changes.items.properties.system,data:data15};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -372,9 +375,8 @@ vErrors.push(err27);
 errors++;
 }
 }
-}
 else {
-const err28 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.changes.type,parentSchema:schema31.properties.changes,data:data11};
+const err28 = {instancePath:instancePath+"/changes/" + i3+"/system",schemaPath:"#/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.changes.items.properties.system.type,parentSchema:schema31.properties.changes.items.properties.system,data:data15};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -384,11 +386,11 @@ vErrors.push(err28);
 errors++;
 }
 }
-if(data.health !== undefined){
-let data15 = data.health;
-if(typeof data15 === "string"){
-if(func2(data15) < 1){
-const err29 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.health,data:data15};
+if(data14.object !== undefined){
+let data16 = data14.object;
+if(typeof data16 === "string"){
+if(func2(data16) < 1){
+const err29 = {instancePath:instancePath+"/changes/" + i3+"/object",schemaPath:"#/properties/changes/items/properties/object/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.changes.items.properties.object,data:data16};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -399,7 +401,7 @@ errors++;
 }
 }
 else {
-const err30 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.health.type,parentSchema:schema31.properties.health,data:data15};
+const err30 = {instancePath:instancePath+"/changes/" + i3+"/object",schemaPath:"#/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.changes.items.properties.object.type,parentSchema:schema31.properties.changes.items.properties.object,data:data16};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -411,12 +413,61 @@ errors++;
 }
 }
 else {
-const err31 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+const err31 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.changes.items.type,parentSchema:schema31.properties.changes.items,data:data14};
 if(vErrors === null){
 vErrors = [err31];
 }
 else {
 vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+else {
+const err32 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.changes.type,parentSchema:schema31.properties.changes,data:data13};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data.health !== undefined){
+let data17 = data.health;
+if(typeof data17 === "string"){
+if(func2(data17) < 1){
+const err33 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.health,data:data17};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.health.type,parentSchema:schema31.properties.health,data:data17};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+else {
+const err35 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["effect"],"properties":{"argv":{"description":"The program and its arguments, each passed as it is; with `script`, its $1, $2, ...","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"type":"string"},"minItems":1,"description":"The program and its arguments, each passed as it is; with `script`, its $1, $2, ..."}},"shell":{"description":"The shell that runs `script`, stopping at the first error","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["sh","bash"],"description":"The shell that runs `script`, stopping at the first error"}},"script":{"description":"Shell text; it takes no template, values come in through `argv` or `env`","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Shell text; it takes no template, values come in through `argv` or `env`"}},"cwd":{"description":"Working directory, from the runbook's folder on; default: that folder","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Working directory, from the runbook's folder on; default: that folder"}},"env":{"description":"Added to PATH, HOME, LANG, TZ and MUSTER_RUN; nothing else is inherited","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"additionalProperties":false,"description":"Added to PATH, HOME, LANG, TZ and MUSTER_RUN; nothing else is inherited"}},"expectExit":{"description":"Exit codes that are no failure","default":[0],"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"integer","minimum":0,"maximum":255}},"minItems":1,"description":"Exit codes that are no failure"}},"outputs":{"description":"json: stdout must be one JSON value, which becomes the output `json`","default":"text","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["text","json"],"description":"json: stdout must be one JSON value, which becomes the output `json`"}},"effect":{"description":"What the command does to what it reaches","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["read","create","modify","destroy"],"description":"What the command does to what it reaches"}},"changes":{"description":"What it may alter; a change that no step declares fails the drill","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["system","object"],"properties":{"system":{"description":"postgres:<connection>, directory:<path>, endpoint:<name>, process, or a name of your own","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"postgres:<connection>, directory:<path>, endpoint:<name>, process, or a name of your own"}},"object":{"description":"In that system's words: `table orders`, `setting archive_mode`, `*` for all","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"In that system's words: `table orders`, `setting archive_mode`, `*` for all"}}},"additionalProperties":false}},"description":"What it may alter; a change that no step declares fails the drill"}},"health":{"description":"Name of the health check that the exit code answers","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Name of the health check that the exit code answers"}}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["effect"],"properties":{"argv":{"description":"The program and its arguments, each passed as it is; with `script`, its $1, $2, ...","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"type":"string"},"minItems":1,"description":"The program and its arguments, each passed as it is; with `script`, its $1, $2, ..."}},"shell":{"description":"The shell that runs `script`, stopping at the first error","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["sh","bash"],"description":"The shell that runs `script`, stopping at the first error"}},"script":{"description":"Shell text; it takes no template, values come in through `argv` or `env`","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Shell text; it takes no template, values come in through `argv` or `env`"}},"cwd":{"description":"Working directory, from the runbook's folder on; default: that folder","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Working directory, from the runbook's folder on; default: that folder"}},"env":{"description":"Added to PATH, HOME, LANG, TZ and MUSTER_RUN; nothing else is inherited","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"additionalProperties":false,"description":"Added to PATH, HOME, LANG, TZ and MUSTER_RUN; nothing else is inherited"}},"secretEnv":{"description":"Variables of the environment that Muster was started in, passed on; their values are redacted everywhere","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$"}},"minItems":1,"description":"Variables of the environment that Muster was started in, passed on; their values are redacted everywhere"}},"expectExit":{"description":"Exit codes that are no failure","default":[0],"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"integer","minimum":0,"maximum":255}},"minItems":1,"description":"Exit codes that are no failure"}},"outputs":{"description":"json: stdout must be one JSON value, which becomes the output `json`","default":"text","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["text","json"],"description":"json: stdout must be one JSON value, which becomes the output `json`"}},"effect":{"description":"What the command does to what it reaches","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["read","create","modify","destroy"],"description":"What the command does to what it reaches"}},"changes":{"description":"What it may alter; a change that no step declares fails the drill","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["system","object"],"properties":{"system":{"description":"postgres:<connection>, directory:<path>, endpoint:<name>, process, or a name of your own","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"postgres:<connection>, directory:<path>, endpoint:<name>, process, or a name of your own"}},"object":{"description":"In that system's words: `table orders`, `setting archive_mode`, `*` for all","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"In that system's words: `table orders`, `setting archive_mode`, `*` for all"}}},"additionalProperties":false}},"description":"What it may alter; a change that no step declares fails the drill"}},"health":{"description":"Name of the health check that the exit code answers","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Name of the health check that the exit code answers"}}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("\\{\\{", "u");
@@ -445,8 +445,8 @@ vErrors.push(err27);
 errors++;
 }
 }
-if(data.expectExit !== undefined){
-let data7 = data.expectExit;
+if(data.secretEnv !== undefined){
+let data7 = data.secretEnv;
 const _errs37 = errors;
 let valid9 = true;
 const _errs38 = errors;
@@ -488,7 +488,7 @@ if(!_valid5){
 const _errs40 = errors;
 if(Array.isArray(data7)){
 if(data7.length < 1){
-const err30 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/else/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.expectExit.else,data:data7};
+const err30 = {instancePath:instancePath+"/secretEnv",schemaPath:"#/properties/secretEnv/else/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.secretEnv.else,data:data7};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -539,8 +539,9 @@ vErrors = null;
 }
 if(!_valid6){
 const _errs46 = errors;
-if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
-const err33 = {instancePath:instancePath+"/expectExit/" + i1,schemaPath:"#/properties/expectExit/else/items/else/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.expectExit.else.items.else.type,parentSchema:schema31.properties.expectExit.else.items.else,data:data8};
+if(typeof data8 === "string"){
+if(!pattern9.test(data8)){
+const err33 = {instancePath:instancePath+"/secretEnv/" + i1,schemaPath:"#/properties/secretEnv/else/items/else/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z_][A-Za-z0-9_]*$"},message:"must match pattern \""+"^[A-Za-z_][A-Za-z0-9_]*$"+"\"",schema:"^[A-Za-z_][A-Za-z0-9_]*$",parentSchema:schema31.properties.secretEnv.else.items.else,data:data8};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -549,9 +550,9 @@ vErrors.push(err33);
 }
 errors++;
 }
-if((typeof data8 == "number") && (isFinite(data8))){
-if(data8 > 255 || isNaN(data8)){
-const err34 = {instancePath:instancePath+"/expectExit/" + i1,schemaPath:"#/properties/expectExit/else/items/else/maximum",keyword:"maximum",params:{comparison: "<=", limit: 255},message:"must be <= 255",schema:255,parentSchema:schema31.properties.expectExit.else.items.else,data:data8};
+}
+else {
+const err34 = {instancePath:instancePath+"/secretEnv/" + i1,schemaPath:"#/properties/secretEnv/else/items/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.secretEnv.else.items.else.type,parentSchema:schema31.properties.secretEnv.else.items.else,data:data8};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -560,8 +561,11 @@ vErrors.push(err34);
 }
 errors++;
 }
-if(data8 < 0 || isNaN(data8)){
-const err35 = {instancePath:instancePath+"/expectExit/" + i1,schemaPath:"#/properties/expectExit/else/items/else/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.expectExit.else.items.else,data:data8};
+var _valid6 = _errs46 === errors;
+valid12 = _valid6;
+}
+if(!valid12){
+const err35 = {instancePath:instancePath+"/secretEnv/" + i1,schemaPath:"#/properties/secretEnv/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.secretEnv.else.items.if,parentSchema:schema31.properties.secretEnv.else.items,data:data8};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -571,11 +575,9 @@ vErrors.push(err35);
 errors++;
 }
 }
-var _valid6 = _errs46 === errors;
-valid12 = _valid6;
 }
-if(!valid12){
-const err36 = {instancePath:instancePath+"/expectExit/" + i1,schemaPath:"#/properties/expectExit/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expectExit.else.items.if,parentSchema:schema31.properties.expectExit.else.items,data:data8};
+else {
+const err36 = {instancePath:instancePath+"/secretEnv",schemaPath:"#/properties/secretEnv/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.secretEnv.else.type,parentSchema:schema31.properties.secretEnv.else,data:data7};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -584,10 +586,11 @@ vErrors.push(err36);
 }
 errors++;
 }
+var _valid5 = _errs40 === errors;
+valid9 = _valid5;
 }
-}
-else {
-const err37 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.expectExit.else.type,parentSchema:schema31.properties.expectExit.else,data:data7};
+if(!valid9){
+const err37 = {instancePath:instancePath+"/secretEnv",schemaPath:"#/properties/secretEnv/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.secretEnv.if,parentSchema:schema31.properties.secretEnv,data:data7};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -596,11 +599,16 @@ vErrors.push(err37);
 }
 errors++;
 }
-var _valid5 = _errs40 === errors;
-valid9 = _valid5;
 }
-if(!valid9){
-const err38 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expectExit.if,parentSchema:schema31.properties.expectExit,data:data7};
+if(data.expectExit !== undefined){
+let data9 = data.expectExit;
+const _errs49 = errors;
+let valid13 = true;
+const _errs50 = errors;
+if(errors === _errs50){
+if(typeof data9 === "string"){
+if(!pattern4.test(data9)){
+const err38 = {};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -610,31 +618,13 @@ vErrors.push(err38);
 errors++;
 }
 }
-if(data.outputs !== undefined){
-let data9 = data.outputs;
-const _errs49 = errors;
-let valid13 = true;
-const _errs50 = errors;
-if(errors === _errs50){
-if(typeof data9 === "string"){
-if(!pattern4.test(data9)){
+else {
 const err39 = {};
 if(vErrors === null){
 vErrors = [err39];
 }
 else {
 vErrors.push(err39);
-}
-errors++;
-}
-}
-else {
-const err40 = {};
-if(vErrors === null){
-vErrors = [err40];
-}
-else {
-vErrors.push(err40);
 }
 errors++;
 }
@@ -651,8 +641,27 @@ vErrors = null;
 }
 if(!_valid7){
 const _errs52 = errors;
-if(!((data9 === "text") || (data9 === "json"))){
-const err41 = {instancePath:instancePath+"/outputs",schemaPath:"#/properties/outputs/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.outputs.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.outputs.else.enum,parentSchema:schema31.properties.outputs.else,data:data9};
+if(Array.isArray(data9)){
+if(data9.length < 1){
+const err40 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/else/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.expectExit.else,data:data9};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+const len2 = data9.length;
+for(let i2=0; i2<len2; i2++){
+let data10 = data9[i2];
+const _errs55 = errors;
+let valid16 = true;
+const _errs56 = errors;
+if(errors === _errs56){
+if(typeof data10 === "string"){
+if(!pattern4.test(data10)){
+const err41 = {};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -661,11 +670,9 @@ vErrors.push(err41);
 }
 errors++;
 }
-var _valid7 = _errs52 === errors;
-valid13 = _valid7;
 }
-if(!valid13){
-const err42 = {instancePath:instancePath+"/outputs",schemaPath:"#/properties/outputs/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.outputs.if,parentSchema:schema31.properties.outputs,data:data9};
+else {
+const err42 = {};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -675,15 +682,20 @@ vErrors.push(err42);
 errors++;
 }
 }
-if(data.effect !== undefined){
-let data10 = data.effect;
-const _errs54 = errors;
-let valid14 = true;
-const _errs55 = errors;
-if(errors === _errs55){
-if(typeof data10 === "string"){
-if(!pattern4.test(data10)){
-const err43 = {};
+var _valid8 = _errs56 === errors;
+errors = _errs55;
+if(vErrors !== null){
+if(_errs55){
+vErrors.length = _errs55;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid8){
+const _errs58 = errors;
+if(!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))){
+const err43 = {instancePath:instancePath+"/expectExit/" + i2,schemaPath:"#/properties/expectExit/else/items/else/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.expectExit.else.items.else.type,parentSchema:schema31.properties.expectExit.else.items.else,data:data10};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -692,9 +704,9 @@ vErrors.push(err43);
 }
 errors++;
 }
-}
-else {
-const err44 = {};
+if((typeof data10 == "number") && (isFinite(data10))){
+if(data10 > 255 || isNaN(data10)){
+const err44 = {instancePath:instancePath+"/expectExit/" + i2,schemaPath:"#/properties/expectExit/else/items/else/maximum",keyword:"maximum",params:{comparison: "<=", limit: 255},message:"must be <= 255",schema:255,parentSchema:schema31.properties.expectExit.else.items.else,data:data10};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -703,21 +715,8 @@ vErrors.push(err44);
 }
 errors++;
 }
-}
-var _valid8 = _errs55 === errors;
-errors = _errs54;
-if(vErrors !== null){
-if(_errs54){
-vErrors.length = _errs54;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid8){
-const _errs57 = errors;
-if(!((((data10 === "read") || (data10 === "create")) || (data10 === "modify")) || (data10 === "destroy"))){
-const err45 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.effect.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.effect.else.enum,parentSchema:schema31.properties.effect.else,data:data10};
+if(data10 < 0 || isNaN(data10)){
+const err45 = {instancePath:instancePath+"/expectExit/" + i2,schemaPath:"#/properties/expectExit/else/items/else/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.expectExit.else.items.else,data:data10};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -726,11 +725,12 @@ vErrors.push(err45);
 }
 errors++;
 }
-var _valid8 = _errs57 === errors;
-valid14 = _valid8;
 }
-if(!valid14){
-const err46 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.effect.if,parentSchema:schema31.properties.effect,data:data10};
+var _valid8 = _errs58 === errors;
+valid16 = _valid8;
+}
+if(!valid16){
+const err46 = {instancePath:instancePath+"/expectExit/" + i2,schemaPath:"#/properties/expectExit/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expectExit.else.items.if,parentSchema:schema31.properties.expectExit.else.items,data:data10};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -740,15 +740,9 @@ vErrors.push(err46);
 errors++;
 }
 }
-if(data.changes !== undefined){
-let data11 = data.changes;
-const _errs59 = errors;
-let valid15 = true;
-const _errs60 = errors;
-if(errors === _errs60){
-if(typeof data11 === "string"){
-if(!pattern4.test(data11)){
-const err47 = {};
+}
+else {
+const err47 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.expectExit.else.type,parentSchema:schema31.properties.expectExit.else,data:data9};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -757,9 +751,11 @@ vErrors.push(err47);
 }
 errors++;
 }
+var _valid7 = _errs52 === errors;
+valid13 = _valid7;
 }
-else {
-const err48 = {};
+if(!valid13){
+const err48 = {instancePath:instancePath+"/expectExit",schemaPath:"#/properties/expectExit/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expectExit.if,parentSchema:schema31.properties.expectExit,data:data9};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -769,28 +765,14 @@ vErrors.push(err48);
 errors++;
 }
 }
-var _valid9 = _errs60 === errors;
-errors = _errs59;
-if(vErrors !== null){
-if(_errs59){
-vErrors.length = _errs59;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid9){
+if(data.outputs !== undefined){
+let data11 = data.outputs;
+const _errs61 = errors;
+let valid17 = true;
 const _errs62 = errors;
-if(Array.isArray(data11)){
-const len2 = data11.length;
-for(let i2=0; i2<len2; i2++){
-let data12 = data11[i2];
-const _errs65 = errors;
-let valid18 = true;
-const _errs66 = errors;
-if(errors === _errs66){
-if(typeof data12 === "string"){
-if(!pattern4.test(data12)){
+if(errors === _errs62){
+if(typeof data11 === "string"){
+if(!pattern4.test(data11)){
 const err49 = {};
 if(vErrors === null){
 vErrors = [err49];
@@ -812,21 +794,20 @@ vErrors.push(err50);
 errors++;
 }
 }
-var _valid10 = _errs66 === errors;
-errors = _errs65;
+var _valid9 = _errs62 === errors;
+errors = _errs61;
 if(vErrors !== null){
-if(_errs65){
-vErrors.length = _errs65;
+if(_errs61){
+vErrors.length = _errs61;
 }
 else {
 vErrors = null;
 }
 }
-if(!_valid10){
-const _errs68 = errors;
-if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
-if(data12.system === undefined){
-const err51 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/else/items/else/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'",schema:schema31.properties.changes.else.items.else.required,parentSchema:schema31.properties.changes.else.items.else,data:data12};
+if(!_valid9){
+const _errs64 = errors;
+if(!((data11 === "text") || (data11 === "json"))){
+const err51 = {instancePath:instancePath+"/outputs",schemaPath:"#/properties/outputs/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.outputs.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.outputs.else.enum,parentSchema:schema31.properties.outputs.else,data:data11};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -835,8 +816,11 @@ vErrors.push(err51);
 }
 errors++;
 }
-if(data12.object === undefined){
-const err52 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/else/items/else/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'",schema:schema31.properties.changes.else.items.else.required,parentSchema:schema31.properties.changes.else.items.else,data:data12};
+var _valid9 = _errs64 === errors;
+valid17 = _valid9;
+}
+if(!valid17){
+const err52 = {instancePath:instancePath+"/outputs",schemaPath:"#/properties/outputs/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.outputs.if,parentSchema:schema31.properties.outputs,data:data11};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -845,9 +829,16 @@ vErrors.push(err52);
 }
 errors++;
 }
-for(const key3 in data12){
-if(!((key3 === "system") || (key3 === "object"))){
-const err53 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/else/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.changes.else.items.else,data:data12};
+}
+if(data.effect !== undefined){
+let data12 = data.effect;
+const _errs66 = errors;
+let valid18 = true;
+const _errs67 = errors;
+if(errors === _errs67){
+if(typeof data12 === "string"){
+if(!pattern4.test(data12)){
+const err53 = {};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -857,14 +848,7 @@ vErrors.push(err53);
 errors++;
 }
 }
-if(data12.system !== undefined){
-let data13 = data12.system;
-const _errs72 = errors;
-let valid20 = true;
-const _errs73 = errors;
-if(errors === _errs73){
-if(typeof data13 === "string"){
-if(!pattern4.test(data13)){
+else {
 const err54 = {};
 if(vErrors === null){
 vErrors = [err54];
@@ -875,8 +859,20 @@ vErrors.push(err54);
 errors++;
 }
 }
+var _valid10 = _errs67 === errors;
+errors = _errs66;
+if(vErrors !== null){
+if(_errs66){
+vErrors.length = _errs66;
+}
 else {
-const err55 = {};
+vErrors = null;
+}
+}
+if(!_valid10){
+const _errs69 = errors;
+if(!((((data12 === "read") || (data12 === "create")) || (data12 === "modify")) || (data12 === "destroy"))){
+const err55 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.effect.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.effect.else.enum,parentSchema:schema31.properties.effect.else,data:data12};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -885,22 +881,11 @@ vErrors.push(err55);
 }
 errors++;
 }
+var _valid10 = _errs69 === errors;
+valid18 = _valid10;
 }
-var _valid11 = _errs73 === errors;
-errors = _errs72;
-if(vErrors !== null){
-if(_errs72){
-vErrors.length = _errs72;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid11){
-const _errs75 = errors;
-if(typeof data13 === "string"){
-if(func2(data13) < 1){
-const err56 = {instancePath:instancePath+"/changes/" + i2+"/system",schemaPath:"#/properties/changes/else/items/else/properties/system/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.changes.else.items.else.properties.system.else,data:data13};
+if(!valid18){
+const err56 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.effect.if,parentSchema:schema31.properties.effect,data:data12};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -910,8 +895,15 @@ vErrors.push(err56);
 errors++;
 }
 }
-else {
-const err57 = {instancePath:instancePath+"/changes/" + i2+"/system",schemaPath:"#/properties/changes/else/items/else/properties/system/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.changes.else.items.else.properties.system.else.type,parentSchema:schema31.properties.changes.else.items.else.properties.system.else,data:data13};
+if(data.changes !== undefined){
+let data13 = data.changes;
+const _errs71 = errors;
+let valid19 = true;
+const _errs72 = errors;
+if(errors === _errs72){
+if(typeof data13 === "string"){
+if(!pattern4.test(data13)){
+const err57 = {};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -920,11 +912,9 @@ vErrors.push(err57);
 }
 errors++;
 }
-var _valid11 = _errs75 === errors;
-valid20 = _valid11;
 }
-if(!valid20){
-const err58 = {instancePath:instancePath+"/changes/" + i2+"/system",schemaPath:"#/properties/changes/else/items/else/properties/system/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.changes.else.items.else.properties.system.if,parentSchema:schema31.properties.changes.else.items.else.properties.system,data:data13};
+else {
+const err58 = {};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -934,12 +924,26 @@ vErrors.push(err58);
 errors++;
 }
 }
-if(data12.object !== undefined){
-let data14 = data12.object;
+var _valid11 = _errs72 === errors;
+errors = _errs71;
+if(vErrors !== null){
+if(_errs71){
+vErrors.length = _errs71;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid11){
+const _errs74 = errors;
+if(Array.isArray(data13)){
+const len3 = data13.length;
+for(let i3=0; i3<len3; i3++){
+let data14 = data13[i3];
+const _errs77 = errors;
+let valid22 = true;
 const _errs78 = errors;
-let valid21 = true;
-const _errs79 = errors;
-if(errors === _errs79){
+if(errors === _errs78){
 if(typeof data14 === "string"){
 if(!pattern4.test(data14)){
 const err59 = {};
@@ -963,21 +967,21 @@ vErrors.push(err60);
 errors++;
 }
 }
-var _valid12 = _errs79 === errors;
-errors = _errs78;
+var _valid12 = _errs78 === errors;
+errors = _errs77;
 if(vErrors !== null){
-if(_errs78){
-vErrors.length = _errs78;
+if(_errs77){
+vErrors.length = _errs77;
 }
 else {
 vErrors = null;
 }
 }
 if(!_valid12){
-const _errs81 = errors;
-if(typeof data14 === "string"){
-if(func2(data14) < 1){
-const err61 = {instancePath:instancePath+"/changes/" + i2+"/object",schemaPath:"#/properties/changes/else/items/else/properties/object/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.changes.else.items.else.properties.object.else,data:data14};
+const _errs80 = errors;
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+if(data14.system === undefined){
+const err61 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/else/items/else/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'",schema:schema31.properties.changes.else.items.else.required,parentSchema:schema31.properties.changes.else.items.else,data:data14};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -986,9 +990,8 @@ vErrors.push(err61);
 }
 errors++;
 }
-}
-else {
-const err62 = {instancePath:instancePath+"/changes/" + i2+"/object",schemaPath:"#/properties/changes/else/items/else/properties/object/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.changes.else.items.else.properties.object.else.type,parentSchema:schema31.properties.changes.else.items.else.properties.object.else,data:data14};
+if(data14.object === undefined){
+const err62 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/else/items/else/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'",schema:schema31.properties.changes.else.items.else.required,parentSchema:schema31.properties.changes.else.items.else,data:data14};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -997,11 +1000,9 @@ vErrors.push(err62);
 }
 errors++;
 }
-var _valid12 = _errs81 === errors;
-valid21 = _valid12;
-}
-if(!valid21){
-const err63 = {instancePath:instancePath+"/changes/" + i2+"/object",schemaPath:"#/properties/changes/else/items/else/properties/object/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.changes.else.items.else.properties.object.if,parentSchema:schema31.properties.changes.else.items.else.properties.object,data:data14};
+for(const key3 in data14){
+if(!((key3 === "system") || (key3 === "object"))){
+const err63 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/else/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.changes.else.items.else,data:data14};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -1011,9 +1012,15 @@ vErrors.push(err63);
 errors++;
 }
 }
-}
-else {
-const err64 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/else/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.changes.else.items.else.type,parentSchema:schema31.properties.changes.else.items.else,data:data12};
+if(data14.system !== undefined){
+let data15 = data14.system;
+const _errs84 = errors;
+let valid24 = true;
+const _errs85 = errors;
+if(errors === _errs85){
+if(typeof data15 === "string"){
+if(!pattern4.test(data15)){
+const err64 = {};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -1022,70 +1029,14 @@ vErrors.push(err64);
 }
 errors++;
 }
-var _valid10 = _errs68 === errors;
-valid18 = _valid10;
 }
-if(!valid18){
-const err65 = {instancePath:instancePath+"/changes/" + i2,schemaPath:"#/properties/changes/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.changes.else.items.if,parentSchema:schema31.properties.changes.else.items,data:data12};
+else {
+const err65 = {};
 if(vErrors === null){
 vErrors = [err65];
 }
 else {
 vErrors.push(err65);
-}
-errors++;
-}
-}
-}
-else {
-const err66 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.changes.else.type,parentSchema:schema31.properties.changes.else,data:data11};
-if(vErrors === null){
-vErrors = [err66];
-}
-else {
-vErrors.push(err66);
-}
-errors++;
-}
-var _valid9 = _errs62 === errors;
-valid15 = _valid9;
-}
-if(!valid15){
-const err67 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.changes.if,parentSchema:schema31.properties.changes,data:data11};
-if(vErrors === null){
-vErrors = [err67];
-}
-else {
-vErrors.push(err67);
-}
-errors++;
-}
-}
-if(data.health !== undefined){
-let data15 = data.health;
-const _errs84 = errors;
-let valid22 = true;
-const _errs85 = errors;
-if(errors === _errs85){
-if(typeof data15 === "string"){
-if(!pattern4.test(data15)){
-const err68 = {};
-if(vErrors === null){
-vErrors = [err68];
-}
-else {
-vErrors.push(err68);
-}
-errors++;
-}
-}
-else {
-const err69 = {};
-if(vErrors === null){
-vErrors = [err69];
-}
-else {
-vErrors.push(err69);
 }
 errors++;
 }
@@ -1104,7 +1055,60 @@ if(!_valid13){
 const _errs87 = errors;
 if(typeof data15 === "string"){
 if(func2(data15) < 1){
-const err70 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.health.else,data:data15};
+const err66 = {instancePath:instancePath+"/changes/" + i3+"/system",schemaPath:"#/properties/changes/else/items/else/properties/system/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.changes.else.items.else.properties.system.else,data:data15};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+}
+else {
+const err67 = {instancePath:instancePath+"/changes/" + i3+"/system",schemaPath:"#/properties/changes/else/items/else/properties/system/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.changes.else.items.else.properties.system.else.type,parentSchema:schema31.properties.changes.else.items.else.properties.system.else,data:data15};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+var _valid13 = _errs87 === errors;
+valid24 = _valid13;
+}
+if(!valid24){
+const err68 = {instancePath:instancePath+"/changes/" + i3+"/system",schemaPath:"#/properties/changes/else/items/else/properties/system/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.changes.else.items.else.properties.system.if,parentSchema:schema31.properties.changes.else.items.else.properties.system,data:data15};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+}
+if(data14.object !== undefined){
+let data16 = data14.object;
+const _errs90 = errors;
+let valid25 = true;
+const _errs91 = errors;
+if(errors === _errs91){
+if(typeof data16 === "string"){
+if(!pattern4.test(data16)){
+const err69 = {};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+}
+else {
+const err70 = {};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -1114,8 +1118,21 @@ vErrors.push(err70);
 errors++;
 }
 }
+var _valid14 = _errs91 === errors;
+errors = _errs90;
+if(vErrors !== null){
+if(_errs90){
+vErrors.length = _errs90;
+}
 else {
-const err71 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.health.else.type,parentSchema:schema31.properties.health.else,data:data15};
+vErrors = null;
+}
+}
+if(!_valid14){
+const _errs93 = errors;
+if(typeof data16 === "string"){
+if(func2(data16) < 1){
+const err71 = {instancePath:instancePath+"/changes/" + i3+"/object",schemaPath:"#/properties/changes/else/items/else/properties/object/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.changes.else.items.else.properties.object.else,data:data16};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -1124,11 +1141,9 @@ vErrors.push(err71);
 }
 errors++;
 }
-var _valid13 = _errs87 === errors;
-valid22 = _valid13;
 }
-if(!valid22){
-const err72 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.health.if,parentSchema:schema31.properties.health,data:data15};
+else {
+const err72 = {instancePath:instancePath+"/changes/" + i3+"/object",schemaPath:"#/properties/changes/else/items/else/properties/object/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.changes.else.items.else.properties.object.else.type,parentSchema:schema31.properties.changes.else.items.else.properties.object.else,data:data16};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -1137,15 +1152,155 @@ vErrors.push(err72);
 }
 errors++;
 }
+var _valid14 = _errs93 === errors;
+valid25 = _valid14;
 }
-}
-else {
-const err73 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(!valid25){
+const err73 = {instancePath:instancePath+"/changes/" + i3+"/object",schemaPath:"#/properties/changes/else/items/else/properties/object/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.changes.else.items.else.properties.object.if,parentSchema:schema31.properties.changes.else.items.else.properties.object,data:data16};
 if(vErrors === null){
 vErrors = [err73];
 }
 else {
 vErrors.push(err73);
+}
+errors++;
+}
+}
+}
+else {
+const err74 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/else/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.changes.else.items.else.type,parentSchema:schema31.properties.changes.else.items.else,data:data14};
+if(vErrors === null){
+vErrors = [err74];
+}
+else {
+vErrors.push(err74);
+}
+errors++;
+}
+var _valid12 = _errs80 === errors;
+valid22 = _valid12;
+}
+if(!valid22){
+const err75 = {instancePath:instancePath+"/changes/" + i3,schemaPath:"#/properties/changes/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.changes.else.items.if,parentSchema:schema31.properties.changes.else.items,data:data14};
+if(vErrors === null){
+vErrors = [err75];
+}
+else {
+vErrors.push(err75);
+}
+errors++;
+}
+}
+}
+else {
+const err76 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.changes.else.type,parentSchema:schema31.properties.changes.else,data:data13};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+var _valid11 = _errs74 === errors;
+valid19 = _valid11;
+}
+if(!valid19){
+const err77 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.changes.if,parentSchema:schema31.properties.changes,data:data13};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
+}
+errors++;
+}
+}
+if(data.health !== undefined){
+let data17 = data.health;
+const _errs96 = errors;
+let valid26 = true;
+const _errs97 = errors;
+if(errors === _errs97){
+if(typeof data17 === "string"){
+if(!pattern4.test(data17)){
+const err78 = {};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+}
+else {
+const err79 = {};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
+}
+errors++;
+}
+}
+var _valid15 = _errs97 === errors;
+errors = _errs96;
+if(vErrors !== null){
+if(_errs96){
+vErrors.length = _errs96;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid15){
+const _errs99 = errors;
+if(typeof data17 === "string"){
+if(func2(data17) < 1){
+const err80 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.health.else,data:data17};
+if(vErrors === null){
+vErrors = [err80];
+}
+else {
+vErrors.push(err80);
+}
+errors++;
+}
+}
+else {
+const err81 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.health.else.type,parentSchema:schema31.properties.health.else,data:data17};
+if(vErrors === null){
+vErrors = [err81];
+}
+else {
+vErrors.push(err81);
+}
+errors++;
+}
+var _valid15 = _errs99 === errors;
+valid26 = _valid15;
+}
+if(!valid26){
+const err82 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.health.if,parentSchema:schema31.properties.health,data:data17};
+if(vErrors === null){
+vErrors = [err82];
+}
+else {
+vErrors.push(err82);
+}
+errors++;
+}
+}
+}
+else {
+const err83 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err83];
+}
+else {
+vErrors.push(err83);
 }
 errors++;
 }

@@ -2,11 +2,12 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["repository","into","target"],"properties":{"repository":{"type":"string","minLength":1,"description":"Where the backup and the WAL are"},"into":{"type":"string","minLength":1,"description":"The target connection; its data directory must be empty or absent"},"backup":{"type":"string","minLength":1,"description":"A backup's name, or `latest-before-target` (default)"},"target":{"type":"object","required":["type"],"properties":{"type":{"enum":["time","lsn","name","xid","immediate","latest"],"description":"`immediate`: as soon as the backup is consistent; `latest`: the end of the archived WAL"},"value":{"type":"string","description":"A time with Z or an offset, an LSN, a restore point, a transaction id; none for immediate and latest"},"inclusive":{"type":"boolean","description":"Keep what is exactly at the target; for time, lsn and xid; default true"}},"additionalProperties":false},"timeline":{"description":"The timeline to follow: `current`, that of the backup (default); a number, such as that of the source when the reference was taken; `latest` follows whatever branch is newest in the archive, an earlier drill's too","type":["string","integer"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","pattern":"^(current|latest|[1-9]\\d*)$"}},{"if":{"type":"integer"},"then":{"type":"integer","minimum":1}}]},"settings":{"type":"object","patternProperties":{"^[a-z_][a-z0-9_.]*$":{"type":"string"}},"description":"More server settings of the copy; archiving and recovery settings are refused","additionalProperties":false},"recoveryTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long the replay may take; default 4h. The timeout of the step holds too. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false};
-const func1 = require("ajv/dist/runtime/ucs2length").default;
-const pattern4 = new RegExp("^(current|latest|[1-9]\\d*)$", "u");
-const pattern5 = new RegExp("^[a-z_][a-z0-9_.]*$", "u");
-const pattern7 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["repository","into","target"],"properties":{"repository":{"type":"string","minLength":1,"description":"Where the backup and the WAL are"},"into":{"type":"string","minLength":1,"description":"The target connection; its data directory must be empty or absent"},"backup":{"type":"string","minLength":1,"description":"A backup's name, or `latest-before-target` (default)"},"maxAge":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"The run is refused when the backup that would be used finished longer ago. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"pin":{"enum":["rule","exact"],"default":"rule","description":"exact: the plan names the one backup that may be used, not only the rule that picks it"},"target":{"type":"object","required":["type"],"properties":{"type":{"enum":["time","lsn","name","xid","immediate","latest"],"description":"`immediate`: as soon as the backup is consistent; `latest`: the end of the archived WAL"},"value":{"type":"string","description":"A time with Z or an offset, an LSN, a restore point, a transaction id; none for immediate and latest"},"inclusive":{"type":"boolean","description":"Keep what is exactly at the target; for time, lsn and xid; default true"}},"additionalProperties":false},"timeline":{"description":"The timeline to follow: `current`, that of the backup (default); a number, such as that of the source when the reference was taken; `latest` follows whatever branch is newest in the archive, an earlier drill's too","type":["string","integer"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","pattern":"^(current|latest|[1-9]\\d*)$"}},{"if":{"type":"integer"},"then":{"type":"integer","minimum":1}}]},"settings":{"type":"object","patternProperties":{"^[a-z_][a-z0-9_.]*$":{"type":"string"}},"description":"More server settings of the copy; archiving and recovery settings are refused","additionalProperties":false},"recoveryTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long the replay may take; default 4h. The timeout of the step holds too. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false};
+const func1 = Object.prototype.hasOwnProperty;
+const func2 = require("ajv/dist/runtime/ucs2length").default;
+const pattern4 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
+const pattern5 = new RegExp("^(current|latest|[1-9]\\d*)$", "u");
+const pattern6 = new RegExp("^[a-z_][a-z0-9_.]*$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -50,7 +51,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!(((((((key0 === "repository") || (key0 === "into")) || (key0 === "backup")) || (key0 === "target")) || (key0 === "timeline")) || (key0 === "settings")) || (key0 === "recoveryTimeout"))){
+if(!(func1.call(schema31.properties, key0))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err3];
@@ -64,7 +65,7 @@ errors++;
 if(data.repository !== undefined){
 let data0 = data.repository;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func2(data0) < 1){
 const err4 = {instancePath:instancePath+"/repository",schemaPath:"#/properties/repository/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.repository,data:data0};
 if(vErrors === null){
 vErrors = [err4];
@@ -89,7 +90,7 @@ errors++;
 if(data.into !== undefined){
 let data1 = data.into;
 if(typeof data1 === "string"){
-if(func1(data1) < 1){
+if(func2(data1) < 1){
 const err6 = {instancePath:instancePath+"/into",schemaPath:"#/properties/into/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.into,data:data1};
 if(vErrors === null){
 vErrors = [err6];
@@ -114,7 +115,7 @@ errors++;
 if(data.backup !== undefined){
 let data2 = data.backup;
 if(typeof data2 === "string"){
-if(func1(data2) < 1){
+if(func2(data2) < 1){
 const err8 = {instancePath:instancePath+"/backup",schemaPath:"#/properties/backup/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.backup,data:data2};
 if(vErrors === null){
 vErrors = [err8];
@@ -136,11 +137,11 @@ vErrors.push(err9);
 errors++;
 }
 }
-if(data.target !== undefined){
-let data3 = data.target;
-if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
-if(data3.type === undefined){
-const err10 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.target.required,parentSchema:schema31.properties.target,data:data3};
+if(data.maxAge !== undefined){
+let data3 = data.maxAge;
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+const err10 = {instancePath:instancePath+"/maxAge",schemaPath:"#/properties/maxAge/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.maxAge,data:data3};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -149,9 +150,9 @@ vErrors.push(err10);
 }
 errors++;
 }
-for(const key1 in data3){
-if(!(((key1 === "type") || (key1 === "value")) || (key1 === "inclusive"))){
-const err11 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.target,data:data3};
+}
+else {
+const err11 = {instancePath:instancePath+"/maxAge",schemaPath:"#/properties/maxAge/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.maxAge.type,parentSchema:schema31.properties.maxAge,data:data3};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -161,10 +162,10 @@ vErrors.push(err11);
 errors++;
 }
 }
-if(data3.type !== undefined){
-let data4 = data3.type;
-if(!((((((data4 === "time") || (data4 === "lsn")) || (data4 === "name")) || (data4 === "xid")) || (data4 === "immediate")) || (data4 === "latest"))){
-const err12 = {instancePath:instancePath+"/target/type",schemaPath:"#/properties/target/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.target.properties.type.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.target.properties.type.enum,parentSchema:schema31.properties.target.properties.type,data:data4};
+if(data.pin !== undefined){
+let data4 = data.pin;
+if(!((data4 === "rule") || (data4 === "exact"))){
+const err12 = {instancePath:instancePath+"/pin",schemaPath:"#/properties/pin/enum",keyword:"enum",params:{allowedValues: schema31.properties.pin.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.pin.enum,parentSchema:schema31.properties.pin,data:data4};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -174,10 +175,11 @@ vErrors.push(err12);
 errors++;
 }
 }
-if(data3.value !== undefined){
-let data5 = data3.value;
-if(typeof data5 !== "string"){
-const err13 = {instancePath:instancePath+"/target/value",schemaPath:"#/properties/target/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.target.properties.value.type,parentSchema:schema31.properties.target.properties.value,data:data5};
+if(data.target !== undefined){
+let data5 = data.target;
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+if(data5.type === undefined){
+const err13 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.target.required,parentSchema:schema31.properties.target,data:data5};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -186,11 +188,9 @@ vErrors.push(err13);
 }
 errors++;
 }
-}
-if(data3.inclusive !== undefined){
-let data6 = data3.inclusive;
-if(typeof data6 !== "boolean"){
-const err14 = {instancePath:instancePath+"/target/inclusive",schemaPath:"#/properties/target/properties/inclusive/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.target.properties.inclusive.type,parentSchema:schema31.properties.target.properties.inclusive,data:data6};
+for(const key1 in data5){
+if(!(((key1 === "type") || (key1 === "value")) || (key1 === "inclusive"))){
+const err14 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.target,data:data5};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -200,9 +200,10 @@ vErrors.push(err14);
 errors++;
 }
 }
-}
-else {
-const err15 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.target.type,parentSchema:schema31.properties.target,data:data3};
+if(data5.type !== undefined){
+let data6 = data5.type;
+if(!((((((data6 === "time") || (data6 === "lsn")) || (data6 === "name")) || (data6 === "xid")) || (data6 === "immediate")) || (data6 === "latest"))){
+const err15 = {instancePath:instancePath+"/target/type",schemaPath:"#/properties/target/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.target.properties.type.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.target.properties.type.enum,parentSchema:schema31.properties.target.properties.type,data:data6};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -212,10 +213,10 @@ vErrors.push(err15);
 errors++;
 }
 }
-if(data.timeline !== undefined){
-let data7 = data.timeline;
-if((typeof data7 !== "string") && (!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7))))){
-const err16 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/type",keyword:"type",params:{type: schema31.properties.timeline.type},message:"must be string,integer",schema:schema31.properties.timeline.type,parentSchema:schema31.properties.timeline,data:data7};
+if(data5.value !== undefined){
+let data7 = data5.value;
+if(typeof data7 !== "string"){
+const err16 = {instancePath:instancePath+"/target/value",schemaPath:"#/properties/target/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.target.properties.value.type,parentSchema:schema31.properties.target.properties.value,data:data7};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -224,11 +225,11 @@ vErrors.push(err16);
 }
 errors++;
 }
-const _errs19 = errors;
-let valid3 = true;
-const _errs20 = errors;
-if(typeof data7 !== "string"){
-const err17 = {};
+}
+if(data5.inclusive !== undefined){
+let data8 = data5.inclusive;
+if(typeof data8 !== "boolean"){
+const err17 = {instancePath:instancePath+"/target/inclusive",schemaPath:"#/properties/target/properties/inclusive/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.target.properties.inclusive.type,parentSchema:schema31.properties.target.properties.inclusive,data:data8};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -237,21 +238,10 @@ vErrors.push(err17);
 }
 errors++;
 }
-var _valid0 = _errs20 === errors;
-errors = _errs19;
-if(vErrors !== null){
-if(_errs19){
-vErrors.length = _errs19;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid0){
-const _errs22 = errors;
-if(typeof data7 === "string"){
-if(!pattern4.test(data7)){
-const err18 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/0/then/pattern",keyword:"pattern",params:{pattern: "^(current|latest|[1-9]\\d*)$"},message:"must match pattern \""+"^(current|latest|[1-9]\\d*)$"+"\"",schema:"^(current|latest|[1-9]\\d*)$",parentSchema:schema31.properties.timeline.allOf[0].then,data:data7};
+const err18 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.target.type,parentSchema:schema31.properties.target,data:data5};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -261,8 +251,10 @@ vErrors.push(err18);
 errors++;
 }
 }
-else {
-const err19 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/0/then/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.timeline.allOf[0].then.type,parentSchema:schema31.properties.timeline.allOf[0].then,data:data7};
+if(data.timeline !== undefined){
+let data9 = data.timeline;
+if((typeof data9 !== "string") && (!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9))))){
+const err19 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/type",keyword:"type",params:{type: schema31.properties.timeline.type},message:"must be string,integer",schema:schema31.properties.timeline.type,parentSchema:schema31.properties.timeline,data:data9};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -271,11 +263,11 @@ vErrors.push(err19);
 }
 errors++;
 }
-var _valid0 = _errs22 === errors;
-valid3 = _valid0;
-}
-if(!valid3){
-const err20 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema",schema:schema31.properties.timeline.allOf[0].if,parentSchema:schema31.properties.timeline.allOf[0],data:data7};
+const _errs22 = errors;
+let valid3 = true;
+const _errs23 = errors;
+if(typeof data9 !== "string"){
+const err20 = {};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -284,11 +276,21 @@ vErrors.push(err20);
 }
 errors++;
 }
+var _valid0 = _errs23 === errors;
+errors = _errs22;
+if(vErrors !== null){
+if(_errs22){
+vErrors.length = _errs22;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid0){
 const _errs25 = errors;
-let valid4 = true;
-const _errs26 = errors;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-const err21 = {};
+if(typeof data9 === "string"){
+if(!pattern5.test(data9)){
+const err21 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/0/then/pattern",keyword:"pattern",params:{pattern: "^(current|latest|[1-9]\\d*)$"},message:"must match pattern \""+"^(current|latest|[1-9]\\d*)$"+"\"",schema:"^(current|latest|[1-9]\\d*)$",parentSchema:schema31.properties.timeline.allOf[0].then,data:data9};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -297,20 +299,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-var _valid1 = _errs26 === errors;
-errors = _errs25;
-if(vErrors !== null){
-if(_errs25){
-vErrors.length = _errs25;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid1){
-const _errs28 = errors;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-const err22 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/1/then/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.timeline.allOf[1].then.type,parentSchema:schema31.properties.timeline.allOf[1].then,data:data7};
+const err22 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/0/then/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.timeline.allOf[0].then.type,parentSchema:schema31.properties.timeline.allOf[0].then,data:data9};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -319,9 +310,11 @@ vErrors.push(err22);
 }
 errors++;
 }
-if((typeof data7 == "number") && (isFinite(data7))){
-if(data7 < 1 || isNaN(data7)){
-const err23 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/1/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.timeline.allOf[1].then,data:data7};
+var _valid0 = _errs25 === errors;
+valid3 = _valid0;
+}
+if(!valid3){
+const err23 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema",schema:schema31.properties.timeline.allOf[0].if,parentSchema:schema31.properties.timeline.allOf[0],data:data9};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -330,12 +323,11 @@ vErrors.push(err23);
 }
 errors++;
 }
-}
-var _valid1 = _errs28 === errors;
-valid4 = _valid1;
-}
-if(!valid4){
-const err24 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema",schema:schema31.properties.timeline.allOf[1].if,parentSchema:schema31.properties.timeline.allOf[1],data:data7};
+const _errs28 = errors;
+let valid4 = true;
+const _errs29 = errors;
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+const err24 = {};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -344,13 +336,20 @@ vErrors.push(err24);
 }
 errors++;
 }
+var _valid1 = _errs29 === errors;
+errors = _errs28;
+if(vErrors !== null){
+if(_errs28){
+vErrors.length = _errs28;
 }
-if(data.settings !== undefined){
-let data8 = data.settings;
-if(data8 && typeof data8 == "object" && !Array.isArray(data8)){
-for(const key2 in data8){
-if(!(pattern5.test(key2))){
-const err25 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.settings,data:data8};
+else {
+vErrors = null;
+}
+}
+if(_valid1){
+const _errs31 = errors;
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+const err25 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/1/then/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.timeline.allOf[1].then.type,parentSchema:schema31.properties.timeline.allOf[1].then,data:data9};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -359,12 +358,9 @@ vErrors.push(err25);
 }
 errors++;
 }
-}
-for(const key3 in data8){
-if(pattern5.test(key3)){
-let data9 = data8[key3];
-if(typeof data9 !== "string"){
-const err26 = {instancePath:instancePath+"/settings/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/settings/patternProperties/%5E%5Ba-z_%5D%5Ba-z0-9_.%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.settings.patternProperties["^[a-z_][a-z0-9_.]*$"].type,parentSchema:schema31.properties.settings.patternProperties["^[a-z_][a-z0-9_.]*$"],data:data9};
+if((typeof data9 == "number") && (isFinite(data9))){
+if(data9 < 1 || isNaN(data9)){
+const err26 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/1/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.timeline.allOf[1].then,data:data9};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -374,10 +370,11 @@ vErrors.push(err26);
 errors++;
 }
 }
+var _valid1 = _errs31 === errors;
+valid4 = _valid1;
 }
-}
-else {
-const err27 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.settings.type,parentSchema:schema31.properties.settings,data:data8};
+if(!valid4){
+const err27 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema",schema:schema31.properties.timeline.allOf[1].if,parentSchema:schema31.properties.timeline.allOf[1],data:data9};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -387,11 +384,12 @@ vErrors.push(err27);
 errors++;
 }
 }
-if(data.recoveryTimeout !== undefined){
-let data10 = data.recoveryTimeout;
-if(typeof data10 === "string"){
-if(!pattern7.test(data10)){
-const err28 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.recoveryTimeout,data:data10};
+if(data.settings !== undefined){
+let data10 = data.settings;
+if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
+for(const key2 in data10){
+if(!(pattern6.test(key2))){
+const err28 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.settings,data:data10};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -401,8 +399,11 @@ vErrors.push(err28);
 errors++;
 }
 }
-else {
-const err29 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.recoveryTimeout.type,parentSchema:schema31.properties.recoveryTimeout,data:data10};
+for(const key3 in data10){
+if(pattern6.test(key3)){
+let data11 = data10[key3];
+if(typeof data11 !== "string"){
+const err29 = {instancePath:instancePath+"/settings/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/settings/patternProperties/%5E%5Ba-z_%5D%5Ba-z0-9_.%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.settings.patternProperties["^[a-z_][a-z0-9_.]*$"].type,parentSchema:schema31.properties.settings.patternProperties["^[a-z_][a-z0-9_.]*$"],data:data11};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -413,13 +414,51 @@ errors++;
 }
 }
 }
+}
 else {
-const err30 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+const err30 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.settings.type,parentSchema:schema31.properties.settings,data:data10};
 if(vErrors === null){
 vErrors = [err30];
 }
 else {
 vErrors.push(err30);
+}
+errors++;
+}
+}
+if(data.recoveryTimeout !== undefined){
+let data12 = data.recoveryTimeout;
+if(typeof data12 === "string"){
+if(!pattern4.test(data12)){
+const err31 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.recoveryTimeout,data:data12};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+else {
+const err32 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.recoveryTimeout.type,parentSchema:schema31.properties.recoveryTimeout,data:data12};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
 }
 errors++;
 }

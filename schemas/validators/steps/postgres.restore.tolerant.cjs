@@ -2,12 +2,13 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["repository","into","target"],"properties":{"repository":{"description":"Where the backup and the WAL are","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Where the backup and the WAL are"}},"into":{"description":"The target connection; its data directory must be empty or absent","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The target connection; its data directory must be empty or absent"}},"backup":{"description":"A backup's name, or `latest-before-target` (default)","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"A backup's name, or `latest-before-target` (default)"}},"target":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["type"],"properties":{"type":{"description":"`immediate`: as soon as the backup is consistent; `latest`: the end of the archived WAL","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["time","lsn","name","xid","immediate","latest"],"description":"`immediate`: as soon as the backup is consistent; `latest`: the end of the archived WAL"}},"value":{"type":"string","description":"A time with Z or an offset, an LSN, a restore point, a transaction id; none for immediate and latest"},"inclusive":{"description":"Keep what is exactly at the target; for time, lsn and xid; default true","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"boolean","description":"Keep what is exactly at the target; for time, lsn and xid; default true"}}},"additionalProperties":false}},"timeline":{"description":"The timeline to follow: `current`, that of the backup (default); a number, such as that of the source when the reference was taken; `latest` follows whatever branch is newest in the archive, an earlier drill's too","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":["string","integer"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","pattern":"^(current|latest|[1-9]\\d*)$"}},{"if":{"type":"integer"},"then":{"type":"integer","minimum":1}}],"description":"The timeline to follow: `current`, that of the backup (default); a number, such as that of the source when the reference was taken; `latest` follows whatever branch is newest in the archive, an earlier drill's too"}},"settings":{"description":"More server settings of the copy; archiving and recovery settings are refused","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","patternProperties":{"^[a-z_][a-z0-9_.]*$":{"type":"string"}},"additionalProperties":false,"description":"More server settings of the copy; archiving and recovery settings are refused"}},"recoveryTimeout":{"description":"How long the replay may take; default 4h. The timeout of the step holds too. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","examples":["30s","15m"],"description":"How long the replay may take; default 4h. The timeout of the step holds too. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d."}}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["repository","into","target"],"properties":{"repository":{"description":"Where the backup and the WAL are","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Where the backup and the WAL are"}},"into":{"description":"The target connection; its data directory must be empty or absent","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The target connection; its data directory must be empty or absent"}},"backup":{"description":"A backup's name, or `latest-before-target` (default)","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"A backup's name, or `latest-before-target` (default)"}},"maxAge":{"description":"The run is refused when the backup that would be used finished longer ago. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","examples":["30s","15m"],"description":"The run is refused when the backup that would be used finished longer ago. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d."}},"pin":{"description":"exact: the plan names the one backup that may be used, not only the rule that picks it","default":"rule","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["rule","exact"],"description":"exact: the plan names the one backup that may be used, not only the rule that picks it"}},"target":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["type"],"properties":{"type":{"description":"`immediate`: as soon as the backup is consistent; `latest`: the end of the archived WAL","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["time","lsn","name","xid","immediate","latest"],"description":"`immediate`: as soon as the backup is consistent; `latest`: the end of the archived WAL"}},"value":{"type":"string","description":"A time with Z or an offset, an LSN, a restore point, a transaction id; none for immediate and latest"},"inclusive":{"description":"Keep what is exactly at the target; for time, lsn and xid; default true","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"boolean","description":"Keep what is exactly at the target; for time, lsn and xid; default true"}}},"additionalProperties":false}},"timeline":{"description":"The timeline to follow: `current`, that of the backup (default); a number, such as that of the source when the reference was taken; `latest` follows whatever branch is newest in the archive, an earlier drill's too","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":["string","integer"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","pattern":"^(current|latest|[1-9]\\d*)$"}},{"if":{"type":"integer"},"then":{"type":"integer","minimum":1}}],"description":"The timeline to follow: `current`, that of the backup (default); a number, such as that of the source when the reference was taken; `latest` follows whatever branch is newest in the archive, an earlier drill's too"}},"settings":{"description":"More server settings of the copy; archiving and recovery settings are refused","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","patternProperties":{"^[a-z_][a-z0-9_.]*$":{"type":"string"}},"additionalProperties":false,"description":"More server settings of the copy; archiving and recovery settings are refused"}},"recoveryTimeout":{"description":"How long the replay may take; default 4h. The timeout of the step holds too. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","examples":["30s","15m"],"description":"How long the replay may take; default 4h. The timeout of the step holds too. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d."}}},"additionalProperties":false};
+const func1 = Object.prototype.hasOwnProperty;
+const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("\\{\\{", "u");
-const pattern11 = new RegExp("^(current|latest|[1-9]\\d*)$", "u");
-const pattern13 = new RegExp("^[a-z_][a-z0-9_.]*$", "u");
-const pattern16 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
-const func1 = require("ajv/dist/runtime/ucs2length").default;
+const pattern8 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
+const pattern14 = new RegExp("^(current|latest|[1-9]\\d*)$", "u");
+const pattern16 = new RegExp("^[a-z_][a-z0-9_.]*$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -51,7 +52,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!(((((((key0 === "repository") || (key0 === "into")) || (key0 === "backup")) || (key0 === "target")) || (key0 === "timeline")) || (key0 === "settings")) || (key0 === "recoveryTimeout"))){
+if(!(func1.call(schema31.properties, key0))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err3];
@@ -104,7 +105,7 @@ vErrors = null;
 if(!_valid0){
 const _errs6 = errors;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func2(data0) < 1){
 const err6 = {instancePath:instancePath+"/repository",schemaPath:"#/properties/repository/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.repository.else,data:data0};
 if(vErrors === null){
 vErrors = [err6];
@@ -181,7 +182,7 @@ vErrors = null;
 if(!_valid1){
 const _errs12 = errors;
 if(typeof data1 === "string"){
-if(func1(data1) < 1){
+if(func2(data1) < 1){
 const err11 = {instancePath:instancePath+"/into",schemaPath:"#/properties/into/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.into.else,data:data1};
 if(vErrors === null){
 vErrors = [err11];
@@ -258,7 +259,7 @@ vErrors = null;
 if(!_valid2){
 const _errs18 = errors;
 if(typeof data2 === "string"){
-if(func1(data2) < 1){
+if(func2(data2) < 1){
 const err16 = {instancePath:instancePath+"/backup",schemaPath:"#/properties/backup/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.backup.else,data:data2};
 if(vErrors === null){
 vErrors = [err16];
@@ -293,8 +294,8 @@ vErrors.push(err18);
 errors++;
 }
 }
-if(data.target !== undefined){
-let data3 = data.target;
+if(data.maxAge !== undefined){
+let data3 = data.maxAge;
 const _errs21 = errors;
 let valid4 = true;
 const _errs22 = errors;
@@ -334,9 +335,9 @@ vErrors = null;
 }
 if(!_valid3){
 const _errs24 = errors;
-if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
-if(data3.type === undefined){
-const err21 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/else/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.target.else.required,parentSchema:schema31.properties.target.else,data:data3};
+if(typeof data3 === "string"){
+if(!pattern8.test(data3)){
+const err21 = {instancePath:instancePath+"/maxAge",schemaPath:"#/properties/maxAge/else/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.maxAge.else,data:data3};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -345,9 +346,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-for(const key1 in data3){
-if(!(((key1 === "type") || (key1 === "value")) || (key1 === "inclusive"))){
-const err22 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.target.else,data:data3};
+}
+else {
+const err22 = {instancePath:instancePath+"/maxAge",schemaPath:"#/properties/maxAge/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.maxAge.else.type,parentSchema:schema31.properties.maxAge.else,data:data3};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -356,16 +357,11 @@ vErrors.push(err22);
 }
 errors++;
 }
+var _valid3 = _errs24 === errors;
+valid4 = _valid3;
 }
-if(data3.type !== undefined){
-let data4 = data3.type;
-const _errs28 = errors;
-let valid6 = true;
-const _errs29 = errors;
-if(errors === _errs29){
-if(typeof data4 === "string"){
-if(!pattern4.test(data4)){
-const err23 = {};
+if(!valid4){
+const err23 = {instancePath:instancePath+"/maxAge",schemaPath:"#/properties/maxAge/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.maxAge.if,parentSchema:schema31.properties.maxAge,data:data3};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -375,7 +371,14 @@ vErrors.push(err23);
 errors++;
 }
 }
-else {
+if(data.pin !== undefined){
+let data4 = data.pin;
+const _errs27 = errors;
+let valid5 = true;
+const _errs28 = errors;
+if(errors === _errs28){
+if(typeof data4 === "string"){
+if(!pattern4.test(data4)){
 const err24 = {};
 if(vErrors === null){
 vErrors = [err24];
@@ -386,20 +389,8 @@ vErrors.push(err24);
 errors++;
 }
 }
-var _valid4 = _errs29 === errors;
-errors = _errs28;
-if(vErrors !== null){
-if(_errs28){
-vErrors.length = _errs28;
-}
 else {
-vErrors = null;
-}
-}
-if(!_valid4){
-const _errs31 = errors;
-if(!((((((data4 === "time") || (data4 === "lsn")) || (data4 === "name")) || (data4 === "xid")) || (data4 === "immediate")) || (data4 === "latest"))){
-const err25 = {instancePath:instancePath+"/target/type",schemaPath:"#/properties/target/else/properties/type/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.target.else.properties.type.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.target.else.properties.type.else.enum,parentSchema:schema31.properties.target.else.properties.type.else,data:data4};
+const err25 = {};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -408,11 +399,21 @@ vErrors.push(err25);
 }
 errors++;
 }
-var _valid4 = _errs31 === errors;
-valid6 = _valid4;
 }
-if(!valid6){
-const err26 = {instancePath:instancePath+"/target/type",schemaPath:"#/properties/target/else/properties/type/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.target.else.properties.type.if,parentSchema:schema31.properties.target.else.properties.type,data:data4};
+var _valid4 = _errs28 === errors;
+errors = _errs27;
+if(vErrors !== null){
+if(_errs27){
+vErrors.length = _errs27;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid4){
+const _errs30 = errors;
+if(!((data4 === "rule") || (data4 === "exact"))){
+const err26 = {instancePath:instancePath+"/pin",schemaPath:"#/properties/pin/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.pin.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.pin.else.enum,parentSchema:schema31.properties.pin.else,data:data4};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -421,11 +422,11 @@ vErrors.push(err26);
 }
 errors++;
 }
+var _valid4 = _errs30 === errors;
+valid5 = _valid4;
 }
-if(data3.value !== undefined){
-let data5 = data3.value;
-if(typeof data5 !== "string"){
-const err27 = {instancePath:instancePath+"/target/value",schemaPath:"#/properties/target/else/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.target.else.properties.value.type,parentSchema:schema31.properties.target.else.properties.value,data:data5};
+if(!valid5){
+const err27 = {instancePath:instancePath+"/pin",schemaPath:"#/properties/pin/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.pin.if,parentSchema:schema31.properties.pin,data:data4};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -435,14 +436,14 @@ vErrors.push(err27);
 errors++;
 }
 }
-if(data3.inclusive !== undefined){
-let data6 = data3.inclusive;
-const _errs35 = errors;
-let valid7 = true;
-const _errs36 = errors;
-if(errors === _errs36){
-if(typeof data6 === "string"){
-if(!pattern4.test(data6)){
+if(data.target !== undefined){
+let data5 = data.target;
+const _errs32 = errors;
+let valid6 = true;
+const _errs33 = errors;
+if(errors === _errs33){
+if(typeof data5 === "string"){
+if(!pattern4.test(data5)){
 const err28 = {};
 if(vErrors === null){
 vErrors = [err28];
@@ -464,20 +465,21 @@ vErrors.push(err29);
 errors++;
 }
 }
-var _valid5 = _errs36 === errors;
-errors = _errs35;
+var _valid5 = _errs33 === errors;
+errors = _errs32;
 if(vErrors !== null){
-if(_errs35){
-vErrors.length = _errs35;
+if(_errs32){
+vErrors.length = _errs32;
 }
 else {
 vErrors = null;
 }
 }
 if(!_valid5){
-const _errs38 = errors;
-if(typeof data6 !== "boolean"){
-const err30 = {instancePath:instancePath+"/target/inclusive",schemaPath:"#/properties/target/else/properties/inclusive/else/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.target.else.properties.inclusive.else.type,parentSchema:schema31.properties.target.else.properties.inclusive.else,data:data6};
+const _errs35 = errors;
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+if(data5.type === undefined){
+const err30 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/else/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.target.else.required,parentSchema:schema31.properties.target.else,data:data5};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -486,11 +488,9 @@ vErrors.push(err30);
 }
 errors++;
 }
-var _valid5 = _errs38 === errors;
-valid7 = _valid5;
-}
-if(!valid7){
-const err31 = {instancePath:instancePath+"/target/inclusive",schemaPath:"#/properties/target/else/properties/inclusive/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.target.else.properties.inclusive.if,parentSchema:schema31.properties.target.else.properties.inclusive,data:data6};
+for(const key1 in data5){
+if(!(((key1 === "type") || (key1 === "value")) || (key1 === "inclusive"))){
+const err31 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.target.else,data:data5};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -500,9 +500,15 @@ vErrors.push(err31);
 errors++;
 }
 }
-}
-else {
-const err32 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.target.else.type,parentSchema:schema31.properties.target.else,data:data3};
+if(data5.type !== undefined){
+let data6 = data5.type;
+const _errs39 = errors;
+let valid8 = true;
+const _errs40 = errors;
+if(errors === _errs40){
+if(typeof data6 === "string"){
+if(!pattern4.test(data6)){
+const err32 = {};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -511,11 +517,9 @@ vErrors.push(err32);
 }
 errors++;
 }
-var _valid3 = _errs24 === errors;
-valid4 = _valid3;
 }
-if(!valid4){
-const err33 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.target.if,parentSchema:schema31.properties.target,data:data3};
+else {
+const err33 = {};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -525,15 +529,20 @@ vErrors.push(err33);
 errors++;
 }
 }
-if(data.timeline !== undefined){
-let data7 = data.timeline;
-const _errs41 = errors;
-let valid8 = true;
+var _valid6 = _errs40 === errors;
+errors = _errs39;
+if(vErrors !== null){
+if(_errs39){
+vErrors.length = _errs39;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid6){
 const _errs42 = errors;
-if(errors === _errs42){
-if(typeof data7 === "string"){
-if(!pattern4.test(data7)){
-const err34 = {};
+if(!((((((data6 === "time") || (data6 === "lsn")) || (data6 === "name")) || (data6 === "xid")) || (data6 === "immediate")) || (data6 === "latest"))){
+const err34 = {instancePath:instancePath+"/target/type",schemaPath:"#/properties/target/else/properties/type/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.target.else.properties.type.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.target.else.properties.type.else.enum,parentSchema:schema31.properties.target.else.properties.type.else,data:data6};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -542,9 +551,11 @@ vErrors.push(err34);
 }
 errors++;
 }
+var _valid6 = _errs42 === errors;
+valid8 = _valid6;
 }
-else {
-const err35 = {};
+if(!valid8){
+const err35 = {instancePath:instancePath+"/target/type",schemaPath:"#/properties/target/else/properties/type/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.target.else.properties.type.if,parentSchema:schema31.properties.target.else.properties.type,data:data6};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -554,20 +565,10 @@ vErrors.push(err35);
 errors++;
 }
 }
-var _valid6 = _errs42 === errors;
-errors = _errs41;
-if(vErrors !== null){
-if(_errs41){
-vErrors.length = _errs41;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid6){
-const _errs44 = errors;
-if((typeof data7 !== "string") && (!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7))))){
-const err36 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/type",keyword:"type",params:{type: schema31.properties.timeline.else.type},message:"must be string,integer",schema:schema31.properties.timeline.else.type,parentSchema:schema31.properties.timeline.else,data:data7};
+if(data5.value !== undefined){
+let data7 = data5.value;
+if(typeof data7 !== "string"){
+const err36 = {instancePath:instancePath+"/target/value",schemaPath:"#/properties/target/else/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.target.else.properties.value.type,parentSchema:schema31.properties.target.else.properties.value,data:data7};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -576,10 +577,15 @@ vErrors.push(err36);
 }
 errors++;
 }
+}
+if(data5.inclusive !== undefined){
+let data8 = data5.inclusive;
+const _errs46 = errors;
+let valid9 = true;
 const _errs47 = errors;
-let valid10 = true;
-const _errs48 = errors;
-if(typeof data7 !== "string"){
+if(errors === _errs47){
+if(typeof data8 === "string"){
+if(!pattern4.test(data8)){
 const err37 = {};
 if(vErrors === null){
 vErrors = [err37];
@@ -589,21 +595,9 @@ vErrors.push(err37);
 }
 errors++;
 }
-var _valid7 = _errs48 === errors;
-errors = _errs47;
-if(vErrors !== null){
-if(_errs47){
-vErrors.length = _errs47;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid7){
-const _errs50 = errors;
-if(typeof data7 === "string"){
-if(!pattern11.test(data7)){
-const err38 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/0/then/pattern",keyword:"pattern",params:{pattern: "^(current|latest|[1-9]\\d*)$"},message:"must match pattern \""+"^(current|latest|[1-9]\\d*)$"+"\"",schema:"^(current|latest|[1-9]\\d*)$",parentSchema:schema31.properties.timeline.else.allOf[0].then,data:data7};
+const err38 = {};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -613,8 +607,20 @@ vErrors.push(err38);
 errors++;
 }
 }
+var _valid7 = _errs47 === errors;
+errors = _errs46;
+if(vErrors !== null){
+if(_errs46){
+vErrors.length = _errs46;
+}
 else {
-const err39 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/0/then/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.timeline.else.allOf[0].then.type,parentSchema:schema31.properties.timeline.else.allOf[0].then,data:data7};
+vErrors = null;
+}
+}
+if(!_valid7){
+const _errs49 = errors;
+if(typeof data8 !== "boolean"){
+const err39 = {instancePath:instancePath+"/target/inclusive",schemaPath:"#/properties/target/else/properties/inclusive/else/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.target.else.properties.inclusive.else.type,parentSchema:schema31.properties.target.else.properties.inclusive.else,data:data8};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -623,11 +629,11 @@ vErrors.push(err39);
 }
 errors++;
 }
-var _valid7 = _errs50 === errors;
-valid10 = _valid7;
+var _valid7 = _errs49 === errors;
+valid9 = _valid7;
 }
-if(!valid10){
-const err40 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema",schema:schema31.properties.timeline.else.allOf[0].if,parentSchema:schema31.properties.timeline.else.allOf[0],data:data7};
+if(!valid9){
+const err40 = {instancePath:instancePath+"/target/inclusive",schemaPath:"#/properties/target/else/properties/inclusive/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.target.else.properties.inclusive.if,parentSchema:schema31.properties.target.else.properties.inclusive,data:data8};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -636,11 +642,10 @@ vErrors.push(err40);
 }
 errors++;
 }
-const _errs53 = errors;
-let valid11 = true;
-const _errs54 = errors;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-const err41 = {};
+}
+}
+else {
+const err41 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.target.else.type,parentSchema:schema31.properties.target.else,data:data5};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -649,20 +654,11 @@ vErrors.push(err41);
 }
 errors++;
 }
-var _valid8 = _errs54 === errors;
-errors = _errs53;
-if(vErrors !== null){
-if(_errs53){
-vErrors.length = _errs53;
+var _valid5 = _errs35 === errors;
+valid6 = _valid5;
 }
-else {
-vErrors = null;
-}
-}
-if(_valid8){
-const _errs56 = errors;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-const err42 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/1/then/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.timeline.else.allOf[1].then.type,parentSchema:schema31.properties.timeline.else.allOf[1].then,data:data7};
+if(!valid6){
+const err42 = {instancePath:instancePath+"/target",schemaPath:"#/properties/target/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.target.if,parentSchema:schema31.properties.target,data:data5};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -671,9 +667,16 @@ vErrors.push(err42);
 }
 errors++;
 }
-if((typeof data7 == "number") && (isFinite(data7))){
-if(data7 < 1 || isNaN(data7)){
-const err43 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/1/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.timeline.else.allOf[1].then,data:data7};
+}
+if(data.timeline !== undefined){
+let data9 = data.timeline;
+const _errs52 = errors;
+let valid10 = true;
+const _errs53 = errors;
+if(errors === _errs53){
+if(typeof data9 === "string"){
+if(!pattern4.test(data9)){
+const err43 = {};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -683,11 +686,8 @@ vErrors.push(err43);
 errors++;
 }
 }
-var _valid8 = _errs56 === errors;
-valid11 = _valid8;
-}
-if(!valid11){
-const err44 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema",schema:schema31.properties.timeline.else.allOf[1].if,parentSchema:schema31.properties.timeline.else.allOf[1],data:data7};
+else {
+const err44 = {};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -696,11 +696,21 @@ vErrors.push(err44);
 }
 errors++;
 }
-var _valid6 = _errs44 === errors;
-valid8 = _valid6;
 }
-if(!valid8){
-const err45 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.timeline.if,parentSchema:schema31.properties.timeline,data:data7};
+var _valid8 = _errs53 === errors;
+errors = _errs52;
+if(vErrors !== null){
+if(_errs52){
+vErrors.length = _errs52;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid8){
+const _errs55 = errors;
+if((typeof data9 !== "string") && (!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9))))){
+const err45 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/type",keyword:"type",params:{type: schema31.properties.timeline.else.type},message:"must be string,integer",schema:schema31.properties.timeline.else.type,parentSchema:schema31.properties.timeline.else,data:data9};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -709,15 +719,10 @@ vErrors.push(err45);
 }
 errors++;
 }
-}
-if(data.settings !== undefined){
-let data8 = data.settings;
-const _errs59 = errors;
+const _errs58 = errors;
 let valid12 = true;
-const _errs60 = errors;
-if(errors === _errs60){
-if(typeof data8 === "string"){
-if(!pattern4.test(data8)){
+const _errs59 = errors;
+if(typeof data9 !== "string"){
 const err46 = {};
 if(vErrors === null){
 vErrors = [err46];
@@ -727,9 +732,21 @@ vErrors.push(err46);
 }
 errors++;
 }
+var _valid9 = _errs59 === errors;
+errors = _errs58;
+if(vErrors !== null){
+if(_errs58){
+vErrors.length = _errs58;
 }
 else {
-const err47 = {};
+vErrors = null;
+}
+}
+if(_valid9){
+const _errs61 = errors;
+if(typeof data9 === "string"){
+if(!pattern14.test(data9)){
+const err47 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/0/then/pattern",keyword:"pattern",params:{pattern: "^(current|latest|[1-9]\\d*)$"},message:"must match pattern \""+"^(current|latest|[1-9]\\d*)$"+"\"",schema:"^(current|latest|[1-9]\\d*)$",parentSchema:schema31.properties.timeline.else.allOf[0].then,data:data9};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -739,22 +756,8 @@ vErrors.push(err47);
 errors++;
 }
 }
-var _valid9 = _errs60 === errors;
-errors = _errs59;
-if(vErrors !== null){
-if(_errs59){
-vErrors.length = _errs59;
-}
 else {
-vErrors = null;
-}
-}
-if(!_valid9){
-const _errs62 = errors;
-if(data8 && typeof data8 == "object" && !Array.isArray(data8)){
-for(const key2 in data8){
-if(!(pattern13.test(key2))){
-const err48 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.settings.else,data:data8};
+const err48 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/0/then/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.timeline.else.allOf[0].then.type,parentSchema:schema31.properties.timeline.else.allOf[0].then,data:data9};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -763,12 +766,11 @@ vErrors.push(err48);
 }
 errors++;
 }
+var _valid9 = _errs61 === errors;
+valid12 = _valid9;
 }
-for(const key3 in data8){
-if(pattern13.test(key3)){
-let data9 = data8[key3];
-if(typeof data9 !== "string"){
-const err49 = {instancePath:instancePath+"/settings/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/settings/else/patternProperties/%5E%5Ba-z_%5D%5Ba-z0-9_.%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.settings.else.patternProperties["^[a-z_][a-z0-9_.]*$"].type,parentSchema:schema31.properties.settings.else.patternProperties["^[a-z_][a-z0-9_.]*$"],data:data9};
+if(!valid12){
+const err49 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema",schema:schema31.properties.timeline.else.allOf[0].if,parentSchema:schema31.properties.timeline.else.allOf[0],data:data9};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -777,11 +779,11 @@ vErrors.push(err49);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err50 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.settings.else.type,parentSchema:schema31.properties.settings.else,data:data8};
+const _errs64 = errors;
+let valid13 = true;
+const _errs65 = errors;
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+const err50 = {};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -790,11 +792,20 @@ vErrors.push(err50);
 }
 errors++;
 }
-var _valid9 = _errs62 === errors;
-valid12 = _valid9;
+var _valid10 = _errs65 === errors;
+errors = _errs64;
+if(vErrors !== null){
+if(_errs64){
+vErrors.length = _errs64;
 }
-if(!valid12){
-const err51 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.settings.if,parentSchema:schema31.properties.settings,data:data8};
+else {
+vErrors = null;
+}
+}
+if(_valid10){
+const _errs67 = errors;
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+const err51 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/1/then/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.timeline.else.allOf[1].then.type,parentSchema:schema31.properties.timeline.else.allOf[1].then,data:data9};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -803,16 +814,9 @@ vErrors.push(err51);
 }
 errors++;
 }
-}
-if(data.recoveryTimeout !== undefined){
-let data10 = data.recoveryTimeout;
-const _errs68 = errors;
-let valid14 = true;
-const _errs69 = errors;
-if(errors === _errs69){
-if(typeof data10 === "string"){
-if(!pattern4.test(data10)){
-const err52 = {};
+if((typeof data9 == "number") && (isFinite(data9))){
+if(data9 < 1 || isNaN(data9)){
+const err52 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/1/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.timeline.else.allOf[1].then,data:data9};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -822,8 +826,11 @@ vErrors.push(err52);
 errors++;
 }
 }
-else {
-const err53 = {};
+var _valid10 = _errs67 === errors;
+valid13 = _valid10;
+}
+if(!valid13){
+const err53 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/else/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema",schema:schema31.properties.timeline.else.allOf[1].if,parentSchema:schema31.properties.timeline.else.allOf[1],data:data9};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -832,22 +839,11 @@ vErrors.push(err53);
 }
 errors++;
 }
+var _valid8 = _errs55 === errors;
+valid10 = _valid8;
 }
-var _valid10 = _errs69 === errors;
-errors = _errs68;
-if(vErrors !== null){
-if(_errs68){
-vErrors.length = _errs68;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid10){
-const _errs71 = errors;
-if(typeof data10 === "string"){
-if(!pattern16.test(data10)){
-const err54 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/else/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.recoveryTimeout.else,data:data10};
+if(!valid10){
+const err54 = {instancePath:instancePath+"/timeline",schemaPath:"#/properties/timeline/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.timeline.if,parentSchema:schema31.properties.timeline,data:data9};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -857,8 +853,15 @@ vErrors.push(err54);
 errors++;
 }
 }
-else {
-const err55 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.recoveryTimeout.else.type,parentSchema:schema31.properties.recoveryTimeout.else,data:data10};
+if(data.settings !== undefined){
+let data10 = data.settings;
+const _errs70 = errors;
+let valid14 = true;
+const _errs71 = errors;
+if(errors === _errs71){
+if(typeof data10 === "string"){
+if(!pattern4.test(data10)){
+const err55 = {};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -867,11 +870,9 @@ vErrors.push(err55);
 }
 errors++;
 }
-var _valid10 = _errs71 === errors;
-valid14 = _valid10;
 }
-if(!valid14){
-const err56 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.recoveryTimeout.if,parentSchema:schema31.properties.recoveryTimeout,data:data10};
+else {
+const err56 = {};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -881,14 +882,156 @@ vErrors.push(err56);
 errors++;
 }
 }
+var _valid11 = _errs71 === errors;
+errors = _errs70;
+if(vErrors !== null){
+if(_errs70){
+vErrors.length = _errs70;
 }
 else {
-const err57 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+vErrors = null;
+}
+}
+if(!_valid11){
+const _errs73 = errors;
+if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
+for(const key2 in data10){
+if(!(pattern16.test(key2))){
+const err57 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.settings.else,data:data10};
 if(vErrors === null){
 vErrors = [err57];
 }
 else {
 vErrors.push(err57);
+}
+errors++;
+}
+}
+for(const key3 in data10){
+if(pattern16.test(key3)){
+let data11 = data10[key3];
+if(typeof data11 !== "string"){
+const err58 = {instancePath:instancePath+"/settings/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/settings/else/patternProperties/%5E%5Ba-z_%5D%5Ba-z0-9_.%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.settings.else.patternProperties["^[a-z_][a-z0-9_.]*$"].type,parentSchema:schema31.properties.settings.else.patternProperties["^[a-z_][a-z0-9_.]*$"],data:data11};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err59 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.settings.else.type,parentSchema:schema31.properties.settings.else,data:data10};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+var _valid11 = _errs73 === errors;
+valid14 = _valid11;
+}
+if(!valid14){
+const err60 = {instancePath:instancePath+"/settings",schemaPath:"#/properties/settings/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.settings.if,parentSchema:schema31.properties.settings,data:data10};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+}
+if(data.recoveryTimeout !== undefined){
+let data12 = data.recoveryTimeout;
+const _errs79 = errors;
+let valid16 = true;
+const _errs80 = errors;
+if(errors === _errs80){
+if(typeof data12 === "string"){
+if(!pattern4.test(data12)){
+const err61 = {};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+else {
+const err62 = {};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+var _valid12 = _errs80 === errors;
+errors = _errs79;
+if(vErrors !== null){
+if(_errs79){
+vErrors.length = _errs79;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid12){
+const _errs82 = errors;
+if(typeof data12 === "string"){
+if(!pattern8.test(data12)){
+const err63 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/else/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.recoveryTimeout.else,data:data12};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+else {
+const err64 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.recoveryTimeout.else.type,parentSchema:schema31.properties.recoveryTimeout.else,data:data12};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+var _valid12 = _errs82 === errors;
+valid16 = _valid12;
+}
+if(!valid16){
+const err65 = {instancePath:instancePath+"/recoveryTimeout",schemaPath:"#/properties/recoveryTimeout/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.recoveryTimeout.if,parentSchema:schema31.properties.recoveryTimeout,data:data12};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+}
+}
+else {
+const err66 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
 }
 errors++;
 }

@@ -2,12 +2,14 @@ import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { messageOf, StepError } from '../../engine/errors.js';
+import { Redactor } from '../../engine/redact.js';
 import type { Scope, Target } from '../../engine/scope.js';
 import type { World } from '../../engine/world.js';
 import { localServer, type StartedServers } from './control.js';
 import type { BackupsDetails, PostgresDetails } from './details.js';
 import { connectionError } from './errors.js';
 import { applicationName } from './names.js';
+import { passwordFor } from './password.js';
 import type { BackupRepository, LocalServer, PostgresAddress, PostgresPort, PostgresSession, SessionOptions } from './port.js';
 import { repositoryOf } from './repository.js';
 import { openSession, type OpenRequest } from './session.js';
@@ -15,10 +17,12 @@ import { openSession, type OpenRequest } from './session.js';
 /** What the adapters of all scopes of one process share. */
 export interface PostgresShared {
   readonly started: StartedServers;
+  /** Gets every password before it is used. */
+  readonly secrets: Pick<Redactor, 'add'>;
 }
 
-export function postgresShared(): PostgresShared {
-  return { started: new Map() };
+export function postgresShared(secrets: PostgresShared['secrets'] = new Redactor()): PostgresShared {
+  return { started: new Map(), secrets };
 }
 
 const connectTimeoutMs = 10_000;
@@ -31,6 +35,10 @@ interface Place {
   /** Behind it stands a system that nobody may write. */
   readonly locked: boolean;
   readonly details: PostgresDetails;
+  /** What the password is looked up by; behind an endpoint that is the connection's own address. */
+  readonly login: Pick<PostgresDetails, 'host' | 'port'>;
+  /** Password files of the run's own servers. */
+  readonly passFiles: readonly string[];
 }
 
 /** PostgreSQL as `scope` may use it. */
@@ -40,23 +48,24 @@ export function postgresPort(scope: Scope, world: World, shared: PostgresShared)
     return localServer(place.local, place.port, shared.started, scope.runId, scope.signal, () => scope.access(target, 'modify'));
   };
   return {
-    connect: (address, options) => connect(scope, placeOf(world, address), options),
+    connect: (address, options) => connect(scope, placeOf(world, address), options, shared),
     local,
     repository: (name): BackupRepository =>
       repositoryOf(backupsDetails(world, name), {
         scope,
-        connect: (connection, options) => connect(scope, placeOf(world, { connection }), options),
+        connect: (connection, options) => connect(scope, placeOf(world, { connection }), options, shared),
         postgres: (connection) => ours(world, connection).place,
         announce: (connection, effect) => scope.access(ours(world, connection).target, effect),
       }),
   };
 }
 
-async function connect(scope: Scope, place: Place, options: SessionOptions): Promise<PostgresSession> {
+async function connect(scope: Scope, place: Place, options: SessionOptions, { secrets }: PostgresShared): Promise<PostgresSession> {
   const { details } = place;
   const database = options.database ?? details.database;
   const address = await resolveHost(details.host, details.port);
   const target: Target = { kind: 'postgres', connection: place.name, role: place.role, host: details.host, port: details.port, ...(isIP(address) === 0 ? {} : { address }) };
+  const user = options.as ?? details.user;
   const mutating = options.effect !== 'read';
   // The connection itself alters nothing: the fault's time is that of the first statement.
   await scope.access(target, 'read');
@@ -64,8 +73,13 @@ async function connect(scope: Scope, place: Place, options: SessionOptions): Pro
     {
       host: details.host,
       port: details.port,
-      user: options.as ?? details.user,
+      user,
       address,
+      password: async () => {
+        const password = await passwordFor({ ...place.login, user, database }, place.passFiles);
+        secrets.add(password);
+        return password;
+      },
       database,
       applicationName: applicationName(scope.runId, scope.who, options.label),
       ssl: await tlsOf(details),
@@ -106,14 +120,25 @@ async function tlsOf(details: PostgresDetails): Promise<OpenRequest['ssl']> {
 function placeOf(world: World, address: PostgresAddress): Place {
   if ('connection' in address) {
     const { role, details } = postgresConnection(world, address.connection);
-    return { name: address.connection, role, locked: role === 'production', details };
+    return { name: address.connection, role, locked: role === 'production', details, login: details, passFiles: passFiles(world, details) };
   }
   const endpoint = world.endpoints.get(address.endpoint);
   if (endpoint === undefined) throw new StepError('no-such-endpoint', `no endpoint ${address.endpoint} is open`);
   const behind = endpoint.to ?? [...world.connections].find(([, connection]) => connection.kind === 'postgres')?.[0];
   if (behind === undefined) throw new StepError('no-such-connection', `nothing says which database and user to use at the endpoint ${address.endpoint}`);
   const { role, details } = postgresConnection(world, behind);
-  return { name: address.endpoint, role: 'endpoint', locked: role === 'production', details: { ...details, host: endpoint.host, port: endpoint.port } };
+  return { name: address.endpoint, role: 'endpoint', locked: role === 'production', details: { ...details, host: endpoint.host, port: endpoint.port }, login: details, passFiles: passFiles(world, details) };
+}
+
+/** A server here, ours or a copy of ours. One of somebody else has passwords of its own. */
+function passFiles(world: World, details: PostgresDetails): string[] {
+  if (details.local === undefined) return [];
+  return [details.passFile, ...ownPassFiles(world)].filter((file) => file !== undefined);
+}
+
+/** pgpass files of the servers that this run has made. */
+export function ownPassFiles(world: World): string[] {
+  return [...world.connections.values()].map(({ details }) => details['passFile']).filter((file) => typeof file === 'string');
 }
 
 function postgresConnection(world: World, name: string): { role: 'production' | 'source' | 'target'; details: PostgresDetails } {

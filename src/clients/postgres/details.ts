@@ -10,6 +10,8 @@ export interface PostgresDetails {
   readonly tls?: 'disable' | 'require' | 'verify-full';
   /** PEM file of the authority that `verify-full` trusts; default: those that Node.js trusts. */
   readonly caFile?: string;
+  /** pgpass file of a server that this run has made; copies of it have its roles, and so its passwords. */
+  readonly passFile?: string;
   /** Where a local server's files are; absent for a server that is not ours to start. */
   readonly local?: {
     readonly binDir: string;

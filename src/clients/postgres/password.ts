@@ -33,6 +33,15 @@ export function fromPassFile(text: string, login: Login): string | undefined {
   return undefined;
 }
 
+/** The password in one of `files`, those of the run's own servers; else the usual one. */
+export async function passwordFor(login: Login, files: readonly string[]): Promise<string> {
+  for (const file of files) {
+    const password = fromPassFile(await readFile(file, 'utf8').catch(() => ''), login);
+    if (password !== undefined) return password;
+  }
+  return usualPassword(login);
+}
+
 /**
  * What libpq would use: PGPASSWORD, else the password file (PGPASSFILE or ~/.pgpass), which others may not read.
  * Throws StepError `postgres-no-password`; it is asked only when the server wants a password.

@@ -2,13 +2,15 @@ import { Socket } from 'node:net';
 import type pg from 'pg';
 import { StepError } from '../../engine/errors.js';
 import { connectionError, queryError } from './errors.js';
-import { usualPassword, type Login } from './password.js';
+import type { Login } from './password.js';
 import type { PostgresSession, QueryResult } from './port.js';
 import { valueTypes } from './values.js';
 
 export interface OpenRequest extends Login {
   /** Where the connection goes: the address that `host` was resolved to, or a socket directory. */
   readonly address: string;
+  /** Asked only when the server wants one. */
+  readonly password: () => Promise<string>;
   readonly applicationName: string;
   readonly ssl: false | { readonly servername?: string; readonly rejectUnauthorized: boolean; readonly ca?: string };
   /** The session's default; a statement may still ask otherwise. */
@@ -47,7 +49,7 @@ export async function openSession(request: OpenRequest, signal: AbortSignal): Pr
         port: request.port,
         user: request.user,
         database: request.database,
-        password: () => usualPassword(request),
+        password: request.password,
         application_name: request.applicationName,
         ssl: request.ssl,
         connectionTimeoutMillis: request.connectTimeoutMs,

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { GuardError, messageOf, StepError } from '../../engine/errors.js';
+import { Redactor } from '../../engine/redact.js';
 import type { Scope } from '../../engine/scope.js';
 import { endGroup, endProcess, endProcessesWith } from './end.js';
 import { identityOf } from './identity.js';
@@ -14,21 +15,28 @@ const drainMs = 250;
 const neutralCwd = '/';
 const inherited = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
 
-function environment(options: CommandOptions, scope: Scope): Record<string, string> {
+function environment(options: CommandOptions, scope: Scope, more: Readonly<Record<string, string>>): Record<string, string> {
   const env: Record<string, string> = {};
   for (const name of inherited) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  Object.assign(env, options.env, { MUSTER_RUN: scope.runId, MUSTER_STEP: scope.who });
+  Object.assign(env, more, options.env, { MUSTER_RUN: scope.runId, MUSTER_STEP: scope.who });
   if (options.mark !== undefined) env['MUSTER_MARK'] = options.mark;
   return env;
 }
 
+export interface ProcessParts {
+  /** Gets every secret before a command does, and knows what may stand on no command line. */
+  readonly secrets: Pick<Redactor, 'add' | 'holdsSecret'>;
+  /** What children get beside the minimal environment. */
+  readonly env: () => Readonly<Record<string, string>>;
+}
+
 /** Commands on this machine, run on behalf of `scope`. */
-export function processPort(scope: Scope): ProcessPort {
+export function processPort(scope: Scope, { secrets = new Redactor(), env = () => ({}) }: Partial<ProcessParts> = {}): ProcessPort {
   return {
-    run: (argv, options, signal) => runCommand(scope, argv, options, signal),
+    run: (argv, options, signal) => runCommand(scope, { secrets, env }, argv, options, signal),
     identity: identityOf,
     end: endProcess,
     endMarked: (mark, graceMs) => endProcessesWith([`MUSTER_RUN=${scope.runId}`, `MUSTER_MARK=${mark}`], graceMs),
@@ -46,20 +54,34 @@ export function processPort(scope: Scope): ProcessPort {
   };
 }
 
-async function runCommand(scope: Scope, argv: readonly [string, ...string[]], options: CommandOptions, signal: AbortSignal): Promise<CommandResult> {
+/** Variables of Muster's own environment. Throws StepError `no-such-secret`. */
+function secretValues(names: readonly string[], secrets: ProcessParts['secrets']): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const name of names) {
+    const value = process.env[name];
+    if (value === undefined || value === '') throw new StepError('no-such-secret', `the environment that Muster runs in has no variable ${name}`, { hint: `Set it where Muster is started: ${name}=... muster run` });
+    secrets.add(value);
+    values[name] = value;
+  }
+  return values;
+}
+
+async function runCommand(scope: Scope, parts: ProcessParts, argv: readonly [string, ...string[]], options: CommandOptions, signal: AbortSignal): Promise<CommandResult> {
   const [name, ...args] = argv;
   const cwd = options.cwd ?? neutralCwd;
   const file = await findProgram(name, cwd);
   if (file === undefined) throw new StepError('command-not-found', `there is no program ${JSON.stringify(name)}`, { hint: name.includes('/') ? 'Is the file there, and executable?' : 'Install it, or give its absolute path.' });
+  const env = { ...options.env, ...secretValues(options.secretEnv ?? [], parts.secrets) };
+  if (parts.secrets.holdsSecret(argv)) throw new StepError('secret-on-command-line', `the arguments of ${parts.secrets.holdsSecret(name) ? 'a command' : name} hold a secret, which every user of this machine could read while it runs`, { hint: 'Pass it in the environment: secretEnv, or env with an x-sensitive input.' });
   const { execa } = await import('execa');
-  await scope.access({ kind: 'command', file, args, ...(options.cwd === undefined ? {} : { cwd }), env: options.env ?? {} }, options.effect ?? 'modify');
+  await scope.access({ kind: 'command', file, args, ...(options.cwd === undefined ? {} : { cwd }), env }, options.effect ?? 'modify');
   signal.throwIfAborted();
 
   const started = performance.now();
   const child = execa(file, args, {
     argv0: name,
     cwd,
-    env: environment(options, scope),
+    env: environment({ ...options, env }, scope, parts.env()),
     extendEnv: false,
     detached: true,
     buffer: false,

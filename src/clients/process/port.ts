@@ -7,6 +7,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Added to a minimal environment (PATH, HOME, LANG, TZ, MUSTER_RUN); nothing else is inherited. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Names of variables of Muster's own environment that the command gets as well; their values show nowhere. */
+  readonly secretEnv?: readonly string[];
   readonly input?: string;
   /** Exit codes that are no failure; default [0]. */
   readonly okExitCodes?: readonly number[];
@@ -42,7 +44,8 @@ export interface ProcessPort {
    * Runs argv to its end, without a shell, in a process group of its own. Aborting ends the whole group: SIGTERM,
    * then SIGKILL. So does a failure, and the end of a command without `mark`; what one with a `mark` left running
    * (a service that it has started) stays, and whoever gave the mark ends it with `endMarked`.
-   * Throws StepError `command-failed` on another exit code, `command-not-found`, `command-killed`.
+   * Throws StepError `command-failed` on another exit code, `command-not-found`, `command-killed`, `no-such-secret`, and
+   * `secret-on-command-line` when an argument holds a secret that is known: arguments show in the list of processes.
    */
   run(argv: readonly [string, ...string[]], options: CommandOptions, signal: AbortSignal): Promise<CommandResult>;
   identity(pid: number): Promise<ProcessIdentity | undefined>;

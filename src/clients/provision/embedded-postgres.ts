@@ -11,6 +11,7 @@ import { checkBinaries } from './lib/check-binaries.js';
 import { checkServer } from './lib/check-server.js';
 import { makeCluster } from './lib/cluster.js';
 import { freePort } from './lib/free-port.js';
+import { runPassword, writePassFile } from './lib/run-password.js';
 import { makePlace, removePlace } from './lib/place.js';
 import { Binaries, Settings, User } from './lib/inputs.js';
 
@@ -48,30 +49,32 @@ export const provisioner = defineProvisioner({
     const owner = await ownerOfServers(input.user);
     const { binDir, version } = await findBinaries(input.binaries, owner);
     const place = await makePlace(ctx, owner, 'embedded-postgres/remove');
+    const password = await runPassword(ctx);
     const settings = input.settings ?? {};
     const details = {
       host: '127.0.0.1',
       port: await freePort(),
       database: input.database ?? 'app',
       user: 'postgres',
+      passFile: await writePassFile(place.path, 'postgres', password, owner),
       local: { binDir, version, dataDir: join(place.path, 'data'), logFile: join(place.path, 'server.log'), ...owner, settings },
     } satisfies PostgresDetails;
     const archiving = input.archiveTo === undefined ? undefined : await ctx.ports.postgres.repository(input.archiveTo).archiving(details);
-    await makeCluster(details.local, details.user, { ...archiving?.settings, ...settings, port: String(details.port) }, ctx.runId, ctx.signal);
+    await makeCluster(details.local, { user: details.user, password }, { ...archiving?.settings, ...settings, port: String(details.port) }, ctx.runId, ctx.signal);
     await archiving?.begin(ctx.signal);
     const started: StartedServers = new Map();
     const server = await localServer(details.local, details.port, started, ctx.runId, ctx.signal, () => Promise.resolve()).start({ wait: 'promoted', timeoutMs: startMs });
     await place.cleanup.confirm({ ...place.identity, ...server });
-    await makeDatabase(details, ctx.signal);
+    await makeDatabase(details, password, ctx.signal);
     ctx.log(`PostgreSQL ${version} on 127.0.0.1:${details.port}, pid ${server.pid}`);
     return details;
   },
 });
 
-async function makeDatabase(details: PostgresDetails, signal: AbortSignal): Promise<void> {
+async function makeDatabase(details: PostgresDetails, password: string, signal: AbortSignal): Promise<void> {
   const { host, port, user } = details;
   const session = await openSession(
-    { host, address: host, port, user, database: 'postgres', applicationName: 'muster/provision', ssl: false, readOnly: false, locked: false, connectTimeoutMs: startMs, statementTimeoutMs: undefined, before: () => Promise.resolve() },
+    { host, address: host, port, user, password: () => Promise.resolve(password), database: 'postgres', applicationName: 'muster/provision', ssl: false, readOnly: false, locked: false, connectTimeoutMs: startMs, statementTimeoutMs: undefined, before: () => Promise.resolve() },
     signal,
   );
   try {

@@ -72,6 +72,7 @@ async function provisionOne(runtime: Runtime, name: string, signal: AbortSignal)
     get workDir() {
       return workDir(request, name);
     },
+    secret: (value) => request.redactor.add(value),
     log: (line) => logs.append(who, line),
     defer: (call) => runtime.cleanups.defer(call, { step: who }),
   };

@@ -18,6 +18,7 @@ const input = Type.Object(
     script: Type.Optional(FixedText('Shell text; it takes no template, values come in through `argv` or `env`')),
     cwd: Type.Optional(Type.String({ minLength: 1, description: "Working directory, from the runbook's folder on; default: that folder" })),
     env: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), { description: 'Added to PATH, HOME, LANG, TZ and MUSTER_RUN; nothing else is inherited' })),
+    secretEnv: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), { minItems: 1, description: 'Variables of the environment that Muster was started in, passed on; their values are redacted everywhere' })),
     expectExit: Type.Optional(Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), { minItems: 1, default: [0], description: 'Exit codes that are no failure' })),
     outputs: Type.Optional(literals(['text', 'json'], { default: 'text', description: 'json: stdout must be one JSON value, which becomes the output `json`' })),
     effect: literals(effects, { description: 'What the command does to what it reaches' }),
@@ -52,6 +53,7 @@ export const step = defineStep({
   examples: [
     { title: 'Ask a service whether it is well', with: { argv: ['systemctl', 'is-active', 'app'], effect: 'read', health: 'The application runs' } },
     { title: 'A script beside the runbook, with a value from an earlier step', with: { argv: ['sh', 'scripts/scale.sh', '{{ inputs.replicas }}'], effect: 'modify', changes: [{ system: 'nomad', object: 'job app' }] } },
+    { title: 'A password that only the environment of Muster knows', with: { argv: ['/usr/local/bin/rotate'], secretEnv: ['VAULT_TOKEN'], effect: 'modify', changes: [{ system: 'vault', object: 'lease app' }] } },
     { title: 'A pipe, which needs a shell', with: { shell: 'bash', script: 'journalctl -u "$1" | tail -n 20', argv: ['app'], effect: 'read' } },
   ],
   cleanups: {
@@ -95,6 +97,7 @@ export const step = defineStep({
           effect: given.effect,
           cwd: workingDirectory(given.cwd, ctx.runbookDir),
           env: given.env ?? {},
+          secretEnv: given.secretEnv ?? [],
           okExitCodes: given.expectExit ?? [0],
           mark,
           onStart: (identity) => cleanup.confirm({ ...identity }),

@@ -11,6 +11,8 @@ beforeAll(async () => {
   here = await postgresWorld();
   const details = await here.provision('source', 'embedded-postgres', 'source');
   port = Number(details['port']);
+  // Somebody else's server as far as Muster knows: its password comes the usual way.
+  process.env['PGPASSFILE'] = String(here.world.connections.get('source')?.details['passFile']);
   await here.provision('production', 'existing-postgres', 'production', { host: '127.0.0.1', port, database: 'app', user: 'postgres' });
   const session = await here.port.connect({ connection: 'source' }, { effect: 'modify' });
   await session.query('CREATE SCHEMA "Odd Schema"');

@@ -44,7 +44,7 @@ export function pgbackrestRepository(details: BackupsDetails, tools: RepositoryT
       const before = new Set((await list()).map((backup) => backup.name));
       // It sets libpq's host for sockets only, so PGHOST says where. A drill never removes backups: expire would go by the retention of the configuration.
       const args = [`--pg1-path=${server.local.dataDir}`, `--pg1-port=${server.port}`, `--pg1-user=${server.user}`, `--pg1-database=${server.database}`, '--type=full', '--start-fast', '--no-expire-auto', `--annotation=${originAnnotation}=drill`, 'backup'];
-      await runPgbackrest(details, tools, { args, effect: 'create', owner: details, env: { PGHOST: server.host, PGPORT: String(server.port) } }, both(signal));
+      await runPgbackrest(details, tools, { args, effect: 'create', owner: details, env: { PGHOST: server.host, PGPORT: String(server.port), ...(server.passFile === undefined ? {} : { PGPASSFILE: server.passFile }) } }, both(signal));
       const made = (await list()).find((backup) => !before.has(backup.name));
       if (made === undefined) throw new StepError('backup-failed', 'pgbackrest backup succeeded, but info lists no new backup');
       return { ...made, origin: 'drill' };

@@ -1,23 +1,26 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { StepError } from '../../../engine/errors.js';
 import { confLines, giveTo, writeOwned } from '../../postgres/conf.js';
 import type { LocalDetails } from '../../postgres/details.js';
 import { asUser } from '../../postgres/owner.js';
 
 /** Makes a cluster with data checksums, in UTF-8 and UTC, sorted and speaking the same everywhere. Throws StepError `initdb-failed`. */
-export async function makeCluster(local: LocalDetails, user: string, settings: Readonly<Record<string, string>>, runId: string, signal: AbortSignal): Promise<void> {
+export async function makeCluster(local: LocalDetails, superuser: { readonly user: string; readonly password: string }, settings: Readonly<Record<string, string>>, runId: string, signal: AbortSignal): Promise<void> {
   await mkdir(local.dataDir, { mode: 0o700 });
   await giveTo(local.dataDir, local);
-  const args = ['-D', local.dataDir, '-U', user, '--data-checksums', '--encoding=UTF8', '--locale=C', '--auth=trust', '--no-sync', '--no-instructions'];
-  const { code, output } = await run(join(local.binDir, 'initdb'), args, local, runId, signal);
+  // A file, because arguments show in the list of processes.
+  const passwordFile = join(dirname(local.dataDir), 'initdb-password');
+  const args = ['-D', local.dataDir, '-U', superuser.user, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--data-checksums', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions'];
+  await writeOwned(passwordFile, superuser.password, local);
+  const { code, output } = await run(join(local.binDir, 'initdb'), args, local, runId, signal).finally(() => rm(passwordFile, { force: true }));
   if (code !== 0) throw new StepError('initdb-failed', `initdb failed: ${output.trim().split('\n').slice(-3).join(' ')}`);
   const conf = join(local.dataDir, 'postgresql.conf');
   const own = confLines({ ...defaults, ...settings });
   await writeOwned(conf, `${await readFile(conf, 'utf8')}\n# Set by Muster.\n${own}`, local);
   // Connections come over the loopback only.
-  await writeOwned(join(local.dataDir, 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n', local);
+  await writeOwned(join(local.dataDir, 'pg_hba.conf'), 'host all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n', local);
 }
 
 const defaults = {
@@ -27,6 +30,7 @@ const defaults = {
   track_commit_timestamp: 'on',
   timezone: 'UTC',
   log_timezone: 'UTC',
+  password_encryption: 'scram-sha-256',
   log_line_prefix: '%m [%p] ',
   logging_collector: 'off',
   lc_messages: 'C',
