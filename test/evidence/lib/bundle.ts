@@ -1,9 +1,11 @@
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { openBundle } from '../../../src/evidence/bag.js';
+import type { Sealer } from '../../../src/evidence/seal.js';
 import { sampleRun, type SampleOptions, type SampleRun } from './sample.js';
 
 /** A folder of its own for one test file. */
@@ -13,13 +15,14 @@ export async function workFolder(): Promise<{ path: string; remove(): Promise<vo
 }
 
 /** Writes a real bundle of a sample run into `folder`; resolves to its path. */
-export async function writeSample(folder: string, options: SampleOptions = {}): Promise<{ path: string; run: SampleRun }> {
+export async function writeSample(folder: string, options: SampleOptions = {}, sealer?: Sealer): Promise<{ path: string; run: SampleRun }> {
   const run = sampleRun(options);
   const logsDir = join(folder, 'logs');
   await mkdir(logsDir, { recursive: true });
   await writeFile(join(logsDir, 'restore.log'), 'copied 42 files\n');
   const writer = await openBundle(join(folder, 'evidence'), run.runId);
-  const { path } = await writer.finish({ ...run, logsDir });
+  const { path, seal } = await writer.finish({ ...run, logsDir, ...(sealer === undefined ? {} : { sealer }) });
+  if (seal !== null && 'error' in seal) throw seal.error;
   return { path, run };
 }
 
@@ -47,4 +50,20 @@ export function recomputeManifests(bundle: string): void {
   const bytes = payload.reduce((sum, path) => sum + statSync(join(bundle, path)).size, 0);
   writeFileSync(join(bundle, 'bag-info.txt'), info.replace(/Payload-Oxum: .*/, `Payload-Oxum: ${bytes}.${payload.length}`));
   writeFileSync(join(bundle, 'tagmanifest-sha256.txt'), ['README.txt', 'bag-info.txt', 'bagit.txt', 'manifest-sha256.txt'].map(line).join(''));
+}
+
+/** Runs the commands of README.txt as they are printed, in a shell that finds standard tools and no Node. */
+export function runReadme(bundle: string, env: Readonly<Record<string, string>> = {}): { code: number | null; stdout: string; stderr: string } {
+  const tools = mkdtempSync(join(tmpdir(), 'muster-tools-'));
+  try {
+    for (const tool of ['sh', 'find', 'sort', 'xargs', 'sha256sum', 'diff', 'cmp', 'grep', 'cut', 'head', 'tail', 'tr', 'ls', 'sed', 'awk', 'wc', 'cat', 'base64', 'mktemp', 'rm', 'ssh-keygen', 'openssl']) {
+      const found = (process.env['PATH'] ?? '').split(':').map((folder) => join(folder, tool)).find((path) => existsSync(path));
+      if (found !== undefined) symlinkSync(found, join(tools, tool));
+    }
+    const commands = readFileSync(join(bundle, 'README.txt'), 'utf8').split('\n').filter((line) => line.startsWith('    '));
+    const { status, stdout, stderr } = spawnSync('/bin/sh', ['-e', '-c', commands.join('\n')], { cwd: bundle, env: { ...env, PATH: tools }, encoding: 'utf8' });
+    return { code: status, stdout, stderr };
+  } finally {
+    rmSync(tools, { recursive: true, force: true });
+  }
 }
