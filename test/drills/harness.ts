@@ -32,7 +32,11 @@ export interface DrillOptions {
   readonly checkout?: string;
   /** The operating system user that Muster runs as, when the tests run as root. */
   readonly uid?: number;
+  /** Added to the environment of the command. */
+  readonly env?: Readonly<Record<string, string>>;
 }
+
+type How = Pick<DrillOptions, 'checkout' | 'uid' | 'env'>;
 
 /** A drill that is under way, seen as another process sees it. */
 export interface LiveDrill {
@@ -137,7 +141,7 @@ export async function judge(drilled: Drilled): Promise<Judged> {
 }
 
 /** Another command of the command line, in `folder`. */
-export async function muster(folder: string, args: readonly string[], options: Pick<DrillOptions, 'checkout' | 'uid'> = {}): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+export async function muster(folder: string, args: readonly string[], options: How = {}): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   return start(folder, join(folder, 'state'), args, options).ended;
 }
 
@@ -156,7 +160,12 @@ export function runsIn(state: string): string[] {
 
 /** Pids whose environment bears the run's mark. */
 export function processesOf(runId: string): string[] {
-  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && environmentOf(pid).includes(`MUSTER_RUN=${runId}`));
+  return processesWith(`MUSTER_RUN=${runId}`);
+}
+
+/** Pids whose environment holds `NAME=value`. */
+export function processesWith(variable: string): string[] {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && environmentOf(pid).includes(variable));
 }
 
 function environmentOf(pid: string): readonly string[] {
@@ -195,13 +204,13 @@ interface Ended {
 
 let commands = 0;
 
-function start(folder: string, state: string, args: readonly string[], { checkout = root, uid }: Pick<DrillOptions, 'checkout' | 'uid'>): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+function start(folder: string, state: string, args: readonly string[], { checkout = root, uid, env: added }: How): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   commands += 1;
   const files = { stdout: join(folder, `${commands}.stdout`), stderr: join(folder, `${commands}.stderr`) };
   const { NODE_OPTIONS: _options, VITEST: _vitest, ...env } = process.env;
   const child = spawn(process.execPath, [join(checkout, 'bin/muster.js'), ...args], {
     cwd: folder,
-    env: { ...env, MUSTER_STATE_DIR: state, HOME: folder },
+    env: { ...env, MUSTER_STATE_DIR: state, HOME: folder, ...added },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });

@@ -78,6 +78,18 @@ test('a fault that breaks nothing: rto-not-measured', async () => {
   expect(judged.codes).toEqual(['rto-not-measured']);
 });
 
+test('no cutover: the lost table is made anew, empty, where it was, while the copy is sound: not passed', async () => {
+  const judged = await drill({
+    runbook: (runbook) => {
+      before(runbook, 'switch', { id: 'patch', phase: 'cutover', uses: 'postgres.sql', with: { server: 'source', sql: 'CREATE TABLE orders (id bigint)', effect: 'create' } });
+      remove(runbook, 'switch');
+    },
+  });
+  expect(judged.drill.steps.filter(({ status }) => status !== 'succeeded')).toEqual([]);
+  expect(judged.drill.verdict).toBe('incomplete');
+  expect(judged.codes).toEqual(['evidence-missing']);
+});
+
 test('cutover to a server that is not the restored copy: not passed', async () => {
   const judged = await drill({
     environment: ({ connections }) => (connections['other'] = { kind: 'postgres', role: 'target', provision: 'embedded-postgres' }),

@@ -1,5 +1,8 @@
+import { endpointMoves } from './endpoints.js';
 import type { Facts } from './facts.js';
-import type { Finding } from './reasons.js';
+import type { Fault } from './fault.js';
+import { names, type Finding } from './reasons.js';
+import type { Recovery } from './rto.js';
 
 /** content-differs: tables, invariants and consistency checks of every reconciliation; failed health checks. */
 export function contentFindings(facts: Facts): Finding[] {
@@ -30,6 +33,22 @@ function healthFindings(facts: Facts): Finding[] {
     }
   }
   return [...last.values()].filter((finding) => finding !== null);
+}
+
+/**
+ * evidence-missing: clients were served again by a server whose content nobody compared, though another one of its kind was:
+ * the copy that was found sound is then not the one that came back.
+ */
+export function servedFindings(facts: Facts, fault: Fault | null, { probes }: Recovery): Finding[] {
+  const { connections } = facts.plan.binding.environment;
+  const compared = new Set(facts.evidence('reconciliation').filter(({ data }) => data.reference !== 'none').map(({ data }) => data.connection));
+  const restored = fault === null ? [] : probes.flatMap(({ restored: back, endpoint }) => (back === null || endpoint === null ? [] : [endpoint]));
+  return [...new Set(restored)].flatMap((endpoint): Finding[] => {
+    const server = fault === null ? null : endpointMoves(facts, endpoint, fault).atEnd;
+    if (server === null || compared.has(server)) return [];
+    const others = [...compared].filter((name) => connections[name]?.kind === connections[server]?.kind);
+    return others.length === 0 ? [] : [{ code: 'evidence-missing', detail: `${endpoint} leads to ${server}, whose content was not compared; compared was ${names(others)}` }];
+  });
 }
 
 /** Whether anything at all was compared with what the data should be. */

@@ -4,7 +4,7 @@ import type { DrillEvent } from '../events.js';
 import type { Plan } from '../plan-document.js';
 import { archiveFindings } from './archive.js';
 import { changeFindings, countChanges } from './changes.js';
-import { contentFindings } from './content.js';
+import { contentFindings, servedFindings } from './content.js';
 import { evidenceFindings, evidenceTable } from './evidence.js';
 import { Facts } from './facts.js';
 import { faultFindings, readFault } from './fault.js';
@@ -42,6 +42,7 @@ export function deriveByRules1(runbook: Runbook, plan: Plan, events: readonly Dr
     ...restorePointFindings(facts, fault),
     ...archiveFindings(facts),
     ...contentFindings(facts),
+    ...servedFindings(facts, fault, recovery),
     ...changeFindings(facts),
     ...evidenceFindings(facts),
     ...isolationFindings(facts),

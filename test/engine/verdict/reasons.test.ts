@@ -111,6 +111,7 @@ const mutations: Mutation[] = [
   { name: 'a restore from a backup that nobody describes', gives: ['evidence-missing'], mutate: (s) => { target(s, { backup: 'b2' }); } },
   { name: 'an archive not listed afterwards', gives: ['evidence-missing'], mutate: (s) => { drop(s, (one) => one.type === 'evidence.recorded' && one.at === 9850); } },
   { name: 'malformed evidence', gives: ['evidence-missing'], mutate: (s) => { s.entries.push(entry(9500, 'evidence.recorded', { kind: 'wal-end', data: { connection: 7 } })); } },
+  { name: 'a service that came back on another server than the compared one', gives: ['evidence-missing'], mutate: (s) => { Object.assign(s.plan.binding.environment.connections, { other: s.plan.binding.environment.connections['copy'] }); record(s, 'reconciliation').connection = 'other'; } },
   { name: 'no inventory', gives: ['evidence-missing'], mutate: (s) => { drop(s, (one) => one.at === 12_400); } },
   { name: 'a manual step that nobody answered', gives: ['manual-unanswered'], mutate: (s) => { Object.assign(data(s, 'human.done')[0] ?? {}, { answered: false }); fail(s, 'decide', 'failed'); } },
   { name: 'a manual step done without being asked', gives: ['manual-unanswered'], mutate: (s) => { dropType(s, 'human.asked', 'human.began', 'human.done'); } },
