@@ -15,7 +15,7 @@ const missing = (type: string) => Promise.reject(new RangeError(type));
 /** The same step again and again, with a real journal in `dir`/journal.jsonl. Milliseconds per step. */
 export async function drillOf(dir: string, count: number, step: StepDefinition, input: Record<string, unknown>, bindPorts: DrillRequest['bindPorts'] = () => ({}) as Partial<Ports> as Ports): Promise<number> {
   await mkdir(dir);
-  const registry: Registry = { catalog: new Map(), step: async () => step, probe: missing, provisioner: missing };
+  const registry: Registry = { catalog: new Map(), step: async () => step, probe: missing, provisioner: missing, watcher: missing };
   const redactor = new Redactor();
   const { plan, runbook } = documents(count, step.type, input);
   const journal = await openJournal(join(dir, 'journal.jsonl'), { boot: bootId(), redactor });

@@ -94,7 +94,7 @@ describe('a definition', () => {
 
   it('stands in its folder, the catalog, the schemas and the reference alike', () => {
     expect(types).toEqual(definitionFiles);
-    const schemas = [...files('schemas/steps', '.json'), ...files('schemas/provision', '.json')].map((path) => path.replace(/^schemas\/(steps|provision)\//, '').replace(/\.schema\.json$/, '')).toSorted();
+    const schemas = [...files('schemas/steps', '.json'), ...files('schemas/provision', '.json'), ...files('schemas/watch', '.json')].map((path) => path.replace(/^schemas\/(steps|provision|watch)\//, '').replace(/\.schema\.json$/, '')).toSorted();
     expect(schemas).toEqual(definitionFiles);
     const page = readFileSync(join(root, 'docs', 'steps.md'), 'utf8');
     expect([...page.matchAll(/^### (.+)$/gm)].map(([, type]) => type).toSorted()).toEqual(definitionFiles);
@@ -109,8 +109,9 @@ describe('a definition', () => {
 
   const exemplary = types.filter((type) => catalog().get(type)?.role !== 'provisioner');
   it.each(exemplary)('%s has examples that hold to its schema', async (type) => {
-    const definition = await (catalog().get(type)?.role === 'probe' ? registry.probe(type) : registry.step(type));
-    const tolerant = validator(`steps/${type}.tolerant`);
+    const role = catalog().get(type)?.role;
+    const definition = await (role === 'probe' ? registry.probe(type) : role === 'watcher' ? registry.watcher(type) : registry.step(type));
+    const tolerant = validator(role === 'watcher' ? `watch/${type}.strict` : `steps/${type}.tolerant`);
     expect(definition.examples.length).toBeGreaterThan(0);
     for (const example of definition.examples) expect({ title: example.title, ok: tolerant(example.with), errors: tolerant.errors ?? [] }).toEqual({ title: example.title, ok: true, errors: [] });
   });

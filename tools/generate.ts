@@ -10,7 +10,7 @@ import { packageRoot } from '../src/engine/package-root.js';
 import { catalogEntry } from './generate/catalog.js';
 import { discover, type Found } from './generate/discover.js';
 import { stepsPage } from './generate/docs.js';
-import { attestationSchema, draft, drillSchema, environmentForEditors, eventSchema, idOf, planSchema, runbookForEditors } from './generate/documents.js';
+import { attestationSchema, draft, drillSchema, environmentForEditors, eventSchema, idOf, planSchema, profileSchema, runbookForEditors } from './generate/documents.js';
 import { normalize } from './generate/normalize.js';
 import { registrySource } from './generate/registry.js';
 import { validators } from './generate/validators.js';
@@ -23,6 +23,7 @@ function outputs(found: readonly Found[]): Map<string, string> {
   const schema = (name: string, content: object) => files.set(`schemas/${name}.schema.json`, json({ $schema: draft, $id: idOf(name), ...content }));
   schema('runbook', runbookForEditors(found));
   schema('environment', environmentForEditors(found));
+  schema('profile', profileSchema());
   schema('plan', planSchema());
   schema('drill', drillSchema());
   schema('attestation', attestationSchema());
@@ -31,7 +32,7 @@ function outputs(found: readonly Found[]): Map<string, string> {
   for (const entry of found) {
     const input = normalize(entry.definition.input);
     const members = entry.role === 'step' ? { input, output: normalize(entry.definition.output) } : { input };
-    schema(`${entry.role === 'provisioner' ? 'provision' : 'steps'}/${entry.type}`, {
+    schema(`${entry.role === 'provisioner' ? 'provision' : entry.role === 'watcher' ? 'watch' : 'steps'}/${entry.type}`, {
       title: entry.type,
       description: entry.definition.summary,
       type: 'object',

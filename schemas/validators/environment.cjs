@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"}},"advisory":{"type":"array","items":{"type":"string"}},"profiles":{"type":"array","items":{"type":"string"}},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster environment"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster environment"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
@@ -665,7 +665,7 @@ if(data.watch !== undefined){
 let data27 = data.watch;
 if(data27 && typeof data27 == "object" && !Array.isArray(data27)){
 for(const key9 in data27){
-if(!((((key9 === "required") || (key9 === "advisory")) || (key9 === "profiles")) || (key9 === "settle"))){
+if(!(((((key9 === "required") || (key9 === "advisory")) || (key9 === "profiles")) || (key9 === "settle")) || (key9 === "with"))){
 const err51 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data27};
 if(vErrors === null){
 vErrors = [err51];
@@ -788,9 +788,15 @@ vErrors.push(err59);
 errors++;
 }
 }
+if(data27.with !== undefined){
+let data35 = data27.with;
+if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
+for(const key10 in data35){
+let data36 = data35[key10];
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
 }
 else {
-const err60 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data27};
+const err60 = {instancePath:instancePath+"/watch/with/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data36};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -800,11 +806,9 @@ vErrors.push(err60);
 errors++;
 }
 }
-if(data.approvals !== undefined){
-let data35 = data.approvals;
-if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
-if(data35.required === undefined){
-const err61 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data35};
+}
+else {
+const err61 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data35};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -813,9 +817,10 @@ vErrors.push(err61);
 }
 errors++;
 }
-for(const key10 in data35){
-if(!((((key10 === "required") || (key10 === "by")) || (key10 === "operatorMayApprove")) || (key10 === "allowedSigners"))){
-const err62 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data35};
+}
+}
+else {
+const err62 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data27};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -825,10 +830,11 @@ vErrors.push(err62);
 errors++;
 }
 }
-if(data35.required !== undefined){
-let data36 = data35.required;
-if(!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))){
-const err63 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data36};
+if(data.approvals !== undefined){
+let data37 = data.approvals;
+if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
+if(data37.required === undefined){
+const err63 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data37};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -837,9 +843,9 @@ vErrors.push(err63);
 }
 errors++;
 }
-if((typeof data36 == "number") && (isFinite(data36))){
-if(data36 < 0 || isNaN(data36)){
-const err64 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data36};
+for(const key11 in data37){
+if(!((((key11 === "required") || (key11 === "by")) || (key11 === "operatorMayApprove")) || (key11 === "allowedSigners"))){
+const err64 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data37};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -849,15 +855,10 @@ vErrors.push(err64);
 errors++;
 }
 }
-}
-if(data35.by !== undefined){
-let data37 = data35.by;
-if(Array.isArray(data37)){
-const len7 = data37.length;
-for(let i7=0; i7<len7; i7++){
-let data38 = data37[i7];
-if(typeof data38 !== "string"){
-const err65 = {instancePath:instancePath+"/approvals/by/" + i7,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data38};
+if(data37.required !== undefined){
+let data38 = data37.required;
+if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
+const err65 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data38};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -866,10 +867,9 @@ vErrors.push(err65);
 }
 errors++;
 }
-}
-}
-else {
-const err66 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data37};
+if((typeof data38 == "number") && (isFinite(data38))){
+if(data38 < 0 || isNaN(data38)){
+const err66 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data38};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -879,10 +879,15 @@ vErrors.push(err66);
 errors++;
 }
 }
-if(data35.operatorMayApprove !== undefined){
-let data39 = data35.operatorMayApprove;
-if(typeof data39 !== "boolean"){
-const err67 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data39};
+}
+if(data37.by !== undefined){
+let data39 = data37.by;
+if(Array.isArray(data39)){
+const len7 = data39.length;
+for(let i7=0; i7<len7; i7++){
+let data40 = data39[i7];
+if(typeof data40 !== "string"){
+const err67 = {instancePath:instancePath+"/approvals/by/" + i7,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data40};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -892,11 +897,9 @@ vErrors.push(err67);
 errors++;
 }
 }
-if(data35.allowedSigners !== undefined){
-let data40 = data35.allowedSigners;
-if(typeof data40 === "string"){
-if(func2(data40) < 1){
-const err68 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data40};
+}
+else {
+const err68 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data39};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -906,8 +909,10 @@ vErrors.push(err68);
 errors++;
 }
 }
-else {
-const err69 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data40};
+if(data37.operatorMayApprove !== undefined){
+let data41 = data37.operatorMayApprove;
+if(typeof data41 !== "boolean"){
+const err69 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data41};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -917,9 +922,11 @@ vErrors.push(err69);
 errors++;
 }
 }
-}
-else {
-const err70 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data35};
+if(data37.allowedSigners !== undefined){
+let data42 = data37.allowedSigners;
+if(typeof data42 === "string"){
+if(func2(data42) < 1){
+const err70 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data42};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -929,10 +936,8 @@ vErrors.push(err70);
 errors++;
 }
 }
-if(data.runbooks !== undefined){
-let data41 = data.runbooks;
-if(!((data41 === "committed") || (data41 === "any"))){
-const err71 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data41};
+else {
+const err71 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data42};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -942,11 +947,9 @@ vErrors.push(err71);
 errors++;
 }
 }
-if(data.stableFor !== undefined){
-let data42 = data.stableFor;
-if(typeof data42 === "string"){
-if(!pattern10.test(data42)){
-const err72 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data42};
+}
+else {
+const err72 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data37};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -956,8 +959,10 @@ vErrors.push(err72);
 errors++;
 }
 }
-else {
-const err73 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data42};
+if(data.runbooks !== undefined){
+let data43 = data.runbooks;
+if(!((data43 === "committed") || (data43 === "any"))){
+const err73 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data43};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -967,12 +972,11 @@ vErrors.push(err73);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data43 = data.evidence;
-if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
-for(const key11 in data43){
-if(!(key11 === "store")){
-const err74 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data43};
+if(data.stableFor !== undefined){
+let data44 = data.stableFor;
+if(typeof data44 === "string"){
+if(!pattern10.test(data44)){
+const err74 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data44};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -982,10 +986,8 @@ vErrors.push(err74);
 errors++;
 }
 }
-if(data43.store !== undefined){
-let data44 = data43.store;
-if(typeof data44 !== "string"){
-const err75 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data44};
+else {
+const err75 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data44};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -995,9 +997,12 @@ vErrors.push(err75);
 errors++;
 }
 }
-}
-else {
-const err76 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data43};
+if(data.evidence !== undefined){
+let data45 = data.evidence;
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+for(const key12 in data45){
+if(!(key12 === "store")){
+const err76 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data45};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -1007,14 +1012,39 @@ vErrors.push(err76);
 errors++;
 }
 }
-}
-else {
-const err77 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data45.store !== undefined){
+let data46 = data45.store;
+if(typeof data46 !== "string"){
+const err77 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data46};
 if(vErrors === null){
 vErrors = [err77];
 }
 else {
 vErrors.push(err77);
+}
+errors++;
+}
+}
+}
+else {
+const err78 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data45};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+}
+}
+else {
+const err79 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
@@ -9875,9 +9875,9 @@ vErrors.push(err727);
 errors++;
 }
 }
-}
-else {
-const err728 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data273.happened !== undefined){
+if(typeof data273.happened !== "string"){
+const err728 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/23/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err728];
 }
@@ -9889,12 +9889,24 @@ errors++;
 }
 }
 else {
-const err729 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err729 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err729];
 }
 else {
 vErrors.push(err729);
+}
+errors++;
+}
+}
+}
+else {
+const err730 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err730];
+}
+else {
+vErrors.push(err730);
 }
 errors++;
 }
@@ -9907,12 +9919,12 @@ props36.type = true;
 }
 }
 if(!valid200){
-const err730 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err731 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err730];
+vErrors = [err731];
 }
 else {
-vErrors.push(err730);
+vErrors.push(err731);
 }
 errors++;
 }
@@ -9925,25 +9937,13 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs811 = errors;
+const _errs813 = errors;
 let valid204 = true;
-const _errs812 = errors;
-if(errors === _errs812){
+const _errs814 = errors;
+if(errors === _errs814){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing34;
 if((data.type === undefined) && (missing34 = "type")){
-const err731 = {};
-if(vErrors === null){
-vErrors = [err731];
-}
-else {
-vErrors.push(err731);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.gap" !== data.type){
 const err732 = {};
 if(vErrors === null){
 vErrors = [err732];
@@ -9953,10 +9953,9 @@ vErrors.push(err732);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("watch.gap" !== data.type){
 const err733 = {};
 if(vErrors === null){
 vErrors = [err733];
@@ -9967,21 +9966,10 @@ vErrors.push(err733);
 errors++;
 }
 }
-var _valid40 = _errs812 === errors;
-errors = _errs811;
-if(vErrors !== null){
-if(_errs811){
-vErrors.length = _errs811;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid40){
-const _errs815 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err734 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err734 = {};
 if(vErrors === null){
 vErrors = [err734];
 }
@@ -9990,11 +9978,22 @@ vErrors.push(err734);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data282 = data.data;
-if(data282 && typeof data282 == "object" && !Array.isArray(data282)){
-if(data282.watcher === undefined){
-const err735 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+}
+var _valid40 = _errs814 === errors;
+errors = _errs813;
+if(vErrors !== null){
+if(_errs813){
+vErrors.length = _errs813;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid40){
+const _errs817 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err735 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err735];
 }
@@ -10003,8 +10002,11 @@ vErrors.push(err735);
 }
 errors++;
 }
-if(data282.required === undefined){
-const err736 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data.data !== undefined){
+let data283 = data.data;
+if(data283 && typeof data283 == "object" && !Array.isArray(data283)){
+if(data283.watcher === undefined){
+const err736 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err736];
 }
@@ -10013,8 +10015,8 @@ vErrors.push(err736);
 }
 errors++;
 }
-if(data282.detail === undefined){
-const err737 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data283.required === undefined){
+const err737 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err737];
 }
@@ -10023,9 +10025,8 @@ vErrors.push(err737);
 }
 errors++;
 }
-for(const key58 in data282){
-if(!(((key58 === "watcher") || (key58 === "required")) || (key58 === "detail"))){
-const err738 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+if(data283.detail === undefined){
+const err738 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err738];
 }
@@ -10034,10 +10035,9 @@ vErrors.push(err738);
 }
 errors++;
 }
-}
-if(data282.watcher !== undefined){
-if(typeof data282.watcher !== "string"){
-const err739 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key58 in data283){
+if(!(((key58 === "watcher") || (key58 === "required")) || (key58 === "detail"))){
+const err739 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err739];
 }
@@ -10047,9 +10047,9 @@ vErrors.push(err739);
 errors++;
 }
 }
-if(data282.required !== undefined){
-if(typeof data282.required !== "boolean"){
-const err740 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data283.watcher !== undefined){
+if(typeof data283.watcher !== "string"){
+const err740 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err740];
 }
@@ -10059,9 +10059,9 @@ vErrors.push(err740);
 errors++;
 }
 }
-if(data282.detail !== undefined){
-if(typeof data282.detail !== "string"){
-const err741 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data283.required !== undefined){
+if(typeof data283.required !== "boolean"){
+const err741 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err741];
 }
@@ -10071,9 +10071,9 @@ vErrors.push(err741);
 errors++;
 }
 }
-}
-else {
-const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data283.detail !== undefined){
+if(typeof data283.detail !== "string"){
+const err742 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err742];
 }
@@ -10085,7 +10085,7 @@ errors++;
 }
 }
 else {
-const err743 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err743 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err743];
 }
@@ -10094,7 +10094,19 @@ vErrors.push(err743);
 }
 errors++;
 }
-var _valid40 = _errs815 === errors;
+}
+}
+else {
+const err744 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err744];
+}
+else {
+vErrors.push(err744);
+}
+errors++;
+}
+var _valid40 = _errs817 === errors;
 valid204 = _valid40;
 if(valid204){
 var props37 = {};
@@ -10103,12 +10115,12 @@ props37.type = true;
 }
 }
 if(!valid204){
-const err744 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err745 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err744];
+vErrors = [err745];
 }
 else {
-vErrors.push(err744);
+vErrors.push(err745);
 }
 errors++;
 }
@@ -10121,25 +10133,13 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs827 = errors;
+const _errs829 = errors;
 let valid208 = true;
-const _errs828 = errors;
-if(errors === _errs828){
+const _errs830 = errors;
+if(errors === _errs830){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing35;
 if((data.type === undefined) && (missing35 = "type")){
-const err745 = {};
-if(vErrors === null){
-vErrors = [err745];
-}
-else {
-vErrors.push(err745);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.ended" !== data.type){
 const err746 = {};
 if(vErrors === null){
 vErrors = [err746];
@@ -10149,10 +10149,9 @@ vErrors.push(err746);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("watch.ended" !== data.type){
 const err747 = {};
 if(vErrors === null){
 vErrors = [err747];
@@ -10163,21 +10162,10 @@ vErrors.push(err747);
 errors++;
 }
 }
-var _valid41 = _errs828 === errors;
-errors = _errs827;
-if(vErrors !== null){
-if(_errs827){
-vErrors.length = _errs827;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid41){
-const _errs831 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err748 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err748 = {};
 if(vErrors === null){
 vErrors = [err748];
 }
@@ -10186,11 +10174,22 @@ vErrors.push(err748);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data287 = data.data;
-if(data287 && typeof data287 == "object" && !Array.isArray(data287)){
-if(data287.watcher === undefined){
-const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+}
+var _valid41 = _errs830 === errors;
+errors = _errs829;
+if(vErrors !== null){
+if(_errs829){
+vErrors.length = _errs829;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid41){
+const _errs833 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err749 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err749];
 }
@@ -10199,8 +10198,11 @@ vErrors.push(err749);
 }
 errors++;
 }
-if(data287.checks === undefined){
-const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data.data !== undefined){
+let data288 = data.data;
+if(data288 && typeof data288 == "object" && !Array.isArray(data288)){
+if(data288.watcher === undefined){
+const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err750];
 }
@@ -10209,9 +10211,8 @@ vErrors.push(err750);
 }
 errors++;
 }
-for(const key59 in data287){
-if(!((key59 === "watcher") || (key59 === "checks"))){
-const err751 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(data288.checks === undefined){
+const err751 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err751];
 }
@@ -10220,10 +10221,9 @@ vErrors.push(err751);
 }
 errors++;
 }
-}
-if(data287.watcher !== undefined){
-if(typeof data287.watcher !== "string"){
-const err752 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key59 in data288){
+if(!((key59 === "watcher") || (key59 === "checks"))){
+const err752 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err752];
 }
@@ -10233,10 +10233,9 @@ vErrors.push(err752);
 errors++;
 }
 }
-if(data287.checks !== undefined){
-let data289 = data287.checks;
-if(!(((typeof data289 == "number") && (!(data289 % 1) && !isNaN(data289))) && (isFinite(data289)))){
-const err753 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data288.watcher !== undefined){
+if(typeof data288.watcher !== "string"){
+const err753 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err753];
 }
@@ -10245,9 +10244,11 @@ vErrors.push(err753);
 }
 errors++;
 }
-if((typeof data289 == "number") && (isFinite(data289))){
-if(data289 < 0 || isNaN(data289)){
-const err754 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data288.checks !== undefined){
+let data290 = data288.checks;
+if(!(((typeof data290 == "number") && (!(data290 % 1) && !isNaN(data290))) && (isFinite(data290)))){
+const err754 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err754];
 }
@@ -10256,11 +10257,9 @@ vErrors.push(err754);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data290 == "number") && (isFinite(data290))){
+if(data290 < 0 || isNaN(data290)){
+const err755 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err755];
 }
@@ -10271,8 +10270,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err756 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err756];
 }
@@ -10281,7 +10281,19 @@ vErrors.push(err756);
 }
 errors++;
 }
-var _valid41 = _errs831 === errors;
+}
+}
+else {
+const err757 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err757];
+}
+else {
+vErrors.push(err757);
+}
+errors++;
+}
+var _valid41 = _errs833 === errors;
 valid208 = _valid41;
 if(valid208){
 var props38 = {};
@@ -10290,12 +10302,12 @@ props38.type = true;
 }
 }
 if(!valid208){
-const err757 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err758 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err757];
+vErrors = [err758];
 }
 else {
-vErrors.push(err757);
+vErrors.push(err758);
 }
 errors++;
 }
@@ -10308,25 +10320,13 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs841 = errors;
+const _errs843 = errors;
 let valid212 = true;
-const _errs842 = errors;
-if(errors === _errs842){
+const _errs844 = errors;
+if(errors === _errs844){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing36;
 if((data.type === undefined) && (missing36 = "type")){
-const err758 = {};
-if(vErrors === null){
-vErrors = [err758];
-}
-else {
-vErrors.push(err758);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
 const err759 = {};
 if(vErrors === null){
 vErrors = [err759];
@@ -10336,10 +10336,9 @@ vErrors.push(err759);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("cleanup.deferred" !== data.type){
 const err760 = {};
 if(vErrors === null){
 vErrors = [err760];
@@ -10350,21 +10349,10 @@ vErrors.push(err760);
 errors++;
 }
 }
-var _valid42 = _errs842 === errors;
-errors = _errs841;
-if(vErrors !== null){
-if(_errs841){
-vErrors.length = _errs841;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs845 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err761 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err761 = {};
 if(vErrors === null){
 vErrors = [err761];
 }
@@ -10373,11 +10361,22 @@ vErrors.push(err761);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data291 = data.data;
-if(data291 && typeof data291 == "object" && !Array.isArray(data291)){
-if(data291.id === undefined){
-const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+var _valid42 = _errs844 === errors;
+errors = _errs843;
+if(vErrors !== null){
+if(_errs843){
+vErrors.length = _errs843;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid42){
+const _errs847 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err762 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err762];
 }
@@ -10386,8 +10385,11 @@ vErrors.push(err762);
 }
 errors++;
 }
-if(data291.uses === undefined){
-const err763 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(data.data !== undefined){
+let data292 = data.data;
+if(data292 && typeof data292 == "object" && !Array.isArray(data292)){
+if(data292.id === undefined){
+const err763 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err763];
 }
@@ -10396,8 +10398,8 @@ vErrors.push(err763);
 }
 errors++;
 }
-if(data291.with === undefined){
-const err764 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(data292.uses === undefined){
+const err764 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err764];
 }
@@ -10406,9 +10408,8 @@ vErrors.push(err764);
 }
 errors++;
 }
-for(const key60 in data291){
-if(!(((key60 === "id") || (key60 === "uses")) || (key60 === "with"))){
-const err765 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+if(data292.with === undefined){
+const err765 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err765];
 }
@@ -10417,10 +10418,9 @@ vErrors.push(err765);
 }
 errors++;
 }
-}
-if(data291.id !== undefined){
-if(typeof data291.id !== "string"){
-const err766 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key60 in data292){
+if(!(((key60 === "id") || (key60 === "uses")) || (key60 === "with"))){
+const err766 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err766];
 }
@@ -10430,9 +10430,9 @@ vErrors.push(err766);
 errors++;
 }
 }
-if(data291.uses !== undefined){
-if(typeof data291.uses !== "string"){
-const err767 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data292.id !== undefined){
+if(typeof data292.id !== "string"){
+const err767 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err767];
 }
@@ -10442,12 +10442,9 @@ vErrors.push(err767);
 errors++;
 }
 }
-if(data291.with !== undefined){
-let data294 = data291.with;
-if(data294 && typeof data294 == "object" && !Array.isArray(data294)){
-}
-else {
-const err768 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data292.uses !== undefined){
+if(typeof data292.uses !== "string"){
+const err768 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err768];
 }
@@ -10457,9 +10454,12 @@ vErrors.push(err768);
 errors++;
 }
 }
+if(data292.with !== undefined){
+let data295 = data292.with;
+if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
 }
 else {
-const err769 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err769 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err769];
 }
@@ -10471,7 +10471,7 @@ errors++;
 }
 }
 else {
-const err770 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err770 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err770];
 }
@@ -10480,7 +10480,19 @@ vErrors.push(err770);
 }
 errors++;
 }
-var _valid42 = _errs845 === errors;
+}
+}
+else {
+const err771 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err771];
+}
+else {
+vErrors.push(err771);
+}
+errors++;
+}
+var _valid42 = _errs847 === errors;
 valid212 = _valid42;
 if(valid212){
 var props39 = {};
@@ -10489,12 +10501,12 @@ props39.type = true;
 }
 }
 if(!valid212){
-const err771 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err772 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err771];
+vErrors = [err772];
 }
 else {
-vErrors.push(err771);
+vErrors.push(err772);
 }
 errors++;
 }
@@ -10507,25 +10519,13 @@ props0 = props0 || {};
 Object.assign(props0, props39);
 }
 }
-const _errs858 = errors;
+const _errs860 = errors;
 let valid216 = true;
-const _errs859 = errors;
-if(errors === _errs859){
+const _errs861 = errors;
+if(errors === _errs861){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing37;
 if((data.type === undefined) && (missing37 = "type")){
-const err772 = {};
-if(vErrors === null){
-vErrors = [err772];
-}
-else {
-vErrors.push(err772);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
 const err773 = {};
 if(vErrors === null){
 vErrors = [err773];
@@ -10535,10 +10535,9 @@ vErrors.push(err773);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("cleanup.confirmed" !== data.type){
 const err774 = {};
 if(vErrors === null){
 vErrors = [err774];
@@ -10549,21 +10548,10 @@ vErrors.push(err774);
 errors++;
 }
 }
-var _valid43 = _errs859 === errors;
-errors = _errs858;
-if(vErrors !== null){
-if(_errs858){
-vErrors.length = _errs858;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid43){
-const _errs862 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err775 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err775 = {};
 if(vErrors === null){
 vErrors = [err775];
 }
@@ -10572,11 +10560,22 @@ vErrors.push(err775);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data296 = data.data;
-if(data296 && typeof data296 == "object" && !Array.isArray(data296)){
-if(data296.id === undefined){
-const err776 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+var _valid43 = _errs861 === errors;
+errors = _errs860;
+if(vErrors !== null){
+if(_errs860){
+vErrors.length = _errs860;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid43){
+const _errs864 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err776 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err776];
 }
@@ -10585,8 +10584,11 @@ vErrors.push(err776);
 }
 errors++;
 }
-if(data296.identity === undefined){
-const err777 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(data.data !== undefined){
+let data297 = data.data;
+if(data297 && typeof data297 == "object" && !Array.isArray(data297)){
+if(data297.id === undefined){
+const err777 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err777];
 }
@@ -10595,9 +10597,8 @@ vErrors.push(err777);
 }
 errors++;
 }
-for(const key61 in data296){
-if(!((key61 === "id") || (key61 === "identity"))){
-const err778 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+if(data297.identity === undefined){
+const err778 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
 vErrors = [err778];
 }
@@ -10606,10 +10607,9 @@ vErrors.push(err778);
 }
 errors++;
 }
-}
-if(data296.id !== undefined){
-if(typeof data296.id !== "string"){
-const err779 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key61 in data297){
+if(!((key61 === "id") || (key61 === "identity"))){
+const err779 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err779];
 }
@@ -10619,12 +10619,9 @@ vErrors.push(err779);
 errors++;
 }
 }
-if(data296.identity !== undefined){
-let data298 = data296.identity;
-if(data298 && typeof data298 == "object" && !Array.isArray(data298)){
-}
-else {
-const err780 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data297.id !== undefined){
+if(typeof data297.id !== "string"){
+const err780 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err780];
 }
@@ -10634,9 +10631,12 @@ vErrors.push(err780);
 errors++;
 }
 }
+if(data297.identity !== undefined){
+let data299 = data297.identity;
+if(data299 && typeof data299 == "object" && !Array.isArray(data299)){
 }
 else {
-const err781 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err781 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err781];
 }
@@ -10648,7 +10648,7 @@ errors++;
 }
 }
 else {
-const err782 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err782 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err782];
 }
@@ -10657,7 +10657,19 @@ vErrors.push(err782);
 }
 errors++;
 }
-var _valid43 = _errs862 === errors;
+}
+}
+else {
+const err783 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err783];
+}
+else {
+vErrors.push(err783);
+}
+errors++;
+}
+var _valid43 = _errs864 === errors;
 valid216 = _valid43;
 if(valid216){
 var props40 = {};
@@ -10666,12 +10678,12 @@ props40.type = true;
 }
 }
 if(!valid216){
-const err783 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err784 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err783];
+vErrors = [err784];
 }
 else {
-vErrors.push(err783);
+vErrors.push(err784);
 }
 errors++;
 }
@@ -10684,25 +10696,13 @@ props0 = props0 || {};
 Object.assign(props0, props40);
 }
 }
-const _errs873 = errors;
+const _errs875 = errors;
 let valid220 = true;
-const _errs874 = errors;
-if(errors === _errs874){
+const _errs876 = errors;
+if(errors === _errs876){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing38;
 if((data.type === undefined) && (missing38 = "type")){
-const err784 = {};
-if(vErrors === null){
-vErrors = [err784];
-}
-else {
-vErrors.push(err784);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.started" !== data.type){
 const err785 = {};
 if(vErrors === null){
 vErrors = [err785];
@@ -10712,10 +10712,9 @@ vErrors.push(err785);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
 const err786 = {};
 if(vErrors === null){
 vErrors = [err786];
@@ -10726,21 +10725,10 @@ vErrors.push(err786);
 errors++;
 }
 }
-var _valid44 = _errs874 === errors;
-errors = _errs873;
-if(vErrors !== null){
-if(_errs873){
-vErrors.length = _errs873;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid44){
-const _errs877 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err787 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err787 = {};
 if(vErrors === null){
 vErrors = [err787];
 }
@@ -10749,11 +10737,22 @@ vErrors.push(err787);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data300 = data.data;
-if(data300 && typeof data300 == "object" && !Array.isArray(data300)){
-if(data300.id === undefined){
-const err788 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+var _valid44 = _errs876 === errors;
+errors = _errs875;
+if(vErrors !== null){
+if(_errs875){
+vErrors.length = _errs875;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid44){
+const _errs879 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err788 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err788];
 }
@@ -10762,9 +10761,11 @@ vErrors.push(err788);
 }
 errors++;
 }
-for(const key62 in data300){
-if(!(key62 === "id")){
-const err789 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data301 = data.data;
+if(data301 && typeof data301 == "object" && !Array.isArray(data301)){
+if(data301.id === undefined){
+const err789 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err789];
 }
@@ -10773,10 +10774,9 @@ vErrors.push(err789);
 }
 errors++;
 }
-}
-if(data300.id !== undefined){
-if(typeof data300.id !== "string"){
-const err790 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key62 in data301){
+if(!(key62 === "id")){
+const err790 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err790];
 }
@@ -10786,9 +10786,9 @@ vErrors.push(err790);
 errors++;
 }
 }
-}
-else {
-const err791 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data301.id !== undefined){
+if(typeof data301.id !== "string"){
+const err791 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err791];
 }
@@ -10800,7 +10800,7 @@ errors++;
 }
 }
 else {
-const err792 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err792 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err792];
 }
@@ -10809,7 +10809,19 @@ vErrors.push(err792);
 }
 errors++;
 }
-var _valid44 = _errs877 === errors;
+}
+}
+else {
+const err793 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err793];
+}
+else {
+vErrors.push(err793);
+}
+errors++;
+}
+var _valid44 = _errs879 === errors;
 valid220 = _valid44;
 if(valid220){
 var props41 = {};
@@ -10818,12 +10830,12 @@ props41.type = true;
 }
 }
 if(!valid220){
-const err793 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err794 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err793];
+vErrors = [err794];
 }
 else {
-vErrors.push(err793);
+vErrors.push(err794);
 }
 errors++;
 }
@@ -10836,25 +10848,13 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs885 = errors;
+const _errs887 = errors;
 let valid224 = true;
-const _errs886 = errors;
-if(errors === _errs886){
+const _errs888 = errors;
+if(errors === _errs888){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing39;
 if((data.type === undefined) && (missing39 = "type")){
-const err794 = {};
-if(vErrors === null){
-vErrors = [err794];
-}
-else {
-vErrors.push(err794);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
 const err795 = {};
 if(vErrors === null){
 vErrors = [err795];
@@ -10864,10 +10864,9 @@ vErrors.push(err795);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("cleanup.finished" !== data.type){
 const err796 = {};
 if(vErrors === null){
 vErrors = [err796];
@@ -10878,21 +10877,10 @@ vErrors.push(err796);
 errors++;
 }
 }
-var _valid45 = _errs886 === errors;
-errors = _errs885;
-if(vErrors !== null){
-if(_errs885){
-vErrors.length = _errs885;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid45){
-const _errs889 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err797 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err797 = {};
 if(vErrors === null){
 vErrors = [err797];
 }
@@ -10901,11 +10889,22 @@ vErrors.push(err797);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data303 = data.data;
-if(data303 && typeof data303 == "object" && !Array.isArray(data303)){
-if(data303.id === undefined){
-const err798 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+var _valid45 = _errs888 === errors;
+errors = _errs887;
+if(vErrors !== null){
+if(_errs887){
+vErrors.length = _errs887;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid45){
+const _errs891 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err798 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err798];
 }
@@ -10914,8 +10913,11 @@ vErrors.push(err798);
 }
 errors++;
 }
-if(data303.ok === undefined){
-const err799 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data.data !== undefined){
+let data304 = data.data;
+if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
+if(data304.id === undefined){
+const err799 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err799];
 }
@@ -10924,9 +10926,8 @@ vErrors.push(err799);
 }
 errors++;
 }
-for(const key63 in data303){
-if(!(((key63 === "id") || (key63 === "ok")) || (key63 === "error"))){
-const err800 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+if(data304.ok === undefined){
+const err800 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err800];
 }
@@ -10935,10 +10936,9 @@ vErrors.push(err800);
 }
 errors++;
 }
-}
-if(data303.id !== undefined){
-if(typeof data303.id !== "string"){
-const err801 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key63 in data304){
+if(!(((key63 === "id") || (key63 === "ok")) || (key63 === "error"))){
+const err801 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err801];
 }
@@ -10948,9 +10948,9 @@ vErrors.push(err801);
 errors++;
 }
 }
-if(data303.ok !== undefined){
-if(typeof data303.ok !== "boolean"){
-const err802 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data304.id !== undefined){
+if(typeof data304.id !== "string"){
+const err802 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err802];
 }
@@ -10960,9 +10960,9 @@ vErrors.push(err802);
 errors++;
 }
 }
-if(data303.error !== undefined){
-if(typeof data303.error !== "string"){
-const err803 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data304.ok !== undefined){
+if(typeof data304.ok !== "boolean"){
+const err803 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err803];
 }
@@ -10972,9 +10972,9 @@ vErrors.push(err803);
 errors++;
 }
 }
-}
-else {
-const err804 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data304.error !== undefined){
+if(typeof data304.error !== "string"){
+const err804 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err804];
 }
@@ -10986,7 +10986,7 @@ errors++;
 }
 }
 else {
-const err805 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err805 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err805];
 }
@@ -10995,7 +10995,19 @@ vErrors.push(err805);
 }
 errors++;
 }
-var _valid45 = _errs889 === errors;
+}
+}
+else {
+const err806 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err806];
+}
+else {
+vErrors.push(err806);
+}
+errors++;
+}
+var _valid45 = _errs891 === errors;
 valid224 = _valid45;
 if(valid224){
 var props42 = {};
@@ -11004,12 +11016,12 @@ props42.type = true;
 }
 }
 if(!valid224){
-const err806 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err807 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err806];
+vErrors = [err807];
 }
 else {
-vErrors.push(err806);
+vErrors.push(err807);
 }
 errors++;
 }
@@ -11022,25 +11034,13 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs901 = errors;
+const _errs903 = errors;
 let valid228 = true;
-const _errs902 = errors;
-if(errors === _errs902){
+const _errs904 = errors;
+if(errors === _errs904){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing40;
 if((data.type === undefined) && (missing40 = "type")){
-const err807 = {};
-if(vErrors === null){
-vErrors = [err807];
-}
-else {
-vErrors.push(err807);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.kept" !== data.type){
 const err808 = {};
 if(vErrors === null){
 vErrors = [err808];
@@ -11050,10 +11050,9 @@ vErrors.push(err808);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("run.kept" !== data.type){
 const err809 = {};
 if(vErrors === null){
 vErrors = [err809];
@@ -11064,21 +11063,10 @@ vErrors.push(err809);
 errors++;
 }
 }
-var _valid46 = _errs902 === errors;
-errors = _errs901;
-if(vErrors !== null){
-if(_errs901){
-vErrors.length = _errs901;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid46){
-const _errs905 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err810 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err810 = {};
 if(vErrors === null){
 vErrors = [err810];
 }
@@ -11087,11 +11075,22 @@ vErrors.push(err810);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data308 = data.data;
-if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
-if(data308.cleanups === undefined){
-const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+}
+var _valid46 = _errs904 === errors;
+errors = _errs903;
+if(vErrors !== null){
+if(_errs903){
+vErrors.length = _errs903;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid46){
+const _errs907 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err811 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err811];
 }
@@ -11100,8 +11099,11 @@ vErrors.push(err811);
 }
 errors++;
 }
-if(data308.things === undefined){
-const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(data.data !== undefined){
+let data309 = data.data;
+if(data309 && typeof data309 == "object" && !Array.isArray(data309)){
+if(data309.cleanups === undefined){
+const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
 vErrors = [err812];
 }
@@ -11110,8 +11112,8 @@ vErrors.push(err812);
 }
 errors++;
 }
-if(data308.until === undefined){
-const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(data309.things === undefined){
+const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
 vErrors = [err813];
 }
@@ -11120,9 +11122,8 @@ vErrors.push(err813);
 }
 errors++;
 }
-for(const key64 in data308){
-if(!(((key64 === "cleanups") || (key64 === "things")) || (key64 === "until"))){
-const err814 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(data309.until === undefined){
+const err814 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
 vErrors = [err814];
 }
@@ -11131,14 +11132,9 @@ vErrors.push(err814);
 }
 errors++;
 }
-}
-if(data308.cleanups !== undefined){
-let data309 = data308.cleanups;
-if(Array.isArray(data309)){
-const len15 = data309.length;
-for(let i15=0; i15<len15; i15++){
-if(typeof data309[i15] !== "string"){
-const err815 = {instancePath:instancePath+"/data/cleanups/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key64 in data309){
+if(!(((key64 === "cleanups") || (key64 === "things")) || (key64 === "until"))){
+const err815 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err815];
 }
@@ -11148,9 +11144,13 @@ vErrors.push(err815);
 errors++;
 }
 }
-}
-else {
-const err816 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data309.cleanups !== undefined){
+let data310 = data309.cleanups;
+if(Array.isArray(data310)){
+const len15 = data310.length;
+for(let i15=0; i15<len15; i15++){
+if(typeof data310[i15] !== "string"){
+const err816 = {instancePath:instancePath+"/data/cleanups/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err816];
 }
@@ -11160,15 +11160,9 @@ vErrors.push(err816);
 errors++;
 }
 }
-if(data308.things !== undefined){
-let data311 = data308.things;
-if(Array.isArray(data311)){
-const len16 = data311.length;
-for(let i16=0; i16<len16; i16++){
-let data312 = data311[i16];
-if(data312 && typeof data312 == "object" && !Array.isArray(data312)){
-if(data312.system === undefined){
-const err817 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+}
+else {
+const err817 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err817];
 }
@@ -11177,8 +11171,16 @@ vErrors.push(err817);
 }
 errors++;
 }
-if(data312.object === undefined){
-const err818 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data309.things !== undefined){
+let data312 = data309.things;
+if(Array.isArray(data312)){
+const len16 = data312.length;
+for(let i16=0; i16<len16; i16++){
+let data313 = data312[i16];
+if(data313 && typeof data313 == "object" && !Array.isArray(data313)){
+if(data313.system === undefined){
+const err818 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err818];
 }
@@ -11187,9 +11189,8 @@ vErrors.push(err818);
 }
 errors++;
 }
-for(const key65 in data312){
-if(!((key65 === "system") || (key65 === "object"))){
-const err819 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
+if(data313.object === undefined){
+const err819 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err819];
 }
@@ -11198,10 +11199,9 @@ vErrors.push(err819);
 }
 errors++;
 }
-}
-if(data312.system !== undefined){
-if(typeof data312.system !== "string"){
-const err820 = {instancePath:instancePath+"/data/things/" + i16+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key65 in data313){
+if(!((key65 === "system") || (key65 === "object"))){
+const err820 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err820];
 }
@@ -11211,9 +11211,9 @@ vErrors.push(err820);
 errors++;
 }
 }
-if(data312.object !== undefined){
-if(typeof data312.object !== "string"){
-const err821 = {instancePath:instancePath+"/data/things/" + i16+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data313.system !== undefined){
+if(typeof data313.system !== "string"){
+const err821 = {instancePath:instancePath+"/data/things/" + i16+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err821];
 }
@@ -11223,9 +11223,9 @@ vErrors.push(err821);
 errors++;
 }
 }
-}
-else {
-const err822 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data313.object !== undefined){
+if(typeof data313.object !== "string"){
+const err822 = {instancePath:instancePath+"/data/things/" + i16+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err822];
 }
@@ -11237,7 +11237,7 @@ errors++;
 }
 }
 else {
-const err823 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err823 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err823];
 }
@@ -11247,9 +11247,9 @@ vErrors.push(err823);
 errors++;
 }
 }
-if(data308.until !== undefined){
-if(typeof data308.until !== "string"){
-const err824 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err824 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err824];
 }
@@ -11259,9 +11259,9 @@ vErrors.push(err824);
 errors++;
 }
 }
-}
-else {
-const err825 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data309.until !== undefined){
+if(typeof data309.until !== "string"){
+const err825 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err825];
 }
@@ -11273,7 +11273,7 @@ errors++;
 }
 }
 else {
-const err826 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err826 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err826];
 }
@@ -11282,7 +11282,19 @@ vErrors.push(err826);
 }
 errors++;
 }
-var _valid46 = _errs905 === errors;
+}
+}
+else {
+const err827 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err827];
+}
+else {
+vErrors.push(err827);
+}
+errors++;
+}
+var _valid46 = _errs907 === errors;
 valid228 = _valid46;
 if(valid228){
 var props43 = {};
@@ -11291,12 +11303,12 @@ props43.type = true;
 }
 }
 if(!valid228){
-const err827 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err828 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err827];
+vErrors = [err828];
 }
 else {
-vErrors.push(err827);
+vErrors.push(err828);
 }
 errors++;
 }
@@ -11309,25 +11321,13 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs926 = errors;
+const _errs928 = errors;
 let valid237 = true;
-const _errs927 = errors;
-if(errors === _errs927){
+const _errs929 = errors;
+if(errors === _errs929){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing41;
 if((data.type === undefined) && (missing41 = "type")){
-const err828 = {};
-if(vErrors === null){
-vErrors = [err828];
-}
-else {
-vErrors.push(err828);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("verification.ended" !== data.type){
 const err829 = {};
 if(vErrors === null){
 vErrors = [err829];
@@ -11337,10 +11337,9 @@ vErrors.push(err829);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("verification.ended" !== data.type){
 const err830 = {};
 if(vErrors === null){
 vErrors = [err830];
@@ -11351,21 +11350,10 @@ vErrors.push(err830);
 errors++;
 }
 }
-var _valid47 = _errs927 === errors;
-errors = _errs926;
-if(vErrors !== null){
-if(_errs926){
-vErrors.length = _errs926;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid47){
-const _errs930 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err831 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err831 = {};
 if(vErrors === null){
 vErrors = [err831];
 }
@@ -11374,11 +11362,22 @@ vErrors.push(err831);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data317 = data.data;
-if(data317 && typeof data317 == "object" && !Array.isArray(data317)){
-for(const key66 in data317){
-const err832 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
+}
+var _valid47 = _errs929 === errors;
+errors = _errs928;
+if(vErrors !== null){
+if(_errs928){
+vErrors.length = _errs928;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid47){
+const _errs932 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err832 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err832];
 }
@@ -11387,9 +11386,11 @@ vErrors.push(err832);
 }
 errors++;
 }
-}
-else {
-const err833 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data318 = data.data;
+if(data318 && typeof data318 == "object" && !Array.isArray(data318)){
+for(const key66 in data318){
+const err833 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err833];
 }
@@ -11399,9 +11400,8 @@ vErrors.push(err833);
 errors++;
 }
 }
-}
 else {
-const err834 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err834 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err834];
 }
@@ -11410,7 +11410,19 @@ vErrors.push(err834);
 }
 errors++;
 }
-var _valid47 = _errs930 === errors;
+}
+}
+else {
+const err835 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err835];
+}
+else {
+vErrors.push(err835);
+}
+errors++;
+}
+var _valid47 = _errs932 === errors;
 valid237 = _valid47;
 if(valid237){
 var props44 = {};
@@ -11419,12 +11431,12 @@ props44.type = true;
 }
 }
 if(!valid237){
-const err835 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err836 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err835];
+vErrors = [err836];
 }
 else {
-vErrors.push(err835);
+vErrors.push(err836);
 }
 errors++;
 }
@@ -11437,25 +11449,13 @@ props0 = props0 || {};
 Object.assign(props0, props44);
 }
 }
-const _errs936 = errors;
+const _errs938 = errors;
 let valid240 = true;
-const _errs937 = errors;
-if(errors === _errs937){
+const _errs939 = errors;
+if(errors === _errs939){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing42;
 if((data.type === undefined) && (missing42 = "type")){
-const err836 = {};
-if(vErrors === null){
-vErrors = [err836];
-}
-else {
-vErrors.push(err836);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cancel.requested" !== data.type){
 const err837 = {};
 if(vErrors === null){
 vErrors = [err837];
@@ -11465,10 +11465,9 @@ vErrors.push(err837);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
 const err838 = {};
 if(vErrors === null){
 vErrors = [err838];
@@ -11479,21 +11478,10 @@ vErrors.push(err838);
 errors++;
 }
 }
-var _valid48 = _errs937 === errors;
-errors = _errs936;
-if(vErrors !== null){
-if(_errs936){
-vErrors.length = _errs936;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid48){
-const _errs940 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err839 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err839 = {};
 if(vErrors === null){
 vErrors = [err839];
 }
@@ -11502,11 +11490,22 @@ vErrors.push(err839);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data319 = data.data;
-if(data319 && typeof data319 == "object" && !Array.isArray(data319)){
-if(data319.by === undefined){
-const err840 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+}
+var _valid48 = _errs939 === errors;
+errors = _errs938;
+if(vErrors !== null){
+if(_errs938){
+vErrors.length = _errs938;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid48){
+const _errs942 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err840 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err840];
 }
@@ -11515,9 +11514,11 @@ vErrors.push(err840);
 }
 errors++;
 }
-for(const key67 in data319){
-if(!(key67 === "by")){
-const err841 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data320 = data.data;
+if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
+if(data320.by === undefined){
+const err841 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err841];
 }
@@ -11526,10 +11527,9 @@ vErrors.push(err841);
 }
 errors++;
 }
-}
-if(data319.by !== undefined){
-if(typeof data319.by !== "string"){
-const err842 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key67 in data320){
+if(!(key67 === "by")){
+const err842 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err842];
 }
@@ -11539,9 +11539,9 @@ vErrors.push(err842);
 errors++;
 }
 }
-}
-else {
-const err843 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data320.by !== undefined){
+if(typeof data320.by !== "string"){
+const err843 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err843];
 }
@@ -11553,7 +11553,7 @@ errors++;
 }
 }
 else {
-const err844 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err844 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err844];
 }
@@ -11562,7 +11562,19 @@ vErrors.push(err844);
 }
 errors++;
 }
-var _valid48 = _errs940 === errors;
+}
+}
+else {
+const err845 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err845];
+}
+else {
+vErrors.push(err845);
+}
+errors++;
+}
+var _valid48 = _errs942 === errors;
 valid240 = _valid48;
 if(valid240){
 var props45 = {};
@@ -11571,12 +11583,12 @@ props45.type = true;
 }
 }
 if(!valid240){
-const err845 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err846 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err845];
+vErrors = [err846];
 }
 else {
-vErrors.push(err845);
+vErrors.push(err846);
 }
 errors++;
 }
@@ -11589,25 +11601,13 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs948 = errors;
+const _errs950 = errors;
 let valid244 = true;
-const _errs949 = errors;
-if(errors === _errs949){
+const _errs951 = errors;
+if(errors === _errs951){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing43;
 if((data.type === undefined) && (missing43 = "type")){
-const err846 = {};
-if(vErrors === null){
-vErrors = [err846];
-}
-else {
-vErrors.push(err846);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.finished" !== data.type){
 const err847 = {};
 if(vErrors === null){
 vErrors = [err847];
@@ -11617,10 +11617,9 @@ vErrors.push(err847);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
 const err848 = {};
 if(vErrors === null){
 vErrors = [err848];
@@ -11631,21 +11630,10 @@ vErrors.push(err848);
 errors++;
 }
 }
-var _valid49 = _errs949 === errors;
-errors = _errs948;
-if(vErrors !== null){
-if(_errs948){
-vErrors.length = _errs948;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid49){
-const _errs952 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err849 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err849 = {};
 if(vErrors === null){
 vErrors = [err849];
 }
@@ -11654,11 +11642,22 @@ vErrors.push(err849);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data322 = data.data;
-if(data322 && typeof data322 == "object" && !Array.isArray(data322)){
-for(const key68 in data322){
-const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+}
+var _valid49 = _errs951 === errors;
+errors = _errs950;
+if(vErrors !== null){
+if(_errs950){
+vErrors.length = _errs950;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid49){
+const _errs954 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err850 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err850];
 }
@@ -11667,9 +11666,11 @@ vErrors.push(err850);
 }
 errors++;
 }
-}
-else {
-const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data323 = data.data;
+if(data323 && typeof data323 == "object" && !Array.isArray(data323)){
+for(const key68 in data323){
+const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err851];
 }
@@ -11679,9 +11680,8 @@ vErrors.push(err851);
 errors++;
 }
 }
-}
 else {
-const err852 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err852];
 }
@@ -11690,7 +11690,19 @@ vErrors.push(err852);
 }
 errors++;
 }
-var _valid49 = _errs952 === errors;
+}
+}
+else {
+const err853 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err853];
+}
+else {
+vErrors.push(err853);
+}
+errors++;
+}
+var _valid49 = _errs954 === errors;
 valid244 = _valid49;
 if(valid244){
 var props46 = {};
@@ -11699,12 +11711,12 @@ props46.type = true;
 }
 }
 if(!valid244){
-const err853 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err854 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err853];
+vErrors = [err854];
 }
 else {
-vErrors.push(err853);
+vErrors.push(err854);
 }
 errors++;
 }
@@ -11717,25 +11729,13 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs958 = errors;
+const _errs960 = errors;
 let valid247 = true;
-const _errs959 = errors;
-if(errors === _errs959){
+const _errs961 = errors;
+if(errors === _errs961){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing44;
 if((data.type === undefined) && (missing44 = "type")){
-const err854 = {};
-if(vErrors === null){
-vErrors = [err854];
-}
-else {
-vErrors.push(err854);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
 const err855 = {};
 if(vErrors === null){
 vErrors = [err855];
@@ -11745,10 +11745,9 @@ vErrors.push(err855);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
 const err856 = {};
 if(vErrors === null){
 vErrors = [err856];
@@ -11759,21 +11758,10 @@ vErrors.push(err856);
 errors++;
 }
 }
-var _valid50 = _errs959 === errors;
-errors = _errs958;
-if(vErrors !== null){
-if(_errs958){
-vErrors.length = _errs958;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid50){
-const _errs962 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err857 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err857 = {};
 if(vErrors === null){
 vErrors = [err857];
 }
@@ -11782,11 +11770,22 @@ vErrors.push(err857);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data324 = data.data;
-if(data324 && typeof data324 == "object" && !Array.isArray(data324)){
-if(data324.probe === undefined){
-const err858 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+var _valid50 = _errs961 === errors;
+errors = _errs960;
+if(vErrors !== null){
+if(_errs960){
+vErrors.length = _errs960;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid50){
+const _errs964 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err858 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err858];
 }
@@ -11795,8 +11794,11 @@ vErrors.push(err858);
 }
 errors++;
 }
-if(data324.endpoint === undefined){
-const err859 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(data.data !== undefined){
+let data325 = data.data;
+if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
+if(data325.probe === undefined){
+const err859 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err859];
 }
@@ -11805,8 +11807,8 @@ vErrors.push(err859);
 }
 errors++;
 }
-if(data324.read === undefined){
-const err860 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+if(data325.endpoint === undefined){
+const err860 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err860];
 }
@@ -11815,8 +11817,8 @@ vErrors.push(err860);
 }
 errors++;
 }
-if(data324.write === undefined){
-const err861 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+if(data325.read === undefined){
+const err861 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err861];
 }
@@ -11825,8 +11827,8 @@ vErrors.push(err861);
 }
 errors++;
 }
-if(data324.control === undefined){
-const err862 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+if(data325.write === undefined){
+const err862 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err862];
 }
@@ -11835,8 +11837,8 @@ vErrors.push(err862);
 }
 errors++;
 }
-if(data324.sent === undefined){
-const err863 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data325.control === undefined){
+const err863 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err863];
 }
@@ -11845,8 +11847,8 @@ vErrors.push(err863);
 }
 errors++;
 }
-if(data324.done === undefined){
-const err864 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(data325.sent === undefined){
+const err864 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err864];
 }
@@ -11855,9 +11857,8 @@ vErrors.push(err864);
 }
 errors++;
 }
-for(const key69 in data324){
-if(!((((((((key69 === "probe") || (key69 === "endpoint")) || (key69 === "read")) || (key69 === "write")) || (key69 === "control")) || (key69 === "sent")) || (key69 === "done")) || (key69 === "error"))){
-const err865 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+if(data325.done === undefined){
+const err865 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
 if(vErrors === null){
 vErrors = [err865];
 }
@@ -11866,10 +11867,9 @@ vErrors.push(err865);
 }
 errors++;
 }
-}
-if(data324.probe !== undefined){
-if(typeof data324.probe !== "string"){
-const err866 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key69 in data325){
+if(!((((((((key69 === "probe") || (key69 === "endpoint")) || (key69 === "read")) || (key69 === "write")) || (key69 === "control")) || (key69 === "sent")) || (key69 === "done")) || (key69 === "error"))){
+const err866 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err866];
 }
@@ -11879,9 +11879,9 @@ vErrors.push(err866);
 errors++;
 }
 }
-if(data324.endpoint !== undefined){
-if(typeof data324.endpoint !== "string"){
-const err867 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data325.probe !== undefined){
+if(typeof data325.probe !== "string"){
+const err867 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err867];
 }
@@ -11891,9 +11891,9 @@ vErrors.push(err867);
 errors++;
 }
 }
-if(data324.read !== undefined){
-if(typeof data324.read !== "boolean"){
-const err868 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data325.endpoint !== undefined){
+if(typeof data325.endpoint !== "string"){
+const err868 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err868];
 }
@@ -11903,9 +11903,9 @@ vErrors.push(err868);
 errors++;
 }
 }
-if(data324.write !== undefined){
-if(typeof data324.write !== "boolean"){
-const err869 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data325.read !== undefined){
+if(typeof data325.read !== "boolean"){
+const err869 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err869];
 }
@@ -11915,10 +11915,9 @@ vErrors.push(err869);
 errors++;
 }
 }
-if(data324.control !== undefined){
-let data329 = data324.control;
-if((typeof data329 !== "boolean") && (data329 !== null)){
-const err870 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(data325.write !== undefined){
+if(typeof data325.write !== "boolean"){
+const err870 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err870];
 }
@@ -11928,11 +11927,10 @@ vErrors.push(err870);
 errors++;
 }
 }
-if(data324.sent !== undefined){
-let data330 = data324.sent;
-if(data330 && typeof data330 == "object" && !Array.isArray(data330)){
-if(data330.at === undefined){
-const err871 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data325.control !== undefined){
+let data330 = data325.control;
+if((typeof data330 !== "boolean") && (data330 !== null)){
+const err871 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err871];
 }
@@ -11941,8 +11939,12 @@ vErrors.push(err871);
 }
 errors++;
 }
-if(data330.mono === undefined){
-const err872 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data325.sent !== undefined){
+let data331 = data325.sent;
+if(data331 && typeof data331 == "object" && !Array.isArray(data331)){
+if(data331.at === undefined){
+const err872 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err872];
 }
@@ -11951,9 +11953,8 @@ vErrors.push(err872);
 }
 errors++;
 }
-for(const key70 in data330){
-if(!((key70 === "at") || (key70 === "mono"))){
-const err873 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+if(data331.mono === undefined){
+const err873 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err873];
 }
@@ -11962,10 +11963,9 @@ vErrors.push(err873);
 }
 errors++;
 }
-}
-if(data330.at !== undefined){
-if(typeof data330.at !== "string"){
-const err874 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key70 in data331){
+if(!((key70 === "at") || (key70 === "mono"))){
+const err874 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err874];
 }
@@ -11975,11 +11975,9 @@ vErrors.push(err874);
 errors++;
 }
 }
-if(data330.mono !== undefined){
-let data332 = data330.mono;
-if(typeof data332 === "string"){
-if(!pattern4.test(data332)){
-const err875 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data331.at !== undefined){
+if(typeof data331.at !== "string"){
+const err875 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err875];
 }
@@ -11989,8 +11987,11 @@ vErrors.push(err875);
 errors++;
 }
 }
-else {
-const err876 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data331.mono !== undefined){
+let data333 = data331.mono;
+if(typeof data333 === "string"){
+if(!pattern4.test(data333)){
+const err876 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err876];
 }
@@ -12000,9 +12001,8 @@ vErrors.push(err876);
 errors++;
 }
 }
-}
 else {
-const err877 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err877 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err877];
 }
@@ -12012,11 +12012,9 @@ vErrors.push(err877);
 errors++;
 }
 }
-if(data324.done !== undefined){
-let data333 = data324.done;
-if(data333 && typeof data333 == "object" && !Array.isArray(data333)){
-if(data333.at === undefined){
-const err878 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+else {
+const err878 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err878];
 }
@@ -12025,8 +12023,12 @@ vErrors.push(err878);
 }
 errors++;
 }
-if(data333.mono === undefined){
-const err879 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data325.done !== undefined){
+let data334 = data325.done;
+if(data334 && typeof data334 == "object" && !Array.isArray(data334)){
+if(data334.at === undefined){
+const err879 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err879];
 }
@@ -12035,9 +12037,8 @@ vErrors.push(err879);
 }
 errors++;
 }
-for(const key71 in data333){
-if(!((key71 === "at") || (key71 === "mono"))){
-const err880 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(data334.mono === undefined){
+const err880 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err880];
 }
@@ -12046,10 +12047,9 @@ vErrors.push(err880);
 }
 errors++;
 }
-}
-if(data333.at !== undefined){
-if(typeof data333.at !== "string"){
-const err881 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key71 in data334){
+if(!((key71 === "at") || (key71 === "mono"))){
+const err881 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err881];
 }
@@ -12059,11 +12059,9 @@ vErrors.push(err881);
 errors++;
 }
 }
-if(data333.mono !== undefined){
-let data335 = data333.mono;
-if(typeof data335 === "string"){
-if(!pattern4.test(data335)){
-const err882 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data334.at !== undefined){
+if(typeof data334.at !== "string"){
+const err882 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err882];
 }
@@ -12073,8 +12071,11 @@ vErrors.push(err882);
 errors++;
 }
 }
-else {
-const err883 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data334.mono !== undefined){
+let data336 = data334.mono;
+if(typeof data336 === "string"){
+if(!pattern4.test(data336)){
+const err883 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err883];
 }
@@ -12084,9 +12085,8 @@ vErrors.push(err883);
 errors++;
 }
 }
-}
 else {
-const err884 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err884 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err884];
 }
@@ -12096,9 +12096,9 @@ vErrors.push(err884);
 errors++;
 }
 }
-if(data324.error !== undefined){
-if(typeof data324.error !== "string"){
-const err885 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err885 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err885];
 }
@@ -12108,9 +12108,9 @@ vErrors.push(err885);
 errors++;
 }
 }
-}
-else {
-const err886 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data325.error !== undefined){
+if(typeof data325.error !== "string"){
+const err886 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err886];
 }
@@ -12122,7 +12122,7 @@ errors++;
 }
 }
 else {
-const err887 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err887 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err887];
 }
@@ -12131,7 +12131,19 @@ vErrors.push(err887);
 }
 errors++;
 }
-var _valid50 = _errs962 === errors;
+}
+}
+else {
+const err888 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err888];
+}
+else {
+vErrors.push(err888);
+}
+errors++;
+}
+var _valid50 = _errs964 === errors;
 valid247 = _valid50;
 if(valid247){
 var props47 = {};
@@ -12140,12 +12152,12 @@ props47.type = true;
 }
 }
 if(!valid247){
-const err888 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err889 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err888];
+vErrors = [err889];
 }
 else {
-vErrors.push(err888);
+vErrors.push(err889);
 }
 errors++;
 }
@@ -12158,25 +12170,13 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs994 = errors;
+const _errs996 = errors;
 let valid253 = true;
-const _errs995 = errors;
-if(errors === _errs995){
+const _errs997 = errors;
+if(errors === _errs997){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
-const err889 = {};
-if(vErrors === null){
-vErrors = [err889];
-}
-else {
-vErrors.push(err889);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
 const err890 = {};
 if(vErrors === null){
 vErrors = [err890];
@@ -12186,10 +12186,9 @@ vErrors.push(err890);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
 const err891 = {};
 if(vErrors === null){
 vErrors = [err891];
@@ -12200,21 +12199,10 @@ vErrors.push(err891);
 errors++;
 }
 }
-var _valid51 = _errs995 === errors;
-errors = _errs994;
-if(vErrors !== null){
-if(_errs994){
-vErrors.length = _errs994;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid51){
-const _errs998 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err892 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err892 = {};
 if(vErrors === null){
 vErrors = [err892];
 }
@@ -12223,11 +12211,22 @@ vErrors.push(err892);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data338 = data.data;
-if(data338 && typeof data338 == "object" && !Array.isArray(data338)){
-if(data338.probe === undefined){
-const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+var _valid51 = _errs997 === errors;
+errors = _errs996;
+if(vErrors !== null){
+if(_errs996){
+vErrors.length = _errs996;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid51){
+const _errs1000 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err893 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err893];
 }
@@ -12236,8 +12235,11 @@ vErrors.push(err893);
 }
 errors++;
 }
-if(data338.store === undefined){
-const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data.data !== undefined){
+let data339 = data.data;
+if(data339 && typeof data339 == "object" && !Array.isArray(data339)){
+if(data339.probe === undefined){
+const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err894];
 }
@@ -12246,8 +12248,8 @@ vErrors.push(err894);
 }
 errors++;
 }
-if(data338.n === undefined){
-const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+if(data339.store === undefined){
+const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err895];
 }
@@ -12256,8 +12258,8 @@ vErrors.push(err895);
 }
 errors++;
 }
-if(data338.sent === undefined){
-const err896 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data339.n === undefined){
+const err896 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err896];
 }
@@ -12266,8 +12268,8 @@ vErrors.push(err896);
 }
 errors++;
 }
-if(data338.acked === undefined){
-const err897 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+if(data339.sent === undefined){
+const err897 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err897];
 }
@@ -12276,9 +12278,8 @@ vErrors.push(err897);
 }
 errors++;
 }
-for(const key72 in data338){
-if(!((((((key72 === "probe") || (key72 === "store")) || (key72 === "n")) || (key72 === "sent")) || (key72 === "acked")) || (key72 === "error"))){
-const err898 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+if(data339.acked === undefined){
+const err898 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -12287,10 +12288,9 @@ vErrors.push(err898);
 }
 errors++;
 }
-}
-if(data338.probe !== undefined){
-if(typeof data338.probe !== "string"){
-const err899 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key72 in data339){
+if(!((((((key72 === "probe") || (key72 === "store")) || (key72 === "n")) || (key72 === "sent")) || (key72 === "acked")) || (key72 === "error"))){
+const err899 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12300,9 +12300,9 @@ vErrors.push(err899);
 errors++;
 }
 }
-if(data338.store !== undefined){
-if(typeof data338.store !== "string"){
-const err900 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data339.probe !== undefined){
+if(typeof data339.probe !== "string"){
+const err900 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12312,10 +12312,9 @@ vErrors.push(err900);
 errors++;
 }
 }
-if(data338.n !== undefined){
-let data341 = data338.n;
-if(!(((typeof data341 == "number") && (!(data341 % 1) && !isNaN(data341))) && (isFinite(data341)))){
-const err901 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data339.store !== undefined){
+if(typeof data339.store !== "string"){
+const err901 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err901];
 }
@@ -12324,9 +12323,11 @@ vErrors.push(err901);
 }
 errors++;
 }
-if((typeof data341 == "number") && (isFinite(data341))){
-if(data341 < 1 || isNaN(data341)){
-const err902 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data339.n !== undefined){
+let data342 = data339.n;
+if(!(((typeof data342 == "number") && (!(data342 % 1) && !isNaN(data342))) && (isFinite(data342)))){
+const err902 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err902];
 }
@@ -12335,13 +12336,9 @@ vErrors.push(err902);
 }
 errors++;
 }
-}
-}
-if(data338.sent !== undefined){
-let data342 = data338.sent;
-if(data342 && typeof data342 == "object" && !Array.isArray(data342)){
-if(data342.at === undefined){
-const err903 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if((typeof data342 == "number") && (isFinite(data342))){
+if(data342 < 1 || isNaN(data342)){
+const err903 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err903];
 }
@@ -12350,8 +12347,13 @@ vErrors.push(err903);
 }
 errors++;
 }
-if(data342.mono === undefined){
-const err904 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+if(data339.sent !== undefined){
+let data343 = data339.sent;
+if(data343 && typeof data343 == "object" && !Array.isArray(data343)){
+if(data343.at === undefined){
+const err904 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err904];
 }
@@ -12360,9 +12362,8 @@ vErrors.push(err904);
 }
 errors++;
 }
-for(const key73 in data342){
-if(!((key73 === "at") || (key73 === "mono"))){
-const err905 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+if(data343.mono === undefined){
+const err905 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err905];
 }
@@ -12371,10 +12372,9 @@ vErrors.push(err905);
 }
 errors++;
 }
-}
-if(data342.at !== undefined){
-if(typeof data342.at !== "string"){
-const err906 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key73 in data343){
+if(!((key73 === "at") || (key73 === "mono"))){
+const err906 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err906];
 }
@@ -12384,11 +12384,9 @@ vErrors.push(err906);
 errors++;
 }
 }
-if(data342.mono !== undefined){
-let data344 = data342.mono;
-if(typeof data344 === "string"){
-if(!pattern4.test(data344)){
-const err907 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data343.at !== undefined){
+if(typeof data343.at !== "string"){
+const err907 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err907];
 }
@@ -12398,8 +12396,11 @@ vErrors.push(err907);
 errors++;
 }
 }
-else {
-const err908 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data343.mono !== undefined){
+let data345 = data343.mono;
+if(typeof data345 === "string"){
+if(!pattern4.test(data345)){
+const err908 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err908];
 }
@@ -12409,9 +12410,8 @@ vErrors.push(err908);
 errors++;
 }
 }
-}
 else {
-const err909 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err909 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err909];
 }
@@ -12421,15 +12421,9 @@ vErrors.push(err909);
 errors++;
 }
 }
-if(data338.acked !== undefined){
-let data345 = data338.acked;
-const _errs1017 = errors;
-let valid258 = true;
-const _errs1018 = errors;
-const _errs1019 = errors;
-const _errs1020 = errors;
-if(data345 !== null){
-const err910 = {};
+}
+else {
+const err910 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err910];
 }
@@ -12438,8 +12432,15 @@ vErrors.push(err910);
 }
 errors++;
 }
-var valid259 = _errs1020 === errors;
-if(valid259){
+}
+if(data339.acked !== undefined){
+let data346 = data339.acked;
+const _errs1019 = errors;
+let valid258 = true;
+const _errs1020 = errors;
+const _errs1021 = errors;
+const _errs1022 = errors;
+if(data346 !== null){
 const err911 = {};
 if(vErrors === null){
 vErrors = [err911];
@@ -12449,7 +12450,29 @@ vErrors.push(err911);
 }
 errors++;
 }
+var valid259 = _errs1022 === errors;
+if(valid259){
+const err912 = {};
+if(vErrors === null){
+vErrors = [err912];
+}
 else {
+vErrors.push(err912);
+}
+errors++;
+}
+else {
+errors = _errs1021;
+if(vErrors !== null){
+if(_errs1021){
+vErrors.length = _errs1021;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid52 = _errs1020 === errors;
 errors = _errs1019;
 if(vErrors !== null){
 if(_errs1019){
@@ -12459,32 +12482,11 @@ else {
 vErrors = null;
 }
 }
-}
-var _valid52 = _errs1018 === errors;
-errors = _errs1017;
-if(vErrors !== null){
-if(_errs1017){
-vErrors.length = _errs1017;
-}
-else {
-vErrors = null;
-}
-}
 if(_valid52){
-const _errs1022 = errors;
-if(data345 && typeof data345 == "object" && !Array.isArray(data345)){
-if(data345.at === undefined){
-const err912 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err912];
-}
-else {
-vErrors.push(err912);
-}
-errors++;
-}
-if(data345.mono === undefined){
-const err913 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+const _errs1024 = errors;
+if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
+if(data346.at === undefined){
+const err913 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err913];
 }
@@ -12493,9 +12495,8 @@ vErrors.push(err913);
 }
 errors++;
 }
-for(const key74 in data345){
-if(!((key74 === "at") || (key74 === "mono"))){
-const err914 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+if(data346.mono === undefined){
+const err914 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err914];
 }
@@ -12504,10 +12505,9 @@ vErrors.push(err914);
 }
 errors++;
 }
-}
-if(data345.at !== undefined){
-if(typeof data345.at !== "string"){
-const err915 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key74 in data346){
+if(!((key74 === "at") || (key74 === "mono"))){
+const err915 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err915];
 }
@@ -12517,11 +12517,9 @@ vErrors.push(err915);
 errors++;
 }
 }
-if(data345.mono !== undefined){
-let data347 = data345.mono;
-if(typeof data347 === "string"){
-if(!pattern4.test(data347)){
-const err916 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data346.at !== undefined){
+if(typeof data346.at !== "string"){
+const err916 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err916];
 }
@@ -12531,8 +12529,11 @@ vErrors.push(err916);
 errors++;
 }
 }
-else {
-const err917 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data346.mono !== undefined){
+let data348 = data346.mono;
+if(typeof data348 === "string"){
+if(!pattern4.test(data348)){
+const err917 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err917];
 }
@@ -12542,9 +12543,8 @@ vErrors.push(err917);
 errors++;
 }
 }
-}
 else {
-const err918 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err918 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err918];
 }
@@ -12553,11 +12553,10 @@ vErrors.push(err918);
 }
 errors++;
 }
-var _valid52 = _errs1022 === errors;
-valid258 = _valid52;
 }
-if(!valid258){
-const err919 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err919 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err919];
 }
@@ -12566,10 +12565,11 @@ vErrors.push(err919);
 }
 errors++;
 }
+var _valid52 = _errs1024 === errors;
+valid258 = _valid52;
 }
-if(data338.error !== undefined){
-if(typeof data338.error !== "string"){
-const err920 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!valid258){
+const err920 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err920];
 }
@@ -12579,9 +12579,9 @@ vErrors.push(err920);
 errors++;
 }
 }
-}
-else {
-const err921 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data339.error !== undefined){
+if(typeof data339.error !== "string"){
+const err921 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err921];
 }
@@ -12593,7 +12593,7 @@ errors++;
 }
 }
 else {
-const err922 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err922 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err922];
 }
@@ -12602,7 +12602,19 @@ vErrors.push(err922);
 }
 errors++;
 }
-var _valid51 = _errs998 === errors;
+}
+}
+else {
+const err923 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err923];
+}
+else {
+vErrors.push(err923);
+}
+errors++;
+}
+var _valid51 = _errs1000 === errors;
 valid253 = _valid51;
 if(valid253){
 var props49 = {};
@@ -12611,12 +12623,12 @@ props49.type = true;
 }
 }
 if(!valid253){
-const err923 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err924 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err923];
+vErrors = [err924];
 }
 else {
-vErrors.push(err923);
+vErrors.push(err924);
 }
 errors++;
 }
@@ -12629,25 +12641,13 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1032 = errors;
+const _errs1034 = errors;
 let valid261 = true;
-const _errs1033 = errors;
-if(errors === _errs1033){
+const _errs1035 = errors;
+if(errors === _errs1035){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing46;
 if((data.type === undefined) && (missing46 = "type")){
-const err924 = {};
-if(vErrors === null){
-vErrors = [err924];
-}
-else {
-vErrors.push(err924);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
 const err925 = {};
 if(vErrors === null){
 vErrors = [err925];
@@ -12657,10 +12657,9 @@ vErrors.push(err925);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
 const err926 = {};
 if(vErrors === null){
 vErrors = [err926];
@@ -12671,21 +12670,10 @@ vErrors.push(err926);
 errors++;
 }
 }
-var _valid53 = _errs1033 === errors;
-errors = _errs1032;
-if(vErrors !== null){
-if(_errs1032){
-vErrors.length = _errs1032;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid53){
-const _errs1036 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err927 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err927 = {};
 if(vErrors === null){
 vErrors = [err927];
 }
@@ -12694,11 +12682,22 @@ vErrors.push(err927);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data350 = data.data;
-if(data350 && typeof data350 == "object" && !Array.isArray(data350)){
-if(data350.probe === undefined){
-const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+var _valid53 = _errs1035 === errors;
+errors = _errs1034;
+if(vErrors !== null){
+if(_errs1034){
+vErrors.length = _errs1034;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid53){
+const _errs1038 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err928 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err928];
 }
@@ -12707,8 +12706,11 @@ vErrors.push(err928);
 }
 errors++;
 }
-if(data350.store === undefined){
-const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data.data !== undefined){
+let data351 = data.data;
+if(data351 && typeof data351 == "object" && !Array.isArray(data351)){
+if(data351.probe === undefined){
+const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err929];
 }
@@ -12717,8 +12719,8 @@ vErrors.push(err929);
 }
 errors++;
 }
-if(data350.ranges === undefined){
-const err930 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+if(data351.store === undefined){
+const err930 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err930];
 }
@@ -12727,8 +12729,8 @@ vErrors.push(err930);
 }
 errors++;
 }
-if(data350.systemId === undefined){
-const err931 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data351.ranges === undefined){
+const err931 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err931];
 }
@@ -12737,8 +12739,8 @@ vErrors.push(err931);
 }
 errors++;
 }
-if(data350.timeline === undefined){
-const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data351.systemId === undefined){
+const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err932];
 }
@@ -12747,9 +12749,8 @@ vErrors.push(err932);
 }
 errors++;
 }
-for(const key75 in data350){
-if(!(((((key75 === "probe") || (key75 === "store")) || (key75 === "ranges")) || (key75 === "systemId")) || (key75 === "timeline"))){
-const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+if(data351.timeline === undefined){
+const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err933];
 }
@@ -12758,10 +12759,9 @@ vErrors.push(err933);
 }
 errors++;
 }
-}
-if(data350.probe !== undefined){
-if(typeof data350.probe !== "string"){
-const err934 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key75 in data351){
+if(!(((((key75 === "probe") || (key75 === "store")) || (key75 === "ranges")) || (key75 === "systemId")) || (key75 === "timeline"))){
+const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err934];
 }
@@ -12771,9 +12771,9 @@ vErrors.push(err934);
 errors++;
 }
 }
-if(data350.store !== undefined){
-if(typeof data350.store !== "string"){
-const err935 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data351.probe !== undefined){
+if(typeof data351.probe !== "string"){
+const err935 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err935];
 }
@@ -12783,15 +12783,9 @@ vErrors.push(err935);
 errors++;
 }
 }
-if(data350.ranges !== undefined){
-let data353 = data350.ranges;
-if(Array.isArray(data353)){
-const len17 = data353.length;
-for(let i17=0; i17<len17; i17++){
-let data354 = data353[i17];
-if(Array.isArray(data354)){
-if(data354.length < 2){
-const err936 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(data351.store !== undefined){
+if(typeof data351.store !== "string"){
+const err936 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err936];
 }
@@ -12800,11 +12794,16 @@ vErrors.push(err936);
 }
 errors++;
 }
-const len18 = data354.length;
-if(len18 > 0){
-let data355 = data354[0];
-if(!(((typeof data355 == "number") && (!(data355 % 1) && !isNaN(data355))) && (isFinite(data355)))){
-const err937 = {instancePath:instancePath+"/data/ranges/" + i17+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(data351.ranges !== undefined){
+let data354 = data351.ranges;
+if(Array.isArray(data354)){
+const len17 = data354.length;
+for(let i17=0; i17<len17; i17++){
+let data355 = data354[i17];
+if(Array.isArray(data355)){
+if(data355.length < 2){
+const err937 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err937];
 }
@@ -12813,11 +12812,11 @@ vErrors.push(err937);
 }
 errors++;
 }
-}
-if(len18 > 1){
-let data356 = data354[1];
+const len18 = data355.length;
+if(len18 > 0){
+let data356 = data355[0];
 if(!(((typeof data356 == "number") && (!(data356 % 1) && !isNaN(data356))) && (isFinite(data356)))){
-const err938 = {instancePath:instancePath+"/data/ranges/" + i17+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err938 = {instancePath:instancePath+"/data/ranges/" + i17+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err938];
 }
@@ -12827,9 +12826,10 @@ vErrors.push(err938);
 errors++;
 }
 }
-const len19 = data354.length;
-if(!(len19 <= 2)){
-const err939 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(len18 > 1){
+let data357 = data355[1];
+if(!(((typeof data357 == "number") && (!(data357 % 1) && !isNaN(data357))) && (isFinite(data357)))){
+const err939 = {instancePath:instancePath+"/data/ranges/" + i17+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err939];
 }
@@ -12839,8 +12839,9 @@ vErrors.push(err939);
 errors++;
 }
 }
-else {
-const err940 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const len19 = data355.length;
+if(!(len19 <= 2)){
+const err940 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err940];
 }
@@ -12850,9 +12851,8 @@ vErrors.push(err940);
 errors++;
 }
 }
-}
 else {
-const err941 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err941 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err941];
 }
@@ -12862,10 +12862,9 @@ vErrors.push(err941);
 errors++;
 }
 }
-if(data350.systemId !== undefined){
-let data357 = data350.systemId;
-if((typeof data357 !== "string") && (data357 !== null)){
-const err942 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
+}
+else {
+const err942 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err942];
 }
@@ -12875,10 +12874,10 @@ vErrors.push(err942);
 errors++;
 }
 }
-if(data350.timeline !== undefined){
-let data358 = data350.timeline;
-if((!(((typeof data358 == "number") && (!(data358 % 1) && !isNaN(data358))) && (isFinite(data358)))) && (data358 !== null)){
-const err943 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(data351.systemId !== undefined){
+let data358 = data351.systemId;
+if((typeof data358 !== "string") && (data358 !== null)){
+const err943 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err943];
 }
@@ -12888,9 +12887,10 @@ vErrors.push(err943);
 errors++;
 }
 }
-}
-else {
-const err944 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data351.timeline !== undefined){
+let data359 = data351.timeline;
+if((!(((typeof data359 == "number") && (!(data359 % 1) && !isNaN(data359))) && (isFinite(data359)))) && (data359 !== null)){
+const err944 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err944];
 }
@@ -12902,7 +12902,7 @@ errors++;
 }
 }
 else {
-const err945 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err945 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err945];
 }
@@ -12911,7 +12911,19 @@ vErrors.push(err945);
 }
 errors++;
 }
-var _valid53 = _errs1036 === errors;
+}
+}
+else {
+const err946 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err946];
+}
+else {
+vErrors.push(err946);
+}
+errors++;
+}
+var _valid53 = _errs1038 === errors;
 valid261 = _valid53;
 if(valid261){
 var props50 = {};
@@ -12920,12 +12932,12 @@ props50.type = true;
 }
 }
 if(!valid261){
-const err946 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err947 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err946];
+vErrors = [err947];
 }
 else {
-vErrors.push(err946);
+vErrors.push(err947);
 }
 errors++;
 }
@@ -12938,25 +12950,13 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
-const _errs1058 = errors;
+const _errs1060 = errors;
 let valid268 = true;
-const _errs1059 = errors;
-if(errors === _errs1059){
+const _errs1061 = errors;
+if(errors === _errs1061){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing47;
 if((data.type === undefined) && (missing47 = "type")){
-const err947 = {};
-if(vErrors === null){
-vErrors = [err947];
-}
-else {
-vErrors.push(err947);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
 const err948 = {};
 if(vErrors === null){
 vErrors = [err948];
@@ -12966,10 +12966,9 @@ vErrors.push(err948);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
 const err949 = {};
 if(vErrors === null){
 vErrors = [err949];
@@ -12980,21 +12979,10 @@ vErrors.push(err949);
 errors++;
 }
 }
-var _valid54 = _errs1059 === errors;
-errors = _errs1058;
-if(vErrors !== null){
-if(_errs1058){
-vErrors.length = _errs1058;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid54){
-const _errs1062 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err950 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err950 = {};
 if(vErrors === null){
 vErrors = [err950];
 }
@@ -13003,11 +12991,22 @@ vErrors.push(err950);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data360 = data.data;
-if(data360 && typeof data360 == "object" && !Array.isArray(data360)){
-if(data360.probe === undefined){
-const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+var _valid54 = _errs1061 === errors;
+errors = _errs1060;
+if(vErrors !== null){
+if(_errs1060){
+vErrors.length = _errs1060;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid54){
+const _errs1064 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err951 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err951];
 }
@@ -13016,8 +13015,11 @@ vErrors.push(err951);
 }
 errors++;
 }
-if(data360.store === undefined){
-const err952 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data.data !== undefined){
+let data361 = data.data;
+if(data361 && typeof data361 == "object" && !Array.isArray(data361)){
+if(data361.probe === undefined){
+const err952 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err952];
 }
@@ -13026,8 +13028,8 @@ vErrors.push(err952);
 }
 errors++;
 }
-if(data360.instant === undefined){
-const err953 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data361.store === undefined){
+const err953 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err953];
 }
@@ -13036,8 +13038,8 @@ vErrors.push(err953);
 }
 errors++;
 }
-if(data360.lsn === undefined){
-const err954 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(data361.instant === undefined){
+const err954 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err954];
 }
@@ -13046,9 +13048,8 @@ vErrors.push(err954);
 }
 errors++;
 }
-for(const key76 in data360){
-if(!((((key76 === "probe") || (key76 === "store")) || (key76 === "instant")) || (key76 === "lsn"))){
-const err955 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
+if(data361.lsn === undefined){
+const err955 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err955];
 }
@@ -13057,10 +13058,9 @@ vErrors.push(err955);
 }
 errors++;
 }
-}
-if(data360.probe !== undefined){
-if(typeof data360.probe !== "string"){
-const err956 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key76 in data361){
+if(!((((key76 === "probe") || (key76 === "store")) || (key76 === "instant")) || (key76 === "lsn"))){
+const err956 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err956];
 }
@@ -13070,9 +13070,9 @@ vErrors.push(err956);
 errors++;
 }
 }
-if(data360.store !== undefined){
-if(typeof data360.store !== "string"){
-const err957 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data361.probe !== undefined){
+if(typeof data361.probe !== "string"){
+const err957 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err957];
 }
@@ -13082,11 +13082,9 @@ vErrors.push(err957);
 errors++;
 }
 }
-if(data360.instant !== undefined){
-let data363 = data360.instant;
-if(data363 && typeof data363 == "object" && !Array.isArray(data363)){
-if(data363.at === undefined){
-const err958 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data361.store !== undefined){
+if(typeof data361.store !== "string"){
+const err958 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err958];
 }
@@ -13095,8 +13093,12 @@ vErrors.push(err958);
 }
 errors++;
 }
-if(data363.mono === undefined){
-const err959 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data361.instant !== undefined){
+let data364 = data361.instant;
+if(data364 && typeof data364 == "object" && !Array.isArray(data364)){
+if(data364.at === undefined){
+const err959 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err959];
 }
@@ -13105,9 +13107,8 @@ vErrors.push(err959);
 }
 errors++;
 }
-for(const key77 in data363){
-if(!((key77 === "at") || (key77 === "mono"))){
-const err960 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+if(data364.mono === undefined){
+const err960 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err960];
 }
@@ -13116,10 +13117,9 @@ vErrors.push(err960);
 }
 errors++;
 }
-}
-if(data363.at !== undefined){
-if(typeof data363.at !== "string"){
-const err961 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key77 in data364){
+if(!((key77 === "at") || (key77 === "mono"))){
+const err961 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err961];
 }
@@ -13129,11 +13129,9 @@ vErrors.push(err961);
 errors++;
 }
 }
-if(data363.mono !== undefined){
-let data365 = data363.mono;
-if(typeof data365 === "string"){
-if(!pattern4.test(data365)){
-const err962 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data364.at !== undefined){
+if(typeof data364.at !== "string"){
+const err962 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err962];
 }
@@ -13143,8 +13141,11 @@ vErrors.push(err962);
 errors++;
 }
 }
-else {
-const err963 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data364.mono !== undefined){
+let data366 = data364.mono;
+if(typeof data366 === "string"){
+if(!pattern4.test(data366)){
+const err963 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err963];
 }
@@ -13154,9 +13155,8 @@ vErrors.push(err963);
 errors++;
 }
 }
-}
 else {
-const err964 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err964 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err964];
 }
@@ -13166,9 +13166,9 @@ vErrors.push(err964);
 errors++;
 }
 }
-if(data360.lsn !== undefined){
-if(typeof data360.lsn !== "string"){
-const err965 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err965 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err965];
 }
@@ -13178,9 +13178,9 @@ vErrors.push(err965);
 errors++;
 }
 }
-}
-else {
-const err966 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data361.lsn !== undefined){
+if(typeof data361.lsn !== "string"){
+const err966 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err966];
 }
@@ -13192,7 +13192,7 @@ errors++;
 }
 }
 else {
-const err967 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err967 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err967];
 }
@@ -13201,7 +13201,19 @@ vErrors.push(err967);
 }
 errors++;
 }
-var _valid54 = _errs1062 === errors;
+}
+}
+else {
+const err968 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err968];
+}
+else {
+vErrors.push(err968);
+}
+errors++;
+}
+var _valid54 = _errs1064 === errors;
 valid268 = _valid54;
 if(valid268){
 var props51 = {};
@@ -13210,12 +13222,12 @@ props51.type = true;
 }
 }
 if(!valid268){
-const err968 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err969 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err968];
+vErrors = [err969];
 }
 else {
-vErrors.push(err968);
+vErrors.push(err969);
 }
 errors++;
 }
@@ -13228,25 +13240,13 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1081 = errors;
+const _errs1083 = errors;
 let valid273 = true;
-const _errs1082 = errors;
-if(errors === _errs1082){
+const _errs1084 = errors;
+if(errors === _errs1084){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing48;
 if((data.type === undefined) && (missing48 = "type")){
-const err969 = {};
-if(vErrors === null){
-vErrors = [err969];
-}
-else {
-vErrors.push(err969);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
 const err970 = {};
 if(vErrors === null){
 vErrors = [err970];
@@ -13256,10 +13256,9 @@ vErrors.push(err970);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
 const err971 = {};
 if(vErrors === null){
 vErrors = [err971];
@@ -13270,21 +13269,10 @@ vErrors.push(err971);
 errors++;
 }
 }
-var _valid55 = _errs1082 === errors;
-errors = _errs1081;
-if(vErrors !== null){
-if(_errs1081){
-vErrors.length = _errs1081;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid55){
-const _errs1085 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err972 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err972 = {};
 if(vErrors === null){
 vErrors = [err972];
 }
@@ -13293,11 +13281,22 @@ vErrors.push(err972);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data368 = data.data;
-if(data368 && typeof data368 == "object" && !Array.isArray(data368)){
-if(data368.probe === undefined){
-const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+var _valid55 = _errs1084 === errors;
+errors = _errs1083;
+if(vErrors !== null){
+if(_errs1083){
+vErrors.length = _errs1083;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid55){
+const _errs1087 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err973 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err973];
 }
@@ -13306,8 +13305,11 @@ vErrors.push(err973);
 }
 errors++;
 }
-if(data368.store === undefined){
-const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data.data !== undefined){
+let data369 = data.data;
+if(data369 && typeof data369 == "object" && !Array.isArray(data369)){
+if(data369.probe === undefined){
+const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err974];
 }
@@ -13316,8 +13318,8 @@ vErrors.push(err974);
 }
 errors++;
 }
-if(data368.instant === undefined){
-const err975 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data369.store === undefined){
+const err975 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err975];
 }
@@ -13326,8 +13328,8 @@ vErrors.push(err975);
 }
 errors++;
 }
-if(data368.lastArchived === undefined){
-const err976 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(data369.instant === undefined){
+const err976 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err976];
 }
@@ -13336,8 +13338,8 @@ vErrors.push(err976);
 }
 errors++;
 }
-if(data368.endLsn === undefined){
-const err977 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(data369.lastArchived === undefined){
+const err977 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
 if(vErrors === null){
 vErrors = [err977];
 }
@@ -13346,8 +13348,8 @@ vErrors.push(err977);
 }
 errors++;
 }
-if(data368.failed === undefined){
-const err978 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(data369.endLsn === undefined){
+const err978 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
 if(vErrors === null){
 vErrors = [err978];
 }
@@ -13356,9 +13358,8 @@ vErrors.push(err978);
 }
 errors++;
 }
-for(const key78 in data368){
-if(!((((((key78 === "probe") || (key78 === "store")) || (key78 === "instant")) || (key78 === "lastArchived")) || (key78 === "endLsn")) || (key78 === "failed"))){
-const err979 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(data369.failed === undefined){
+const err979 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
 if(vErrors === null){
 vErrors = [err979];
 }
@@ -13367,10 +13368,9 @@ vErrors.push(err979);
 }
 errors++;
 }
-}
-if(data368.probe !== undefined){
-if(typeof data368.probe !== "string"){
-const err980 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key78 in data369){
+if(!((((((key78 === "probe") || (key78 === "store")) || (key78 === "instant")) || (key78 === "lastArchived")) || (key78 === "endLsn")) || (key78 === "failed"))){
+const err980 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err980];
 }
@@ -13380,9 +13380,9 @@ vErrors.push(err980);
 errors++;
 }
 }
-if(data368.store !== undefined){
-if(typeof data368.store !== "string"){
-const err981 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data369.probe !== undefined){
+if(typeof data369.probe !== "string"){
+const err981 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err981];
 }
@@ -13392,11 +13392,9 @@ vErrors.push(err981);
 errors++;
 }
 }
-if(data368.instant !== undefined){
-let data371 = data368.instant;
-if(data371 && typeof data371 == "object" && !Array.isArray(data371)){
-if(data371.at === undefined){
-const err982 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data369.store !== undefined){
+if(typeof data369.store !== "string"){
+const err982 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err982];
 }
@@ -13405,8 +13403,12 @@ vErrors.push(err982);
 }
 errors++;
 }
-if(data371.mono === undefined){
-const err983 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data369.instant !== undefined){
+let data372 = data369.instant;
+if(data372 && typeof data372 == "object" && !Array.isArray(data372)){
+if(data372.at === undefined){
+const err983 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err983];
 }
@@ -13415,9 +13417,8 @@ vErrors.push(err983);
 }
 errors++;
 }
-for(const key79 in data371){
-if(!((key79 === "at") || (key79 === "mono"))){
-const err984 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+if(data372.mono === undefined){
+const err984 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err984];
 }
@@ -13426,10 +13427,9 @@ vErrors.push(err984);
 }
 errors++;
 }
-}
-if(data371.at !== undefined){
-if(typeof data371.at !== "string"){
-const err985 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key79 in data372){
+if(!((key79 === "at") || (key79 === "mono"))){
+const err985 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err985];
 }
@@ -13439,11 +13439,9 @@ vErrors.push(err985);
 errors++;
 }
 }
-if(data371.mono !== undefined){
-let data373 = data371.mono;
-if(typeof data373 === "string"){
-if(!pattern4.test(data373)){
-const err986 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data372.at !== undefined){
+if(typeof data372.at !== "string"){
+const err986 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err986];
 }
@@ -13453,8 +13451,11 @@ vErrors.push(err986);
 errors++;
 }
 }
-else {
-const err987 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data372.mono !== undefined){
+let data374 = data372.mono;
+if(typeof data374 === "string"){
+if(!pattern4.test(data374)){
+const err987 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err987];
 }
@@ -13464,9 +13465,8 @@ vErrors.push(err987);
 errors++;
 }
 }
-}
 else {
-const err988 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err988 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err988];
 }
@@ -13476,10 +13476,9 @@ vErrors.push(err988);
 errors++;
 }
 }
-if(data368.lastArchived !== undefined){
-let data374 = data368.lastArchived;
-if((typeof data374 !== "string") && (data374 !== null)){
-const err989 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+}
+else {
+const err989 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err989];
 }
@@ -13489,10 +13488,10 @@ vErrors.push(err989);
 errors++;
 }
 }
-if(data368.endLsn !== undefined){
-let data375 = data368.endLsn;
+if(data369.lastArchived !== undefined){
+let data375 = data369.lastArchived;
 if((typeof data375 !== "string") && (data375 !== null)){
-const err990 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+const err990 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err990];
 }
@@ -13502,10 +13501,10 @@ vErrors.push(err990);
 errors++;
 }
 }
-if(data368.failed !== undefined){
-let data376 = data368.failed;
-if(!(((typeof data376 == "number") && (!(data376 % 1) && !isNaN(data376))) && (isFinite(data376)))){
-const err991 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data369.endLsn !== undefined){
+let data376 = data369.endLsn;
+if((typeof data376 !== "string") && (data376 !== null)){
+const err991 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err991];
 }
@@ -13514,9 +13513,11 @@ vErrors.push(err991);
 }
 errors++;
 }
-if((typeof data376 == "number") && (isFinite(data376))){
-if(data376 < 0 || isNaN(data376)){
-const err992 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data369.failed !== undefined){
+let data377 = data369.failed;
+if(!(((typeof data377 == "number") && (!(data377 % 1) && !isNaN(data377))) && (isFinite(data377)))){
+const err992 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err992];
 }
@@ -13525,11 +13526,9 @@ vErrors.push(err992);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data377 == "number") && (isFinite(data377))){
+if(data377 < 0 || isNaN(data377)){
+const err993 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err993];
 }
@@ -13540,8 +13539,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err994 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err994 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err994];
 }
@@ -13550,7 +13550,19 @@ vErrors.push(err994);
 }
 errors++;
 }
-var _valid55 = _errs1085 === errors;
+}
+}
+else {
+const err995 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err995];
+}
+else {
+vErrors.push(err995);
+}
+errors++;
+}
+var _valid55 = _errs1087 === errors;
 valid273 = _valid55;
 if(valid273){
 var props52 = {};
@@ -13559,12 +13571,12 @@ props52.type = true;
 }
 }
 if(!valid273){
-const err995 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err996 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err995];
+vErrors = [err996];
 }
 else {
-vErrors.push(err995);
+vErrors.push(err996);
 }
 errors++;
 }
@@ -13579,17 +13591,7 @@ Object.assign(props0, props52);
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.seq === undefined){
-const err996 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
-if(vErrors === null){
-vErrors = [err996];
-}
-else {
-vErrors.push(err996);
-}
-errors++;
-}
-if(data.at === undefined){
-const err997 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+const err997 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
 if(vErrors === null){
 vErrors = [err997];
 }
@@ -13598,8 +13600,8 @@ vErrors.push(err997);
 }
 errors++;
 }
-if(data.mono === undefined){
-const err998 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data.at === undefined){
+const err998 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err998];
 }
@@ -13608,8 +13610,8 @@ vErrors.push(err998);
 }
 errors++;
 }
-if(data.boot === undefined){
-const err999 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+if(data.mono === undefined){
+const err999 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err999];
 }
@@ -13618,8 +13620,8 @@ vErrors.push(err999);
 }
 errors++;
 }
-if(data.prev === undefined){
-const err1000 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+if(data.boot === undefined){
+const err1000 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
 if(vErrors === null){
 vErrors = [err1000];
 }
@@ -13628,8 +13630,8 @@ vErrors.push(err1000);
 }
 errors++;
 }
-if(data.type === undefined){
-const err1001 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(data.prev === undefined){
+const err1001 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
 if(vErrors === null){
 vErrors = [err1001];
 }
@@ -13638,8 +13640,8 @@ vErrors.push(err1001);
 }
 errors++;
 }
-if(data.data === undefined){
-const err1002 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type === undefined){
+const err1002 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err1002];
 }
@@ -13648,9 +13650,8 @@ vErrors.push(err1002);
 }
 errors++;
 }
-for(const key80 in data){
-if(!(func1.call(schema31.properties, key80))){
-const err1003 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
+if(data.data === undefined){
+const err1003 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1003];
 }
@@ -13659,11 +13660,9 @@ vErrors.push(err1003);
 }
 errors++;
 }
-}
-if(data.seq !== undefined){
-let data377 = data.seq;
-if(!(((typeof data377 == "number") && (!(data377 % 1) && !isNaN(data377))) && (isFinite(data377)))){
-const err1004 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key80 in data){
+if(!(func1.call(schema31.properties, key80))){
+const err1004 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1004];
 }
@@ -13672,9 +13671,11 @@ vErrors.push(err1004);
 }
 errors++;
 }
-if((typeof data377 == "number") && (isFinite(data377))){
-if(data377 < 0 || isNaN(data377)){
-const err1005 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data.seq !== undefined){
+let data378 = data.seq;
+if(!(((typeof data378 == "number") && (!(data378 % 1) && !isNaN(data378))) && (isFinite(data378)))){
+const err1005 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1005];
 }
@@ -13683,11 +13684,9 @@ vErrors.push(err1005);
 }
 errors++;
 }
-}
-}
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err1006 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data378 == "number") && (isFinite(data378))){
+if(data378 < 0 || isNaN(data378)){
+const err1006 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1006];
 }
@@ -13697,11 +13696,10 @@ vErrors.push(err1006);
 errors++;
 }
 }
-if(data.mono !== undefined){
-let data379 = data.mono;
-if(typeof data379 === "string"){
-if(!pattern4.test(data379)){
-const err1007 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1007 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1007];
 }
@@ -13711,8 +13709,11 @@ vErrors.push(err1007);
 errors++;
 }
 }
-else {
-const err1008 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.mono !== undefined){
+let data380 = data.mono;
+if(typeof data380 === "string"){
+if(!pattern4.test(data380)){
+const err1008 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1008];
 }
@@ -13722,9 +13723,8 @@ vErrors.push(err1008);
 errors++;
 }
 }
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1009 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err1009 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1009];
 }
@@ -13734,9 +13734,9 @@ vErrors.push(err1009);
 errors++;
 }
 }
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1010 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1010 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1010];
 }
@@ -13746,10 +13746,9 @@ vErrors.push(err1010);
 errors++;
 }
 }
-if(data.attempt !== undefined){
-let data382 = data.attempt;
-if(!(((typeof data382 == "number") && (!(data382 % 1) && !isNaN(data382))) && (isFinite(data382)))){
-const err1011 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1011 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1011];
 }
@@ -13758,9 +13757,11 @@ vErrors.push(err1011);
 }
 errors++;
 }
-if((typeof data382 == "number") && (isFinite(data382))){
-if(data382 < 1 || isNaN(data382)){
-const err1012 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data.attempt !== undefined){
+let data383 = data.attempt;
+if(!(((typeof data383 == "number") && (!(data383 % 1) && !isNaN(data383))) && (isFinite(data383)))){
+const err1012 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1012];
 }
@@ -13769,11 +13770,9 @@ vErrors.push(err1012);
 }
 errors++;
 }
-}
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1013 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data383 == "number") && (isFinite(data383))){
+if(data383 < 1 || isNaN(data383)){
+const err1013 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err1013];
 }
@@ -13783,11 +13782,10 @@ vErrors.push(err1013);
 errors++;
 }
 }
-if(data.prev !== undefined){
-let data384 = data.prev;
-if(typeof data384 === "string"){
-if(!pattern25.test(data384)){
-const err1014 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1014 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1014];
 }
@@ -13797,8 +13795,11 @@ vErrors.push(err1014);
 errors++;
 }
 }
-else {
-const err1015 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.prev !== undefined){
+let data385 = data.prev;
+if(typeof data385 === "string"){
+if(!pattern25.test(data385)){
+const err1015 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err1015];
 }
@@ -13808,10 +13809,8 @@ vErrors.push(err1015);
 errors++;
 }
 }
-if(data.type !== undefined){
-let data385 = data.type;
-if(!(((((((((((((((((((((((((((((((((((((((data385 === "run.started") || (data385 === "plan.approved")) || (data385 === "run.resumed")) || (data385 === "preflight.checked")) || (data385 === "connection.provisioning")) || (data385 === "connection.provisioned")) || (data385 === "endpoint.opened")) || (data385 === "endpoint.switched")) || (data385 === "probe.started")) || (data385 === "probe.stopped")) || (data385 === "step.started")) || (data385 === "step.attempt-failed")) || (data385 === "step.finished")) || (data385 === "step.skipped")) || (data385 === "fault.sent")) || (data385 === "evidence.recorded")) || (data385 === "evidence.write-failed")) || (data385 === "human.asked")) || (data385 === "human.began")) || (data385 === "human.done")) || (data385 === "note.manual")) || (data385 === "operator.attached")) || (data385 === "operator.chose")) || (data385 === "watch.observed")) || (data385 === "watch.gap")) || (data385 === "watch.ended")) || (data385 === "cleanup.deferred")) || (data385 === "cleanup.confirmed")) || (data385 === "cleanup.started")) || (data385 === "cleanup.finished")) || (data385 === "run.kept")) || (data385 === "verification.ended")) || (data385 === "cancel.requested")) || (data385 === "run.finished")) || (data385 === "probe.sample")) || (data385 === "ledger.row")) || (data385 === "ledger.recovered")) || (data385 === "lsn.sample")) || (data385 === "archive.sample"))){
-const err1016 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+else {
+const err1016 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1016];
 }
@@ -13821,10 +13820,10 @@ vErrors.push(err1016);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data386 = data.data;
-if(!(data386 && typeof data386 == "object" && !Array.isArray(data386))){
-const err1017 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+let data386 = data.type;
+if(!(((((((((((((((((((((((((((((((((((((((data386 === "run.started") || (data386 === "plan.approved")) || (data386 === "run.resumed")) || (data386 === "preflight.checked")) || (data386 === "connection.provisioning")) || (data386 === "connection.provisioned")) || (data386 === "endpoint.opened")) || (data386 === "endpoint.switched")) || (data386 === "probe.started")) || (data386 === "probe.stopped")) || (data386 === "step.started")) || (data386 === "step.attempt-failed")) || (data386 === "step.finished")) || (data386 === "step.skipped")) || (data386 === "fault.sent")) || (data386 === "evidence.recorded")) || (data386 === "evidence.write-failed")) || (data386 === "human.asked")) || (data386 === "human.began")) || (data386 === "human.done")) || (data386 === "note.manual")) || (data386 === "operator.attached")) || (data386 === "operator.chose")) || (data386 === "watch.observed")) || (data386 === "watch.gap")) || (data386 === "watch.ended")) || (data386 === "cleanup.deferred")) || (data386 === "cleanup.confirmed")) || (data386 === "cleanup.started")) || (data386 === "cleanup.finished")) || (data386 === "run.kept")) || (data386 === "verification.ended")) || (data386 === "cancel.requested")) || (data386 === "run.finished")) || (data386 === "probe.sample")) || (data386 === "ledger.row")) || (data386 === "ledger.recovered")) || (data386 === "lsn.sample")) || (data386 === "archive.sample"))){
+const err1017 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err1017];
 }
@@ -13834,14 +13833,27 @@ vErrors.push(err1017);
 errors++;
 }
 }
-}
-else {
-const err1018 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data387 = data.data;
+if(!(data387 && typeof data387 == "object" && !Array.isArray(data387))){
+const err1018 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1018];
 }
 else {
 vErrors.push(err1018);
+}
+errors++;
+}
+}
+}
+else {
+const err1019 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1019];
+}
+else {
+vErrors.push(err1019);
 }
 errors++;
 }

@@ -8,6 +8,7 @@ import type { World } from '../engine/world.js';
 import { endpointPort } from '../clients/endpoint/adapter.js';
 import { Endpoints } from '../clients/endpoint/endpoints.js';
 import { filesPort } from '../clients/files/adapter.js';
+import { gitPort } from '../clients/git/adapter.js';
 import { httpPort } from '../clients/http/adapter.js';
 import { operatorPort } from '../clients/operator/adapter.js';
 import type { OperatorPort } from '../clients/operator/port.js';
@@ -37,6 +38,7 @@ export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) 
     endpoints: endpointPort(scope, world, shared.endpoints),
     files: filesPort(scope),
     operator: { manual: (question, began, signal) => shared.operator.manual({ ...question, instructions: shared.redactor.text(question.instructions) }, began, signal) },
+    git: gitPort,
   });
 }
 

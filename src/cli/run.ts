@@ -76,6 +76,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
       plan: prepared.plan,
       runbook: prepared.runbook.document,
       runbookDir,
+      files: { runbook: resolve(io.cwd, prepared.runbook.path), environment: resolve(io.cwd, prepared.environment.path) },
       inputs: prepared.inputs.values,
       env: environmentValues(prepared.environment.document.metadata),
       operator: userInfo().username,

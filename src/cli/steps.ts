@@ -42,7 +42,7 @@ function listing(entries: readonly CatalogEntry[]): string {
     const lines = entries.filter((entry) => entry.role === role).map((entry) => `  ${entry.type.padEnd(width)}  ${entry.summary}\n`);
     return lines.length === 0 ? [] : [`${title}\n${lines.join('')}`];
   };
-  return [...part('Steps', 'step'), ...part('Probes', 'probe'), ...part('Provisioners (for environments)', 'provisioner')].join('\n');
+  return [...part('Steps', 'step'), ...part('Probes', 'probe'), ...part('Watchers (for environments)', 'watcher'), ...part('Provisioners (for environments)', 'provisioner')].join('\n');
 }
 
 /** One entry of docs/steps.md, which is generated from the definitions. */

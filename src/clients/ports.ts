@@ -1,5 +1,6 @@
 import type { EndpointPort } from './endpoint/port.js';
 import type { FilesPort } from './files/port.js';
+import type { GitPort } from './git/port.js';
 import type { HttpPort } from './http/port.js';
 import type { OperatorPort } from './operator/port.js';
 import type { PostgresPort } from './postgres/port.js';
@@ -14,5 +15,6 @@ declare module '../engine/define-step.js' {
     readonly endpoints: EndpointPort;
     readonly files: FilesPort;
     readonly operator: OperatorPort;
+    readonly git: GitPort;
   }
 }

@@ -112,10 +112,11 @@ export const EnvironmentSchema = Type.Object(
     watch: Type.Optional(
       Type.Object(
         {
-          required: Type.Optional(Type.Array(Type.String())),
-          advisory: Type.Optional(Type.Array(Type.String())),
-          profiles: Type.Optional(Type.Array(Type.String())),
-          settle: Type.Optional(Duration('How long to wait for late trails.')),
+          required: Type.Optional(Type.Array(Type.String(), { description: 'Watchers whose silence would be a hole in the proof: postgres, directory, git' })),
+          advisory: Type.Optional(Type.Array(Type.String(), { description: 'Watchers whose gaps do not count' })),
+          profiles: Type.Optional(Type.Array(Type.String(), { description: 'Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)' })),
+          settle: Type.Optional(Duration('How long to wait for late trails; default 2s.')),
+          with: Type.Optional(Type.Record(Type.String(), With, { description: 'Input of a watcher, by its name' })),
         },
         strict,
       ),

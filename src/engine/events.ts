@@ -57,7 +57,9 @@ export const eventData = {
   /** The operator asked at the prompt for a failed step to be tried again, skipped or the run aborted. */
   'operator.chose': Type.Object({ choice: literals(['retry', 'skip', 'abort']) }, strict),
   'watch.observed': Type.Object(
-    { watcher: Type.String(), object: Type.String(), actor: nullable(Type.String()), change: Type.String(), before: Type.Optional(Json), after: Type.Optional(Json), ours: Type.Boolean(), allowedBy: nullable(Type.String()), scope: literals(['recovery-path', 'elsewhere']) },
+    { watcher: Type.String(), object: Type.String(), actor: nullable(Type.String()), change: Type.String(), before: Type.Optional(Json), after: Type.Optional(Json), ours: Type.Boolean(), allowedBy: nullable(Type.String()), scope: literals(['recovery-path', 'elsewhere']),
+      /** When it happened, as the watched system says it; UTC. */
+      happened: Type.Optional(Type.String()) },
     strict,
   ),
   'watch.gap': Type.Object({ watcher: Type.String(), required: Type.Boolean(), detail: Type.String() }, strict),

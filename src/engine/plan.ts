@@ -6,6 +6,7 @@ import { parseDuration } from './duration.js';
 import type { Loaded } from './load.js';
 import { planConnections } from './plan/environment.js';
 import { createRenderer } from './plan/render.js';
+import { planWatch } from './plan/watch.js';
 import { planProbe, planStep, type StepPlanner } from './plan/steps.js';
 import type { ResolvedInputs } from './plan/inputs.js';
 import type { Plan, PlanBinding, PlanNode } from './plan-document.js';
@@ -82,7 +83,8 @@ async function planNode(node: Runbook['steps'][number], index: number, planner: 
   return { kind: 'parallel', branches: Object.fromEntries(branches) };
 }
 
-async function environmentOf({ environment, registry }: PlanRequest, git: GitFacts): Promise<PlanBinding['environment']> {
+async function environmentOf(request: PlanRequest, git: GitFacts): Promise<PlanBinding['environment']> {
+  const { environment, registry } = request;
   const { document, sha256 } = environment;
   return {
     name: document.metadata.name,
@@ -97,7 +99,7 @@ async function environmentOf({ environment, registry }: PlanRequest, git: GitFac
     ),
     boundary: document.boundary,
     forbidden: [...(document.forbidden ?? [])],
-    watch: document.watch ?? {},
+    watch: await planWatch(request),
     approvals: document.approvals ?? { required: 0 },
   };
 }

@@ -1,12 +1,13 @@
 import { catalog } from './catalog.js';
+import type { WatcherDefinition } from './define-watcher.js';
 import type { ProbeDefinition, ProvisionerDefinition, StepDefinition } from './define-step.js';
 
-export type Definition = StepDefinition | ProbeDefinition | ProvisionerDefinition;
+export type Definition = StepDefinition | ProbeDefinition | ProvisionerDefinition | WatcherDefinition;
 
 /** What a type can be found by without loading its module; generated from the definitions. */
 export interface CatalogEntry {
   readonly type: string;
-  readonly role: 'step' | 'probe' | 'provisioner';
+  readonly role: 'step' | 'probe' | 'provisioner' | 'watcher';
   readonly summary: string;
   /** Top-level output fields, and nested ones as dotted paths; `*` where anything may follow. Steps only. */
   readonly outputs: readonly string[];
@@ -32,12 +33,13 @@ export interface Registry {
   step(type: string): Promise<StepDefinition>;
   probe(type: string): Promise<ProbeDefinition>;
   provisioner(type: string): Promise<ProvisionerDefinition>;
+  watcher(type: string): Promise<WatcherDefinition>;
 }
 
 type Loaders<D> = Readonly<Record<string, () => Promise<D>>>;
 
 /** A registry over loaders by type. Asking for a type that is not there throws RangeError: documents are checked against the catalog first. */
-export function lazyRegistry(steps: Loaders<StepDefinition>, probes: Loaders<ProbeDefinition>, provisioners: Loaders<ProvisionerDefinition>): Registry {
+export function lazyRegistry(steps: Loaders<StepDefinition>, probes: Loaders<ProbeDefinition>, provisioners: Loaders<ProvisionerDefinition>, watchers: Loaders<WatcherDefinition> = {}): Registry {
   const pick = async <D>(loaders: Loaders<D>, role: string, type: string): Promise<D> => {
     const load = Object.hasOwn(loaders, type) ? loaders[type] : undefined;
     if (load === undefined) throw new RangeError(`there is no ${role} ${type}`);
@@ -50,5 +52,6 @@ export function lazyRegistry(steps: Loaders<StepDefinition>, probes: Loaders<Pro
     step: (type) => pick(steps, 'step', type),
     probe: (type) => pick(probes, 'probe', type),
     provisioner: (type) => pick(provisioners, 'provisioner', type),
+    watcher: (type) => pick(watchers, 'watcher', type),
   };
 }

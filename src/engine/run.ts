@@ -19,6 +19,8 @@ import type { DrillRequest, DrillResult } from './run/request.js';
 import { createRuntime, type Runtime } from './run/runtime.js';
 import { StepRunner, type Stopped } from './run/steps.js';
 import { render } from './template.js';
+import { watcherType, watchPolicy } from './watch/policy.js';
+import type { ReadyWatcher } from './watchers.js';
 
 export type { DrillHooks, DrillRequest, DrillResult, FailedStep, Limits, Takeover } from './run/request.js';
 
@@ -116,8 +118,9 @@ class Drill {
 
   /** As `#phases`, for a run whose fault was sent by a process that died. */
   async #onwards(state: ResumeState): Promise<Stopped | null> {
-    const { request, probes } = this.runtime;
+    const { request, probes, watchers } = this.runtime;
     const { signal } = this.#life;
+    await watchers.takeUp(await readyWatchers(this.runtime), signal);
     const ready = await readyProbes(this.runtime);
     const unread = state.verified ? ready.filter(({ id }) => !state.readBack.has(id)) : ready;
     // First of all: what is not sampled is not proved. A probe that cannot go on leaves a gap, and the drill goes on.
@@ -141,7 +144,7 @@ class Drill {
   /** What stopped the steps; rejects with RefusedError, Cancelled, JournalError or a fault of the program. */
   async #phases(): Promise<Stopped | null> {
     const { runtime } = this;
-    const { request, world, probes } = runtime;
+    const { request, world, probes, watchers } = runtime;
     const { binding } = request.plan;
     const { signal } = this.#life;
     await provisionAll(runtime, signal);
@@ -149,6 +152,8 @@ class Drill {
     const [prepare, rest] = splitAtFault(binding.steps);
     const unprepared = await this.#steps.run(prepare, signal);
     if (unprepared !== null) return this.#stop(unprepared);
+    // After the last prepare step, so that what it made is part of the baseline, and before anything is broken.
+    await watchers.begin(await readyWatchers(runtime), signal);
     const ready = await readyProbes(runtime);
     await probes.start(ready, signal);
     await probes.baseline(world, binding.fault, request.limits?.baselineMs ?? baselineLimitMs(ready), signal);
@@ -214,9 +219,11 @@ class Drill {
    */
   async #windDown(refused: boolean): Promise<CleanupFailure[]> {
     const { runtime } = this;
-    const { request, probes, logs, world, cleanups, fault } = runtime;
+    const { request, probes, watchers, logs, world, cleanups, fault } = runtime;
     const { journal, hooks, plan } = request;
     await tolerant(() => probes.stop());
+    if (refused) await watchers.stop();
+    else await watchers.end(request.signal.aborted ? 0 : watchPolicy(plan.binding.environment).settleMs);
     const kept = request.keep === true && !refused && fault.sent ? keptCleanups(plan, cleanups.pending) : [];
     const isKept = new Set(kept.map(({ id }) => id));
     if (kept.length > 0) await tolerant(() => journal.append('run.kept', keptEvent(plan, world, kept)));
@@ -260,6 +267,19 @@ async function readyProbes({ request, check, known }: Runtime): Promise<ReadyPro
     } catch (error) {
       throw new RefusedError(`probe ${id} has no valid input: ${messageOf(error)}`, [], { cause: error });
     }
+  }
+  return ready;
+}
+
+/** The watchers that the environment names, the required ones first. Throws RefusedError: nothing has been broken yet. */
+async function readyWatchers({ request, check }: Runtime): Promise<ReadyWatcher[]> {
+  const policy = watchPolicy(request.plan.binding.environment);
+  const ready: ReadyWatcher[] = [];
+  for (const name of [...policy.required, ...policy.advisory]) {
+    const definition = await request.registry.watcher(watcherType(name));
+    const input = policy.watchers[name]?.with ?? {};
+    if (!check(definition.input, input)) throw new RefusedError(`watcher ${name} has no valid input: ${check.problems(definition.input, input).join('; ')}`);
+    ready.push({ name, definition, input, required: policy.required.includes(name) });
   }
   return ready;
 }

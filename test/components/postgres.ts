@@ -82,7 +82,7 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
   const unbound = (): never => {
     throw new Error('not part of this world');
   };
-  const base = { runId, signal: ended.signal, ports: { postgres: port, get process() { return unbound(); }, get http() { return unbound(); }, get endpoints() { return unbound(); }, get files() { return unbound(); }, get operator() { return unbound(); } } satisfies Ports, clock: systemClock(), log: (line: string) => void logged.push(line) };
+  const base = { runId, signal: ended.signal, ports: { postgres: port, get process() { return unbound(); }, get http() { return unbound(); }, get endpoints() { return unbound(); }, get files() { return unbound(); }, get operator() { return unbound(); }, get git() { return unbound(); } } satisfies Ports, clock: systemClock(), log: (line: string) => void logged.push(line) };
   const cleanUp = async (): Promise<void> => {
     for (const { call, identity, done } of cleanups.toReversed()) {
       const [type = '', name = ''] = call.uses.split('/');

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { WatcherDefinition } from '../../src/engine/define-watcher.js';
 import type { ProbeDefinition, ProvisionerDefinition, StepDefinition } from '../../src/engine/define-step.js';
 import { messageOf } from '../../src/engine/errors.js';
 
@@ -12,7 +13,8 @@ interface Place {
 export type Found =
   | (Place & { readonly role: 'step'; readonly definition: StepDefinition })
   | (Place & { readonly role: 'probe'; readonly definition: ProbeDefinition })
-  | (Place & { readonly role: 'provisioner'; readonly definition: ProvisionerDefinition });
+  | (Place & { readonly role: 'provisioner'; readonly definition: ProvisionerDefinition })
+  | (Place & { readonly role: 'watcher'; readonly definition: WatcherDefinition });
 
 export interface Discovery {
   readonly found: readonly Found[];
@@ -20,7 +22,7 @@ export interface Discovery {
   readonly problems: readonly string[];
 }
 
-/** Every step, probe and provisioner: src/steps/<system>/<name>.ts and src/clients/provision/<type>.ts, loaded from dist/. */
+/** Every step, probe, watcher and provisioner: src/steps/<system>/<name>.ts and src/clients/provision/<type>.ts, loaded from dist/. */
 export async function discover(root: string): Promise<Discovery> {
   const found: Found[] = [];
   const problems: string[] = [];
@@ -42,16 +44,17 @@ export async function discover(root: string): Promise<Discovery> {
 }
 
 async function load(root: string, place: Place): Promise<Found> {
-  const exported = (await import(pathToFileURL(join(root, 'dist', 'src', `${place.module}.js`)).href)) as { step?: StepDefinition; probe?: ProbeDefinition; provisioner?: ProvisionerDefinition };
+  const exported = (await import(pathToFileURL(join(root, 'dist', 'src', `${place.module}.js`)).href)) as { step?: StepDefinition; probe?: ProbeDefinition; provisioner?: ProvisionerDefinition; watcher?: WatcherDefinition };
   const provision = place.module.startsWith('clients/');
-  const { step, probe, provisioner } = exported;
-  const one = provision ? provisioner : (step ?? probe);
-  if (one === undefined || (step !== undefined && probe !== undefined)) throw new Error(provision ? 'expected one export named provisioner' : 'expected one export named step or probe');
+  const { step, probe, provisioner, watcher } = exported;
+  const one = provision ? provisioner : (step ?? probe ?? watcher);
+  if (one === undefined || (!provision && [step, probe, watcher].filter((each) => each !== undefined).length > 1)) throw new Error(provision ? 'expected one export named provisioner' : 'expected one export named step, probe or watcher');
   if (one.type !== place.type) throw new Error(`the folder and file name say ${place.type}, the definition says ${one.type}`);
   const at = { type: one.type, module: place.module };
   if (provisioner !== undefined && provision) return { ...at, role: 'provisioner', definition: provisioner };
   if (step !== undefined) return { ...at, role: 'step', definition: step };
   if (probe !== undefined) return { ...at, role: 'probe', definition: probe };
+  if (watcher !== undefined) return { ...at, role: 'watcher', definition: watcher };
   throw new Error('no definition');
 }
 

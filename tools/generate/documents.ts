@@ -3,6 +3,7 @@ import { DrillSchema } from '../../src/engine/drill.js';
 import { eventData } from '../../src/engine/events.js';
 import { evidenceKinds } from '../../src/engine/kinds/index.js';
 import { PlanSchema } from '../../src/engine/plan-document.js';
+import { ProfileSchema } from '../../src/engine/watch/profile.js';
 import { DrillPredicateSchema, drillPredicateType } from '../../src/evidence/intoto.js';
 import type { Found } from './discover.js';
 import { mapSubschemas, type JsonSchema } from './json-schema.js';
@@ -15,6 +16,7 @@ export const idOf = (name: string) => `https://muster.invalid/schemas/${name}.sc
 /** What the loader checks a document against before it looks at any `with`. */
 export const runbookStructure = (): JsonSchema => normalize(RunbookSchema);
 export const environmentStructure = (): JsonSchema => normalize(EnvironmentSchema);
+export const profileSchema = (): JsonSchema => normalize(ProfileSchema);
 export const planSchema = (): JsonSchema => normalize(PlanSchema);
 export const attestationSchema = (): JsonSchema => ({ title: `Muster attestation: the in-toto predicate ${drillPredicateType}`, ...normalize(DrillPredicateSchema) });
 export const drillSchema = (): JsonSchema => normalize(DrillSchema);
@@ -65,7 +67,7 @@ export function runbookForEditors(found: readonly Found[]): JsonSchema {
     $defs[name] ??= choose(node, 'uses', found.filter((entry) => entry.role === (name === 'probe' ? 'probe' : 'step')), 'with');
     return name;
   });
-  for (const entry of found) if (entry.role !== 'provisioner') $defs[`with.${entry.type}`] = tolerant(normalize(entry.definition.input));
+  for (const entry of found) if (entry.role === 'step' || entry.role === 'probe') $defs[`with.${entry.type}`] = tolerant(normalize(entry.definition.input));
   return { $schema: draft, ...schema, $defs };
 }
 

@@ -3,7 +3,7 @@ import type { Ajv2020 as Ajv2020Class, Options } from 'ajv/dist/2020.js';
 import type standalone from 'ajv/dist/standalone/index.js';
 import { messageOf } from '../../src/engine/errors.js';
 import type { Found } from './discover.js';
-import { draft, drillSchema, environmentStructure, eventSchema, evidenceSchema, planSchema, runbookStructure } from './documents.js';
+import { draft, drillSchema, environmentStructure, eventSchema, evidenceSchema, planSchema, profileSchema, runbookStructure } from './documents.js';
 import type { JsonSchema } from './json-schema.js';
 import { normalize } from './normalize.js';
 import { tolerant } from './tolerant.js';
@@ -30,14 +30,15 @@ export function validators(found: readonly Found[]): Map<string, string> {
   const add = (name: string, schema: JsonSchema, how: Options) => files.set(`${name}.cjs`, compile(name, schema, how));
   add('runbook', runbookStructure(), reported);
   add('environment', environmentStructure(), reported);
+  add('profile', profileSchema(), reported);
   add('plan', planSchema(), options);
   add('event', eventSchema(), options);
   add('drill', drillSchema(), options);
   add('evidence', evidenceSchema(), options);
   for (const entry of found) {
     const input = normalize(entry.definition.input);
-    if (entry.role === 'provisioner') {
-      add(`provision/${entry.type}.strict`, input, reported);
+    if (entry.role === 'provisioner' || entry.role === 'watcher') {
+      add(`${entry.role === 'watcher' ? 'watch' : 'provision'}/${entry.type}.strict`, input, reported);
       continue;
     }
     add(`steps/${entry.type}.tolerant`, tolerant(input), reported);

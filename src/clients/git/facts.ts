@@ -42,7 +42,7 @@ function leftOvers(folder: string): string | undefined {
 }
 
 /** stdout; undefined where git fails and says what `absent` matches. */
-async function git(cwd: string, args: readonly string[], absent: RegExp | undefined): Promise<string | undefined> {
+export async function git(cwd: string, args: readonly string[], absent: RegExp | undefined): Promise<string | undefined> {
   const env: NodeJS.ProcessEnv = { LC_ALL: 'C' };
   // GIT_DIR, GIT_WORK_TREE, GIT_CONFIG_* and the like would make git look at another repository.
   for (const [name, value] of Object.entries(process.env)) if (!name.startsWith('GIT_') && !name.startsWith('LC_')) env[name] = value;

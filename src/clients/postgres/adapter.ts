@@ -87,6 +87,7 @@ async function connect(scope: Scope, place: Place, options: SessionOptions, { se
       locked: place.locked,
       connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs,
       statementTimeoutMs: options.statementTimeoutMs,
+      quiet: details.local !== undefined,
       before: async () => {
         if (mutating) await scope.access(target, options.effect);
       },

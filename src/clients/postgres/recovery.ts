@@ -1,6 +1,7 @@
 import { StepError } from '../../engine/errors.js';
 import type { LocalDetails } from './details.js';
 import type { RestoreRequest, ServerSettings } from './port.js';
+import { watchedSettings } from './watched.js';
 import { targetValue, type Target } from './target.js';
 
 /** Settings of the source that would decide about the recovery or make the copy act on the world. */
@@ -31,7 +32,7 @@ export function targetSettingsOf(target: Target, timeline: string): ServerSettin
 
 /**
  * What keeps a copy to itself, whatever its source was told: it never archives, replicates to or from nobody, waits for no
- * standby, starts no scheduled job, listens on the loopback only and logs where we look, in English and UTC.
+ * standby, starts no scheduled job and listens on the loopback only.
  */
 export function isolationSettings(port: number): ServerSettings {
   return {
@@ -45,12 +46,7 @@ export function isolationSettings(port: number): ServerSettings {
     'cron.launch_active_jobs': 'off',
     ssl: 'off',
     hot_standby: 'on',
-    logging_collector: 'off',
-    log_destination: 'stderr',
-    log_line_prefix: '%m [%p] ',
     log_min_messages: 'warning',
-    log_timezone: 'UTC',
-    lc_messages: 'C',
   };
 }
 
@@ -74,5 +70,5 @@ export function copySettings(request: RestoreRequest, local: LocalDetails, port:
       throw new StepError('setting-not-allowed', `the settings of a copy may not set ${name}`, { hint: 'A restored copy never archives, and its recovery is decided by the restore step.' });
     }
   }
-  return { ...isolationSettings(port), ...asked, ...limitSettings(source, asked), archive_mode: 'off' };
+  return { ...isolationSettings(port), ...asked, ...limitSettings(source, asked), ...watchedSettings(local.version), archive_mode: 'off' };
 }

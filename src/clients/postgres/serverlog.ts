@@ -1,6 +1,9 @@
 import { open } from 'node:fs/promises';
 
-/** Complete lines of a server's log from byte `from` on; none when there is no such file. */
+/**
+ * Complete lines of a server's log from byte `from` on, without what clients' sessions log: what comes from here may be
+ * written to the bundle. None when there is no such file.
+ */
 export async function readLog(path: string, from: number): Promise<string[]> {
   let file;
   try {
@@ -12,10 +15,24 @@ export async function readLog(path: string, from: number): Promise<string[]> {
     const { size } = await file.stat();
     const buffer = Buffer.alloc(Math.max(0, size - from));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
-    return buffer.toString('utf8', 0, bytesRead).split('\n').filter((line) => line !== '');
+    return withoutSessions(buffer.toString('utf8', 0, bytesRead).split('\n'));
   } finally {
     await file.close();
   }
+}
+
+/** What a client's session logs, by the prefix of watched.ts. */
+const ofSession = /^\S+ \S+ \S+ \[\d+\] \{.*?\} [A-Z]+\d?: {2}/;
+
+/** Lines that go on begin with a tab. */
+function withoutSessions(lines: readonly string[]): string[] {
+  const kept: string[] = [];
+  let dropping = false;
+  for (const line of lines) {
+    if (!line.startsWith('\t')) dropping = ofSession.test(line);
+    if (!dropping && line !== '') kept.push(line);
+  }
+  return kept;
 }
 
 const severity = /(?:^|\s)(FATAL|PANIC|ERROR):\s+(.*)$/;

@@ -5,6 +5,7 @@ import { connectionError, queryError } from './errors.js';
 import type { Login } from './password.js';
 import type { PostgresSession, QueryResult } from './port.js';
 import { valueTypes } from './values.js';
+import { quietSession } from './watched.js';
 
 export interface OpenRequest extends Login {
   /** Where the connection goes: the address that `host` was resolved to, or a socket directory. */
@@ -19,6 +20,8 @@ export interface OpenRequest extends Login {
   readonly locked: boolean;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number | undefined;
+  /** Its statements stay out of the log of a server that is ours, where possible. */
+  readonly quiet?: boolean;
   /** Called immediately before every statement. */
   readonly before: () => Promise<void>;
 }
@@ -103,6 +106,7 @@ function preamble(request: OpenRequest): string {
   const settings = ["SET TimeZone='UTC'", "SET DateStyle='ISO, YMD'", "SET IntervalStyle='postgres'", "SET extra_float_digits=1", "SET bytea_output='hex'"];
   if (request.readOnly || request.locked) settings.push('SET default_transaction_read_only=on');
   if (request.statementTimeoutMs !== undefined) settings.push(`SET statement_timeout=${Math.max(1, Math.round(request.statementTimeoutMs))}`);
+  if (request.quiet === true) settings.push(quietSession);
   return settings.join(';');
 }
 

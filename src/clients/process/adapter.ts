@@ -15,13 +15,14 @@ const drainMs = 250;
 const neutralCwd = '/';
 const inherited = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
 
+/** PGAPPNAME lets a change watcher tell what our children do from what others do; a command may choose another name. */
 function environment(options: CommandOptions, scope: Scope, more: Readonly<Record<string, string>>): Record<string, string> {
   const env: Record<string, string> = {};
   for (const name of inherited) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  Object.assign(env, more, options.env, { MUSTER_RUN: scope.runId, MUSTER_STEP: scope.who });
+  Object.assign(env, { PGAPPNAME: `muster/${scope.runId}/${scope.who}`.slice(0, 63) }, more, options.env, { MUSTER_RUN: scope.runId, MUSTER_STEP: scope.who });
   if (options.mark !== undefined) env['MUSTER_MARK'] = options.mark;
   return env;
 }

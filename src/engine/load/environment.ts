@@ -3,7 +3,7 @@ import { validator } from '../validators.js';
 import { didYouMean } from './nearest.js';
 import { listed, type Report } from './report.js';
 import { reportSchema } from './schema-errors.js';
-import { isMapping, mapping, text, type Mapping } from './shape.js';
+import { isMapping, list, mapping, text, type Mapping } from './shape.js';
 import { refuseTemplates } from './templates.js';
 import { checkWith, eachReference, typeIn } from './types.js';
 
@@ -49,5 +49,21 @@ export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, Ca
       report.add(pointer, { message: 'an existing endpoint needs its address', expected: 'host and port', found: host === undefined ? (port === undefined ? 'neither' : 'port only') : 'host only' }, 'key');
     }
   }
+  checkWatch(mapping(value['watch']), catalog, report);
   refuseTemplates(value, [], 'an environment is read as it stands', report);
+}
+
+/** `watch` names watchers by their system: `postgres` is the type `postgres.changes`. */
+function checkWatch(watch: Mapping, catalog: ReadonlyMap<string, CatalogEntry>, report: Report): void {
+  const known = new Map([...catalog.values()].filter(({ role }) => role === 'watcher').map((entry) => [entry.type.replace(/\.changes$/, ''), entry]));
+  const named = ['required', 'advisory'].flatMap((kind) => list(watch[kind]).map((name, index) => ({ name: text(name), pointer: ['watch', kind, index] })));
+  for (const { name, pointer } of named) {
+    if (name !== undefined && !known.has(name)) report.add(pointer, { message: `there is no watcher "${name}"`, expected: listed([...known.keys()]), found: `"${name}"`, hint: didYouMean(name, [...known.keys()]) });
+  }
+  const inputs = mapping(watch['with']);
+  for (const name of Object.keys(inputs)) {
+    const entry = known.get(name);
+    if (entry === undefined || !named.some((each) => each.name === name)) report.add(['watch', 'with', name], { message: `no watcher "${name}" is named here`, expected: 'a watcher under `required` or `advisory`', found: `"${name}"` }, 'key');
+    else checkWith({ with: inputs[name] }, entry, ['watch', 'with', name], report);
+  }
 }

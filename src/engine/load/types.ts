@@ -23,13 +23,14 @@ const where: Readonly<Record<CatalogEntry['role'], string>> = {
   step: 'steps stand under `steps:` or `cleanup:`',
   probe: 'probes stand under `probes:`',
   provisioner: 'provisioners stand under `connections:` of an environment',
+  watcher: 'watchers stand under `watch:` of an environment',
 };
 
 /** Checks `with` against the type's schema: in its template-tolerant form, or strictly for provisioners. */
 export function checkWith(holder: Mapping, entry: CatalogEntry, pointer: Pointer, report: Report): void {
   const at = [...pointer, 'with'];
   if (report.isBroken(at) || report.has(at)) return;
-  const validate = validator(entry.role === 'provisioner' ? `provision/${entry.type}.strict` : `steps/${entry.type}.tolerant`);
+  const validate = validator(entry.role === 'provisioner' ? `provision/${entry.type}.strict` : entry.role === 'watcher' ? `watch/${entry.type}.strict` : `steps/${entry.type}.tolerant`);
   const absent = holder['with'] === undefined;
   if (absent && !validate({})) {
     const needs = (validate.errors ?? []).filter((error) => error.keyword === 'required').map((error) => String(error.params['missingProperty']));

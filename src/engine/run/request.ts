@@ -25,6 +25,8 @@ export interface Limits {
   readonly stableMs: number;
   /** Of one registered cleanup; default 2 min. */
   readonly cleanupMs: number;
+  /** Of one watcher's baseline or end check; default 2 min. */
+  readonly watchMs: number;
   /** How long work that was told to stop may take to end; default 10 s. */
   readonly graceMs: number;
 }
@@ -67,6 +69,8 @@ export interface DrillRequest {
   readonly runbook: Runbook;
   /** Folder of the runbook file. */
   readonly runbookDir: string;
+  /** Where the documents of the plan stand, for the watchers; absolute. */
+  readonly files?: { readonly runbook: string; readonly environment: string };
   /** Every input, sensitive ones too; their values are in `redactor`. */
   readonly inputs: Readonly<Record<string, unknown>>;
   /** `env.*` of the templates: environmentValues(metadata). */

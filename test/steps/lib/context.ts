@@ -1,6 +1,7 @@
 import { endpointPort } from '../../../src/clients/endpoint/adapter.js';
 import { Endpoints } from '../../../src/clients/endpoint/endpoints.js';
 import { filesPort } from '../../../src/clients/files/adapter.js';
+import { gitPort } from '../../../src/clients/git/adapter.js';
 import { httpPort } from '../../../src/clients/http/adapter.js';
 import { operatorPort } from '../../../src/clients/operator/adapter.js';
 import type { Answers } from '../../../src/clients/operator/answers.js';
@@ -32,6 +33,7 @@ export function realPorts({ scope = scopeFor(), world = new LiveWorld(), endpoin
     endpoints: endpointPort(scope, world, endpoints),
     files: filesPort(scope),
     operator: operatorPort(undefined, answers),
+    git: gitPort,
   };
 }
 

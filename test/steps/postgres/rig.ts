@@ -51,7 +51,7 @@ export async function postgresRig(): Promise<Rig> {
   const unbound = (): never => {
     throw new Error('not part of this rig');
   };
-  const ports: Ports = { postgres: here.portFor('test', ended.signal), files: filesPort(scope), get process() { return unbound(); }, get http() { return unbound(); }, get endpoints() { return unbound(); }, get operator() { return unbound(); } };
+  const ports: Ports = { postgres: here.portFor('test', ended.signal), files: filesPort(scope), get process() { return unbound(); }, get http() { return unbound(); }, get endpoints() { return unbound(); }, get operator() { return unbound(); }, get git() { return unbound(); } };
   const base: BaseContext = { runId, signal: ended.signal, ports, clock: systemClock(), log: (line) => void logs.push(line) };
   const evidence = <K extends EvidenceKind>(kind: K, data: EvidenceOf<K>): Promise<void> => {
     const valid = ajv.compile(normalize(evidenceKinds[kind]));

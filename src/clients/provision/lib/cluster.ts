@@ -5,6 +5,7 @@ import { StepError } from '../../../engine/errors.js';
 import { confLines, giveTo, writeOwned } from '../../postgres/conf.js';
 import type { LocalDetails } from '../../postgres/details.js';
 import { asUser } from '../../postgres/owner.js';
+import { watchedSettings } from '../../postgres/watched.js';
 
 /** Makes a cluster with data checksums, in UTF-8 and UTC, sorted and speaking the same everywhere. Throws StepError `initdb-failed`. */
 export async function makeCluster(local: LocalDetails, superuser: { readonly user: string; readonly password: string }, settings: Readonly<Record<string, string>>, runId: string, signal: AbortSignal): Promise<void> {
@@ -17,7 +18,7 @@ export async function makeCluster(local: LocalDetails, superuser: { readonly use
   const { code, output } = await run(join(local.binDir, 'initdb'), args, local, runId, signal).finally(() => rm(passwordFile, { force: true }));
   if (code !== 0) throw new StepError('initdb-failed', `initdb failed: ${output.trim().split('\n').slice(-3).join(' ')}`);
   const conf = join(local.dataDir, 'postgresql.conf');
-  const own = confLines({ ...defaults, ...settings });
+  const own = confLines({ ...defaults, ...settings, ...watchedSettings(local.version) });
   await writeOwned(conf, `${await readFile(conf, 'utf8')}\n# Set by Muster.\n${own}`, local);
   // Connections come over the loopback only.
   await writeOwned(join(local.dataDir, 'pg_hba.conf'), 'host all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n', local);
@@ -29,11 +30,7 @@ const defaults = {
   wal_level: 'replica',
   track_commit_timestamp: 'on',
   timezone: 'UTC',
-  log_timezone: 'UTC',
   password_encryption: 'scram-sha-256',
-  log_line_prefix: '%m [%p] ',
-  logging_collector: 'off',
-  lc_messages: 'C',
 } as const;
 
 function run(file: string, args: readonly string[], local: LocalDetails, runId: string, signal: AbortSignal): Promise<{ code: number | null; output: string }> {
