@@ -120,7 +120,7 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
   program
     .command('report <bundle>')
     .description('Print the report of a bundle')
-    .addOption(new Option('--format <format>', 'how to print it').choices(['html', 'markdown', 'json']).default('markdown'))
+    .addOption(new Option('--format <format>', 'how to print it').choices(['html', 'markdown', 'json', 'junit', 'oscal', 'csv', 'pdf']).default('markdown'))
     .option('--out <file>', 'write it to a file')
     .action(async (bundle: string, options: { format: string; out?: string }) => done(await (await import('./report.js')).report({ bundle, ...options }, io)));
 

@@ -14,16 +14,24 @@ export interface ReportArgs {
 }
 
 /** Loaded when asked for: a template engine is of no use to JSON. */
-const formats: Readonly<Record<string, () => Promise<(input: ReportInput) => string>>> = {
+const formats: Readonly<Record<string, () => Promise<(input: ReportInput, env: CommandIo['env']) => string | Promise<Uint8Array>>>> = {
+  csv: async () => (await import('../report/csv.js')).reportCsv,
   html: async () => (await import('../report/html.js')).reportHtml,
   json: async () => (await import('../report/json.js')).reportJson,
+  junit: async () => (await import('../report/junit.js')).reportJunit,
   markdown: async () => (await import('../report/markdown.js')).reportMarkdown,
+  oscal: async () => (await import('../report/oscal.js')).reportOscal,
+  pdf: async () => {
+    const [{ reportHtml }, { printPdf }] = await Promise.all([import('../report/html.js'), import('../report/pdf.js')]);
+    return (input, env) => printPdf(reportHtml(input), env);
+  },
 };
 
 /** `muster report BUNDLE --format F [--out F]`. A bundle that does not verify gets no report: 1. Throws UsageError. */
 export async function report(args: ReportArgs, io: CommandIo): Promise<number> {
   const format = Object.hasOwn(formats, args.format) ? formats[args.format] : undefined;
   if (format === undefined) throw new UsageError(`there is no report format ${visible(args.format)}; expected one of ${Object.keys(formats).join(', ')}`);
+  if (args.format === 'pdf' && args.out === undefined) throw new UsageError('a PDF is no text: say where it goes with --out FILE');
   const bundle = resolve(io.cwd, args.bundle);
   const found = await stat(bundle).catch(() => undefined);
   if (found === undefined || !(found.isDirectory() || (found.isFile() && (await openArchive(bundle)) !== undefined))) throw new UsageError(`there is no bundle ${visible(args.bundle)}`);
@@ -32,11 +40,12 @@ export async function report(args: ReportArgs, io: CommandIo): Promise<number> {
     io.stderr(`${visible(args.bundle)} is not sound, so nothing is reported from it: ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}. \`muster verify\` names them.\n`);
     return 1;
   }
-  const text = (await format())(input);
-  if (args.out === undefined) io.stdout(text);
+  const content = await (await format())(input, io.env);
+  if (args.out === undefined && typeof content === 'string') io.stdout(content);
+  else if (args.out === undefined) throw new UsageError('say where it goes with --out FILE');
   else {
     try {
-      await writeFile(resolve(io.cwd, args.out), text);
+      await writeFile(resolve(io.cwd, args.out), content);
     } catch (error) {
       throw new UsageError(`cannot write the report: ${messageOf(error)}`);
     }

@@ -1,5 +1,5 @@
 import { reportModel, type ReportInput, type ReportModel } from './model.js';
-import { visible } from './visible.js';
+import { markdownCode as code, markdownTable as table, markdownText as text } from './markdown-text.js';
 
 const marks = { good: '✅', bad: '❌', warn: '⚠️', quiet: '➖' } as const satisfies Record<ReportModel['verdict']['tone'], string>;
 /** A comment on a pull request has room for 65,536 characters. */
@@ -38,27 +38,4 @@ function stepTable({ gantt }: ReportModel): string {
 
 function folded(summary: string, content: string): string {
   return `<details><summary>${summary}</summary>\n\n${content}\n\n</details>`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-/** Escapes all that Markdown or HTML would act on, and keeps mentions and references of others from being links. */
-function text(value: string): string {
-  return visible(value)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll(/[\\`*_{}[\]#|~$]/g, '\\$&')
-    .replace(/^\s*(?=[-+=]|\d+[.)])/, '\\')
-    .replaceAll('://', ':\\/\\/')
-    .replaceAll(/www\./gi, (www) => `${www.slice(0, 3)}\\.`)
-    .replaceAll('@', '@<!-- -->');
-}
-
-/** A code span: nothing in it is acted on but its own delimiter and a table's. */
-function code(value: string): string {
-  return `\`${visible(value).replaceAll('`', 'ˋ').replaceAll('|', '¦')}\``;
 }

@@ -120,9 +120,9 @@ describe('the commands', () => {
   it('verify a sound bundle: 0, with verdict, checks and limits, and nothing that a terminal acts on', async () => {
     const { out, io } = capture(folder.path);
     expect(await verify({ path: 'evidence' }, io)).toBe(0);
-    expect(out.stdout).toMatch(/: sound\n/);
+    expect(out.stdout).toMatch(/: sound, UNSIGNED\n/);
     expect(out.stdout).toMatch(/drill: (passed|incomplete)/);
-    expect(out.stdout).toMatch(/unsigned/);
+    expect(out.stdout).toMatch(/UNSIGNED, consistency only/);
     expect(out.stdout).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
     expect(out.stdout).not.toMatch(/^# heading/m);
   });
