@@ -5,6 +5,7 @@ import { DocumentError, RefusedError } from '../engine/errors.js';
 import { checkAgainst, loadEnvironment, loadRunbook, type Loaded } from '../engine/load.js';
 import { packageRoot } from '../engine/package-root.js';
 import { buildPlan } from '../engine/plan.js';
+import { Redactor } from '../engine/redact.js';
 import { resolveInputs, type ResolvedInputs } from '../engine/plan/inputs.js';
 import type { Plan } from '../engine/plan-document.js';
 import type { Scope } from '../engine/scope.js';
@@ -20,6 +21,8 @@ export interface Prepared {
   readonly environment: Loaded<Environment>;
   readonly inputs: ResolvedInputs;
   readonly plan: Plan;
+  /** What must not show anywhere; adapters add what they find out. */
+  readonly secrets: Redactor;
 }
 
 export interface DrillSources {
@@ -32,10 +35,35 @@ export interface DrillSources {
 export async function prepareDrill(sources: DrillSources, io: CommandIo): Promise<Prepared> {
   const [runbook, environment] = await bothOf(loadRunbook(sources.runbook, io.cwd), loadEnvironment(sources.environment, io.cwd));
   checkAgainst(runbook, environment);
-  const inputs = resolveInputs(runbook.document.inputs, parseSet(sources.set));
-  const ports = bindPorts(sharedAdapters())(planScope, new LiveWorld());
+  const inputs = resolveInputs(runbook.document.inputs, { ...sensitiveInputs(runbook.document.inputs, io), ...parseSet(sources.set) });
+  const secrets = secretsOf(inputs, io);
+  refuseSecretsIn([runbook, environment], secrets);
+  const ports = bindPorts(sharedAdapters(undefined, secrets))(planScope, new LiveWorld());
   const plan = await buildPlan({ runbook, environment, cwd: io.cwd, inputs, tool: toolVersion(), registry, ports, signal: planScope.signal, git: gitFacts });
-  return { runbook, environment, inputs, plan };
+  return { runbook, environment, inputs, plan, secrets };
+}
+
+/** MUSTER_INPUT_<name>: arguments show in the list of processes, the environment does not. For x-sensitive inputs only. */
+function sensitiveInputs(specs: Runbook['inputs'], { env }: CommandIo): Record<string, string> {
+  const given = Object.entries(specs ?? {}).flatMap(([name, spec]) => {
+    const value = env[`MUSTER_INPUT_${name}`];
+    return spec['x-sensitive'] === true && value !== undefined ? [[name, value] as const] : [];
+  });
+  return Object.fromEntries(given);
+}
+
+/** Values that must not show anywhere: sensitive inputs, and PostgreSQL's password of this environment. */
+function secretsOf(inputs: ResolvedInputs, io: CommandIo): Redactor {
+  const redactor = new Redactor();
+  for (const name of inputs.sensitive) redactor.add(String(inputs.values[name] ?? ''));
+  redactor.add(io.env['PGPASSWORD'] ?? '');
+  return redactor;
+}
+
+/** The documents go into the bundle as they are: a secret in them could not be hidden. Throws RefusedError. */
+function refuseSecretsIn(documents: readonly Loaded<unknown>[], secrets: Redactor): void {
+  const telling = documents.filter(({ text }) => secrets.holdsSecret(text) || secrets.holdsSecret(text.split('\n')));
+  if (telling.length > 0) throw new RefusedError(`a secret stands in ${telling.map(({ path }) => path).join(' and ')}`, ['The value of a sensitive input, or of PGPASSWORD, is written there; the document would show it in every bundle.']);
 }
 
 export function toolVersion(): string {

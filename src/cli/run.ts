@@ -5,7 +5,6 @@ import { bootId, systemClock } from '../engine/clock.js';
 import { RefusedError } from '../engine/errors.js';
 import type { DrillEvent, EventOf } from '../engine/events.js';
 import { openJournal, type Journal, type JournalOptions } from '../engine/journal.js';
-import { Redactor } from '../engine/redact.js';
 import { runDrill, type DrillResult } from '../engine/run.js';
 import { environmentValues } from '../engine/template.js';
 import { LiveWorld } from '../engine/world.js';
@@ -22,7 +21,7 @@ import { listenForCancel } from './cancellation.js';
 import { bindPorts, guardOf, sharedAdapters } from './compose.js';
 import { exitCodes } from './exit-codes.js';
 import { finishRun, type Finished } from './finish.js';
-import type { CommandIo } from './io.js';
+import { withoutSecrets, type CommandIo } from './io.js';
 import { prepareDrill, toolVersion, type DrillSources, type Prepared } from './prepare.js';
 import { registry } from './registry.generated.js';
 import { residueOf } from './residue.js';
@@ -40,8 +39,19 @@ export interface RunOptions extends DrillSources, SealOptions {
 }
 
 /** `muster run`: plans, runs, derives the verdict, writes the bundle and says how it went. */
-export async function run(options: RunOptions, io: CommandIo): Promise<number> {
-  const prepared = await prepareDrill(options, io);
+export async function run(options: RunOptions, plainIo: CommandIo): Promise<number> {
+  const prepared = await prepareDrill(options, plainIo);
+  const io = withoutSecrets(plainIo, prepared.secrets);
+  try {
+    return await runPrepared(prepared, options, io);
+  } catch (error) {
+    // Said here: nobody else knows what must not show in it.
+    return (await import('./failure.js')).reportFailure(error, io);
+  }
+}
+
+async function runPrepared(prepared: Prepared, options: RunOptions, io: CommandIo): Promise<number> {
+  const { secrets: redactor } = prepared;
   const answers = options.answers === undefined ? new Map() : await readAnswers(resolve(io.cwd, options.answers));
   const sealer = await sealerOf(options, io);
   const state = stateDir(io.env, io.cwd);
@@ -53,7 +63,6 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
 
   const progress = await createProgress({ plan: prepared.plan, stream: process.stderr, env: io.env });
   const cancellation = listenForCancel(() => stopAtOnce(paths.id));
-  const redactor = redactorOf(prepared, io);
   const world = new LiveWorld();
   const records = new Map<string, EventOf<'evidence.recorded'>[]>();
   let journal: Journal | undefined;
@@ -142,14 +151,6 @@ function keepEvidence(event: EventOf<'evidence.recorded'>, records: Map<string, 
     if (!(error instanceof BundleError)) throw error;
     await journal()?.append('evidence.write-failed', { file: error.file, message: error.message }).catch(() => {});
   });
-}
-
-/** Values that must not show anywhere: sensitive inputs, and PostgreSQL's password of this environment. */
-function redactorOf({ inputs }: Prepared, io: CommandIo): Redactor {
-  const redactor = new Redactor();
-  for (const name of inputs.sensitive) redactor.add(String(inputs.values[name] ?? ''));
-  redactor.add(io.env['PGPASSWORD'] ?? '');
-  return redactor;
 }
 
 async function refuse(refused: RefusedError, result: DrillResult, bundle: BundleWriter, paths: RunPaths, io: CommandIo): Promise<number> {

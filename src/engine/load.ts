@@ -8,6 +8,7 @@ import { checkEnvironment } from './load/environment.js';
 import { didYouMean } from './load/nearest.js';
 import { describe, diagnostic, listed, Report, type Finding, type Pointer } from './load/report.js';
 import { checkRunbook } from './load/runbook.js';
+import { refuseSecrets } from './load/secrets.js';
 import { isMapping, mapping } from './load/shape.js';
 import { maxBytes, parseSource, type Source } from './load/source.js';
 
@@ -53,6 +54,7 @@ async function loadAs(path: string, cwd: string, kinds: readonly Kind[]): Promis
   const bytes = await read(path, resolve(cwd, path));
   const source = parseSource(path, decode(path, bytes));
   const kind = kindOf(source, kinds);
+  refuseSecrets(source.value, source.report);
   (kind === 'Runbook' ? checkRunbook : checkEnvironment)(source.value, catalog(), source.report);
   const diagnostics = source.report.diagnostics();
   if (diagnostics.length > 0) throw new DocumentError(diagnostics);

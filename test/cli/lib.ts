@@ -25,7 +25,7 @@ export class Place {
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
     const child = spawn(process.execPath, [join(packageRoot(), 'bin/muster.js'), ...args], {
       cwd: this.cwd,
-      env: { PATH: process.env['PATH'] ?? '', HOME: this.cwd, MUSTER_STATE_DIR: this.state, ...env },
+      env: { PATH: process.env['PATH'] ?? '', HOME: this.cwd, MUSTER_STATE_DIR: this.state, MUSTER_INPUT_token: 'nothing-secret', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#children.push(child);
