@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Runbook } from '../engine/documents.js';
 import type { Drill } from '../engine/drill.js';
 import { messageOf } from '../engine/errors.js';
@@ -6,6 +7,7 @@ import type { DrillEvent, EventOf } from '../engine/events.js';
 import { openJournal, parseJournal, type JournalOptions } from '../engine/journal.js';
 import type { Plan } from '../engine/plan-document.js';
 import { derive } from '../engine/verdict.js';
+import { approvalFileName, type ApprovalFiles } from '../evidence/approval.js';
 import { BundleError, type BundleWriter, type FinishedBundle } from '../evidence/bag.js';
 import type { Sealer } from '../evidence/seal.js';
 import type { RunPaths } from './state.js';
@@ -36,13 +38,18 @@ export async function finishRun(request: FinishRequest): Promise<Finished> {
   const { events } = parseJournal(journalText);
   const [runbookText, environmentText] = await Promise.all([readFile(paths.runbook, 'utf8'), readFile(paths.environment, 'utf8')]);
   try {
-    const { drill, path, seal } = await bundle.finish({ runbookText, environmentText, plan, journalText, logsDir: paths.logs, ...(sealer === undefined ? {} : { sealer }) });
+    const { drill, path, seal } = await bundle.finish({ runbookText, environmentText, plan, journalText, logsDir: paths.logs, approvals: await approvalsOf(paths), ...(sealer === undefined ? {} : { sealer }) });
     return { drill, bundle: path, seal };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     const failed = await recordFailure(request, error, events);
     return { drill: derive(runbook, plan, [...events, failed]), bundle: null, seal: null };
   }
+}
+
+async function approvalsOf({ approvals }: RunPaths): Promise<ApprovalFiles[]> {
+  const names = (await readdir(approvals).catch(() => [])).filter((name) => approvalFileName.test(name)).toSorted();
+  return Promise.all(names.map(async (file) => ({ file, text: await readFile(join(approvals, file), 'utf8'), signature: await readFile(join(approvals, `${file}.sig`), 'utf8') })));
 }
 
 /** Into the journal if it takes it; the verdict counts it either way. */

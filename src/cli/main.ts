@@ -30,6 +30,7 @@ function version(): string {
 function commands(io: CommandIo, done: (code: number) => void): Command {
   const collect = (value: string, all: string[] = []): string[] => [...all, value];
   const set = new Option('--set <name=value>', 'give an input of the runbook; repeatable').argParser(collect);
+  const planFormat = () => new Option('--format <format>', 'how to print it').choices(['text', 'markdown', 'json']).default('text');
   const env = new Option('--env <environment>', 'the environment file: where the drill runs').makeOptionMandatory();
 
   const key = new Option('--key <file>', 'seal the bundle with this private key, or with the one in ssh-agent that this public key names (default: MUSTER_KEY)');
@@ -68,15 +69,44 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .addOption(env)
     .addOption(set)
     .option('--out <file>', 'save the plan as JSON')
-    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'markdown', 'json']).default('text'))
-    .action(async (runbook: string, options: { env: string; set?: string[]; out?: string; format: 'text' | 'markdown' | 'json' }) => {
-      done(await (await import('./plan.js')).plan({ runbook, environment: options.env, set: options.set ?? [], out: options.out, format: options.format }, io));
+    .addOption(new Option('--evidence-dir <folder>', 'where earlier bundles are, for how long steps take').default('evidence'))
+    .addOption(planFormat())
+    .action(async (runbook: string, options: { env: string; set?: string[]; out?: string; evidenceDir: string; format: 'text' | 'markdown' | 'json' }) => {
+      done(await (await import('./plan.js')).plan({ runbook, environment: options.env, set: options.set ?? [], out: options.out, evidenceDir: options.evidenceDir, format: options.format }, io));
     });
 
   program
-    .command('run <runbook>')
-    .description('Run a drill, measure it, and leave a bundle of evidence')
+    .command('approve <plan>')
+    .description('Sign a saved plan, so that it may be run')
+    .requiredOption('--key <file>', 'your SSH key (ed25519 or ecdsa), or its .pub when ssh-agent holds it')
+    .option('--as <who>', "who you are; default: whom the environment's allowed signers say the key belongs to")
+    .action(async (plan: string, options: { key: string; as?: string }) => done(await (await import('./approve.js')).approve({ plan, key: options.key, as: options.as }, io)));
+
+  program
+    .command('diff <old> <new>')
+    .description('Show in what two saved plans differ; exits 0 when they say the same, 1 when not')
+    .addOption(planFormat())
+    .action(async (before: string, after: string, options: { format: 'text' | 'markdown' | 'json' }) => done(await (await import('./diff.js')).diff({ before, after, format: options.format }, io)));
+
+  program
+    .command('permissions <runbook>')
+    .description('Print the least rights that a drill needs: SQL to run, commands, paths')
     .addOption(env)
+    .addOption(set)
+    .action(async (runbook: string, options: { env: string; set?: string[] }) => done(await (await import('./permissions.js')).permissions({ runbook, environment: options.env, set: options.set ?? [] }, io)));
+
+  program
+    .command('doctor')
+    .description('Check what Muster needs on this machine and, with --env, what an environment needs')
+    .option('--env <environment>', 'the environment file')
+    .option('--json', 'print the checks as JSON', false)
+    .action(async (options: { env?: string; json: boolean }) => done(await (await import('./doctor.js')).doctor({ environment: options.env, json: options.json }, io)));
+
+  program
+    .command('run [runbook]')
+    .description('Run a drill, measure it, and leave a bundle of evidence')
+    .addOption(new Option('--env <environment>', 'the environment file: where the drill runs'))
+    .option('--plan <file>', 'run exactly this saved plan, once it is approved as the environment demands')
     .addOption(set)
     .option('--evidence-dir <folder>', 'where the bundle goes', 'evidence')
     .option('--answers <file>', 'prepared answers for manual steps (YAML)')
@@ -85,9 +115,9 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .option('--yes', 'never prompt', false)
     .addOption(key)
     .addOption(timestampUrl)
-    .action(async (runbook: string, options: { env: string; set?: string[]; evidenceDir: string; answers?: string; keep: boolean; json: boolean; yes: boolean; key?: string; timestampUrl?: string }) => {
-      const { env: environment, set: inputs = [], answers, ...rest } = options;
-      done(await (await import('./run.js')).run({ runbook, environment, set: inputs, answers, ...rest }, io));
+    .action(async (runbook: string | undefined, options: { env?: string; plan?: string; set?: string[]; evidenceDir: string; answers?: string; keep: boolean; json: boolean; yes: boolean; key?: string; timestampUrl?: string }) => {
+      const { env: environment, plan, set: inputs = [], answers, ...rest } = options;
+      done(await (await import('./run.js')).run({ runbook, environment, plan, set: inputs, answers, ...rest }, io));
     });
 
   program

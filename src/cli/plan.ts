@@ -1,8 +1,9 @@
-import { resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import { UsageError, messageOf } from '../engine/errors.js';
-import { prepareDrill } from './prepare.js';
 import type { CommandIo } from './io.js';
+import { observe } from './observe.js';
+import { prepareDrill } from './prepare.js';
 
 export interface PlanOptions {
   readonly runbook: string;
@@ -10,11 +11,17 @@ export interface PlanOptions {
   readonly set: readonly string[];
   readonly out: string | undefined;
   readonly format: 'text' | 'markdown' | 'json';
+  /** Where earlier bundles are, which say how long steps took. */
+  readonly evidenceDir: string;
 }
 
-/** `muster plan`: starts nothing and writes nothing but `--out`. */
+/** `muster plan`: starts nothing and writes nothing but `--out`. 0 whatever preflight finds: `muster run` refuses then. */
 export async function plan(options: PlanOptions, io: CommandIo): Promise<number> {
-  const { plan } = await prepareDrill(options, io);
+  const prepared = await prepareDrill(options, io);
+  const seen = await observe(prepared, options, io);
+  const folder = options.out === undefined ? io.cwd : dirname(resolve(io.cwd, options.out));
+  const from = (path: string) => relative(folder, resolve(io.cwd, path));
+  const plan = { ...seen, observed: { ...seen.observed, documents: { runbook: from(options.runbook), environment: from(options.environment) } } };
   const json = `${JSON.stringify(plan, null, 2)}\n`;
   if (options.out !== undefined) {
     const path = resolve(io.cwd, options.out);

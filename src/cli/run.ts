@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { bootId, systemClock } from '../engine/clock.js';
 import { RefusedError } from '../engine/errors.js';
 import type { DrillEvent, EventOf } from '../engine/events.js';
@@ -21,15 +21,23 @@ import { listenForCancel } from './cancellation.js';
 import { bindPorts, guardOf, sharedAdapters } from './compose.js';
 import { exitCodes } from './exit-codes.js';
 import { finishRun, type Finished } from './finish.js';
+import type { ReliedApproval } from './approvals.js';
 import { withoutSecrets, type CommandIo } from './io.js';
-import { prepareDrill, toolVersion, type DrillSources, type Prepared } from './prepare.js';
+import { preflightHook } from './observe.js';
+import { toolVersion, type DrillSources, type Prepared } from './prepare.js';
+import { prepareRun } from './prepare-run.js';
 import { registry } from './registry.generated.js';
 import { residueOf } from './residue.js';
 import { sealerOf, type SealOptions } from './sealer.js';
 import { sealedCode, sealLines } from './seal-lines.js';
 import { newRunId, runPaths, stateDir, type RunMeta, type RunPaths } from './state.js';
 
-export interface RunOptions extends DrillSources, SealOptions {
+export interface RunOptions extends Omit<DrillSources, 'runbook' | 'environment'>, SealOptions {
+  /** Both, or a plan that names them. */
+  readonly runbook: string | undefined;
+  readonly environment: string | undefined;
+  /** A saved plan: exactly that is run. */
+  readonly plan: string | undefined;
   readonly evidenceDir: string;
   readonly keep: boolean;
   readonly json: boolean;
@@ -40,24 +48,24 @@ export interface RunOptions extends DrillSources, SealOptions {
 
 /** `muster run`: plans, runs, derives the verdict, writes the bundle and says how it went. */
 export async function run(options: RunOptions, plainIo: CommandIo): Promise<number> {
-  const prepared = await prepareDrill(options, plainIo);
+  const { prepared, approvals } = await prepareRun(options, plainIo);
   const io = withoutSecrets(plainIo, prepared.secrets);
   try {
-    return await runPrepared(prepared, options, io);
+    return await runPrepared(prepared, approvals, options, io);
   } catch (error) {
     // Said here: nobody else knows what must not show in it.
     return (await import('./failure.js')).reportFailure(error, io);
   }
 }
 
-async function runPrepared(prepared: Prepared, options: RunOptions, io: CommandIo): Promise<number> {
+async function runPrepared(prepared: Prepared, approvals: readonly ReliedApproval[], options: RunOptions, io: CommandIo): Promise<number> {
   const { secrets: redactor } = prepared;
   const answers = options.answers === undefined ? new Map() : await readAnswers(resolve(io.cwd, options.answers));
   const sealer = await sealerOf(options, io);
   const state = stateDir(io.env, io.cwd);
   const paths = runPaths(state, newRunId(prepared.plan.binding.runbook.name));
   const evidenceDir = resolve(io.cwd, options.evidenceDir);
-  await writeState(paths, prepared, { evidenceDir, keep: options.keep, cwd: io.cwd });
+  await writeState(paths, prepared, approvals, { evidenceDir, keep: options.keep, cwd: io.cwd });
   const previous = await latestBundles(evidenceDir);
   const bundle = await reserve(evidenceDir, paths);
 
@@ -101,7 +109,9 @@ async function runPrepared(prepared: Prepared, options: RunOptions, io: CommandI
       clock: systemClock(),
       signal: cancellation.signal,
       keep: options.keep,
+      approvals: approvals.map(({ event }) => event),
       hooks: {
+        preflight: preflightHook(prepared, paths.id, guard, shared, io),
         boundary: boundaryCheck({ runId: paths.id, environment: prepared.plan.binding.environment, guard, postgres: shared.postgres }),
         residue: (made) => residueOf(paths.id, made),
       },
@@ -117,7 +127,7 @@ async function runPrepared(prepared: Prepared, options: RunOptions, io: CommandI
 }
 
 /** All that another process needs to end this run stands on disk before anything is made. */
-async function writeState(paths: RunPaths, { plan, runbook, environment }: Prepared, { evidenceDir, keep, cwd }: { readonly evidenceDir: string; readonly keep: boolean; readonly cwd: string }): Promise<void> {
+async function writeState(paths: RunPaths, { plan, runbook, environment }: Prepared, approvals: readonly ReliedApproval[], { evidenceDir, keep, cwd }: { readonly evidenceDir: string; readonly keep: boolean; readonly cwd: string }): Promise<void> {
   const identity = await identityOf(process.pid);
   const meta: RunMeta = { id: paths.id, pid: process.pid, startTime: identity?.startTime ?? null, evidenceDir, runbook: resolve(cwd, runbook.path), environment: resolve(cwd, environment.path), keep };
   try {
@@ -126,6 +136,11 @@ async function writeState(paths: RunPaths, { plan, runbook, environment }: Prepa
     await writeFile(paths.plan, `${JSON.stringify(plan)}\n`, { mode: 0o600 });
     await writeFile(paths.runbook, runbook.text, { mode: 0o600 });
     await writeFile(paths.environment, environment.text, { mode: 0o600 });
+    if (approvals.length > 0) await mkdir(paths.approvals, { mode: 0o700 });
+    for (const { files } of approvals) {
+      await writeFile(join(paths.approvals, files.file), files.text, { mode: 0o600 });
+      await writeFile(join(paths.approvals, `${files.file}.sig`), files.signature, { mode: 0o600 });
+    }
   } catch (error) {
     await rm(paths.dir, { recursive: true, force: true }).catch(() => {});
     throw new RefusedError(`cannot write the state of the run to ${paths.dir}`, [String(error instanceof Error ? error.message : error), 'Set MUSTER_STATE_DIR to a folder that may be written.'], { cause: error });

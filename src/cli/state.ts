@@ -12,6 +12,8 @@ export interface RunPaths {
   readonly plan: string;
   readonly runbook: string;
   readonly environment: string;
+  /** The approvals that the run relies on, as they go into sig/ of the bundle; absent without any. */
+  readonly approvals: string;
   readonly logs: string;
   readonly work: string;
   /** RunMeta: what another process needs to end the run. */
@@ -56,6 +58,7 @@ export function runPaths(state: string, id: string): RunPaths {
     plan: join(dir, 'plan.json'),
     runbook: join(dir, 'runbook.yaml'),
     environment: join(dir, 'environment.yaml'),
+    approvals: join(dir, 'approvals'),
     logs: join(dir, 'logs'),
     work: join(dir, 'work'),
     meta: join(dir, 'run.json'),

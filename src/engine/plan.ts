@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { canonicalJson, sha256 } from './canonical.js';
 import type { PlanContext, Ports } from './define-step.js';
 import { isParallel, type Environment, type Runbook } from './documents.js';
 import { parseDuration } from './duration.js';
+import { DocumentError, messageOf } from './errors.js';
 import type { Loaded } from './load.js';
 import { planConnections } from './plan/environment.js';
 import { createRenderer } from './plan/render.js';
@@ -83,7 +85,8 @@ async function planNode(node: Runbook['steps'][number], index: number, planner: 
   return { kind: 'parallel', branches: Object.fromEntries(branches) };
 }
 
-async function environmentOf(request: PlanRequest, git: GitFacts): Promise<PlanBinding['environment']> {
+/** The environment's part of a plan; `git`: of its file. */
+export async function environmentOf(request: Pick<PlanRequest, 'environment' | 'registry' | 'cwd'>, git: GitFacts): Promise<PlanBinding['environment']> {
   const { environment, registry } = request;
   const { document, sha256 } = environment;
   return {
@@ -100,8 +103,20 @@ async function environmentOf(request: PlanRequest, git: GitFacts): Promise<PlanB
     boundary: document.boundary,
     forbidden: [...(document.forbidden ?? [])],
     watch: await planWatch(request),
-    approvals: document.approvals ?? { required: 0 },
+    approvals: await approvalsOf(request),
   };
+}
+
+/** The allowed signers are part of what is approved: whoever could exchange them could approve in anybody's name. */
+async function approvalsOf({ environment, cwd }: Pick<PlanRequest, 'environment' | 'cwd'>): Promise<PlanBinding['environment']['approvals']> {
+  const { allowedSigners, ...approvals } = environment.document.approvals ?? { required: 0 };
+  if (allowedSigners === undefined) return approvals;
+  const path = resolve(cwd, dirname(environment.path), allowedSigners);
+  try {
+    return { ...approvals, allowedSigners: { path: allowedSigners, sha256: sha256(await readFile(path)) } };
+  } catch (error) {
+    throw new DocumentError([{ position: environment.position(['approvals', 'allowedSigners']), message: `cannot read the allowed signers: ${messageOf(error)}`, hint: "the path starts at the environment's folder" }]);
+  }
 }
 
 function knownInputs(inputs: ResolvedInputs): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import type { Clock, ConnectionContext, PlanContext, Ports, PreflightCheck, PreflightStage, Selected, Selection } from './define-step.js';
 import { formatDuration } from './duration.js';
-import { GuardError, messageOf, StepError } from './errors.js';
+import { GuardError, messageOf, RefusedError, StepError } from './errors.js';
 import { rightsOn } from './plan/rights.js';
 import { flattenSteps, type ObservedCheck, type PlanBinding, type PlanObserved, type PlanStep } from './plan-document.js';
 import type { Registry } from './registry.js';
@@ -54,6 +54,14 @@ export function merged(earlier: readonly ObservedCheck[], newer: readonly Observ
   const all = new Map(earlier.map((check) => [keyOf(check), check]));
   for (const check of newer) all.set(keyOf(check), check);
   return [...all.values()];
+}
+
+/** Throws RefusedError, naming every check that failed; with `complete` also those that could not run. */
+export function refuseFailed(checks: readonly ObservedCheck[], demand: 'known' | 'complete'): void {
+  const found = checks.filter(({ result }) => result === 'failed' || (demand === 'complete' && result === 'could-not-run'));
+  if (found.length === 0) return;
+  const detail = ({ id, step, result, detail }: ObservedCheck) => `${result === 'failed' ? 'failed' : 'could not run'}: ${step === null ? '' : `step ${step}: `}${id}: ${detail}`;
+  throw new RefusedError(`preflight: ${found.length} ${found.length === 1 ? 'check' : 'checks'} did not pass`, found.map(detail));
 }
 
 /** What is there without the run: connections that are only used, endpoints that exist. What cannot be found is a check that failed. */
@@ -118,7 +126,12 @@ async function selectionChecks(step: PlanStep, request: PreflightRequest, select
   const id = `${selection.what} to use`;
   const check = ({ result, detail }: Pick<PreflightCheck, 'result' | 'detail'>): ObservedCheck => ({ id, step: step.id, result, detail });
   return tried(check, id, request, async () => {
-    const found = await definition.selection?.find(step.with, contextOf(request));
+    const found = await definition.selection?.find(step.with, contextOf(request)).catch((error: unknown) => {
+      if (selection.pin && isNotThere(error)) return undefined;
+      throw error;
+    });
+    // What is pinned must be there when the plan is made.
+    if (selection.pin && found === undefined) return [{ id, result: 'failed', detail: `there is no ${selection.what} that could be pinned: ${selection.rule}` }];
     if (found !== undefined) selected.push({ step: step.id, name: found.name, at: found.at });
     const verdict = judged(selection, found, Date.parse(request.clock.now().at));
     const maker = request.stage === 'before' || request.stage === 'provisioned' ? makerOf(selection.from, request.binding) : undefined;
@@ -140,9 +153,13 @@ async function tried(check: (found: PreflightCheck) => ObservedCheck, id: string
     return (await work()).map(check);
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof StepError && (error.code === 'no-such-connection' || error.code === 'no-such-endpoint')) return [check({ id, result: 'deferred', detail: 'the run makes what it needs' })];
+    if (isNotThere(error)) return [check({ id, result: 'deferred', detail: 'the run makes what it needs' })];
     return [check({ id, result: error instanceof StepError || error instanceof GuardError ? 'failed' : 'could-not-run', detail: said(error) })];
   }
+}
+
+function isNotThere(error: unknown): boolean {
+  return error instanceof StepError && (error.code === 'no-such-connection' || error.code === 'no-such-endpoint');
 }
 
 function contextOf({ ports, runbookDir, stateDir, signal, stage }: PreflightRequest): PlanContext {

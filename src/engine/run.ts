@@ -4,10 +4,12 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { loadSchemaCheck } from './check.js';
 import type { CleanupFailure } from './cleanup.js';
+import type { PreflightStage } from './define-step.js';
 import { messageOf, GuardError, RefusedError } from './errors.js';
 import { reachedForbidden } from './isolation.js';
 import { JournalError } from './journal.js';
-import type { PlanNode } from './plan-document.js';
+import type { ObservedCheck, PlanNode } from './plan-document.js';
+import { refuseFailed } from './preflight.js';
 import type { ResumeState } from './resume.js';
 import { baselineLimitMs, type ReadyProbe } from './probes.js';
 import { Cancelled } from './retry.js';
@@ -114,6 +116,20 @@ class Drill {
       sandbox: binding.environment.sandbox,
       ...(request.previous === undefined ? {} : { previous: request.previous }),
     });
+    for (const approval of request.approvals ?? []) await request.journal.append('plan.approved', approval);
+    await this.#checked(request.plan.observed.checks);
+  }
+
+  async #checked(checks: readonly ObservedCheck[]): Promise<void> {
+    for (const { id, step, result, detail } of checks) await this.runtime.request.journal.append('preflight.checked', { id, result, detail, ...(step === null ? {} : { step }) });
+  }
+
+  /** What was deferred is looked at again. Throws RefusedError while nothing is broken yet; later the verdict says it. */
+  async #preflight(stage: Exclude<PreflightStage, 'before'>, signal: AbortSignal): Promise<void> {
+    const { request, world } = this.runtime;
+    const checks = (await request.hooks?.preflight?.(stage, world, signal)) ?? [];
+    await this.#checked(checks);
+    if (stage !== 'verified') refuseFailed(checks, request.runbook.preflight ?? 'known');
   }
 
   /** As `#phases`, for a run whose fault was sent by a process that died. */
@@ -149,9 +165,11 @@ class Drill {
     const { signal } = this.#life;
     await provisionAll(runtime, signal);
     await this.#boundary('before', signal);
+    await this.#preflight('provisioned', signal);
     const [prepare, rest] = splitAtFault(binding.steps);
     const unprepared = await this.#steps.run(prepare, signal);
     if (unprepared !== null) return this.#stop(unprepared);
+    await this.#preflight('prepared', signal);
     // After the last prepare step, so that what it made is part of the baseline, and before anything is broken.
     await watchers.begin(await readyWatchers(runtime), signal);
     const ready = await readyProbes(runtime);
@@ -180,6 +198,7 @@ class Drill {
     await probes.stable(stableForMs, request.limits?.stableMs ?? 2 * stableForMs + 30_000, signal);
     await request.journal.append('verification.ended', {});
     await probes.stop(await probes.finish(signal));
+    await this.#preflight('verified', signal);
   }
 
   /** Turns a call that the guard refused before the fault into a refusal of the run. */

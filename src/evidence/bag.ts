@@ -11,6 +11,7 @@ import { parseJournal } from '../engine/journal.js';
 import { parseSource } from '../engine/load/source.js';
 import type { Plan } from '../engine/plan-document.js';
 import { derive } from '../engine/verdict.js';
+import type { ApprovalFiles } from './approval.js';
 import { sealFiles, type SealedContent, type Sealer } from './seal.js';
 import { fingerprint } from './ssh/keys.js';
 import { digestOf, evidenceText, logName, manifestText, payloadTexts, tagFiles, tagManifest, tagTexts, type BundleContent, type FileDigest } from './texts.js';
@@ -31,6 +32,8 @@ export interface FinishedRun {
   readonly journalText: string;
   /** The steps' logs; null when there are none. */
   readonly logsDir: string | null;
+  /** Those that the run relied on; they go into sig/. */
+  readonly approvals?: readonly ApprovalFiles[];
   /** Seals the bundle before it gets its name. */
   readonly sealer?: Sealer;
 }
@@ -155,6 +158,10 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
   for (const [path, text] of tags) await put(path, text);
   const tagManifestText = manifestText(tagFiles.map((path) => digestOf(path, tags.get(path) ?? '')));
   await put(tagManifest, tagManifestText);
+  for (const { file, text, signature } of run.approvals ?? []) {
+    await put(`sig/${file}`, text);
+    await put(`sig/${file}.sig`, signature);
+  }
   const seal = run.sealer === undefined ? null : await sealed(run.sealer, { ...content, tagManifestText });
   if (seal !== null && 'files' in seal) for (const [path, text] of seal.files) await put(path, text);
   for (const folder of folders) await writing(folder, () => flushFolder(folder));

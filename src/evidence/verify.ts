@@ -9,6 +9,7 @@ import type { Plan } from '../engine/plan-document.js';
 import { toolVersion } from '../engine/package-root.js';
 import { derive } from '../engine/verdict.js';
 import type { ReportInput } from '../report/model.js';
+import { checkRelied } from './approvals-in-bundle.js';
 import { reportFiles } from './bag.js';
 import { checkManifests } from './manifest.js';
 import { mismatch, parseDocument, parseJson } from './parse.js';
@@ -76,6 +77,7 @@ interface Findings {
 async function deriveAgain(bundle: ReadBundle, { events, plan, runbook }: { events: readonly DrillEvent[]; plan: Plan; runbook: Runbook }, findings: Findings): Promise<ReportInput | undefined> {
   const { defects, notes, checked } = findings;
   checkDocuments(bundle, plan, defects);
+  checkRelied(bundle, events, defects);
   checked.push('that plan, runbook and environment are those of the run');
   let drill: Drill;
   try {

@@ -50,6 +50,10 @@ export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, Ca
     }
   }
   checkWatch(mapping(value['watch']), catalog, report);
+  const { required, allowedSigners } = mapping(value['approvals']);
+  if (typeof required === 'number' && required > 0 && allowedSigners === undefined) {
+    report.add(['approvals'], { message: 'approvals are demanded, and nothing says whose signatures count', expected: '"allowedSigners": a file as ssh-keygen(1) describes it', found: 'nothing' }, 'key');
+  }
   refuseTemplates(value, [], 'an environment is read as it stands', report);
 }
 

@@ -20,6 +20,7 @@ export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, atte
     runbookDir: request.runbookDir,
     stepId: step.id,
     phase: step.phase,
+    ...(step.selection === undefined || step.selection.pinned === null ? {} : { pinned: step.selection.pinned }),
     signal,
     clock: request.clock,
     ports: request.bindPorts(stepScope(runtime, { step, branch }, attempt, signal), runtime.world),

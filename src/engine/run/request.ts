@@ -1,11 +1,11 @@
-import type { Clock, Ports } from '../define-step.js';
+import type { Clock, Ports, PreflightStage } from '../define-step.js';
 import type { CleanupFailure, PendingCleanup } from '../cleanup.js';
 import type { Runbook } from '../documents.js';
 import type { EventDataOf } from '../events.js';
 import type { RefusedError } from '../errors.js';
 import type { EvidenceOf } from '../kinds/index.js';
 import type { Journal, JournalError } from '../journal.js';
-import type { Plan, PlanStep } from '../plan-document.js';
+import type { ObservedCheck, Plan, PlanStep } from '../plan-document.js';
 import type { Redactor } from '../redact.js';
 import type { Registry } from '../registry.js';
 import type { ResumeState } from '../resume.js';
@@ -43,6 +43,8 @@ export type BoundaryRecord = { [K in 'isolation' | 'production-fingerprint']: { 
 export interface DrillHooks {
   /** Looks at what lies outside: when the environment is real, before anything is prepared, and after the last step. */
   boundary?(when: 'before' | 'after', world: World, signal: AbortSignal): Promise<readonly BoundaryRecord[]>;
+  /** Repeats the preflight checks that were deferred, once more is there. Gives what is new. */
+  preflight?(stage: Exclude<PreflightStage, 'before'>, world: World, signal: AbortSignal): Promise<readonly ObservedCheck[]>;
   /** Asks the operator what to do; the choice is journaled as `operator.chose`. Without it, or with null (nobody answers), a failure ends the steps. */
   failedStep?(failed: FailedStep, signal: AbortSignal): Promise<'retry' | 'skip' | 'abort' | null>;
   /** The fault is in the journal. From here on the guard may refuse what the fault has taken away. */
@@ -65,6 +67,8 @@ export interface Takeover {
 export interface DrillRequest {
   readonly runId: string;
   readonly plan: Plan;
+  /** Those that the run relies on. */
+  readonly approvals?: readonly EventDataOf<'plan.approved'>[];
   /** The document that the plan was made from; its templates are rendered again with what the run finds out. */
   readonly runbook: Runbook;
   /** Folder of the runbook file. */

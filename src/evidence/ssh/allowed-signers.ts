@@ -49,14 +49,18 @@ function timeOf(text: string | undefined): number | null {
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${zone}`);
 }
 
-/** Who `key` belongs to for `namespace`; `at` (ms since the epoch) is checked against the line's validity. */
-export function principalOf(signers: readonly AllowedSigner[], key: SshPublicKey, namespace: string, at: number): string | undefined {
-  const found = signers.find(
+/** The first line that `key` may sign with in `namespace`; `at` (ms since the epoch) is checked against the line's validity. */
+export function signerOf(signers: readonly AllowedSigner[], key: SshPublicKey, namespace: string, at: number): AllowedSigner | undefined {
+  return signers.find(
     (signer) =>
       signer.key.blob.equals(key.blob) &&
       (signer.namespaces === null || signer.namespaces.includes(namespace)) &&
       (signer.validAfter === null || at >= signer.validAfter) &&
       (signer.validBefore === null || at < signer.validBefore),
   );
-  return found?.principals[0];
+}
+
+/** Who `key` belongs to for `namespace` at that time. */
+export function principalOf(signers: readonly AllowedSigner[], key: SshPublicKey, namespace: string, at: number): string | undefined {
+  return signerOf(signers, key, namespace, at)?.principals[0];
 }

@@ -20,7 +20,7 @@ export async function checkServer(ctx: ConnectionContext): Promise<PreflightChec
         const who = await identity(session);
         checks.push({ id: `${prefix}reachable`, result: 'passed', detail: `PostgreSQL ${who.serverVersion} as ${who.role}${who.superuser ? ', a superuser' : ''}` });
         if (database === undefined) checks.push(await clockCheck(session, ctx));
-        for (const needed of rights) if (needed.right.sql?.on !== 'statement') checks.push(await rightCheck(session, needed, who, ctx, prefix));
+        checks.push(...(await rightsChecks(session, rights, who, ctx, prefix)));
       });
     } catch (error) {
       ctx.signal.throwIfAborted();
@@ -67,9 +67,21 @@ async function clockCheck(session: PostgresSession, ctx: ConnectionContext): Pro
   return { id: 'clock', result: certain <= maxOffsetMs ? 'passed' : 'failed', detail };
 }
 
-async function rightCheck(session: PostgresSession, { right, by }: NeededRight, who: RightsOf, ctx: ConnectionContext, prefix: string): Promise<PreflightCheck> {
-  const id = `${prefix}${right.sql === undefined ? right.grant : rightInWords(right.sql)}`;
-  if (right.sql === undefined) return { id, result: 'could-not-run', detail: `nothing says how to check this right, needed by ${by.join(', ')}` };
-  const { result, detail } = await checkRight(session, right.sql, who, ctx.makes);
-  return { id, result, detail: result === 'passed' ? detail : `${detail} (needed by ${by.join(', ')})` };
+/** One for all that it has; one for each that it lacks. What a statement needs that nobody can read off it is the step's own affair. */
+async function rightsChecks(session: PostgresSession, rights: readonly NeededRight[], who: RightsOf, ctx: ConnectionContext, prefix: string): Promise<PreflightCheck[]> {
+  const checks: PreflightCheck[] = [];
+  const waiting: string[] = [];
+  let held = 0;
+  for (const { right, by } of rights) {
+    if (right.sql?.on === 'statement') continue;
+    const name = right.sql === undefined ? right.grant : rightInWords(right.sql);
+    const { result, detail } = right.sql === undefined ? { result: 'could-not-run' as const, detail: 'nothing says how to check it' } : await checkRight(session, right.sql, who, ctx.makes);
+    if (result === 'passed') held += 1;
+    else if (result === 'deferred') waiting.push(name);
+    else checks.push({ id: `${prefix}${name}`, result, detail: `${detail} (needed by ${by.join(', ')})` });
+  }
+  const detail = `${who.role} has ${held} of the ${rights.length} rights that the steps need`;
+  if (waiting.length > 0) checks.push({ id: `${prefix}rights`, result: 'deferred', detail: `${detail}; the run's own steps have yet to make what these are about: ${waiting.join('; ')}` });
+  else if (held > 0) checks.push({ id: `${prefix}rights`, result: checks.some(({ result }) => result === 'failed') ? 'failed' : 'passed', detail });
+  return checks;
 }

@@ -1,0 +1,129 @@
+import { RefusedError } from '../engine/errors.js';
+import type { Guard } from '../engine/guard.js';
+import type { NeededRight, Permission, SqlRight } from '../engine/define-step.js';
+import { declaredPermissions, rightsOn } from '../engine/plan/rights.js';
+import type { PlanBinding } from '../engine/plan-document.js';
+import { existingWorld } from '../engine/preflight.js';
+import type { Redactor } from '../engine/redact.js';
+import { grantStatement, maintainSince, rightInWords, sqlName } from '../clients/postgres/grants.js';
+import { visible } from '../report/visible.js';
+import { bindPorts, guardOf, sharedAdapters } from './compose.js';
+import type { CommandIo } from './io.js';
+import { readingScope } from './observe.js';
+import { prepareDrill, type DrillSources } from './prepare.js';
+import { registry } from './registry.generated.js';
+
+/** `muster permissions`: SQL that a superuser runs, all else as SQL comments. Reads servers' versions where it can. */
+export async function permissions(sources: DrillSources, io: CommandIo): Promise<number> {
+  const { plan, secrets } = await prepareDrill(sources, io);
+  const { binding } = plan;
+  const out = [`-- What ${binding.runbook.name} ${binding.runbook.version} needs in ${binding.environment.name}, and no more.`];
+  const versionOf = await versions(binding, secrets, guardOf({ plan, world: (await existingWorld(binding, registry)).world, ownDirectories: [], protectedDirectories: [], runbookDir: io.cwd }));
+  for (const name of Object.keys(binding.environment.connections)) out.push(...(await connectionLines(binding, name, versionOf)));
+  out.push(...(await otherLines(binding)));
+  io.stdout(`${out.map((line) => visible(line)).join('\n')}\n`);
+  return 0;
+}
+
+type VersionOf = (connection: string) => Promise<number | undefined>;
+
+async function versions(binding: PlanBinding, secrets: Redactor, guard: Guard): Promise<VersionOf> {
+  const { world } = await existingWorld(binding, registry);
+  const signal = new AbortController().signal;
+  const ports = bindPorts(sharedAdapters(undefined, secrets))(readingScope('permissions', guard, signal), world);
+  return async (connection) => {
+    try {
+      const session = await ports.postgres.connect({ connection }, { effect: 'read', label: 'permissions', connectTimeoutMs: 3_000 });
+      try {
+        return (await session.query<{ version: number }>(`SELECT current_setting('server_version_num')::int AS version`)).rows[0]?.version;
+      } finally {
+        await session.close();
+      }
+    } catch (error) {
+      if (error instanceof RefusedError) throw error;
+      return undefined;
+    }
+  };
+}
+
+async function connectionLines(binding: PlanBinding, name: string, versionOf: VersionOf): Promise<string[]> {
+  const connection = binding.environment.connections[name];
+  const rights = rightsOn(binding, name);
+  if (connection?.kind !== 'postgres' || rights.length === 0) return [];
+  const { host, port, database, user } = connection.with;
+  if (typeof host !== 'string' || typeof user !== 'string') return ['', `-- ${name}: the run makes this server and is its superuser; nothing is to be granted.`];
+  const version = await versionOf(name);
+  const lines = ['', `-- ${name}: ${host}:${String(port ?? 5432)}, role ${user}. Run this as a superuser in the database named.`, ...(version === undefined ? [`-- The server was not reached: this is for PostgreSQL ${maintainSince / 10_000} or later; before, GRANT UPDATE instead of MAINTAIN.`] : [])];
+  for (const [asked, needed] of byDatabase(rights, String(database))) {
+    lines.push(`-- Database ${asked}:`, `GRANT CONNECT ON DATABASE ${sqlName(asked)} TO ${sqlName(user)};`, ...grantLines(needed, user, version ?? maintainSince));
+  }
+  return lines;
+}
+
+function byDatabase(rights: readonly NeededRight[], own: string): Map<string, NeededRight[]> {
+  const found = new Map<string, NeededRight[]>();
+  for (const needed of rights) found.set(needed.right.database ?? own, [...(found.get(needed.right.database ?? own) ?? []), needed]);
+  return found;
+}
+
+function grantLines(needed: readonly NeededRight[], user: string, version: number): string[] {
+  const grants: string[] = [];
+  const notes: string[] = [];
+  const everyone = new Set<string>();
+  for (const { sql, by } of united(needed)) {
+    const statement = grantStatement(sql, user, version);
+    if (statement !== undefined) grants.push(`${statement}  -- ${by.join(', ')}`);
+    else if (sql.on === 'function') everyone.add(sql.name);
+    else if (sql.on === 'table') notes.push(`-- ${sql.name} is made by the run itself (${by.join(', ')}); if it exists already: GRANT ${sql.privileges.join(', ')} ON TABLE ${sqlName(sql.name)} TO ${sqlName(user)};`);
+    else notes.push(`-- Decide for yourself (${by.join(', ')}): ${rightInWords(sql)}`);
+  }
+  if (everyone.size > 0) notes.push(`-- Everyone may call these unless it was revoked: ${[...everyone].join(', ')}`);
+  return [...grants, ...notes];
+}
+
+/** One statement for each object. */
+function united(needed: readonly NeededRight[]): { readonly sql: SqlRight; readonly by: readonly string[] }[] {
+  const found = new Map<string, { sql: SqlRight; by: Set<string> }>();
+  for (const { right, by } of needed) {
+    const { sql } = right;
+    if (sql === undefined) continue;
+    const key = sql.on === 'table' || sql.on === 'schema' ? JSON.stringify([sql.on, sql.name, sql.on === 'table' && sql.made === true]) : JSON.stringify(sql);
+    const known = found.get(key);
+    if (known === undefined) {
+      found.set(key, { sql, by: new Set(by) });
+      continue;
+    }
+    for (const who of by) known.by.add(who);
+    if (sql.on === 'table' && known.sql.on === 'table') known.sql = { ...known.sql, privileges: [...new Set([...known.sql.privileges, ...sql.privileges])] };
+    if (sql.on === 'schema' && known.sql.on === 'schema') known.sql = { ...known.sql, privileges: [...new Set([...known.sql.privileges, ...sql.privileges])] };
+  }
+  return [...found.values()].map(({ sql, by }) => ({ sql, by: [...by] }));
+}
+
+async function otherLines(binding: PlanBinding): Promise<string[]> {
+  const all = declaredPermissions(binding).flatMap(({ by, permissions }) => permissions.map((permission) => ({ by, permission })));
+  for (const [name, { provision, with: input }] of Object.entries(binding.environment.connections)) {
+    for (const permission of (await registry.provisioner(provision)).permissions?.(input) ?? []) all.push({ by: `connection ${name}`, permission });
+  }
+  const lines = new Map<string, Set<string>>();
+  for (const { by, permission } of all) {
+    const line = inWords(permission);
+    if (line !== undefined) lines.set(line, (lines.get(line) ?? new Set()).add(by));
+  }
+  return lines.size === 0 ? [] : ['', '-- On this machine (boundary.commands, boundary.directories):', ...[...lines].map(([line, by]) => `--   ${line}  (${[...by].join(', ')})`)];
+}
+
+function inWords(permission: Permission): string | undefined {
+  switch (permission.system) {
+    case 'command':
+      return `run ${permission.command}`;
+    case 'path':
+      return `${permission.access} ${permission.path}`;
+    case 'aws':
+      return `AWS ${permission.action}${permission.resource === undefined ? '' : ` on ${permission.resource}`}`;
+    case 'kubernetes':
+      return `Kubernetes ${permission.verb} ${permission.resource}${permission.namespace === undefined ? '' : ` in ${permission.namespace}`}`;
+    case 'postgres':
+      return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Drill } from '../engine/drill.js';
+import type { PlanObserved } from '../engine/plan-document.js';
+import { mismatch, parseJson } from './parse.js';
+
+const maxBundles = 20;
+const maxBytes = 8 * 1024 * 1024;
+
+/**
+ * Medians over the newest passed runs (at most 20 are looked at) of a runbook in an environment, from the bundles in
+ * `folder`; undefined when there are none. They are an expectation and no evidence: nothing is verified here.
+ */
+export async function expectedDurations(folder: string, runbook: string, environment: string): Promise<PlanObserved['expected']> {
+  const names = await readdir(folder).catch(() => []);
+  const own = new RegExp(`^\\d{8}T\\d{6}Z-${runbook}-[0-9a-f]{6}$`);
+  const newest = names.filter((name) => own.test(name)).toSorted().slice(-maxBundles);
+  const drills = (await Promise.all(newest.map((name) => readDrill(join(folder, name, 'data', 'drill.json'))))).filter((drill) => drill?.verdict === 'passed' && drill.runbook.name === runbook && drill.environment.name === environment);
+  const steps = new Map<string, number[]>();
+  const totals: number[] = [];
+  const rtos: number[] = [];
+  for (const drill of drills) {
+    if (drill === undefined) continue;
+    for (const { id, status, durationMs } of drill.steps) if (status === 'succeeded' && durationMs !== null) steps.set(id, [...(steps.get(id) ?? []), durationMs]);
+    if (drill.startedAt !== null && drill.finishedAt !== null) totals.push(Date.parse(drill.finishedAt) - Date.parse(drill.startedAt));
+    if (drill.rto.valueMs !== null) rtos.push(drill.rto.valueMs);
+  }
+  if (totals.length === 0) return undefined;
+  return { runs: totals.length, totalMs: median(totals), rtoMs: rtos.length === 0 ? null : median(rtos), steps: Object.fromEntries([...steps].map(([id, all]) => [id, median(all)])) };
+}
+
+/** undefined for what is no drill.json. */
+async function readDrill(file: string): Promise<Drill | undefined> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const { size } = await handle.stat();
+      if (size > maxBytes) return undefined;
+      const drill = parseJson(await handle.readFile('utf8'));
+      return mismatch('drill', drill) === undefined ? (drill as Drill) : undefined;
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const at = sorted[middle] ?? 0;
+  return Math.round(sorted.length % 2 === 1 ? at : ((sorted[middle - 1] ?? at) + at) / 2);
+}
