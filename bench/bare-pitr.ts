@@ -3,7 +3,7 @@
  * `node dist/bench/bare-pitr.js <binaries> <folder> <uid> <gid>`; the folder must be one that the uid can enter.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { appendFile, chown, lchown, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,6 +28,7 @@ const accounts = 1_000;
 const run = 'bare';
 const tables = ['orders', 'accounts', 'transfers'];
 const pollMs = 10;
+const password = randomBytes(24).toString('base64url');
 
 interface Server {
   readonly data: string;
@@ -38,7 +39,7 @@ interface Server {
 const preamble = "SET TimeZone='UTC';SET DateStyle='ISO, YMD';SET IntervalStyle='postgres';SET extra_float_digits=1;SET bytea_output='hex'";
 
 async function session<T>({ port }: Server, work: (session: PostgresSession) => Promise<T>, database = 'app'): Promise<T> {
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database });
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password, database });
   await client.connect();
   await client.query(preamble);
   try {
@@ -75,13 +76,14 @@ function shell(file: string, args: readonly string[]): Promise<unknown> {
 
 async function initialise({ data, port }: Server, archive: string): Promise<void> {
   await folderFor(data);
-  await shell(join(binaries, 'initdb'), ['-D', data, '-U', 'postgres', '--data-checksums', '--encoding=UTF8', '--locale=C', '--auth=trust', '--no-sync', '--no-instructions']);
+  await put(join(folder, 'password'), password);
+  await shell(join(binaries, 'initdb'), ['-D', data, '-U', 'postgres', `--pwfile=${join(folder, 'password')}`, '--auth=scram-sha-256', '--data-checksums', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']);
   const command = `if test -e ${archive}/wal/%f; then cmp -s "%p" ${archive}/wal/%f; else cp "%p" ${archive}/incoming/%f && mv ${archive}/incoming/%f ${archive}/wal/%f; fi`;
   await appendFile(
     join(data, 'postgresql.conf'),
     `listen_addresses='127.0.0.1'\nunix_socket_directories=''\nwal_level=replica\ntrack_commit_timestamp=on\ntimezone=UTC\nlog_timezone=UTC\nlog_line_prefix='%m [%p] '\nlc_messages=C\narchive_mode=on\narchive_command='${command}'\nport=${port}\n`,
   );
-  await put(join(data, 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\n');
+  await put(join(data, 'pg_hba.conf'), 'host all all 127.0.0.1/32 scram-sha-256\n');
 }
 
 /** Resolves once the server takes writes: postmaster.pid says ready, and pg_control says in production (6). */

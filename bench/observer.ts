@@ -1,6 +1,7 @@
 /**
- * A client of its own that looks at an endpoint every 5 ms: `node dist/bench/observer.js <host> <port> <table>`. It reads and
- * writes on one connection and makes a new one after an error. SIGTERM ends it; it then prints what it saw as JSON.
+ * A client of its own that looks at an endpoint every 5 ms: `node dist/bench/observer.js <host> <port> <table>`, with the
+ * password in the file PGPASSFILE. It reads and writes on one connection and makes a new one after an error. SIGTERM ends it; it
+ * then prints what it saw as JSON.
  */
 import pg from 'pg';
 

@@ -2,7 +2,8 @@ import type { Static, TSchema } from 'typebox';
 
 /**
  * Checks values against the schemas of definitions that are already loaded, so that a run needs no second form of
- * them. `typebox/value` is loaded when a run first needs it.
+ * them. `typebox/schema` is loaded when a run first needs it; `typebox/value` would load
+ * as much again.
  */
 export interface SchemaCheck {
   <S extends TSchema>(schema: S, value: unknown): value is Static<S>;
@@ -11,11 +12,11 @@ export interface SchemaCheck {
 }
 
 export async function loadSchemaCheck(): Promise<SchemaCheck> {
-  const { Value } = await import('typebox/value');
-  const check = <S extends TSchema>(schema: S, value: unknown): value is Static<S> => Value.Check(schema, value);
+  const { Check, Errors } = await import('typebox/schema');
+  const check = <S extends TSchema>(schema: S, value: unknown): value is Static<S> => Check(schema, value);
   return Object.assign(check, {
     problems: (schema: TSchema, value: unknown) =>
-      Value.Errors(schema, value)
+      Errors(schema, value)[1]
         .filter((error) => error.keyword !== 'boolean')
         .map((error) => `${error.instancePath === '' ? '/' : error.instancePath} ${error.message}`),
   });

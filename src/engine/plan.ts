@@ -55,7 +55,11 @@ async function bindingOf(request: PlanRequest): Promise<PlanBinding> {
   const { metadata, objectives } = runbook.document;
   const context: PlanContext = { ports: request.ports, runbookDir: dirname(resolve(request.cwd, runbook.path)), signal: request.signal };
   const planner: StepPlanner = { registry: request.registry, context, render: createRenderer(request), position: (pointer) => runbook.position([...pointer]) };
-  const [runbookGit, environmentGit] = await Promise.all([request.git(resolve(request.cwd, runbook.path)), request.git(resolve(request.cwd, environment.path))]);
+  // git answers while the types are loaded that the plan needs.
+  const [[runbookGit, environmentGit], planned] = await Promise.all([
+    Promise.all([request.git(resolve(request.cwd, runbook.path)), request.git(resolve(request.cwd, environment.path))]),
+    contentOf(request, planner),
+  ]);
   return {
     rules: 1,
     tool: request.tool,
@@ -72,10 +76,16 @@ async function bindingOf(request: PlanRequest): Promise<PlanBinding> {
     inputs: knownInputs(request.inputs),
     objectives: { rtoMs: milliseconds(objectives.rto), rpoMs: milliseconds(objectives.rpo) },
     fault: runbook.document.fault,
-    probes: await inOrder(Object.entries(runbook.document.probes ?? {}), ([id, probe]) => planProbe(id, probe, ['probes', id], planner)),
-    steps: await inOrder(runbook.document.steps, (node, index) => planNode(node, index, planner)),
-    cleanup: await inOrder(runbook.document.cleanup ?? [], (step, index) => planStep(step, ['cleanup', index], planner)),
+    ...planned,
     requiredEvidence: [...(runbook.document.evidence?.require ?? [])],
+  };
+}
+
+async function contentOf({ runbook: { document } }: PlanRequest, planner: StepPlanner): Promise<Pick<PlanBinding, 'probes' | 'steps' | 'cleanup'>> {
+  return {
+    probes: await inOrder(Object.entries(document.probes ?? {}), ([id, probe]) => planProbe(id, probe, ['probes', id], planner)),
+    steps: await inOrder(document.steps, (node, index) => planNode(node, index, planner)),
+    cleanup: await inOrder(document.cleanup ?? [], (step, index) => planStep(step, ['cleanup', index], planner)),
   };
 }
 

@@ -144,10 +144,10 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
       await writeFlushed(file, text);
     });
   };
-  for (const [path, text] of payloadTexts(content)) {
-    await put(path, text);
-    payload.push(digestOf(path, text));
-  }
+  const putAll = (files: Iterable<readonly [string, string | Buffer]>) => allDone([...files].map(([path, text]) => put(path, text)));
+  const texts = [...payloadTexts(content)];
+  await putAll(texts);
+  payload.push(...texts.map(([path, text]) => digestOf(path, text)));
   if (run.logsDir !== null) payload.push(...(await copyLogs(run.logsDir, join(root, 'data', 'logs'), folders)));
   // Loaded here: a template engine has no business in a run before its end.
   const { reportHtml } = await import('../report/html.js');
@@ -155,7 +155,7 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
   await put('data/report.html', report);
   payload.push(digestOf('data/report.html', report));
   const tags = tagTexts(content.events, content.drill, payload);
-  for (const [path, text] of tags) await put(path, text);
+  await putAll(tags);
   const tagManifestText = manifestText(tagFiles.map((path) => digestOf(path, tags.get(path) ?? '')));
   await put(tagManifest, tagManifestText);
   for (const { file, text, signature } of run.approvals ?? []) {
@@ -163,8 +163,8 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
     await put(`sig/${file}.sig`, signature);
   }
   const seal = run.sealer === undefined ? null : await sealed(run.sealer, { ...content, tagManifestText });
-  if (seal !== null && 'files' in seal) for (const [path, text] of seal.files) await put(path, text);
-  for (const folder of folders) await writing(folder, () => flushFolder(folder));
+  if (seal !== null && 'files' in seal) await putAll(seal.files);
+  await allDone([...folders].map((folder) => writing(folder, () => flushFolder(folder))));
   return { drill: content.drill, seal };
 }
 
@@ -257,6 +257,11 @@ async function flushFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** Side by side, so that a disk flushes them together. Throws the first error when all have ended: nothing is written after it. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(work)) if (end.status === 'rejected') throw end.reason;
 }
 
 async function writing<T>(file: string, act: () => Promise<T>): Promise<T> {

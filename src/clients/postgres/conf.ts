@@ -30,7 +30,7 @@ export function withoutSettings(text: string, names: ReadonlySet<string>): strin
 }
 
 /**
- * Writes a file anew and gives it to `owner`. What stood there is removed first, never followed: a folder of another
+ * Writes a file anew and gives it to `owner`. It is not flushed: what it stands beside is not either. What stood there is removed first, never followed: a folder of another
  * user may hold symlinks.
  */
 export async function writeOwned(path: string, content: string | Uint8Array, owner: Owner, mode = 0o600): Promise<void> {
@@ -38,7 +38,6 @@ export async function writeOwned(path: string, content: string | Uint8Array, own
   const file = await open(path, 'wx', mode);
   try {
     await file.writeFile(content);
-    await file.sync();
     if (owner.uid !== null && owner.gid !== null) await file.chown(owner.uid, owner.gid);
   } finally {
     await file.close();

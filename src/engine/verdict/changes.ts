@@ -1,4 +1,4 @@
-import Value from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { Type } from 'typebox';
 import type { Drill } from '../drill.js';
 import type { EventDataOf } from '../events.js';
@@ -12,7 +12,7 @@ const Policy = Type.Object({ required: Type.Optional(Type.Array(Type.String())) 
 /** Watchers whose silence would be a hole in the proof, by the plan's policy. */
 export function requiredWatchers(facts: Facts): readonly string[] {
   const watch = facts.plan.binding.environment.watch;
-  return Value.Check(Policy, watch) ? (watch.required ?? []) : [];
+  return Check(Policy, watch) ? (watch.required ?? []) : [];
 }
 
 const undocumented = (data: Observed): boolean => !data.ours && data.allowedBy === null && data.scope === 'recovery-path';

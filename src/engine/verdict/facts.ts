@@ -1,4 +1,4 @@
-import Value from 'typebox/value';
+import { Check } from 'typebox/schema';
 import type { Runbook } from '../documents.js';
 import type { DrillEvent, EventEnvelope, EventOf, EventType } from '../events.js';
 import { evidenceKinds, type EvidenceKind, type EvidenceOf } from '../kinds/index.js';
@@ -45,7 +45,7 @@ export class Facts {
 
   #record(event: EventOf<'evidence.recorded'>, index: number): void {
     const { kind, data } = event.data;
-    if (!Object.hasOwn(evidenceKinds, kind) || !Value.Check(evidenceKinds[kind], data)) {
+    if (!Object.hasOwn(evidenceKinds, kind) || !Check(evidenceKinds[kind], data)) {
       this.malformed.push(kind);
       return;
     }

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Check } from 'typebox/schema';
 import type { PlanBinding } from '../plan-document.js';
 import { strict } from '../schema.js';
 import { ExpectedActor } from './profile.js';
@@ -21,7 +21,7 @@ const nobody: WatchPolicy = { required: [], advisory: [], settleMs: 0, watchers:
 
 /** The policy of a plan; one that names no watcher where the plan has none. */
 export function watchPolicy(environment: Pick<PlanBinding['environment'], 'watch'>): WatchPolicy {
-  return Value.Check(WatchPolicy, environment.watch) ? environment.watch : nobody;
+  return Check(WatchPolicy, environment.watch) ? environment.watch : nobody;
 }
 
 /** `postgres` is the watcher type `postgres.changes`. */

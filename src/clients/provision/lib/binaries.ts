@@ -19,7 +19,7 @@ export interface Binaries {
  */
 export async function findBinaries(folder: string | undefined, owner: Owner): Promise<Binaries> {
   const binDir = folder ?? join(await reachable(npmBinaries(), owner), 'bin');
-  return { binDir, version: await versionOf(binDir, owner) };
+  return { binDir, version: await knownVersion(binDir, owner) };
 }
 
 /** `native` itself if its links are there and `owner` can enter it, else a copy; `cacheIn` says where, for tests. */
@@ -57,6 +57,15 @@ async function linksOf(native: string): Promise<Link[]> {
 
 async function exists(path: string): Promise<boolean> {
   return lstat(path).then(() => true, () => false);
+}
+
+const versions = new Map<string, string>();
+
+/** Asked once for each folder: two connections of an environment have the same one. */
+async function knownVersion(binDir: string, owner: Owner): Promise<string> {
+  const version = versions.get(binDir) ?? (await versionOf(binDir, owner));
+  versions.set(binDir, version);
+  return version;
 }
 
 export async function versionOf(binDir: string, owner: Owner): Promise<string> {
