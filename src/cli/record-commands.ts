@@ -22,4 +22,10 @@ export function recordCommands(program: Command, io: CommandIo, done: (code: num
     .option('--grace <duration>', 'how long a drill may be late; default: by its cadence')
     .addOption(format('text', 'json'))
     .action(async (runbooks: string[], options: { evidenceDir: string; asOf?: string; grace?: string; format: string }) => done(await (await import('./status.js')).status({ runbooks, ...options }, io)));
+
+  program
+    .command('compare <before> <after>')
+    .description('Which steps made recovery slower or faster, and what changed between two drills')
+    .addOption(format('text', 'markdown', 'json'))
+    .action(async (before: string, after: string, options: { format: string }) => done(await (await import('./compare.js')).compare({ before, after, ...options }, io)));
 }
