@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   plan: async () => (await import('./plan.js')).plan(),
   drill: async () => (await import('./drill.js')).drill(),
   memory: async () => (await import('./memory.js')).memory(),
+  verify: async () => (await import('./verify.js')).verify(),
   truth: async () => (await import('./truth.js')).truth(),
 };
 

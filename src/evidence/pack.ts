@@ -6,8 +6,8 @@ import { UsageError, messageOf } from '../engine/errors.js';
 import { maxRatio } from './archive/names.js';
 import { soundBundle } from './seal-bundle.js';
 
-/** No time of the file system goes in, so that the same bundle gives the same bytes; zip knows none before this one. */
-const mtime = new Date(1980, 0, 1);
+/** No time of the file system goes in, so that the same bundle gives the same bytes; zip knows none before this one, in whatever zone. */
+const earliest = () => new Date(1980, 0, 1);
 const chunkBytes = 256 * 1024;
 /** What fits a zip without zip64. */
 const maxZip = 0xffffffff;
@@ -64,7 +64,7 @@ async function writeZip(folder: string, files: readonly string[], prefix: string
   try {
     for (const file of files) {
       const entry = stored ? new ZipPassThrough(`${prefix}/${file}`) : new ZipDeflate(`${prefix}/${file}`, { level: 6 });
-      Object.assign(entry, { mtime, os: 3, attrs: 0o100644 << 16 });
+      Object.assign(entry, { mtime: earliest(), os: 3, attrs: 0o100644 << 16 });
       zip.add(entry);
       for await (const [chunk, last] of fullChunks(join(folder, file))) {
         entry.push(chunk, last);

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { messageOf } from '../engine/errors.js';
-import { ArchiveError } from './archive/names.js';
+import { archiveDefect } from './archive/names.js';
 import { openArchive } from './archive-reader.js';
 import { sealFile, statementsFile, timestampFile } from './seal-files.js';
 import { folderSource, type BundleSource, type SourceEntry } from './source.js';
@@ -117,7 +116,7 @@ async function readSource(source: BundleSource): Promise<ReadBundle> {
       if (text === undefined) defects.push({ code: 'not-utf8', file: path, detail: 'the file is not valid UTF-8' });
       else texts.set(path, text);
     } catch (error) {
-      defects.push({ code: error instanceof ArchiveError ? error.code : 'unreadable', file: path, detail: messageOf(error) });
+      defects.push(archiveDefect(error, path));
     }
   }
   for (const path of fixed) if (!seen.has(path)) defects.push({ code: 'missing-file', file: path, detail: 'every bundle has this file' });

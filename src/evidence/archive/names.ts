@@ -1,3 +1,4 @@
+import { messageOf } from '../../engine/errors.js';
 import type { Defect } from '../reader.js';
 
 /** An archive that cannot be followed, or that two tools could read differently: nothing more is taken from it. */
@@ -5,6 +6,12 @@ export class ArchiveError extends Error {
   constructor(readonly code: 'archive-form' | 'too-large', message: string) {
     super(message);
   }
+}
+
+/** What went wrong with an archive, as a defect: damage that zlib finds is one of form. */
+export function archiveDefect(error: unknown, archive: string): Defect {
+  const damaged = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+  return { code: error instanceof ArchiveError ? error.code : damaged ? 'archive-form' : 'unreadable', file: archive, detail: messageOf(error) };
 }
 
 const GiB = 1024 ** 3;

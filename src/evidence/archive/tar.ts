@@ -3,9 +3,8 @@ import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { stat } from 'node:fs/promises';
-import { messageOf } from '../../engine/errors.js';
 import { maxEntries, unexpectedFolder, type BundleSource, type SourceEntry } from '../source.js';
-import { ArchiveError, ArchiveNames, checkGrowth } from './names.js';
+import { ArchiveError, ArchiveNames, archiveDefect, checkGrowth } from './names.js';
 
 const block = 512;
 const maxNameBytes = 64 * 1024;
@@ -40,7 +39,7 @@ export async function tarSource(path: string): Promise<BundleSource> {
         }
         if (gunzip.bytesWritten !== size) refuse('something follows the compressed archive');
       } catch (error) {
-        say({ code: error instanceof ArchiveError ? error.code : 'unreadable', file: basename(path), detail: messageOf(error) });
+        say(archiveDefect(error, basename(path)));
       } finally {
         gunzip.destroy();
         await feeding;

@@ -3,9 +3,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { basename } from 'node:path';
-import { messageOf } from '../../engine/errors.js';
 import { maxEntries, unexpectedFolder, type BundleSource } from '../source.js';
-import { ArchiveError, ArchiveNames, checkGrowth } from './names.js';
+import { ArchiveError, ArchiveNames, archiveDefect, checkGrowth } from './names.js';
 
 /** One line of the central directory, held against the local header. */
 interface ZipEntry {
@@ -52,7 +51,7 @@ export async function zipSource(path: string): Promise<BundleSource> {
           } else yield { path: name, bytes: entry.unpacked, chunks: () => content(handle, entry) };
         }
       } catch (error) {
-        say({ code: error instanceof ArchiveError ? error.code : 'unreadable', file: basename(path), detail: messageOf(error) });
+        say(archiveDefect(error, basename(path)));
       } finally {
         await handle.close();
       }
