@@ -25,41 +25,6 @@ const edit = (path: string, change: (text: string) => string) => {
 };
 const readEvents = (path: string) => readFileSync(join(path, 'data/events.jsonl'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as DrillEvent);
 
-describe('every byte counts', () => {
-  const small = ['bagit.txt', 'bag-info.txt', 'tagmanifest-sha256.txt', 'data/logs/restore.log', 'data/environment.yaml', 'data/evidence/health-checks.json'];
-
-  it.each(small)('each byte of %s', async (file) => {
-    const copy = await copyOf(bundle, 'byte');
-    const path = join(copy, file);
-    const content = readFileSync(path);
-    const unseen: number[] = [];
-    for (let at = 0; at < content.length; at += 1) {
-      const damaged = Buffer.from(content);
-      damaged[at] = (damaged[at] ?? 0) ^ (1 << at % 8);
-      writeFileSync(path, damaged);
-      if ((await codes(copy)).length === 0) unseen.push(at);
-    }
-    expect(unseen).toEqual([]);
-  }, 240_000);
-
-  it('some bytes of every file, the first and the last among them', async () => {
-    const copy = await copyOf(bundle, 'bytes');
-    for (const file of filesOf(bundle)) {
-      const path = join(copy, file);
-      const content = readFileSync(path);
-      const step = Math.max(1, Math.floor(content.length / 8));
-      for (const at of new Set([...Array.from({ length: 8 }, (_, n) => Math.min(n * step, content.length - 1)), content.length - 1])) {
-        const damaged = Buffer.from(content);
-        damaged[at] = (damaged[at] ?? 0) ^ 1;
-        writeFileSync(path, damaged);
-        expect(await codes(copy), `${file} at ${at}`).not.toEqual([]);
-      }
-      writeFileSync(path, content);
-    }
-    expect(await codes(copy)).toEqual([]);
-  }, 240_000);
-});
-
 describe('files', () => {
   it.each([
     ['a planted payload file', 'unexpected-file', (path: string) => writeFileSync(join(path, 'data/planted.txt'), '')],

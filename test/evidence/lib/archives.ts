@@ -5,7 +5,7 @@ import { filesOf } from './bundle.js';
 
 /** One entry of a zip, with whatever lies a test wants to tell about it. */
 export interface ZipDraft {
-  readonly name: string | Buffer;
+  readonly name: string | Uint8Array;
   readonly data: Buffer;
   readonly method?: number;
   readonly flags?: number;
@@ -31,7 +31,7 @@ export function zipOf(drafts: readonly ZipDraft[], { comment = '', count = draft
   };
   for (const draft of drafts) {
     const { method = 8, flags = 0x0800, mode = 0o100644, extra = Buffer.alloc(0), crc = crc32(draft.data), unpacked = draft.data.length } = draft;
-    const name = Buffer.from(draft.name);
+    const name = bytesOf(draft.name);
     const packed = method === 8 ? deflateRawSync(draft.data) : draft.data;
     const facts = (from: number, header: Buffer, nameBytes: number) => {
       for (const [n, value] of [20, flags, method, 0, 0x21].entries()) header.writeUInt16LE(value, from + n * 2);
@@ -70,7 +70,7 @@ export function zipOf(drafts: readonly ZipDraft[], { comment = '', count = draft
 }
 
 export interface TarDraft {
-  readonly name: string | Buffer;
+  readonly name: string | Uint8Array;
   readonly data?: Buffer;
   readonly type?: string;
   readonly link?: string;
@@ -87,7 +87,7 @@ export const tarGz = (drafts: readonly TarDraft[], tail?: Buffer): Buffer => gzi
 
 function tarEntry({ name, data = Buffer.alloc(0), type = '0', link = '', size, badSum }: TarDraft): Buffer[] {
   const header = Buffer.alloc(512);
-  Buffer.from(name).copy(header, 0, 0, 100);
+  bytesOf(name).copy(header, 0, 0, 100);
   header.write('0000644\0', 100);
   header.write('0000000\0', 108);
   header.write('0000000\0', 116);
@@ -106,3 +106,5 @@ function tarEntry({ name, data = Buffer.alloc(0), type = '0', link = '', size, b
 export function entriesOf(bundle: string, folder = 'drill'): { name: string; data: Buffer }[] {
   return filesOf(bundle).map((path) => ({ name: folder === '' ? path : `${folder}/${path}`, data: readFileSync(join(bundle, path)) }));
 }
+
+const bytesOf = (name: string | Uint8Array): Buffer => (typeof name === 'string' ? Buffer.from(name) : Buffer.from(name));

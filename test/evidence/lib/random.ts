@@ -1,0 +1,15 @@
+/** Numbers that are the same for the same seed (mulberry32): a failure can be tried again with MUSTER_TEST_SEED. */
+export function randomOf(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
+  };
+}
+
+export function testSeed(): number {
+  const given = process.env['MUSTER_TEST_SEED'];
+  return given === undefined ? Date.now() % 2 ** 31 : Number(given);
+}
