@@ -52,6 +52,11 @@ export interface WatchContext extends BaseContext {
 
 /** A running watcher. Its baseline was taken by `begin`; the live part runs until `end` or `stop`. */
 export interface RunningWatcher {
+  /**
+   * A step that declares changes has ended. A watcher that compares states compares now, so that what the step did is not
+   * mixed with what others do after it. Must return at once.
+   */
+  stepEnded?(): void;
   /** The end check: compares with the baseline, waits for late trails up to `settleMs`. Resolves to how many objects were compared. */
   end(settleMs: number): Promise<number>;
   /** Ends the live part; no check. Safe after `end`. */

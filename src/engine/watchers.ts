@@ -78,6 +78,11 @@ export class Watchers {
     await this.begin(watchers.map((watcher) => ({ ...watcher, required: false })), signal);
   }
 
+  /** Tells those that compare states that a step which alters something has ended. */
+  stepEnded(): void {
+    for (const { running } of this.#running) running.stepEnded?.();
+  }
+
   /** The end checks, side by side; each journals `watch.ended` with how many objects it compared, 0 when it could not. */
   async end(settleMs: number): Promise<void> {
     await Promise.all(this.#running.splice(0).map((running) => this.#endOne(running, settleMs)));

@@ -38,7 +38,10 @@ export const defaultLimits = { provisionMs: 600_000, probeMs: 120_000, watchMs: 
 export function createRuntime(asked: DrillRequest, check: SchemaCheck): Runtime {
   const { binding } = asked.plan;
   const attribution = new Attribution(binding, watchPolicy(binding.environment));
-  const request: DrillRequest = { ...asked, journal: told(asked.journal, (event) => attribution.take(event)) };
+  const request: DrillRequest = { ...asked, journal: told(asked.journal, (event) => {
+    attribution.take(event);
+    if (event.type === 'step.finished' && attribution.declares(event.step ?? '')) watchers.stepEnded();
+  }) };
   const { journal, clock, runId, runDir } = request;
   const limits = { ...defaultLimits, ...request.limits };
   const logs = new StepLogs(join(runDir, 'logs'), request.redactor);

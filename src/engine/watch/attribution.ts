@@ -16,9 +16,6 @@ interface Window {
 
 export type Attributed = Pick<EventDataOf<'watch.observed'>, 'ours' | 'allowedBy'>;
 
-/** What a system says late: statistics are flushed up to a second after a statement, files are listed by polling. */
-const lateMs = { none: 2_000, another: 250 } as const;
-
 /**
  * Decides whose an observed change is. The system's own proof comes first. What steps and probes declare counts only for
  * the time in which they were at work: what a type declares of itself where nothing says who did it, what the author of a
@@ -57,6 +54,11 @@ export class Attribution {
     }
   }
 
+  /** Does this step declare that it alters something? */
+  declares(step: string): boolean {
+    return (this.#windows.get(step)?.at(-1)?.changes ?? []).length > 0;
+  }
+
   judge(observation: Observation, now: string): Attributed {
     if (observation.proof === 'ours' || this.#isDeclared(observation, Date.parse(now))) return { ours: true, allowedBy: null };
     const found = this.#expected.find(({ actor }) => matches(actor, observation));
@@ -75,13 +77,11 @@ export class Attribution {
   }
 
   #isDeclared({ proof, system, object, at, since }: Observation, now: number): boolean {
-    if (proof === 'ours') return true;
-    const late = lateMs[proof];
     const until = at === undefined ? now : Date.parse(at);
     const from = since === undefined ? until : Date.parse(since);
     return [...this.#windows.values()].flat().some((window) => {
       if (proof === 'another' && !window.authored) return false;
-      if (until < window.from - late || (window.until !== null && from > window.until + late)) return false;
+      if (until < window.from || (window.until !== null && from > window.until)) return false;
       return window.changes.some((change) => this.#isSystem(change.system, system) && isObject(change.object, object));
     });
   }

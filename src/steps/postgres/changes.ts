@@ -35,6 +35,9 @@ export const watcher = defineWatcher({
         for (const server of servers) compared += await server.end();
         return compared;
       },
+      stepEnded() {
+        for (const server of servers) server.stepEnded();
+      },
       stop: () => loop.stop(),
     };
   },

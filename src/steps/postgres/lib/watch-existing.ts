@@ -3,7 +3,7 @@ import type { WatchContext } from '../../../engine/define-watcher.js';
 import { messageOf } from '../../../engine/errors.js';
 import { one, withSession } from './session.js';
 import { differences, readFacts, type ServerFacts } from './watch-facts.js';
-import { actorOf, isOurs, type Seen, type ServerWatch, type Watched } from './watch-server.js';
+import { actorOf, ComparisonTimes, isOurs, type Seen, type ServerWatch, type Watched } from './watch-server.js';
 
 interface Client extends Record<string, unknown> {
   readonly application: string;
@@ -20,6 +20,7 @@ export class CountedServer implements ServerWatch {
   #baseline: ServerFacts | undefined;
   #lostSince: string | undefined;
   #lookedAt: string;
+  readonly #due = new ComparisonTimes();
 
   constructor(
     private readonly watched: Watched,
@@ -41,6 +42,11 @@ export class CountedServer implements ServerWatch {
   async turn(): Promise<void> {
     try {
       await this.#sessions();
+      if (this.#baseline !== undefined && this.#due.take()) {
+        const now = await this.#facts();
+        this.#compare(this.#baseline, now);
+        this.#baseline = now;
+      }
       this.#lostSince = undefined;
     } catch (error) {
       this.ctx.signal.throwIfAborted();
@@ -64,8 +70,16 @@ export class CountedServer implements ServerWatch {
       this.ctx.gap(`${this.watched.connection}: it cannot be compared at the end: ${messageOf(error)}`);
       return 0;
     }
-    for (const { at, ...difference } of differences(baseline, now)) this.#observe({ ...difference, actor: null, proof: 'none', since: at ?? baseline.at, at: at ?? now.at });
+    this.#compare(baseline, now);
     return 1 + now.settings.size + now.relations.size + now.written.size;
+  }
+
+  stepEnded(): void {
+    this.#due.add();
+  }
+
+  #compare(before: ServerFacts, after: ServerFacts): void {
+    for (const difference of differences(before, after)) this.#observe({ ...difference, actor: null, proof: 'none' });
   }
 
   get #address() {

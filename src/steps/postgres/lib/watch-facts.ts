@@ -75,14 +75,25 @@ export interface Difference {
   readonly change: string;
   readonly before?: unknown;
   readonly after?: unknown;
-  readonly at?: string;
+  readonly at: string;
+  readonly since: string;
 }
 
-/** What is different now. Pure. */
+/** How late a server may count what a session has done, in ms (PostgreSQL's statistics are flushed once a second). */
+export const statisticsMs = 2_000;
+
+/** What is different now, and between which times it became so. Pure. */
 export function differences(before: ServerFacts, after: ServerFacts): Difference[] {
-  const found: Difference[] = [];
+  const counted = new Date(Date.parse(before.at) - statisticsMs).toISOString();
+  return changesBetween(before, after).map((change) => ({ at: after.at, since: change.change === rowsWritten ? counted : before.at, ...change }));
+}
+
+const rowsWritten = 'rows written';
+
+function changesBetween(before: ServerFacts, after: ServerFacts): (Omit<Difference, 'at' | 'since'> & Partial<Difference>)[] {
+  const found: (Omit<Difference, 'at' | 'since'> & Partial<Difference>)[] = [];
   if (before.systemId !== after.systemId) return [{ object: 'server', change: 'another cluster answers', before: before.systemId, after: after.systemId }];
-  if (before.startedAt !== after.startedAt) found.push({ object: 'server', change: 'restarted', before: before.startedAt, after: after.startedAt, at: after.startedAt });
+  if (before.startedAt !== after.startedAt) found.push({ object: 'server', change: 'restarted', before: before.startedAt, after: after.startedAt, at: after.startedAt, since: after.startedAt });
   if (before.timeline !== after.timeline && (before.timeline !== null || after.timeline !== null)) found.push({ object: 'server', change: after.timeline === null ? 'went into recovery' : 'promoted', before: before.timeline, after: after.timeline });
   for (const [name, value] of after.settings) {
     const was = before.settings.get(name);
@@ -98,7 +109,7 @@ export function differences(before: ServerFacts, after: ServerFacts): Difference
   for (const [oid, { name }] of before.relations) if (!after.relations.has(oid)) found.push({ object: name, change: 'dropped' });
   for (const [table, rows] of after.written) {
     const was = before.written.get(table);
-    if (was !== undefined && rows > was) found.push({ object: table, change: 'rows written', before: was, after: rows });
+    if (was !== undefined && rows > was) found.push({ object: table, change: rowsWritten, before: was, after: rows });
   }
   return found;
 }

@@ -2,7 +2,7 @@ import type { LocalDetails } from '../../../clients/postgres/details.js';
 import type { Observation, WatchContext } from '../../../engine/define-watcher.js';
 import { messageOf } from '../../../engine/errors.js';
 import { withSession } from './session.js';
-import { differences, readFacts, type ServerFacts } from './watch-facts.js';
+import { differences, readFacts, statisticsMs, type ServerFacts } from './watch-facts.js';
 import { LogTail, type LogEntry } from './watch-log.js';
 import { effectsOf } from './watch-statement.js';
 
@@ -10,6 +10,8 @@ import { effectsOf } from './watch-statement.js';
 export interface ServerWatch {
   /** Takes the baseline if the server runs; else as soon as it does. */
   begin(): Promise<void>;
+  /** A step that may have altered it has ended. */
+  stepEnded(): void;
   /** What has come since the last turn. */
   turn(): Promise<void>;
   /** The comparison; resolves to how many objects were compared. */
@@ -38,6 +40,7 @@ export class LoggedServer implements ServerWatch {
   #tail: LogTail;
   #baseline: ServerFacts | undefined;
   #ready = false;
+  readonly #due = new ComparisonTimes();
   /** Statements whose failure may still be logged, by pid; those of the last turn are told in this one. */
   #pending = new Map<number, Observation[]>();
 
@@ -59,7 +62,11 @@ export class LoggedServer implements ServerWatch {
     const earlier = [...this.#pending.keys()];
     for (const entry of await this.#tail.next()) this.#take(entry);
     for (const pid of earlier) this.#flush(pid);
-    if (this.#ready) await this.#rebase();
+    if (this.#ready || (this.#baseline !== undefined && this.#due.take())) await this.#rebase();
+  }
+
+  stepEnded(): void {
+    this.#due.add();
   }
 
   async end(): Promise<number> {
@@ -96,7 +103,7 @@ export class LoggedServer implements ServerWatch {
   }
 
   #compare(before: ServerFacts, after: ServerFacts): void {
-    for (const { at, ...difference } of differences(before, after)) this.#observe({ ...difference, actor: null, proof: 'none', since: at ?? before.at, at: at ?? after.at });
+    for (const difference of differences(before, after)) this.#observe({ ...difference, actor: null, proof: 'none' });
   }
 
   #take(entry: LogEntry): void {
@@ -137,6 +144,22 @@ export class LoggedServer implements ServerWatch {
 
   #observation(what: Seen): Observation {
     return { system: `postgres:${this.watched.connection}`, scope: this.watched.scope, ...what };
+  }
+}
+
+/** When states are compared after a step: at once, and again when the statistics of what it did are in. */
+export class ComparisonTimes {
+  #times: number[] = [];
+
+  add(): void {
+    this.#times.push(performance.now(), performance.now() + statisticsMs + 200);
+  }
+
+  /** Is one due? */
+  take(): boolean {
+    const due = this.#times.filter((time) => time <= performance.now());
+    this.#times = this.#times.filter((time) => time > performance.now());
+    return due.length > 0;
   }
 }
 
