@@ -1,4 +1,5 @@
 import type { Ports } from '../engine/define-step.js';
+import { GuardError } from '../engine/errors.js';
 import { createGuard, type Guard } from '../engine/guard.js';
 import { guardPolicy } from '../engine/guard/policy.js';
 import type { Plan } from '../engine/plan-document.js';
@@ -60,4 +61,18 @@ export interface GuardSources {
 
 export function guardOf({ plan, ...sources }: GuardSources): Guard {
   return createGuard(guardPolicy({ environment: plan.binding.environment, ...sources }));
+}
+
+/** For a run that is only ended: a boundary that cannot be read any more refuses what it must, and not the cleanup as a whole. */
+export function guardToEnd(sources: GuardSources): Guard {
+  try {
+    return guardOf(sources);
+  } catch (error) {
+    if (!(error instanceof GuardError)) throw error;
+    return {
+      check() {
+        throw error;
+      },
+    };
+  }
 }

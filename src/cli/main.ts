@@ -9,7 +9,7 @@ import { recordCommands } from './record-commands.js';
 /** Parses the command line and loads the one command that it names. Resolves to the exit code; never throws. */
 export async function main(args: readonly string[], io: CommandIo = processIo()): Promise<number> {
   let code = 0;
-  const program = commands(io, (result) => (code = result));
+  const program = commands(args, io, (result) => (code = result));
   try {
     await program.parseAsync([...args], { from: 'user' });
     return code;
@@ -20,6 +20,8 @@ export async function main(args: readonly string[], io: CommandIo = processIo())
 }
 
 function processIo(): CommandIo {
+  // A closed terminal or pipe (EIO, EPIPE) ends nobody's drill; what cannot be shown stands in the journal.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   return { stdout: (text) => void process.stdout.write(text), stderr: (text) => void process.stderr.write(text), cwd: process.cwd(), env: process.env };
 }
 
@@ -27,7 +29,7 @@ function version(): string {
   return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 }
 
-function commands(io: CommandIo, done: (code: number) => void): Command {
+function commands(args: readonly string[], io: CommandIo, done: (code: number) => void): Command {
   const collect = (value: string, all: string[] = []): string[] => [...all, value];
   const set = new Option('--set <name=value>', 'give an input of the runbook; repeatable').argParser(collect);
   const planFormat = () => new Option('--format <format>', 'how to print it').choices(['text', 'markdown', 'json']).default('text');
@@ -110,13 +112,15 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .addOption(set)
     .option('--evidence-dir <folder>', 'where the bundle goes', 'evidence')
     .option('--answers <file>', 'prepared answers for manual steps (YAML)')
-    .option('--keep', 'leave what the drill made; muster cleanup removes it', false)
+    .option('--keep', 'leave the restored system up; muster cleanup removes it', false)
     .option('--json', 'stream the events to stdout, one JSON object a line', false)
     .option('--yes', 'never prompt', false)
+    .option('--detach', 'run on its own and print the run\'s id; see attach', false)
     .addOption(key)
     .addOption(timestampUrl)
-    .action(async (runbook: string | undefined, options: { env?: string; plan?: string; set?: string[]; evidenceDir: string; answers?: string; keep: boolean; json: boolean; yes: boolean; key?: string; timestampUrl?: string }) => {
-      const { env: environment, plan, set: inputs = [], answers, ...rest } = options;
+    .action(async (runbook: string | undefined, options: { env?: string; plan?: string; set?: string[]; evidenceDir: string; answers?: string; keep: boolean; json: boolean; yes: boolean; detach: boolean; key?: string; timestampUrl?: string }) => {
+      const { env: environment, plan, set: inputs = [], answers, detach, ...rest } = options;
+      if (detach) return done(await (await import('./detach.js')).detach(args, io));
       done(await (await import('./run.js')).run({ runbook, environment, plan, set: inputs, answers, ...rest }, io));
     });
 
@@ -165,14 +169,35 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .action(async () => done(await (await import('./ps.js')).ps(io)));
 
   program
-    .command('cleanup <run>')
-    .description('Remove what a run whose process died has left')
-    .action(async (run: string) => done(await (await import('./resume.js')).cleanup(run, io)));
+    .command('attach <run>')
+    .description('Follow a run that is under way; Ctrl-C ends the looking, not the run')
+    .option('--who <name>', 'who follows it; default: the user')
+    .action(async (run: string, options: { who?: string }) => done(await (await import('./attach.js')).attach(run, { who: options.who }, io)));
+
+  program
+    .command('note <run>')
+    .description('Say that something was changed by hand during a run that is under way')
+    .requiredOption('--manual <text>', 'what was changed')
+    .option('--who <name>', 'who did it; default: the user')
+    .action(async (run: string, options: { manual: string; who?: string }) => done(await (await import('./note.js')).note(run, { manual: options.manual, who: options.who }, io)));
 
   program
     .command('resume <run>')
-    .description('End a run whose process died: clean up and write its bundle')
-    .action(async (run: string) => done(await (await import('./resume.js')).resume(run, io)));
+    .description('Go on with a run whose process died, or say why that cannot be')
+    .addOption(set)
+    .option('--json', 'stream the events to stdout, one JSON object a line', false)
+    .option('--yes', 'never prompt', false)
+    .addOption(key)
+    .addOption(timestampUrl)
+    .action(async (run: string, options: { set?: string[]; json: boolean; yes: boolean; key?: string; timestampUrl?: string }) => done(await (await import('./resume.js')).resume(run, { ...options, set: options.set ?? [] }, io)));
+
+  program
+    .command('cleanup <run>')
+    .description('Remove what a run has left, and write the bundle of one whose process died')
+    .addOption(set)
+    .addOption(key)
+    .addOption(timestampUrl)
+    .action(async (run: string, options: { set?: string[]; key?: string; timestampUrl?: string }) => done(await (await import('./cleanup.js')).cleanup(run, { ...options, set: options.set ?? [] }, io)));
 
   recordCommands(program, io, done);
 

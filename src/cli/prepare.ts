@@ -44,7 +44,7 @@ export async function prepareDrill(sources: DrillSources, io: CommandIo): Promis
 }
 
 /** MUSTER_INPUT_<name>: arguments show in the list of processes, the environment does not. For x-sensitive inputs only. */
-function sensitiveInputs(specs: Runbook['inputs'], { env }: CommandIo): Record<string, string> {
+export function sensitiveInputs(specs: Runbook['inputs'], { env }: CommandIo): Record<string, string> {
   const given = Object.entries(specs ?? {}).flatMap(([name, spec]) => {
     const value = env[`MUSTER_INPUT_${name}`];
     return spec['x-sensitive'] === true && value !== undefined ? [[name, value] as const] : [];
@@ -53,7 +53,7 @@ function sensitiveInputs(specs: Runbook['inputs'], { env }: CommandIo): Record<s
 }
 
 /** Values that must not show anywhere: sensitive inputs, and PostgreSQL's password of this environment. */
-function secretsOf(inputs: ResolvedInputs, io: CommandIo): Redactor {
+export function secretsOf(inputs: ResolvedInputs, io: CommandIo): Redactor {
   const redactor = new Redactor();
   for (const name of inputs.sensitive) redactor.add(String(inputs.values[name] ?? ''));
   redactor.add(io.env['PGPASSWORD'] ?? '');

@@ -1,17 +1,116 @@
-import { access } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import type { PendingCleanup } from '../engine/cleanup.js';
+import type { DrillEvent } from '../engine/events.js';
 import type { EvidenceOf } from '../engine/kinds/index.js';
+import type { Plan } from '../engine/plan-document.js';
 import type { World } from '../engine/world.js';
+import { locksOf } from '../clients/lock/file-lock.js';
+import { serverProcesses } from '../clients/postgres/processes.js';
 import { processesWith } from '../clients/process/identity.js';
+import { claimKey, locksFolder } from './locks.js';
+import type { RunPaths } from './state.js';
 
-/** What a run has left behind: processes that bear its name, and data directories of servers that it made. */
-export async function residueOf(runId: string, world: World): Promise<EvidenceOf<'residue'>> {
-  const processes = (await processesWith([`MUSTER_RUN=${runId}`])).filter((pid) => pid !== process.pid);
-  const left = processes.map((pid) => ({ system: 'process', object: `pid ${pid}` }));
-  for (const [name, { role, details }] of world.connections) {
-    const { local } = details as { local?: { dataDir?: unknown } };
-    if (role === 'production' || typeof local?.dataDir !== 'string') continue;
-    const found = await access(local.dataDir).then(() => true, () => false);
-    if (found) left.push({ system: `postgres:${name}`, object: `data directory ${local.dataDir}` });
+export interface Left {
+  readonly system: string;
+  readonly object: string;
+  /** What removes it. */
+  readonly remedy: string;
+}
+
+/** Files and folders that a run registered to be removed, by the inode noted when they were made. */
+interface Made {
+  readonly path: string;
+  inode: number | undefined;
+}
+
+const connectMs = 1_000;
+
+/**
+ * What a run has made, from its events, and what of it is still there: processes that bear its name, folders by their
+ * identity, ports where something answers, locks. What was there before it is not looked at: nothing of it bears the run's
+ * marks.
+ */
+export class Inventory {
+  readonly #made = new Map<string, Made[]>();
+  /** What the last look found. */
+  left: readonly Left[] = [];
+
+  constructor(private readonly plan: Plan, private readonly paths: RunPaths, private readonly world: World) {}
+
+  apply(event: DrillEvent): void {
+    if (event.type === 'cleanup.deferred') {
+      const paths = Object.values(event.data.with).filter((value): value is string => typeof value === 'string' && isAbsolute(value));
+      this.#made.set(event.data.id, paths.map((path) => ({ path, inode: undefined })));
+    } else if (event.type === 'cleanup.confirmed' && typeof event.data.identity['inode'] === 'number') {
+      for (const made of this.#made.get(event.data.id) ?? []) made.inode = event.data.identity['inode'];
+    }
   }
-  return { left };
+
+  /** Looks for what is left; `kept` was left on purpose. */
+  async residue(kept: readonly PendingCleanup[], state: string): Promise<EvidenceOf<'residue'>> {
+    const { id } = this.paths;
+    const keptConnections = new Set(kept.flatMap(({ step }) => (step?.startsWith('provision:') === true ? [step.slice('provision:'.length)] : [])));
+    const left = [
+      ...(await this.#processes(keptConnections)),
+      ...(await this.#folders(new Set(kept.map((cleanup) => cleanup.id)))),
+      ...(await this.#ports(keptConnections)),
+      ...(await locksOf(locksFolder(state), id)).filter(({ holder }) => holder.key !== claimKey(id)).map(({ path, holder }) => ({ system: 'lock', object: holder.key, remedy: `rm ${path}` })),
+    ];
+    this.left = left;
+    return { left: left.map(({ system, object }) => ({ system, object })) };
+  }
+
+  async #processes(kept: ReadonlySet<string>): Promise<Left[]> {
+    const servers = await Promise.all([...kept].map((name) => this.#dataDir(name)).map(async (folder) => (folder === undefined ? [] : (await serverProcesses(folder)).all)));
+    const meant = new Set([process.pid, ...servers.flat().map(({ pid }) => pid)]);
+    const found = (await processesWith([`MUSTER_RUN=${this.paths.id}`])).filter((pid) => !meant.has(pid));
+    return found.map((pid) => ({ system: 'process', object: `pid ${pid}`, remedy: `kill ${pid}` }));
+  }
+
+  async #folders(kept: ReadonlySet<string>): Promise<Left[]> {
+    const registered = [...this.#made].filter(([id]) => !kept.has(id)).flatMap(([, made]) => made);
+    const found: string[] = [];
+    for (const { path, inode } of registered) {
+      const facts = await lstat(path).catch(() => undefined);
+      if (facts !== undefined && inode !== undefined && facts.ino === inode) found.push(path);
+    }
+    if (kept.size === 0) {
+      const temporary = (await readdir(tmpdir()).catch(() => [])).filter((name) => name.includes(this.paths.id)).map((name) => join(tmpdir(), name));
+      const work = await lstat(this.paths.work).then(() => [this.paths.work], () => []);
+      found.push(...temporary, ...work);
+    }
+    return [...new Set(found)].map((path) => ({ system: 'directory', object: path, remedy: `rm -r ${path}` }));
+  }
+
+  async #ports(kept: ReadonlySet<string>): Promise<Left[]> {
+    const forwarders = [...this.world.endpoints].filter(([name]) => this.plan.binding.environment.endpoints[name]?.provision === 'forwarder');
+    const places = [
+      ...forwarders.map(([name, { host, port }]) => ({ system: `endpoint:${name}`, host, port })),
+      ...[...this.world.connections].flatMap(([name, { details, kind }]) => {
+        const { host, port } = details;
+        return details['local'] === undefined || kept.has(name) || typeof host !== 'string' || typeof port !== 'number' ? [] : [{ system: `${kind}:${name}`, host, port }];
+      }),
+    ];
+    const answers = await Promise.all(places.map(async (place) => ((await answersAt(place.host, place.port)) ? [place] : [])));
+    return answers.flat().map(({ system, host, port }) => ({ system, object: `something still listens on ${host}:${port}`, remedy: `find it with: ss -ltnp 'sport = :${port}'` }));
+  }
+
+  #dataDir(connection: string): string | undefined {
+    const { local } = (this.world.connections.get(connection)?.details ?? {}) as { local?: { dataDir?: unknown } };
+    return typeof local?.dataDir === 'string' ? local.dataDir : undefined;
+  }
+}
+
+function answersAt(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: connectMs });
+    const done = (answered: boolean) => () => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once('connect', done(true)).once('error', done(false)).once('timeout', done(false));
+  });
 }

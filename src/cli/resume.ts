@@ -1,54 +1,98 @@
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { loadRunbook } from '../engine/load.js';
-import { openBundle } from '../evidence/bag.js';
+import { dirname } from 'node:path';
+import { bootId } from '../engine/clock.js';
+import { RefusedError, UsageError } from '../engine/errors.js';
+import { resolveInputs, type ResolvedInputs } from '../engine/plan/inputs.js';
+import type { Redactor } from '../engine/redact.js';
+import { whyNotResumable } from '../engine/resume.js';
+import { LiveWorld } from '../engine/world.js';
+import { BundleError, openBundle, type BundleWriter } from '../evidence/bag.js';
 import type { Sealer } from '../evidence/seal.js';
-import { createStyle, wantsColour } from '../report/style.js';
-import { summary } from '../report/terminal-summary.js';
-import { exitCodes } from './exit-codes.js';
-import { finishRun } from './finish.js';
-import { endInterrupted, forget, type EndedRun } from './interrupted.js';
-import type { CommandIo } from './io.js';
-import { sealedCode, sealLines } from './seal-lines.js';
-import { sealerOf } from './sealer.js';
+import { guardOf } from './compose.js';
+import { conduct, type Conducted } from './conduct.js';
+import { parseSet } from './inputs.js';
+import { withoutSecrets, type CommandIo } from './io.js';
+import { takeLocks, type RunLocks } from './locks.js';
+import { report } from './outcome.js';
+import { secretsOf, sensitiveInputs, toolVersion } from './prepare.js';
+import { registry } from './registry.generated.js';
+import { sealerOf, type SealOptions } from './sealer.js';
+import { own, takeOver, takeoverOf, type TakenOver } from './taken-over.js';
+
+export interface ResumeOptions extends SealOptions {
+  /** Values of sensitive inputs, which stand nowhere. */
+  readonly set: readonly string[];
+  readonly json: boolean;
+  readonly yes: boolean;
+}
 
 /**
- * `muster resume` and `muster cleanup`: the steps of a run whose process died are not continued, since nobody measured
- * the time between. What it made is removed, and the bundle is written from what its journal holds.
+ * `muster resume`: goes on with a run whose process died, or says why that cannot be and changes nothing. The time in which
+ * nobody measured is counted as a gap.
  */
-export async function resume(name: string, io: CommandIo): Promise<number> {
-  io.stderr('The steps are not continued: nobody measured the time since the process died. Ending the run.\n');
-  const sealer = await sealerOf({}, io);
-  return end(await endInterrupted(name, io), sealer, io, (code) => code);
-}
-
-/** As `resume`, but the exit code tells only whether everything was removed. */
-export async function cleanup(name: string, io: CommandIo): Promise<number> {
-  const sealer = await sealerOf({}, io);
-  return end(await endInterrupted(name, io), sealer, io, () => exitCodes.passed);
-}
-
-async function end(ended: EndedRun, sealer: Sealer | undefined, io: CommandIo, codeOf: (verdict: number) => number): Promise<number> {
-  const { paths, meta, failures } = ended;
-  const verdict = await conclude(ended, sealer, io);
-  if (failures.length > 0) {
-    io.stderr(`These cleanups failed:\n${failures.map(({ uses, error }) => `  ${uses}: ${error}\n`).join('')}Mend what stops them and try again: npx muster cleanup ${paths.id}\n`);
-    return exitCodes.residue;
+export async function resume(name: string, options: ResumeOptions, plainIo: CommandIo): Promise<number> {
+  const taken = await takeOver(name, plainIo);
+  try {
+    const why = await whyNotResumable(taken.journal, taken.plan, registry, bootId(), toolVersion());
+    if (why.length > 0) throw notResumable(taken.paths.id, why);
+    const inputs = inputsOf(taken, options.set, plainIo);
+    const secrets = secretsOf(inputs, plainIo);
+    const io = withoutSecrets(plainIo, secrets);
+    return await goOn(taken, inputs, secrets, options, io).catch(async (error: unknown) => (await import('./failure.js')).reportFailure(error, io));
+  } finally {
+    await taken.claim.release();
   }
-  await forget(paths, meta);
-  io.stderr(`Run ${paths.id}: everything that it registered has been cleaned up.\n`);
-  return verdict === exitCodes.residue ? verdict : codeOf(verdict);
 }
 
-/** Writes the bundle that the run could not write any more; gives the exit code of its verdict. */
-async function conclude({ paths, meta, plan, journal, begun }: EndedRun, sealer: Sealer | undefined, io: CommandIo): Promise<number> {
-  const bundlePath = join(meta.evidenceDir, paths.id);
-  const there = await access(bundlePath).then(() => true, () => false);
-  if (!begun || there) return exitCodes.passed;
-  const { document } = await loadRunbook(paths.runbook);
-  const bundle = await openBundle(meta.evidenceDir, paths.id);
-  const finished = await finishRun({ paths, plan, runbook: document, bundle, journal, sealer });
-  io.stdout(summary(finished.drill, { bundle: finished.bundle }, createStyle(wantsColour(process.stdout.isTTY, io.env))));
-  if (finished.bundle !== null) io.stderr(sealLines(finished.seal, finished.bundle, createStyle(wantsColour(process.stderr.isTTY, io.env))));
-  return sealedCode(finished);
+async function goOn(taken: TakenOver, inputs: ResolvedInputs, secrets: Redactor, options: ResumeOptions, io: CommandIo): Promise<number> {
+  const sealer = await sealerOf(options, io);
+  const { plan, paths, journal, meta, state } = taken;
+  const guard = guardOf({ plan, world: new LiveWorld(), ownDirectories: [], protectedDirectories: [state, meta.evidenceDir], runbookDir: dirname(meta.runbook) });
+  const locks = await takeLocks(plan, paths.id, state, guard);
+  await own(taken);
+  if (journal.over) io.stderr('No step of this run is left to be done: ending it.\n');
+  const conducted = await conductTaken(taken, { mode: journal.over ? 'end' : 'continue', inputs, secrets, sealer, locks, keep: meta.keep, json: options.json, yes: options.yes }, io);
+  return report(conducted, paths, options.json, io);
+}
+
+export interface Onwards {
+  readonly mode: 'continue' | 'end';
+  readonly inputs: ResolvedInputs;
+  readonly secrets: Redactor;
+  readonly sealer: Sealer | undefined;
+  readonly locks: Pick<RunLocks, 'release'>;
+  readonly keep: boolean;
+  readonly json: boolean;
+  readonly yes: boolean;
+  readonly sweep?: () => Promise<void>;
+}
+
+/** Goes on with a run that this process owns. */
+export async function conductTaken(taken: TakenOver, { mode, ...onwards }: Onwards, io: CommandIo): Promise<Conducted> {
+  const { plan, runbook, environment, paths, state, meta } = taken;
+  const bundle = await openBundle(meta.evidenceDir, paths.id).catch((error: unknown) => withoutBundle(error, mode));
+  return conduct(
+    { plan, runbook, runbookPath: meta.runbook, environment, environmentPath: meta.environment, paths, state, evidenceDir: meta.evidenceDir, bundle, answers: new Map(), takeover: takeoverOf(taken, mode), ...onwards },
+    io,
+  );
+}
+
+/** A run is ended also where its bundle cannot be written; the journal is kept then. It is not continued without. */
+function withoutBundle(error: unknown, mode: Onwards['mode']): BundleWriter {
+  if (!(error instanceof BundleError)) throw error;
+  if (mode === 'continue') throw new RefusedError(error.message, ['Nothing was changed.'], { cause: error });
+  return { path: error.file, recordEvidence: () => Promise.resolve(), finish: () => Promise.reject(error), abandon: () => Promise.resolve() };
+}
+
+/** The inputs of the plan; those that are sensitive and were given must be given again. Throws UsageError. */
+export function inputsOf({ plan, runbook, meta }: TakenOver, set: readonly string[], io: CommandIo): ResolvedInputs {
+  const given = { ...sensitiveInputs(runbook.inputs, io), ...parseSet(set) };
+  const known = resolveInputs(runbook.inputs, given);
+  const missing = known.sensitive.filter((name) => meta.given.includes(name) && !Object.hasOwn(given, name));
+  if (missing.length > 0) throw new UsageError(`the run was given ${missing.join(', ')}, whose value stands nowhere: give it again as ${missing.map((name) => `MUSTER_INPUT_${name}`).join(' ')} in the environment, or with --set`);
+  const planned = Object.entries(plan.binding.inputs).filter(([name]) => !known.sensitive.includes(name));
+  return { values: { ...known.values, ...(Object.fromEntries(planned) as ResolvedInputs['values']) }, sensitive: known.sensitive };
+}
+
+function notResumable(run: string, why: readonly string[]): RefusedError {
+  return new RefusedError(`run ${run} cannot be continued`, [...why, `Remove what it made, and write the bundle of what it did: npx muster cleanup ${run}`]);
 }

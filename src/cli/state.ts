@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { UsageError } from '../engine/errors.js';
@@ -16,6 +16,10 @@ export interface RunPaths {
   readonly approvals: string;
   readonly logs: string;
   readonly work: string;
+  /** What other processes tell the running one. */
+  readonly spool: string;
+  /** What a run that was started with --detach writes to its terminal. */
+  readonly output: string;
   /** RunMeta: what another process needs to end the run. */
   readonly meta: string;
 }
@@ -30,6 +34,8 @@ export interface RunMeta {
   readonly runbook: string;
   readonly environment: string;
   readonly keep: boolean;
+  /** Names of the inputs that were given with --set. Values of sensitive ones stand nowhere. */
+  readonly given: readonly string[];
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -47,7 +53,7 @@ export function newRunId(runbook: string, now = new Date()): string {
   return `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${runbook}-${randomBytes(3).toString('hex')}`;
 }
 
-const idPattern = /^\d{8}T\d{6}Z-[a-z][a-z0-9-]*-[0-9a-f]{6}$/;
+export const runIdPattern = /^\d{8}T\d{6}Z-[a-z][a-z0-9-]*-[0-9a-f]{6}$/;
 
 export function runPaths(state: string, id: string): RunPaths {
   const dir = join(state, 'runs', id);
@@ -61,6 +67,8 @@ export function runPaths(state: string, id: string): RunPaths {
     approvals: join(dir, 'approvals'),
     logs: join(dir, 'logs'),
     work: join(dir, 'work'),
+    spool: join(dir, 'spool'),
+    output: join(dir, 'output.log'),
     meta: join(dir, 'run.json'),
   };
 }
@@ -68,7 +76,7 @@ export function runPaths(state: string, id: string): RunPaths {
 /** Ids of the runs in the state directory, oldest first. */
 export async function listRuns(state: string): Promise<string[]> {
   try {
-    return (await readdir(join(state, 'runs'))).filter((name) => idPattern.test(name)).sort();
+    return (await readdir(join(state, 'runs'))).filter((name) => runIdPattern.test(name)).sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
@@ -83,6 +91,13 @@ export async function findRun(state: string, name: string): Promise<RunPaths> {
   if (only !== undefined && fitting.length === 1) return runPaths(state, only);
   const known = runs.length === 0 ? `there are no runs in ${state}` : `runs in ${state}:\n${runs.map((id) => `  ${id}`).join('\n')}`;
   throw new UsageError(`${fitting.length === 0 ? 'no' : 'more than one'} run ${JSON.stringify(name)}; ${known}`);
+}
+
+/** Whole or not at all: another process may read it at any time. */
+export async function writeMeta(paths: RunPaths, meta: RunMeta): Promise<void> {
+  const draft = `${paths.meta}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(meta)}\n`, { mode: 0o600 });
+  await rename(draft, paths.meta);
 }
 
 export async function readMeta(paths: RunPaths): Promise<RunMeta> {

@@ -218,7 +218,8 @@ class Drill {
     const cancelled = this.#life.signal.reason instanceof Cancelled;
     if (end === 'ended') return { completed: false, cancelled: cancelled || this.runtime.request.takeover?.state.cancelled === true };
     if ('stopped' in end) return { completed: end.stopped === null && !cancelled, cancelled, ...(end.stopped === null ? {} : { stopped: end.stopped }) };
-    if (end.thrown instanceof RefusedError && !cancelled) return { completed: false, cancelled: false, refused: end.thrown };
+    // After the fault nothing can be refused any more.
+    if (end.thrown instanceof RefusedError && !cancelled && this.runtime.request.takeover === undefined) return { completed: false, cancelled: false, refused: end.thrown };
     if (end.thrown === this.#life.signal.reason || end.thrown instanceof RefusedError || end.thrown instanceof JournalError) return { completed: false, cancelled };
     return { completed: false, cancelled, error: end.thrown };
   }

@@ -24,6 +24,10 @@ export function liveProgress(plan: Plan, stream: NodeJS.WriteStream, style: Styl
       model.apply(event);
       view.refresh();
     },
+    past(event: DrillEvent) {
+      model.apply(event);
+      view.refresh();
+    },
     message: view.message,
     pause: view.pause,
     close: view.end,

@@ -29,6 +29,21 @@ export function plainProgress(plan: Plan, stream: { write(text: string): unknown
       case 'run.started':
         line(event, `${style.strong(plan.binding.runbook.title)} (run ${event.data.run})`);
         return;
+      case 'run.resumed':
+        line(event, style.warn(`taken over by ${visible(event.data.operator)} on ${visible(event.data.host)}: the process that had it is gone`));
+        return;
+      case 'operator.attached':
+        line(event, `${visible(event.data.who)} follows this run from ${visible(event.data.host)}`);
+        return;
+      case 'note.manual':
+        line(event, style.warn(`  changed by hand, says ${visible(event.data.who)}: ${visible(event.data.text)}`));
+        return;
+      case 'operator.chose':
+        line(event, `  ${event.step ?? ''} the operator chose: ${event.data.choice}`);
+        return;
+      case 'run.kept':
+        line(event, `kept until ${event.data.until}: ${event.data.things.map(({ system, object }) => `${system} ${object}`).join(', ')}`);
+        return;
       case 'connection.provisioned':
         line(event, `  ${event.data.connection} ready (${event.data.provision})`);
         return;
@@ -84,6 +99,7 @@ export function plainProgress(plan: Plan, stream: { write(text: string): unknown
 
   return {
     event,
+    past: (event) => model.apply(event),
     message: (text) => void stream.write(`${text}\n`),
     pause: () => () => undefined,
     close: () => Promise.resolve(),

@@ -96,7 +96,7 @@ describe('Ctrl-C', () => {
     expect((await place.run(['ps'])).stdout).toMatch(new RegExp(`^${run} +interrupted`));
 
     const cleaned = await place.run(['cleanup', run]);
-    expect(cleaned.stderr).toContain('everything that it registered has been cleaned up');
+    expect(cleaned.stderr).toContain('everything that it made has been removed');
     expect(await processesWith([`MUSTER_RUN=${run}`])).toEqual([]);
     expect(place.runs()).toEqual([]);
     expect(['failed', 'incomplete', 'cancelled']).toContain(place.verdict(run));
@@ -114,9 +114,13 @@ describe('a run whose process was killed', () => {
     started.child.kill('SIGKILL');
     await started.ended;
 
-    const { code, stdout } = await place.run(['resume', run]);
-    expect(stdout).not.toContain('PASSED');
-    expect(code).toBe(1);
+    const resumed = await place.run(['resume', run]);
+    expect(resumed.stderr).toContain('step inject (exec) had begun and may have altered something already');
+    expect(resumed.code).toBe(3);
+
+    const { code, stdout } = await place.run(['cleanup', run]);
+    expect(stdout).toContain('INCOMPLETE');
+    expect(code).toBe(0);
     expect(await processesWith([`MUSTER_RUN=${run}`])).toEqual([]);
     expect(existsSync(join(place.state, 'runs', run))).toBe(false);
     expect((await place.run(['verify', join('evidence', run)])).code).toBe(0);

@@ -1,5 +1,5 @@
 import { lstat, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Type } from 'typebox';
 import { defineProvisioner } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
@@ -23,6 +23,7 @@ export const provisioner = defineProvisioner({
     strict,
   ),
   cleanups: { remove: removePlace('Removes the folder with backups and WAL') },
+  protects: (input) => (input.path === undefined ? [] : [`directory:${resolve(input.path)}`]),
   plan(input) {
     return input.path === undefined
       ? { does: 'Makes a folder for base backups and archived WAL', calls: ['mkdir base wal'], undo: ['Removes the folder with backups and WAL'] }

@@ -22,6 +22,7 @@ export const provisioner = defineProvisioner({
   kinds: ['postgres'],
   summary: 'A PostgreSQL server that is there already. Passwords come from PGPASSWORD or the pgpass file.',
   input,
+  protects: (input) => [`postgres:${input.host.toLowerCase()}:${input.port ?? 5432}`],
   plan(input) {
     return { does: `Uses the PostgreSQL server ${input.host}:${input.port ?? 5432} as it is`, calls: [] };
   },

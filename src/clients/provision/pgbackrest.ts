@@ -1,5 +1,5 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Type } from 'typebox';
 import { defineProvisioner } from '../../engine/define-step.js';
 import { messageOf, StepError } from '../../engine/errors.js';
@@ -26,6 +26,7 @@ export const provisioner = defineProvisioner({
     strict,
   ),
   cleanups: { remove: removePlace('Removes the repository') },
+  protects: (input) => (input.config === undefined ? [] : [`pgbackrest:${resolve(input.config)}:${input.stanza}`]),
   plan(input) {
     return input.config === undefined
       ? { does: `Makes a pgBackRest repository with the stanza ${input.stanza}`, calls: [`pgbackrest --stanza=${input.stanza} stanza-create`], undo: ['Removes the repository'] }

@@ -61,7 +61,7 @@ export interface Takeover {
   /** `continue` with the steps (whyNotResumable has nothing against it), or only `end` the run: clean up and finish its journal. */
   readonly mode: 'continue' | 'end';
   /** Ends the commands that a step, a provisioner or a cleanup of the dead process had started and was waiting for. */
-  endCommands(who: string): Promise<void>;
+  readonly endCommands: (who: string) => Promise<void>;
 }
 
 export interface DrillRequest {

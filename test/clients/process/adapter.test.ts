@@ -47,8 +47,8 @@ describe('run', () => {
     try {
       const { stdout } = await port.run(['env'], { env: { GIVEN: '1', MUSTER_RUN: 'another' }, mark: 'm' }, signal);
       const names = stdout.trim().split('\n').map((line) => line.split('=')[0]);
-      expect(names).toEqual(expect.arrayContaining(['PATH', 'GIVEN', 'MUSTER_RUN', 'MUSTER_MARK']));
-      expect(names.filter((name) => !['PATH', 'HOME', 'LANG', 'TZ', 'GIVEN', 'MUSTER_RUN', 'MUSTER_MARK'].includes(name ?? ''))).toEqual([]);
+      expect(names).toEqual(expect.arrayContaining(['PATH', 'GIVEN', 'MUSTER_RUN', 'MUSTER_STEP', 'MUSTER_MARK']));
+      expect(names.filter((name) => !['PATH', 'HOME', 'LANG', 'TZ', 'GIVEN', 'MUSTER_RUN', 'MUSTER_STEP', 'MUSTER_MARK'].includes(name ?? ''))).toEqual([]);
       expect(stdout).toContain('MUSTER_RUN=run-1\n');
     } finally {
       delete process.env['PGHOST'];
