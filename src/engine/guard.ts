@@ -97,7 +97,7 @@ export function createGuard(policy: GuardPolicy): Guard {
     const isOwn = isOwnProgram([...policy.ownPrograms, ...[...policy.connections()].flatMap((connection) => connection.programs)], target.file);
     if (!isOwn && !isAllowedProgram(programs, target.file)) refuse(attempt, 'it is outside the boundary', [`boundary: { commands: ["${target.file}"] }`]);
     if (target.cwd !== undefined) path(target.cwd, { what: `run ${target.file} in ${target.cwd}`, effect: 'read' }, true);
-    if (target.env === undefined || isOwn) return;
+    if (target.env === undefined) return;
     const variable = escapingVariable(target.env);
     if (variable !== undefined) refuse(attempt, `${JSON.stringify(variable)} in its environment would lead it out of what its arguments say`, []);
     childHosts(target.env, attempt);

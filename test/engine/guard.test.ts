@@ -79,7 +79,7 @@ const inside: readonly (readonly [string, Target, Effect])[] = [
   ['production’s files, to read', path(at('prod-data/PG_VERSION')), 'read'],
   ['a listed command', command(at('bin/tool'), { cwd: at('runbooks'), env: { PGPASSWORD: 'x', PGHOST: '127.0.0.1', PGPORT: '40001' } }), 'modify'],
   ['a listed command behind a symlink', command(at('bin/true')), 'read'],
-  ['a server’s own program', command(at('own-bin/postgres'), { env: { LD_LIBRARY_PATH: '/x' } }), 'modify'],
+  ['a server’s own program', command(at('own-bin/postgres'), { env: { PGHOST: '127.0.0.1', PGPORT: '40001' } }), 'modify'],
   ['a switch to a target', { kind: 'endpoint', endpoint: 'app', to: 'copy' }, 'modify'],
 ];
 
@@ -173,6 +173,8 @@ const escapes: readonly (readonly [string, Target, Effect, string])[] = [
   ['a working directory behind a symlink', command(at('bin/tool'), { cwd: at('allowed/out') }), 'read', boundary],
   ['a library loaded into a command', command(at('bin/tool'), { env: { LD_PRELOAD: '/x.so' } }), 'read', 'LD_PRELOAD'],
   ['a file that a shell reads first', command(at('bin/tool'), { env: { BASH_ENV: '/x' } }), 'read', 'BASH_ENV'],
+  ['a library loaded into a server’s own program', command(at('own-bin/postgres'), { env: { LD_PRELOAD: '/x.so' } }), 'modify', 'LD_PRELOAD'],
+  ['a server’s own program led to production', command(at('own-bin/postgres'), { env: { PGHOST: '10.0.0.5' } }), 'modify', readOnly],
   ['a service file', command(at('bin/tool'), { env: { PGSERVICEFILE: '/x' } }), 'read', 'PGSERVICEFILE'],
   ['a proxy', command(at('bin/tool'), { env: { https_proxy: 'http://evil.example' } }), 'read', 'https_proxy'],
   ['PGHOST of a child elsewhere', command(at('bin/tool'), { env: { PGHOST: 'evil.example' } }), 'read', boundary],

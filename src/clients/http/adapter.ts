@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { isIP } from 'node:net';
 import { messageOf, StepError } from '../../engine/errors.js';
+import { codeOf } from '../../engine/guard/paths.js';
 import type { Scope } from '../../engine/scope.js';
 import type { HttpPort, HttpRequest, HttpResponse } from './port.js';
 
@@ -11,8 +12,8 @@ const defaultTimeoutMs = 10_000;
 const readMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * HTTP and HTTPS on behalf of `scope`. A name is resolved once; the guard sees that address and the connection
- * goes to it and to no other. Throws StepError `http-invalid`, `http-unresolved`, `http-timeout`, `http-failed`.
+ * HTTP and HTTPS on behalf of `scope`. A name is resolved once; the guard sees every address, and the connection goes
+ * to the first of them that accepts it, and to no other. Throws StepError `http-invalid`, `http-unresolved`, `http-timeout`, `http-failed`.
  */
 export function httpPort(scope: Scope): HttpPort {
   return { request: (request, signal) => send(scope, request, signal) };
@@ -27,10 +28,10 @@ async function send(scope: Scope, request: HttpRequest, signal: AbortSignal): Pr
   const either = AbortSignal.any([signal, timeout]);
   try {
     const host = url.hostname.replace(/^\[|\]$/g, '');
-    const { address } = await aborting(resolve(host), either);
-    await scope.access({ kind: 'http', url: url.href, address }, readMethods.has(method) ? 'read' : 'modify');
+    const addresses = await aborting(resolve(host), either);
+    for (const { address } of addresses) await scope.access({ kind: 'http', url: url.href, address }, readMethods.has(method) ? 'read' : 'modify');
     either.throwIfAborted();
-    return await exchange(url, method, request, address, either);
+    return await firstOf(addresses, (address) => exchange(url, method, request, address, either));
   } catch (error) {
     signal.throwIfAborted();
     if (timeout.aborted) throw new StepError('http-timeout', `${where}: no complete answer within ${timeoutMs} ms`, { retryable: true });
@@ -46,14 +47,29 @@ function parse(text: string): URL {
   return url;
 }
 
-async function resolve(host: string): Promise<LookupAddress> {
+/** All addresses of a name. */
+async function resolve(host: string): Promise<LookupAddress[]> {
   const family = isIP(host);
-  if (family !== 0) return { address: host, family };
+  if (family !== 0) return [{ address: host, family }];
   try {
-    return await lookup(host);
+    return await lookup(host, { all: true });
   } catch (error) {
     throw new StepError('http-unresolved', `${host} has no address: ${messageOf(error)}`, { retryable: true, cause: error });
   }
+}
+
+const notSent = new Set<unknown>(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL']);
+
+/** Another address is tried only while nothing was sent. */
+async function firstOf<T>(addresses: readonly LookupAddress[], work: (address: string) => Promise<T>): Promise<T> {
+  for (const { address } of addresses.slice(0, -1)) {
+    try {
+      return await work(address);
+    } catch (error) {
+      if (!notSent.has(codeOf(error))) throw error;
+    }
+  }
+  return work(addresses.at(-1)?.address ?? '');
 }
 
 /** What cannot be cancelled is left behind when `signal` is aborted. */

@@ -55,7 +55,11 @@ export function postgresPort(scope: Scope, world: World, shared: PostgresShared)
         scope,
         connect: (connection, options) => connect(scope, placeOf(world, { connection }), options, shared),
         postgres: (connection) => ours(world, connection).place,
-        announce: (connection, effect) => scope.access(ours(world, connection).target, effect),
+        announce: async (connection, effect) => {
+          const { place, target } = ours(world, connection);
+          await scope.access({ kind: 'path', path: place.local.dataDir }, effect);
+          await scope.access(target, effect);
+        },
       }),
   };
 }

@@ -27,9 +27,10 @@ export function directoryRepository(details: BackupsDetails, tools: RepositoryTo
   const wal = join(details.path, 'wal');
   return {
     provider: 'directory',
-    archiving: () => Promise.resolve({ settings: { archive_mode: 'on', archive_command: archiveCommand(details.path) }, begin: () => makeIncoming(details) }),
+    archiving: () => Promise.resolve({ settings: { archive_mode: 'on', archive_command: archiveCommand(details.path) }, begin: () => makeIncoming(details, tools) }),
     async backup(server, signal) {
       const source = tools.postgres(server);
+      await tools.scope.access({ kind: 'path', path: base }, 'create');
       const session = await tools.connect(server, { effect: 'read', label: 'backup' });
       try {
         return await takeBackup(session, source, details, AbortSignal.any([signal, tools.scope.signal]));
@@ -56,7 +57,8 @@ export function directoryRepository(details: BackupsDetails, tools: RepositoryTo
 }
 
 /** An existing repository may come without it. */
-async function makeIncoming(details: BackupsDetails): Promise<void> {
+async function makeIncoming(details: BackupsDetails, { scope }: RepositoryTools): Promise<void> {
+  await scope.access({ kind: 'path', path: join(details.path, 'wal') }, 'create');
   const incoming = join(details.path, 'incoming');
   await mkdir(incoming, { recursive: true, mode: 0o700 });
   await giveTo(incoming, details);

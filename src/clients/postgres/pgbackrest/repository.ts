@@ -34,6 +34,7 @@ export function pgbackrestRepository(details: BackupsDetails, tools: RepositoryT
       return Promise.resolve({
         settings: { archive_mode: 'on', archive_command: `${commandPath(program)}${config} --stanza=${stanza} --log-level-file=off --pg1-path=${commandPath(dataDir)} archive-push "%p"` },
         begin: async (signal: AbortSignal) => {
+          await tools.scope.access({ kind: 'path', path: details.path }, 'create');
           // Offline: it reads pg_control, so that the first segment already finds its stanza.
           await runPgbackrest(details, tools, { args: [`--pg1-path=${dataDir}`, '--no-online', 'stanza-create'], effect: 'create', owner: details }, both(signal));
         },
@@ -41,6 +42,7 @@ export function pgbackrestRepository(details: BackupsDetails, tools: RepositoryT
     },
     async backup(name, signal) {
       const server = tools.postgres(name);
+      await tools.scope.access({ kind: 'path', path: details.path }, 'create');
       const before = new Set((await list()).map((backup) => backup.name));
       // It sets libpq's host for sockets only, so PGHOST says where. A drill never removes backups: expire would go by the retention of the configuration.
       const args = [`--pg1-path=${server.local.dataDir}`, `--pg1-port=${server.port}`, `--pg1-user=${server.user}`, `--pg1-database=${server.database}`, '--type=full', '--start-fast', '--no-expire-auto', `--annotation=${originAnnotation}=drill`, 'backup'];
