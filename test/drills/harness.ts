@@ -21,8 +21,6 @@ export interface DrillOptions {
   /** Edits the parsed runbooks/pitr-restore.yaml. */
   readonly runbook?: (runbook: Runbook) => void;
   readonly environment?: (environment: Environment) => void;
-  /** Keep the environment's watchers. Drills that tamper to see another rule at work go without. */
-  readonly watched?: boolean;
   /** Default 2000 rows. */
   readonly set?: Readonly<Record<string, string | number>>;
   readonly args?: readonly string[];
@@ -43,8 +41,8 @@ type How = Pick<DrillOptions, 'checkout' | 'uid' | 'env'>;
 /** A drill that is under way, seen as another process sees it. */
 export interface LiveDrill {
   readonly child: ChildProcess;
-  /** Its state directory. */
-  readonly state: string;
+  /** Resolves when the command has ended. */
+  readonly ended: Promise<unknown>;
   /** Resolves to the first event of the journal that fits; rejects when the drill ends without one. */
   until(fits: (event: DrillEvent) => boolean): Promise<DrillEvent>;
 }
@@ -180,13 +178,12 @@ function environmentOf(pid: string): readonly string[] {
   }
 }
 
-async function documents(folder: string, { on = 'sandbox', runbook: editRunbook, environment: editEnvironment, watched }: DrillOptions): Promise<[string, string]> {
+async function documents(folder: string, { on = 'sandbox', runbook: editRunbook, environment: editEnvironment }: DrillOptions): Promise<[string, string]> {
   const runbook = parse(await readFile(join(root, 'runbooks/pitr-restore.yaml'), 'utf8')) as Runbook;
   const environment = parse(await readFile(join(root, `runbooks/environments/${on}.yaml`), 'utf8')) as Environment;
   // Fixture steps run node; a second of health is as good as two where nothing is said about it.
   environment.boundary.commands = [...(environment.boundary.commands ?? []), process.execPath];
   environment.stableFor = '1s';
-  if (watched !== true) delete environment.watch;
   editRunbook?.(runbook);
   editEnvironment?.(environment);
   const files: [string, string] = [join(folder, 'runbook.yaml'), join(folder, 'environment.yaml')];
@@ -236,7 +233,7 @@ function liveDrill(state: string, child: ChildProcess, ended: Promise<Ended>): L
   void ended.then((result) => (over = result), () => undefined);
   return {
     child,
-    state,
+    ended,
     async until(fits) {
       for (;;) {
         const found = journalOf(state).find(fits);

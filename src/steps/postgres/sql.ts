@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { PostgresSession } from '../../clients/postgres/port.js';
 import { defineStep, type Effect, type StepContext } from '../../engine/define-step.js';
-import { StepError } from '../../engine/errors.js';
+import { RefusedError, StepError } from '../../engine/errors.js';
 import { FixedText, literals, strict } from '../../engine/schema.js';
 import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { addressOf, Database, Endpoint, Server, showAddress, systemOf } from './lib/inputs.js';
@@ -105,7 +105,7 @@ async function attempt(input: Static<typeof Input>, ctx: StepContext): Promise<O
     ctx.signal.throwIfAborted();
     if (expected !== undefined && sqlState(error) === expected) return { ok: true, detail: `failed with ${expected}, as expected`, output: { rowCount: 0, values: {} } };
     const known = error instanceof StepError ? error : new StepError('sql-failed', describe(error), { cause: error, retryable: sqlState(error) === undefined });
-    return { ok: false, detail: known.message, error: error instanceof Error && error.name === 'GuardError' ? error : known };
+    return { ok: false, detail: known.message, error: error instanceof RefusedError ? error : known };
   }
 }
 
