@@ -3,11 +3,15 @@
  * password in the file PGPASSFILE. It reads and writes on one connection and makes a new one after an error. SIGTERM ends it; it
  * then prints what it saw as JSON.
  */
+import { readFileSync } from 'node:fs';
 import pg from 'pg';
+import { fromPassFile } from '../src/clients/postgres/password.js';
 
 const everyMs = 5;
 const patienceMs = 1_000;
 const [host = '', port = '', table = ''] = process.argv.slice(2);
+const login = { host, port: Number(port), user: 'postgres', database: 'app' };
+const password = fromPassFile(readFileSync(process.env['PGPASSFILE'] ?? '', 'utf8'), login) ?? '';
 
 interface Sample {
   readonly sent: number;
@@ -25,7 +29,7 @@ let client: pg.Client | undefined;
 
 async function connected(): Promise<pg.Client> {
   if (client !== undefined) return client;
-  const opening = new pg.Client({ host, port: Number(port), user: 'postgres', database: 'app', connectionTimeoutMillis: patienceMs, query_timeout: patienceMs });
+  const opening = new pg.Client({ ...login, password, application_name: 'bench-observer', connectionTimeoutMillis: patienceMs, query_timeout: patienceMs });
   opening.on('error', () => forget(opening));
   try {
     await opening.connect();
