@@ -134,6 +134,8 @@ function places(evidenceDir: string, runId: string): { path: string; partial: st
 
 async function writeBundle(root: string, run: FinishedRun): Promise<Omit<FinishedBundle, 'path'>> {
   const content = contentOf(run);
+  // A template engine has no business in a run before its end; it is loaded while the first files are flushed.
+  const loading = import('../report/html.js');
   const payload: FileDigest[] = [];
   const folders = new Set([root]);
   const put = async (path: string, text: string | Buffer) => {
@@ -149,8 +151,7 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
   await putAll(texts);
   payload.push(...texts.map(([path, text]) => digestOf(path, text)));
   if (run.logsDir !== null) payload.push(...(await copyLogs(run.logsDir, join(root, 'data', 'logs'), folders)));
-  // Loaded here: a template engine has no business in a run before its end.
-  const { reportHtml } = await import('../report/html.js');
+  const { reportHtml } = await loading;
   const report = reportHtml({ ...content, files: reportFiles(payload) });
   await put('data/report.html', report);
   payload.push(digestOf('data/report.html', report));
