@@ -1,4 +1,5 @@
 import type { PlanProbe } from '../plan-document.js';
+import type { EndpointMoves } from './endpoints.js';
 import type { Facts } from './facts.js';
 import { fromMs, later, toMs } from './time.js';
 import type { Moment } from './timeline.js';
@@ -77,10 +78,11 @@ function baselineHeld(samples: readonly Sample[], fault: bigint): boolean {
 
 /**
  * @param watched from when on samples must follow each other: the fault, or the line that marks a scenario's earlier time
- * @param moved when the endpoint was last pointed elsewhere after the fault: a sample sent earlier may still have
- *   reached the store that it left. Null where it was not.
+ * @param moves when the endpoint was pointed elsewhere after the fault. Samples sent before the last time may still have
+ *   reached the store that it left; the first time ends connections, so what fails from then on does not show the fault.
  */
-export function assessAvailability(facts: Facts, probe: PlanProbe, fault: Moment, watched: bigint, ended: Moment, moved: bigint | null): Availability {
+export function assessAvailability(facts: Facts, probe: PlanProbe, fault: Moment, watched: bigint, ended: Moment, moves: Pick<EndpointMoves, 'first' | 'last'>): Availability {
+  const moved = moves.last;
   const { samples, controlled } = readSamples(facts, probe.id);
   const endpoints = new Set(samples.map(({ endpoint }) => endpoint));
   const gaps = gapsOf(samples, probe.everyMs, watched, ended.position);
@@ -99,6 +101,7 @@ export function assessAvailability(facts: Facts, probe: PlanProbe, fault: Moment
   const lastFailed = after.findLastIndex(({ healthy }) => !healthy);
   if (lastFailed === after.length - 1) return not('the service was not healthy at the end of the verification', true);
   if (!failed && kind === 'injected') return not('its clients never noticed the fault, so recovery was not exercised');
+  if (kind === 'injected' && failed && moves.first !== null && failed.done.position > moves.first) return not('its clients noticed nothing before the endpoint was switched, so recovery was not exercised');
   if (!failed && kind === 'declared' && moved === null) return not('its endpoint never failed and was not switched, so it does not show the restored copy');
   const run = after.slice(lastFailed + 1).filter(({ sent }) => moved === null || sent.position >= moved);
   const untouched = !failed && kind === 'planned' && moved === null;

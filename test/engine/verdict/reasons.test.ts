@@ -90,6 +90,7 @@ const mutations: Mutation[] = [
   { name: 'no availability probe', gives: ['rto-not-measured'], mutate: (s) => { s.plan.binding.probes = s.plan.binding.probes.filter(({ id }) => id !== 'availability'); } },
   { name: 'no sample at all', gives: ['rto-not-measured', 'probe-gap'], mutate: (s) => { dropType(s, 'probe.sample'); } },
   { name: 'a fault that no client noticed', gives: ['rto-not-measured'], mutate: (s) => { for (const one of data(s, 'probe.sample')) Object.assign(one, { read: true, write: true }); } },
+  { name: 'a fault of which clients noticed only the switch', gives: ['rto-not-measured'], mutate: (s) => { for (const one of data(s, 'probe.sample')) if (one.sent.at < utc(9050)) Object.assign(one, { read: true, write: true }); } },
   { name: 'reads that came back without writes', gives: ['rto-not-measured', 'rpo-not-measured'], mutate: (s) => { for (const one of data(s, 'probe.sample')) if (one.sent.at >= utc(9000)) Object.assign(one, { read: true, write: false }); } },
   { name: 'a last sample that failed', gives: ['rto-not-measured', 'rpo-not-measured'], mutate: (s) => { Object.assign(data(s, 'probe.sample').at(-1) ?? {}, { write: false }); } },
   { name: 'health one millisecond too short', gives: ['rto-not-measured'], mutate: (s) => { s.plan.binding.environment.stableForMs = endAt - restoredAt + 1; } },
