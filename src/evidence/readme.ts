@@ -83,7 +83,8 @@ A command that prints nothing and exits 0 found nothing wrong; the exceptions sa
     ) || { echo 'the statements are not those of the seal'; exit 1; } fi
 
 7. The timestamp over the seal, if sig/seal.tsr is there. TIMESTAMP_CA is the root certificate of
-   the authority (PEM), from somebody you trust; the command prints "Verification: OK".
+   the authority (PEM), from somebody you trust; the command prints "Verification: OK". When the authority's
+   certificate has expired since, add -attime and the time of the token in seconds since 1970.
 
     test ! -e sig/seal.tsr || openssl ts -verify -in sig/seal.tsr -data sig/seal.sig -CAfile "$TIMESTAMP_CA"
 

@@ -3,6 +3,7 @@ import type { Drill } from '../engine/drill.js';
 import { UsageError, messageOf } from '../engine/errors.js';
 import type { DrillEvent } from '../engine/events.js';
 import type { Plan } from '../engine/plan-document.js';
+import { approvalNamespace } from './approval.js';
 import { parseJson } from './parse.js';
 import { approvalPath, type Defect, type ReadBundle } from './reader.js';
 import { checkSeal, type Seal } from './seal.js';
@@ -11,8 +12,6 @@ import { principalOf, type AllowedSigner } from './ssh/allowed-signers.js';
 import { fingerprint } from './ssh/keys.js';
 import { parseSshSignature, sshVerify } from './ssh/sshsig.js';
 import { tagManifest } from './texts.js';
-
-export const approvalNamespace = 'muster-approval';
 
 interface Known {
   readonly plan: Plan | undefined;

@@ -58,10 +58,11 @@ export function tokenTime(token: Buffer, sealText: string, ca: string): Promise<
   return inFolder(async (folder) => {
     await writeFile(join(folder, 'seal.sig'), sealText);
     await writeFile(join(folder, 'seal.tsr'), token);
-    await openssl(['ts', '-verify', '-in', 'seal.tsr', '-data', 'seal.sig', '-CAfile', ca], folder);
     const found = /^Time stamp: (.+)$/m.exec(await openssl(['ts', '-reply', '-in', 'seal.tsr', '-text'], folder));
     const at = Date.parse(found?.[1] ?? '');
     if (Number.isNaN(at)) throw new Error('the token names no time');
+    // Evidence outlives certificates: the authority's must have been valid when it made the token.
+    await openssl(['ts', '-verify', '-in', 'seal.tsr', '-data', 'seal.sig', '-CAfile', ca, '-attime', String(Math.floor(at / 1000))], folder);
     return at;
   });
 }
