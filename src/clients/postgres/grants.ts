@@ -17,7 +17,9 @@ export function grantStatement(right: SqlRight, role: string, version: number): 
   switch (right.on) {
     case 'table': {
       if (right.made === true) return undefined;
-      const privileges = new Set(right.privileges.map((privilege) => (privilege !== 'LOCK' ? privilege : version >= maintainSince ? 'MAINTAIN' : 'UPDATE')));
+      // Whoever may change rows may lock them.
+      const locks = right.privileges.some((privilege) => privilege === 'UPDATE' || privilege === 'DELETE' || privilege === 'TRUNCATE');
+      const privileges = new Set(right.privileges.flatMap((privilege) => (privilege !== 'LOCK' ? [privilege] : locks ? [] : version >= maintainSince ? ['MAINTAIN'] : ['UPDATE'])));
       return `GRANT ${[...privileges].join(', ')} ON TABLE ${sqlName(right.name)} TO ${to};`;
     }
     case 'owner':

@@ -8,7 +8,13 @@ export function declaredPermissions(binding: PlanBinding): Declared[] {
   const steps = [...flattenSteps(binding.steps).map(({ step }) => step), ...binding.cleanup];
   // The plan holds them as the definitions gave them.
   const of = (permissions: readonly Record<string, unknown>[]) => permissions as unknown as readonly Permission[];
-  return [...steps.map(({ id, permissions }) => ({ by: id, permissions: of(permissions) })), ...binding.probes.map(({ id, permissions }) => ({ by: `probe ${id}`, permissions: of(permissions) }))];
+  return [...steps.map(({ id, permissions }) => ({ by: id, permissions: of(permissions) })), ...binding.probes.map(({ id, permissions }) => ({ by: `probe ${id}`, permissions: of(permissions) })), ...watchersOf(binding).map(([id, permissions]) => ({ by: `watcher ${id}`, permissions: of(permissions) }))];
+}
+
+/** What the plan's policy says of each watcher (engine/watch/policy.ts). */
+function watchersOf({ environment: { watch } }: PlanBinding): [string, readonly Record<string, unknown>[]][] {
+  if (typeof watch !== 'object' || watch === null || !('watchers' in watch) || typeof watch.watchers !== 'object' || watch.watchers === null) return [];
+  return Object.entries(watch.watchers).map(([id, watcher]: [string, { readonly permissions?: unknown }]) => [id, Array.isArray(watcher.permissions) ? watcher.permissions : []]);
 }
 
 /** The rights that a connection must give, each once. What is asked of an endpoint is asked of the connection that it leads to at the start. */
