@@ -1,7 +1,7 @@
 /**
  * A client of its own that looks at an endpoint every 5 ms: `node dist/bench/observer.js <host> <port> <table>`, with the
- * password in the file PGPASSFILE. It reads and writes on one connection and makes a new one after an error. SIGTERM ends it; it
- * then prints what it saw as JSON.
+ * password in the file PGPASSFILE. It reads and writes on one connection and makes a new one after an error. The end of its
+ * standard input, which its parent's death is too, ends it; it then prints what it saw as JSON.
  */
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
@@ -69,7 +69,7 @@ function judge(samples: readonly Sample[]): Observed {
 
 const samples: Sample[] = [];
 let over = false;
-process.once('SIGTERM', () => (over = true));
+process.stdin.resume().once('end', () => (over = true));
 while (!over) {
   const sent = performance.now();
   const result = await healthy();

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import type { Environment } from '../src/engine/documents.js';
@@ -54,14 +54,14 @@ class Watch {
   /** Holds the password of the drill's own servers. */
   #passFile = '';
   #address: readonly [string, string] | undefined;
-  #observer: ChildProcessByStdio<null, Readable, null> | undefined;
+  #observer: ChildProcessByStdio<Writable, Readable, null> | undefined;
   #said = Promise.resolve('');
 
   event(event: DrillEvent): void {
     if (event.type === 'connection.provisioned' && typeof event.data.details['passFile'] === 'string') this.#passFile = event.data.details['passFile'];
     if (event.type === 'endpoint.opened') this.#address = [event.data.host, String(event.data.port)];
     if (event.type === 'probe.started' && this.#observer === undefined && this.#address !== undefined) {
-      const observer = spawn(process.execPath, [program, ...this.#address, 'orders'], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PGPASSFILE: this.#passFile } });
+      const observer = spawn(process.execPath, [program, ...this.#address, 'orders'], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, PGPASSFILE: this.#passFile } });
       this.#observer = observer;
       this.#said = new Promise((resolve) => {
         let text = '';
@@ -73,7 +73,7 @@ class Watch {
   }
 
   end(): void {
-    this.#observer?.kill('SIGTERM');
+    this.#observer?.stdin.end();
   }
 
   async observed(): Promise<Observed> {
