@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFailed } from 'vitest';
+import { expect, onTestFailed, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { isParallel, type Environment, type Runbook, type RunbookStep } from '../../src/engine/documents.js';
 import type { Drill, ReasonCode } from '../../src/engine/drill.js';
@@ -13,6 +13,9 @@ import type { EvidenceKind, EvidenceOf } from '../../src/engine/kinds/index.js';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 const fixture = fileURLToPath(new URL('fixtures/act.js', import.meta.url));
+// A drill takes some seconds, on a machine that is busy with others much longer.
+vi.setConfig({ testTimeout: 240_000 });
+
 const runIdPattern = /\d{8}T\d{6}Z-[a-z][a-z0-9-]*-[0-9a-f]{6}/;
 
 export interface DrillOptions {
@@ -21,6 +24,8 @@ export interface DrillOptions {
   /** Edits the parsed runbooks/pitr-restore.yaml. */
   readonly runbook?: (runbook: Runbook) => void;
   readonly environment?: (environment: Environment) => void;
+  /** Keep the environment's watchers. Drills that tamper to see another rule at work go without. */
+  readonly watched?: boolean;
   /** Default 2000 rows. */
   readonly set?: Readonly<Record<string, string | number>>;
   readonly args?: readonly string[];
@@ -34,9 +39,11 @@ export interface DrillOptions {
   readonly uid?: number;
   /** Added to the environment of the command. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Runs it at a terminal, by script(1); everything is written to stdout then. */
+  readonly terminal?: boolean;
 }
 
-type How = Pick<DrillOptions, 'checkout' | 'uid' | 'env'>;
+type How = Pick<DrillOptions, 'checkout' | 'uid' | 'env' | 'terminal'>;
 
 /** A drill that is under way, seen as another process sees it. */
 export interface LiveDrill {
@@ -45,6 +52,8 @@ export interface LiveDrill {
   readonly ended: Promise<unknown>;
   /** Resolves to the first event of the journal that fits; rejects when the drill ends without one. */
   until(fits: (event: DrillEvent) => boolean): Promise<DrillEvent>;
+  /** Types a line at the terminal once `prompt` stands there. */
+  answer(prompt: string, line: string): Promise<void>;
 }
 
 export interface Drilled {
@@ -100,8 +109,8 @@ export async function run(options: DrillOptions = {}): Promise<Drilled> {
   if (options.uid !== undefined) await giveAway(folder);
   const args = ['run', runbook, '--env', environment, '--evidence-dir', evidenceDir, ...set, ...(options.args ?? [])];
   const started = start(folder, state, args, options);
-  const [ended] = await Promise.all([started.ended, options.beside?.(liveDrill(state, started.child, started.ended))]);
-  const runId = runIdPattern.exec(ended.stderr)?.[0] ?? null;
+  const [ended] = await Promise.all([started.ended, options.beside?.(liveDrill(state, started))]);
+  const runId = runIdPattern.exec(ended.stderr + ended.stdout)?.[0] ?? null;
   const bundle = runId === null ? null : join(evidenceDir, runId);
   return { ...ended, runId, folder, state, evidenceDir, bundle: bundle !== null && existsSync(bundle) ? bundle : null };
 }
@@ -178,12 +187,13 @@ function environmentOf(pid: string): readonly string[] {
   }
 }
 
-async function documents(folder: string, { on = 'sandbox', runbook: editRunbook, environment: editEnvironment }: DrillOptions): Promise<[string, string]> {
+async function documents(folder: string, { on = 'sandbox', runbook: editRunbook, environment: editEnvironment, watched }: DrillOptions): Promise<[string, string]> {
   const runbook = parse(await readFile(join(root, 'runbooks/pitr-restore.yaml'), 'utf8')) as Runbook;
   const environment = parse(await readFile(join(root, `runbooks/environments/${on}.yaml`), 'utf8')) as Environment;
   // Fixture steps run node; a second of health is as good as two where nothing is said about it.
   environment.boundary.commands = [...(environment.boundary.commands ?? []), process.execPath];
   environment.stableFor = '1s';
+  if (watched !== true) delete environment.watch;
   editRunbook?.(runbook);
   editEnvironment?.(environment);
   const files: [string, string] = [join(folder, 'runbook.yaml'), join(folder, 'environment.yaml')];
@@ -204,43 +214,59 @@ interface Ended {
   readonly stderr: string;
 }
 
+interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** What it has written up to now. */
+  readonly written: { readonly stdout: string; readonly stderr: string };
+}
+
 let commands = 0;
 
-function start(folder: string, state: string, args: readonly string[], { checkout = root, uid, env: added }: How): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+function start(folder: string, state: string, args: readonly string[], { checkout = root, uid, env: added, terminal = false }: How): Started {
   commands += 1;
   const files = { stdout: join(folder, `${commands}.stdout`), stderr: join(folder, `${commands}.stderr`) };
   const { NODE_OPTIONS: _options, VITEST: _vitest, ...env } = process.env;
-  const child = spawn(process.execPath, [join(checkout, 'bin/muster.js'), ...args], {
+  const argv = [process.execPath, join(checkout, 'bin/muster.js'), ...args];
+  const quoted = argv.map((word) => `'${word}'`).join(' ');
+  const [program = '', ...rest] = terminal ? ['script', '-qec', quoted, '/dev/null'] : argv;
+  const child = spawn(program, rest, {
     cwd: folder,
     env: { ...env, MUSTER_STATE_DIR: state, HOME: folder, ...added },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [terminal ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
-  child.stdout.pipe(createWriteStream(files.stdout));
-  child.stderr.pipe(createWriteStream(files.stderr));
+  child.stdout?.pipe(createWriteStream(files.stdout));
+  child.stderr?.pipe(createWriteStream(files.stderr));
   const chunks = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (chunks.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (chunks.stderr += text));
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (chunks.stdout += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (chunks.stderr += text));
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, ...chunks }));
   });
-  return { child, ended };
+  return { child, ended, written: chunks };
 }
 
-function liveDrill(state: string, child: ChildProcess, ended: Promise<Ended>): LiveDrill {
+function liveDrill(state: string, { child, ended, written }: Started): LiveDrill {
   let over: Ended | undefined;
   void ended.then((result) => (over = result), () => undefined);
+  const found = async <T>(look: () => T | undefined): Promise<T> => {
+    for (;;) {
+      const seen = look();
+      if (seen !== undefined) return seen;
+      if (over !== undefined) throw new Error(`the drill ended (exit ${over.code}) before what was waited for:\n${over.stderr}${over.stdout}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
   return {
     child,
+    state,
     ended,
-    async until(fits) {
-      for (;;) {
-        const found = journalOf(state).find(fits);
-        if (found !== undefined) return found;
-        if (over !== undefined) throw new Error(`the drill ended (exit ${over.code}) before what was waited for:\n${over.stderr}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+    until: (fits) => found(() => journalOf(state).find(fits)),
+    async answer(prompt, line) {
+      await found(() => (written.stdout.includes(prompt) ? true : undefined));
+      child.stdin?.write(`${line}\n`);
     },
   };
 }

@@ -16,7 +16,7 @@ afterAll(removeFolders);
 const asRoot = process.geteuid?.() === 0;
 
 test('the shipped drill on the sandbox: passed, and a time with Z reached PostgreSQL in a form that it takes', async () => {
-  const judged = await drill({ environment: (environment) => (environment.stableFor = '2s') });
+  const judged = await drill({ watched: true, environment: (environment) => (environment.stableFor = '2s') });
   expect(judged.drill.reasons).toEqual([]);
   expect(judged.drill.verdict).toBe('passed');
   expect(judged.drill.rto.status).toBe('met');
@@ -54,7 +54,7 @@ test('`muster plan` starts nothing and writes nothing', async () => {
 });
 
 test.runIf(asRoot)('as an unprivileged user: passed, in folders of that user', async () => {
-  const judged = await drill({ uid: 65534 });
+  const judged = await drill({ watched: true, uid: 65534 });
   expect(judged.drill.reasons).toEqual([]);
   expect(judged.drill.verdict).toBe('passed');
 });
@@ -71,7 +71,7 @@ test.runIf(asRoot && process.platform === 'linux')('as root, in a checkout that 
     process.stderr.write('NOT RUN: a checkout that nobody can enter needs a mount\n');
     context.skip();
   }
-  const judged = await drill({ checkout });
+  const judged = await drill({ watched: true, checkout });
   expect(judged.drill.reasons).toEqual([]);
   expect(judged.drill.verdict).toBe('passed');
 });
@@ -80,7 +80,7 @@ const describePgbackrest = await requireComponent(pgbackrestComponent);
 
 describePgbackrest('on PostgreSQL 15 and pgBackRest', () => {
   test('the shipped drill: passed', async () => {
-    const judged = await drill({ on: 'pgbackrest' });
+    const judged = await drill({ watched: true, on: 'pgbackrest' });
     expect(judged.drill.reasons).toEqual([]);
     expect(judged.drill.verdict).toBe('passed');
     expect(judged.evidence('backup')[0]).toMatchObject({ provider: 'pgbackrest' });
