@@ -10,7 +10,7 @@ import { packageRoot } from '../src/engine/package-root.js';
 import { catalogEntry } from './generate/catalog.js';
 import { discover, type Found } from './generate/discover.js';
 import { stepsPage } from './generate/docs.js';
-import { attestationSchema, draft, drillSchema, environmentForEditors, eventSchema, idOf, planSchema, profileSchema, runbookForEditors } from './generate/documents.js';
+import { controlsSchema, attestationSchema, draft, drillSchema, environmentForEditors, eventSchema, findingsSchema, idOf, planSchema, profileSchema, runbookForEditors } from './generate/documents.js';
 import { normalize } from './generate/normalize.js';
 import { registrySource } from './generate/registry.js';
 import { validators } from './generate/validators.js';
@@ -28,6 +28,8 @@ function outputs(found: readonly Found[]): Map<string, string> {
   schema('drill', drillSchema());
   schema('attestation', attestationSchema());
   schema('event', eventSchema());
+  schema('findings', findingsSchema());
+  schema('controls', controlsSchema());
   for (const [kind, data] of Object.entries(evidenceKinds)) schema(`evidence/${kind}`, { title: `Muster evidence: ${kind}`, ...normalize(data) });
   for (const entry of found) {
     const input = normalize(entry.definition.input);

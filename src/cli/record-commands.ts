@@ -4,6 +4,7 @@ import type { CommandIo } from './io.js';
 /** The commands about many drills: the record over the quarters. Each loads its module when it is called. */
 export function recordCommands(program: Command, io: CommandIo, done: (code: number) => void): void {
   const evidenceDir = new Option('--evidence-dir <folder>', 'where the bundles are').default('evidence');
+  const signers = new Option('--allowed-signers <file>', 'whose signatures count (ssh-keygen format)');
   const format = (...choices: string[]) => new Option('--format <format>', 'how to print it').choices(choices).default('text');
 
   program
@@ -28,4 +29,32 @@ export function recordCommands(program: Command, io: CommandIo, done: (code: num
     .description('Which steps made recovery slower or faster, and what changed between two drills')
     .addOption(format('text', 'markdown', 'json'))
     .action(async (before: string, after: string, options: { format: string }) => done(await (await import('./compare.js')).compare({ before, after, ...options }, io)));
+
+  program
+    .command('findings')
+    .description('What drills found and nobody has closed yet; 1 when one is overdue or a claim does not hold')
+    .option('--file <file>', 'owners, due dates, tickets and what closes a finding', 'findings.yaml')
+    .option('--all', 'closed and accepted ones as well', false)
+    .addOption(evidenceDir)
+    .addOption(signers)
+    .option('--as-of <time>', 'as it was, or will be, on that day')
+    .addOption(format('text', 'markdown', 'json'))
+    .option('--accept <finding>', 'write a signed acceptance of its risk')
+    .option('--until <day>', 'with --accept: until when')
+    .option('--because <text>', 'with --accept: why')
+    .option('--key <file>', 'with --accept: whose key signs it')
+    .action(async (options: FindingsOptions) => done(await (await import('./findings.js')).findings(options, io)));
+}
+
+interface FindingsOptions {
+  file: string;
+  all: boolean;
+  evidenceDir: string;
+  allowedSigners?: string;
+  asOf?: string;
+  format: string;
+  accept?: string;
+  until?: string;
+  because?: string;
+  key?: string;
 }

@@ -3,6 +3,7 @@ import { DrillSchema } from '../../src/engine/drill.js';
 import { eventData } from '../../src/engine/events.js';
 import { evidenceKinds } from '../../src/engine/kinds/index.js';
 import { PlanSchema } from '../../src/engine/plan-document.js';
+import { ControlMappingSchema, FindingsSchema } from '../../src/engine/record-documents.js';
 import { ProfileSchema } from '../../src/engine/watch/profile.js';
 import { DrillPredicateSchema, drillPredicateType } from '../../src/evidence/intoto.js';
 import type { Found } from './discover.js';
@@ -20,6 +21,8 @@ export const profileSchema = (): JsonSchema => normalize(ProfileSchema);
 export const planSchema = (): JsonSchema => normalize(PlanSchema);
 export const attestationSchema = (): JsonSchema => ({ title: `Muster attestation: the in-toto predicate ${drillPredicateType}`, ...normalize(DrillPredicateSchema) });
 export const drillSchema = (): JsonSchema => normalize(DrillSchema);
+export const findingsSchema = (): JsonSchema => normalize(FindingsSchema);
+export const controlsSchema = (): JsonSchema => normalize(ControlMappingSchema);
 
 const dataOf = (data: JsonSchema): JsonSchema => ({ type: 'object', properties: { data }, required: ['data'] });
 

@@ -3,7 +3,7 @@ import type { Ajv2020 as Ajv2020Class, Options } from 'ajv/dist/2020.js';
 import type standalone from 'ajv/dist/standalone/index.js';
 import { messageOf } from '../../src/engine/errors.js';
 import type { Found } from './discover.js';
-import { draft, drillSchema, environmentStructure, eventSchema, evidenceSchema, planSchema, profileSchema, runbookStructure } from './documents.js';
+import { controlsSchema, draft, drillSchema, environmentStructure, eventSchema, evidenceSchema, findingsSchema, planSchema, profileSchema, runbookStructure } from './documents.js';
 import type { JsonSchema } from './json-schema.js';
 import { normalize } from './normalize.js';
 import { tolerant } from './tolerant.js';
@@ -35,6 +35,8 @@ export function validators(found: readonly Found[]): Map<string, string> {
   add('event', eventSchema(), options);
   add('drill', drillSchema(), options);
   add('evidence', evidenceSchema(), options);
+  add('findings', findingsSchema(), reported);
+  add('controls', controlsSchema(), reported);
   for (const entry of found) {
     const input = normalize(entry.definition.input);
     if (entry.role === 'provisioner' || entry.role === 'watcher') {
