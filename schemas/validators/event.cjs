@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
@@ -148,7 +148,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data1){
-if(!(((((((key0 === "run") || (key0 === "tool")) || (key0 === "operator")) || (key0 === "host")) || (key0 === "plan")) || (key0 === "sandbox")) || (key0 === "previous"))){
+if(!((((((((key0 === "run") || (key0 === "tool")) || (key0 === "operator")) || (key0 === "host")) || (key0 === "plan")) || (key0 === "sandbox")) || (key0 === "closes")) || (key0 === "previous"))){
 const err10 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -312,15 +312,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data1.previous !== undefined){
-let data11 = data1.previous;
-if(Array.isArray(data11)){
-const len0 = data11.length;
-for(let i0=0; i0<len0; i0++){
-let data12 = data11[i0];
-if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
-if(data12.run === undefined){
-const err24 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
+if(data1.closes !== undefined){
+let data11 = data1.closes;
+if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
+if(data11.run === undefined){
+const err24 = {instancePath:instancePath+"/data/closes",schemaPath:"#/allOf/0/then/properties/data/properties/closes/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -329,8 +325,8 @@ vErrors.push(err24);
 }
 errors++;
 }
-if(data12.sha256 === undefined){
-const err25 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(data11.sha256 === undefined){
+const err25 = {instancePath:instancePath+"/data/closes",schemaPath:"#/allOf/0/then/properties/data/properties/closes/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -339,9 +335,9 @@ vErrors.push(err25);
 }
 errors++;
 }
-for(const key2 in data12){
+for(const key2 in data11){
 if(!((key2 === "run") || (key2 === "sha256"))){
-const err26 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+const err26 = {instancePath:instancePath+"/data/closes",schemaPath:"#/allOf/0/then/properties/data/properties/closes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -351,9 +347,9 @@ vErrors.push(err26);
 errors++;
 }
 }
-if(data12.run !== undefined){
-if(typeof data12.run !== "string"){
-const err27 = {instancePath:instancePath+"/data/previous/" + i0+"/run",schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data11.run !== undefined){
+if(typeof data11.run !== "string"){
+const err27 = {instancePath:instancePath+"/data/closes/run",schemaPath:"#/allOf/0/then/properties/data/properties/closes/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -363,9 +359,9 @@ vErrors.push(err27);
 errors++;
 }
 }
-if(data12.sha256 !== undefined){
-if(typeof data12.sha256 !== "string"){
-const err28 = {instancePath:instancePath+"/data/previous/" + i0+"/sha256",schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data11.sha256 !== undefined){
+if(typeof data11.sha256 !== "string"){
+const err28 = {instancePath:instancePath+"/data/closes/sha256",schemaPath:"#/allOf/0/then/properties/data/properties/closes/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -377,7 +373,7 @@ errors++;
 }
 }
 else {
-const err29 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err29 = {instancePath:instancePath+"/data/closes",schemaPath:"#/allOf/0/then/properties/data/properties/closes/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -387,9 +383,15 @@ vErrors.push(err29);
 errors++;
 }
 }
-}
-else {
-const err30 = {instancePath:instancePath+"/data/previous",schemaPath:"#/allOf/0/then/properties/data/properties/previous/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data1.previous !== undefined){
+let data14 = data1.previous;
+if(Array.isArray(data14)){
+const len0 = data14.length;
+for(let i0=0; i0<len0; i0++){
+let data15 = data14[i0];
+if(data15 && typeof data15 == "object" && !Array.isArray(data15)){
+if(data15.run === undefined){
+const err30 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -398,10 +400,8 @@ vErrors.push(err30);
 }
 errors++;
 }
-}
-}
-else {
-const err31 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data15.sha256 === undefined){
+const err31 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -410,15 +410,86 @@ vErrors.push(err31);
 }
 errors++;
 }
-}
-}
-else {
-const err32 = {instancePath,schemaPath:"#/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key3 in data15){
+if(!((key3 === "run") || (key3 === "sha256"))){
+const err32 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err32];
 }
 else {
 vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data15.run !== undefined){
+if(typeof data15.run !== "string"){
+const err33 = {instancePath:instancePath+"/data/previous/" + i0+"/run",schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+if(data15.sha256 !== undefined){
+if(typeof data15.sha256 !== "string"){
+const err34 = {instancePath:instancePath+"/data/previous/" + i0+"/sha256",schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+else {
+const err35 = {instancePath:instancePath+"/data/previous/" + i0,schemaPath:"#/allOf/0/then/properties/data/properties/previous/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+}
+else {
+const err36 = {instancePath:instancePath+"/data/previous",schemaPath:"#/allOf/0/then/properties/data/properties/previous/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+}
+else {
+const err37 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+}
+else {
+const err38 = {instancePath,schemaPath:"#/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
 }
 errors++;
 }
@@ -431,95 +502,7 @@ props0.type = true;
 }
 }
 if(!valid1){
-const err33 = {instancePath,schemaPath:"#/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err33];
-}
-else {
-vErrors.push(err33);
-}
-errors++;
-}
-const _errs40 = errors;
-let valid9 = true;
-const _errs41 = errors;
-if(errors === _errs41){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing1;
-if((data.type === undefined) && (missing1 = "type")){
-const err34 = {};
-if(vErrors === null){
-vErrors = [err34];
-}
-else {
-vErrors.push(err34);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("plan.approved" !== data.type){
-const err35 = {};
-if(vErrors === null){
-vErrors = [err35];
-}
-else {
-vErrors.push(err35);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err36 = {};
-if(vErrors === null){
-vErrors = [err36];
-}
-else {
-vErrors.push(err36);
-}
-errors++;
-}
-}
-var _valid1 = _errs41 === errors;
-errors = _errs40;
-if(vErrors !== null){
-if(_errs40){
-vErrors.length = _errs40;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid1){
-const _errs44 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err37 = {instancePath,schemaPath:"#/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err37];
-}
-else {
-vErrors.push(err37);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data16 = data.data;
-if(data16 && typeof data16 == "object" && !Array.isArray(data16)){
-if(data16.who === undefined){
-const err38 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err38];
-}
-else {
-vErrors.push(err38);
-}
-errors++;
-}
-if(data16.key === undefined){
-const err39 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
+const err39 = {instancePath,schemaPath:"#/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -528,8 +511,14 @@ vErrors.push(err39);
 }
 errors++;
 }
-if(data16.file === undefined){
-const err40 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+const _errs47 = errors;
+let valid10 = true;
+const _errs48 = errors;
+if(errors === _errs48){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing1;
+if((data.type === undefined) && (missing1 = "type")){
+const err40 = {};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -538,8 +527,10 @@ vErrors.push(err40);
 }
 errors++;
 }
-if(data16.approval === undefined){
-const err41 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "approval"},message:"must have required property '"+"approval"+"'"};
+else {
+if(data.type !== undefined){
+if("plan.approved" !== data.type){
+const err41 = {};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -548,8 +539,11 @@ vErrors.push(err41);
 }
 errors++;
 }
-if(data16.signature === undefined){
-const err42 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "signature"},message:"must have required property '"+"signature"+"'"};
+}
+}
+}
+else {
+const err42 = {};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -558,9 +552,22 @@ vErrors.push(err42);
 }
 errors++;
 }
-for(const key3 in data16){
-if(!(((((key3 === "who") || (key3 === "key")) || (key3 === "file")) || (key3 === "approval")) || (key3 === "signature"))){
-const err43 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+}
+var _valid1 = _errs48 === errors;
+errors = _errs47;
+if(vErrors !== null){
+if(_errs47){
+vErrors.length = _errs47;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid1){
+const _errs51 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err43 = {instancePath,schemaPath:"#/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -569,10 +576,11 @@ vErrors.push(err43);
 }
 errors++;
 }
-}
-if(data16.who !== undefined){
-if(typeof data16.who !== "string"){
-const err44 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/1/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data19 = data.data;
+if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
+if(data19.who === undefined){
+const err44 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -581,10 +589,8 @@ vErrors.push(err44);
 }
 errors++;
 }
-}
-if(data16.key !== undefined){
-if(typeof data16.key !== "string"){
-const err45 = {instancePath:instancePath+"/data/key",schemaPath:"#/allOf/1/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data19.key === undefined){
+const err45 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -593,10 +599,8 @@ vErrors.push(err45);
 }
 errors++;
 }
-}
-if(data16.file !== undefined){
-if(typeof data16.file !== "string"){
-const err46 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/1/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data19.file === undefined){
+const err46 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -605,10 +609,8 @@ vErrors.push(err46);
 }
 errors++;
 }
-}
-if(data16.approval !== undefined){
-if(typeof data16.approval !== "string"){
-const err47 = {instancePath:instancePath+"/data/approval",schemaPath:"#/allOf/1/then/properties/data/properties/approval/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data19.approval === undefined){
+const err47 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "approval"},message:"must have required property '"+"approval"+"'"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -617,10 +619,8 @@ vErrors.push(err47);
 }
 errors++;
 }
-}
-if(data16.signature !== undefined){
-if(typeof data16.signature !== "string"){
-const err48 = {instancePath:instancePath+"/data/signature",schemaPath:"#/allOf/1/then/properties/data/properties/signature/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data19.signature === undefined){
+const err48 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "signature"},message:"must have required property '"+"signature"+"'"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -629,10 +629,9 @@ vErrors.push(err48);
 }
 errors++;
 }
-}
-}
-else {
-const err49 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key4 in data19){
+if(!(((((key4 === "who") || (key4 === "key")) || (key4 === "file")) || (key4 === "approval")) || (key4 === "signature"))){
+const err49 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -642,9 +641,9 @@ vErrors.push(err49);
 errors++;
 }
 }
-}
-else {
-const err50 = {instancePath,schemaPath:"#/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data19.who !== undefined){
+if(typeof data19.who !== "string"){
+const err50 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/1/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -653,21 +652,93 @@ vErrors.push(err50);
 }
 errors++;
 }
-var _valid1 = _errs44 === errors;
-valid9 = _valid1;
-if(valid9){
-var props1 = {};
-props1.data = true;
-props1.type = true;
 }
-}
-if(!valid9){
-const err51 = {instancePath,schemaPath:"#/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data19.key !== undefined){
+if(typeof data19.key !== "string"){
+const err51 = {instancePath:instancePath+"/data/key",schemaPath:"#/allOf/1/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err51];
 }
 else {
 vErrors.push(err51);
+}
+errors++;
+}
+}
+if(data19.file !== undefined){
+if(typeof data19.file !== "string"){
+const err52 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/1/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+}
+if(data19.approval !== undefined){
+if(typeof data19.approval !== "string"){
+const err53 = {instancePath:instancePath+"/data/approval",schemaPath:"#/allOf/1/then/properties/data/properties/approval/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+if(data19.signature !== undefined){
+if(typeof data19.signature !== "string"){
+const err54 = {instancePath:instancePath+"/data/signature",schemaPath:"#/allOf/1/then/properties/data/properties/signature/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+}
+else {
+const err55 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+}
+else {
+const err56 = {instancePath,schemaPath:"#/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+var _valid1 = _errs51 === errors;
+valid10 = _valid1;
+if(valid10){
+var props1 = {};
+props1.data = true;
+props1.type = true;
+}
+}
+if(!valid10){
+const err57 = {instancePath,schemaPath:"#/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
 }
 errors++;
 }
@@ -680,96 +751,14 @@ props0 = props0 || {};
 Object.assign(props0, props1);
 }
 }
-const _errs60 = errors;
-let valid13 = true;
-const _errs61 = errors;
-if(errors === _errs61){
+const _errs67 = errors;
+let valid14 = true;
+const _errs68 = errors;
+if(errors === _errs68){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing2;
 if((data.type === undefined) && (missing2 = "type")){
-const err52 = {};
-if(vErrors === null){
-vErrors = [err52];
-}
-else {
-vErrors.push(err52);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.resumed" !== data.type){
-const err53 = {};
-if(vErrors === null){
-vErrors = [err53];
-}
-else {
-vErrors.push(err53);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err54 = {};
-if(vErrors === null){
-vErrors = [err54];
-}
-else {
-vErrors.push(err54);
-}
-errors++;
-}
-}
-var _valid2 = _errs61 === errors;
-errors = _errs60;
-if(vErrors !== null){
-if(_errs60){
-vErrors.length = _errs60;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid2){
-const _errs64 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err55 = {instancePath,schemaPath:"#/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err55];
-}
-else {
-vErrors.push(err55);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data23 = data.data;
-if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
-if(data23.host === undefined){
-const err56 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err56];
-}
-else {
-vErrors.push(err56);
-}
-errors++;
-}
-if(data23.operator === undefined){
-const err57 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
-if(vErrors === null){
-vErrors = [err57];
-}
-else {
-vErrors.push(err57);
-}
-errors++;
-}
-if(data23.cut === undefined){
-const err58 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
+const err58 = {};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -778,9 +767,10 @@ vErrors.push(err58);
 }
 errors++;
 }
-for(const key4 in data23){
-if(!(((key4 === "host") || (key4 === "operator")) || (key4 === "cut"))){
-const err59 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("run.resumed" !== data.type){
+const err59 = {};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -790,9 +780,10 @@ vErrors.push(err59);
 errors++;
 }
 }
-if(data23.host !== undefined){
-if(typeof data23.host !== "string"){
-const err60 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/2/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err60 = {};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -802,9 +793,21 @@ vErrors.push(err60);
 errors++;
 }
 }
-if(data23.operator !== undefined){
-if(typeof data23.operator !== "string"){
-const err61 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/2/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid2 = _errs68 === errors;
+errors = _errs67;
+if(vErrors !== null){
+if(_errs67){
+vErrors.length = _errs67;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid2){
+const _errs71 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err61 = {instancePath,schemaPath:"#/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -813,10 +816,11 @@ vErrors.push(err61);
 }
 errors++;
 }
-}
-if(data23.cut !== undefined){
-if(typeof data23.cut !== "boolean"){
-const err62 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/2/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data.data !== undefined){
+let data26 = data.data;
+if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
+if(data26.host === undefined){
+const err62 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -825,10 +829,8 @@ vErrors.push(err62);
 }
 errors++;
 }
-}
-}
-else {
-const err63 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data26.operator === undefined){
+const err63 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -837,10 +839,8 @@ vErrors.push(err63);
 }
 errors++;
 }
-}
-}
-else {
-const err64 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data26.cut === undefined){
+const err64 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -849,21 +849,92 @@ vErrors.push(err64);
 }
 errors++;
 }
-var _valid2 = _errs64 === errors;
-valid13 = _valid2;
-if(valid13){
-var props2 = {};
-props2.data = true;
-props2.type = true;
-}
-}
-if(!valid13){
-const err65 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key5 in data26){
+if(!(((key5 === "host") || (key5 === "operator")) || (key5 === "cut"))){
+const err65 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err65];
 }
 else {
 vErrors.push(err65);
+}
+errors++;
+}
+}
+if(data26.host !== undefined){
+if(typeof data26.host !== "string"){
+const err66 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/2/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+}
+if(data26.operator !== undefined){
+if(typeof data26.operator !== "string"){
+const err67 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/2/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+}
+if(data26.cut !== undefined){
+if(typeof data26.cut !== "boolean"){
+const err68 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/2/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+}
+}
+else {
+const err69 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+}
+}
+else {
+const err70 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+var _valid2 = _errs71 === errors;
+valid14 = _valid2;
+if(valid14){
+var props2 = {};
+props2.data = true;
+props2.type = true;
+}
+}
+if(!valid14){
+const err71 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
 }
 errors++;
 }
@@ -876,96 +947,14 @@ props0 = props0 || {};
 Object.assign(props0, props2);
 }
 }
-const _errs76 = errors;
-let valid17 = true;
-const _errs77 = errors;
-if(errors === _errs77){
+const _errs83 = errors;
+let valid18 = true;
+const _errs84 = errors;
+if(errors === _errs84){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing3;
 if((data.type === undefined) && (missing3 = "type")){
-const err66 = {};
-if(vErrors === null){
-vErrors = [err66];
-}
-else {
-vErrors.push(err66);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("preflight.checked" !== data.type){
-const err67 = {};
-if(vErrors === null){
-vErrors = [err67];
-}
-else {
-vErrors.push(err67);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err68 = {};
-if(vErrors === null){
-vErrors = [err68];
-}
-else {
-vErrors.push(err68);
-}
-errors++;
-}
-}
-var _valid3 = _errs77 === errors;
-errors = _errs76;
-if(vErrors !== null){
-if(_errs76){
-vErrors.length = _errs76;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs80 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err69 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err69];
-}
-else {
-vErrors.push(err69);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data28 = data.data;
-if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
-if(data28.id === undefined){
-const err70 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err70];
-}
-else {
-vErrors.push(err70);
-}
-errors++;
-}
-if(data28.result === undefined){
-const err71 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
-if(vErrors === null){
-vErrors = [err71];
-}
-else {
-vErrors.push(err71);
-}
-errors++;
-}
-if(data28.detail === undefined){
-const err72 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+const err72 = {};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -974,9 +963,10 @@ vErrors.push(err72);
 }
 errors++;
 }
-for(const key5 in data28){
-if(!((((key5 === "id") || (key5 === "result")) || (key5 === "detail")) || (key5 === "step"))){
-const err73 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("preflight.checked" !== data.type){
+const err73 = {};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -986,9 +976,10 @@ vErrors.push(err73);
 errors++;
 }
 }
-if(data28.id !== undefined){
-if(typeof data28.id !== "string"){
-const err74 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/3/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err74 = {};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -998,10 +989,21 @@ vErrors.push(err74);
 errors++;
 }
 }
-if(data28.result !== undefined){
-let data30 = data28.result;
-if(!((((data30 === "passed") || (data30 === "failed")) || (data30 === "deferred")) || (data30 === "could-not-run"))){
-const err75 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/3/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[3].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
+var _valid3 = _errs84 === errors;
+errors = _errs83;
+if(vErrors !== null){
+if(_errs83){
+vErrors.length = _errs83;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs87 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err75 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -1010,10 +1012,11 @@ vErrors.push(err75);
 }
 errors++;
 }
-}
-if(data28.detail !== undefined){
-if(typeof data28.detail !== "string"){
-const err76 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/3/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data31 = data.data;
+if(data31 && typeof data31 == "object" && !Array.isArray(data31)){
+if(data31.id === undefined){
+const err76 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -1022,10 +1025,8 @@ vErrors.push(err76);
 }
 errors++;
 }
-}
-if(data28.step !== undefined){
-if(typeof data28.step !== "string"){
-const err77 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/3/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data31.result === undefined){
+const err77 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1034,10 +1035,8 @@ vErrors.push(err77);
 }
 errors++;
 }
-}
-}
-else {
-const err78 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data31.detail === undefined){
+const err78 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1046,10 +1045,9 @@ vErrors.push(err78);
 }
 errors++;
 }
-}
-}
-else {
-const err79 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key6 in data31){
+if(!((((key6 === "id") || (key6 === "result")) || (key6 === "detail")) || (key6 === "step"))){
+const err79 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1058,21 +1056,94 @@ vErrors.push(err79);
 }
 errors++;
 }
-var _valid3 = _errs80 === errors;
-valid17 = _valid3;
-if(valid17){
-var props3 = {};
-props3.data = true;
-props3.type = true;
 }
-}
-if(!valid17){
-const err80 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data31.id !== undefined){
+if(typeof data31.id !== "string"){
+const err80 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/3/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err80];
 }
 else {
 vErrors.push(err80);
+}
+errors++;
+}
+}
+if(data31.result !== undefined){
+let data33 = data31.result;
+if(!((((data33 === "passed") || (data33 === "failed")) || (data33 === "deferred")) || (data33 === "could-not-run"))){
+const err81 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/3/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[3].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err81];
+}
+else {
+vErrors.push(err81);
+}
+errors++;
+}
+}
+if(data31.detail !== undefined){
+if(typeof data31.detail !== "string"){
+const err82 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/3/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err82];
+}
+else {
+vErrors.push(err82);
+}
+errors++;
+}
+}
+if(data31.step !== undefined){
+if(typeof data31.step !== "string"){
+const err83 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/3/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err83];
+}
+else {
+vErrors.push(err83);
+}
+errors++;
+}
+}
+}
+else {
+const err84 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err84];
+}
+else {
+vErrors.push(err84);
+}
+errors++;
+}
+}
+}
+else {
+const err85 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err85];
+}
+else {
+vErrors.push(err85);
+}
+errors++;
+}
+var _valid3 = _errs87 === errors;
+valid18 = _valid3;
+if(valid18){
+var props3 = {};
+props3.data = true;
+props3.type = true;
+}
+}
+if(!valid18){
+const err86 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err86];
+}
+else {
+vErrors.push(err86);
 }
 errors++;
 }
@@ -1085,97 +1156,14 @@ props0 = props0 || {};
 Object.assign(props0, props3);
 }
 }
-const _errs93 = errors;
-let valid21 = true;
-const _errs94 = errors;
-if(errors === _errs94){
+const _errs100 = errors;
+let valid22 = true;
+const _errs101 = errors;
+if(errors === _errs101){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing4;
 if((data.type === undefined) && (missing4 = "type")){
-const err81 = {};
-if(vErrors === null){
-vErrors = [err81];
-}
-else {
-vErrors.push(err81);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioning" !== data.type){
-const err82 = {};
-if(vErrors === null){
-vErrors = [err82];
-}
-else {
-vErrors.push(err82);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err83 = {};
-if(vErrors === null){
-vErrors = [err83];
-}
-else {
-vErrors.push(err83);
-}
-errors++;
-}
-}
-var _valid4 = _errs94 === errors;
-errors = _errs93;
-if(vErrors !== null){
-if(_errs93){
-vErrors.length = _errs93;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid4){
-const _errs97 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err84 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err84];
-}
-else {
-vErrors.push(err84);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data34 = data.data;
-if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
-if(data34.connection === undefined){
-const err85 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err85];
-}
-else {
-vErrors.push(err85);
-}
-errors++;
-}
-if(data34.provision === undefined){
-const err86 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
-if(vErrors === null){
-vErrors = [err86];
-}
-else {
-vErrors.push(err86);
-}
-errors++;
-}
-for(const key6 in data34){
-if(!((key6 === "connection") || (key6 === "provision"))){
-const err87 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+const err87 = {};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1184,10 +1172,10 @@ vErrors.push(err87);
 }
 errors++;
 }
-}
-if(data34.connection !== undefined){
-if(typeof data34.connection !== "string"){
-const err88 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("connection.provisioning" !== data.type){
+const err88 = {};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1197,9 +1185,10 @@ vErrors.push(err88);
 errors++;
 }
 }
-if(data34.provision !== undefined){
-if(typeof data34.provision !== "string"){
-const err89 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/4/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err89 = {};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1209,9 +1198,21 @@ vErrors.push(err89);
 errors++;
 }
 }
+var _valid4 = _errs101 === errors;
+errors = _errs100;
+if(vErrors !== null){
+if(_errs100){
+vErrors.length = _errs100;
 }
 else {
-const err90 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid4){
+const _errs104 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err90 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1220,10 +1221,11 @@ vErrors.push(err90);
 }
 errors++;
 }
-}
-}
-else {
-const err91 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data37 = data.data;
+if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
+if(data37.connection === undefined){
+const err91 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1232,21 +1234,90 @@ vErrors.push(err91);
 }
 errors++;
 }
-var _valid4 = _errs97 === errors;
-valid21 = _valid4;
-if(valid21){
-var props4 = {};
-props4.data = true;
-props4.type = true;
-}
-}
-if(!valid21){
-const err92 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data37.provision === undefined){
+const err92 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
 vErrors = [err92];
 }
 else {
 vErrors.push(err92);
+}
+errors++;
+}
+for(const key7 in data37){
+if(!((key7 === "connection") || (key7 === "provision"))){
+const err93 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err93];
+}
+else {
+vErrors.push(err93);
+}
+errors++;
+}
+}
+if(data37.connection !== undefined){
+if(typeof data37.connection !== "string"){
+const err94 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err94];
+}
+else {
+vErrors.push(err94);
+}
+errors++;
+}
+}
+if(data37.provision !== undefined){
+if(typeof data37.provision !== "string"){
+const err95 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/4/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err95];
+}
+else {
+vErrors.push(err95);
+}
+errors++;
+}
+}
+}
+else {
+const err96 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err96];
+}
+else {
+vErrors.push(err96);
+}
+errors++;
+}
+}
+}
+else {
+const err97 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+var _valid4 = _errs104 === errors;
+valid22 = _valid4;
+if(valid22){
+var props4 = {};
+props4.data = true;
+props4.type = true;
+}
+}
+if(!valid22){
+const err98 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
 }
 errors++;
 }
@@ -1259,96 +1330,14 @@ props0 = props0 || {};
 Object.assign(props0, props4);
 }
 }
-const _errs107 = errors;
-let valid25 = true;
-const _errs108 = errors;
-if(errors === _errs108){
+const _errs114 = errors;
+let valid26 = true;
+const _errs115 = errors;
+if(errors === _errs115){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing5;
 if((data.type === undefined) && (missing5 = "type")){
-const err93 = {};
-if(vErrors === null){
-vErrors = [err93];
-}
-else {
-vErrors.push(err93);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioned" !== data.type){
-const err94 = {};
-if(vErrors === null){
-vErrors = [err94];
-}
-else {
-vErrors.push(err94);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err95 = {};
-if(vErrors === null){
-vErrors = [err95];
-}
-else {
-vErrors.push(err95);
-}
-errors++;
-}
-}
-var _valid5 = _errs108 === errors;
-errors = _errs107;
-if(vErrors !== null){
-if(_errs107){
-vErrors.length = _errs107;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid5){
-const _errs111 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err96 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err96];
-}
-else {
-vErrors.push(err96);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data38 = data.data;
-if(data38 && typeof data38 == "object" && !Array.isArray(data38)){
-if(data38.connection === undefined){
-const err97 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err97];
-}
-else {
-vErrors.push(err97);
-}
-errors++;
-}
-if(data38.kind === undefined){
-const err98 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err98];
-}
-else {
-vErrors.push(err98);
-}
-errors++;
-}
-if(data38.role === undefined){
-const err99 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
+const err99 = {};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1357,8 +1346,10 @@ vErrors.push(err99);
 }
 errors++;
 }
-if(data38.provision === undefined){
-const err100 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
+else {
+if(data.type !== undefined){
+if("connection.provisioned" !== data.type){
+const err100 = {};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1367,8 +1358,11 @@ vErrors.push(err100);
 }
 errors++;
 }
-if(data38.details === undefined){
-const err101 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
+}
+}
+}
+else {
+const err101 = {};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1377,9 +1371,22 @@ vErrors.push(err101);
 }
 errors++;
 }
-for(const key7 in data38){
-if(!(((((key7 === "connection") || (key7 === "kind")) || (key7 === "role")) || (key7 === "provision")) || (key7 === "details"))){
-const err102 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+}
+var _valid5 = _errs115 === errors;
+errors = _errs114;
+if(vErrors !== null){
+if(_errs114){
+vErrors.length = _errs114;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid5){
+const _errs118 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err102 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1388,10 +1395,11 @@ vErrors.push(err102);
 }
 errors++;
 }
-}
-if(data38.connection !== undefined){
-if(typeof data38.connection !== "string"){
-const err103 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data41 = data.data;
+if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
+if(data41.connection === undefined){
+const err103 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1400,10 +1408,8 @@ vErrors.push(err103);
 }
 errors++;
 }
-}
-if(data38.kind !== undefined){
-if(typeof data38.kind !== "string"){
-const err104 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/5/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data41.kind === undefined){
+const err104 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1412,10 +1418,8 @@ vErrors.push(err104);
 }
 errors++;
 }
-}
-if(data38.role !== undefined){
-if(typeof data38.role !== "string"){
-const err105 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/5/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data41.role === undefined){
+const err105 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1424,10 +1428,8 @@ vErrors.push(err105);
 }
 errors++;
 }
-}
-if(data38.provision !== undefined){
-if(typeof data38.provision !== "string"){
-const err106 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data41.provision === undefined){
+const err106 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1436,13 +1438,8 @@ vErrors.push(err106);
 }
 errors++;
 }
-}
-if(data38.details !== undefined){
-let data43 = data38.details;
-if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
-}
-else {
-const err107 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/5/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data41.details === undefined){
+const err107 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1451,10 +1448,9 @@ vErrors.push(err107);
 }
 errors++;
 }
-}
-}
-else {
-const err108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key8 in data41){
+if(!(((((key8 === "connection") || (key8 === "kind")) || (key8 === "role")) || (key8 === "provision")) || (key8 === "details"))){
+const err108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1464,9 +1460,9 @@ vErrors.push(err108);
 errors++;
 }
 }
-}
-else {
-const err109 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data41.connection !== undefined){
+if(typeof data41.connection !== "string"){
+const err109 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1475,21 +1471,96 @@ vErrors.push(err109);
 }
 errors++;
 }
-var _valid5 = _errs111 === errors;
-valid25 = _valid5;
-if(valid25){
-var props5 = {};
-props5.data = true;
-props5.type = true;
 }
-}
-if(!valid25){
-const err110 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data41.kind !== undefined){
+if(typeof data41.kind !== "string"){
+const err110 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/5/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err110];
 }
 else {
 vErrors.push(err110);
+}
+errors++;
+}
+}
+if(data41.role !== undefined){
+if(typeof data41.role !== "string"){
+const err111 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/5/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err111];
+}
+else {
+vErrors.push(err111);
+}
+errors++;
+}
+}
+if(data41.provision !== undefined){
+if(typeof data41.provision !== "string"){
+const err112 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err112];
+}
+else {
+vErrors.push(err112);
+}
+errors++;
+}
+}
+if(data41.details !== undefined){
+let data46 = data41.details;
+if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
+}
+else {
+const err113 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/5/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err113];
+}
+else {
+vErrors.push(err113);
+}
+errors++;
+}
+}
+}
+else {
+const err114 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err114];
+}
+else {
+vErrors.push(err114);
+}
+errors++;
+}
+}
+}
+else {
+const err115 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err115];
+}
+else {
+vErrors.push(err115);
+}
+errors++;
+}
+var _valid5 = _errs118 === errors;
+valid26 = _valid5;
+if(valid26){
+var props5 = {};
+props5.data = true;
+props5.type = true;
+}
+}
+if(!valid26){
+const err116 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
 }
 errors++;
 }
@@ -1502,96 +1573,14 @@ props0 = props0 || {};
 Object.assign(props0, props5);
 }
 }
-const _errs128 = errors;
-let valid29 = true;
-const _errs129 = errors;
-if(errors === _errs129){
+const _errs135 = errors;
+let valid30 = true;
+const _errs136 = errors;
+if(errors === _errs136){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing6;
 if((data.type === undefined) && (missing6 = "type")){
-const err111 = {};
-if(vErrors === null){
-vErrors = [err111];
-}
-else {
-vErrors.push(err111);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("endpoint.opened" !== data.type){
-const err112 = {};
-if(vErrors === null){
-vErrors = [err112];
-}
-else {
-vErrors.push(err112);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err113 = {};
-if(vErrors === null){
-vErrors = [err113];
-}
-else {
-vErrors.push(err113);
-}
-errors++;
-}
-}
-var _valid6 = _errs129 === errors;
-errors = _errs128;
-if(vErrors !== null){
-if(_errs128){
-vErrors.length = _errs128;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid6){
-const _errs132 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err114 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err114];
-}
-else {
-vErrors.push(err114);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data45 = data.data;
-if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
-if(data45.endpoint === undefined){
-const err115 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err115];
-}
-else {
-vErrors.push(err115);
-}
-errors++;
-}
-if(data45.host === undefined){
-const err116 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err116];
-}
-else {
-vErrors.push(err116);
-}
-errors++;
-}
-if(data45.port === undefined){
-const err117 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
+const err117 = {};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1600,8 +1589,10 @@ vErrors.push(err117);
 }
 errors++;
 }
-if(data45.to === undefined){
-const err118 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+else {
+if(data.type !== undefined){
+if("endpoint.opened" !== data.type){
+const err118 = {};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1610,9 +1601,11 @@ vErrors.push(err118);
 }
 errors++;
 }
-for(const key8 in data45){
-if(!((((key8 === "endpoint") || (key8 === "host")) || (key8 === "port")) || (key8 === "to"))){
-const err119 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err119 = {};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1622,9 +1615,21 @@ vErrors.push(err119);
 errors++;
 }
 }
-if(data45.endpoint !== undefined){
-if(typeof data45.endpoint !== "string"){
-const err120 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/6/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid6 = _errs136 === errors;
+errors = _errs135;
+if(vErrors !== null){
+if(_errs135){
+vErrors.length = _errs135;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid6){
+const _errs139 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err120 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1633,10 +1638,11 @@ vErrors.push(err120);
 }
 errors++;
 }
-}
-if(data45.host !== undefined){
-if(typeof data45.host !== "string"){
-const err121 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/6/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data48 = data.data;
+if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
+if(data48.endpoint === undefined){
+const err121 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1645,11 +1651,8 @@ vErrors.push(err121);
 }
 errors++;
 }
-}
-if(data45.port !== undefined){
-let data48 = data45.port;
-if(!(((typeof data48 == "number") && (!(data48 % 1) && !isNaN(data48))) && (isFinite(data48)))){
-const err122 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/6/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data48.host === undefined){
+const err122 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1658,11 +1661,8 @@ vErrors.push(err122);
 }
 errors++;
 }
-}
-if(data45.to !== undefined){
-let data49 = data45.to;
-if((typeof data49 !== "string") && (data49 !== null)){
-const err123 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/6/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[6].then.properties.data.properties.to.type},message:"must be string,null"};
+if(data48.port === undefined){
+const err123 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1671,10 +1671,8 @@ vErrors.push(err123);
 }
 errors++;
 }
-}
-}
-else {
-const err124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data48.to === undefined){
+const err124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1683,10 +1681,9 @@ vErrors.push(err124);
 }
 errors++;
 }
-}
-}
-else {
-const err125 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key9 in data48){
+if(!((((key9 === "endpoint") || (key9 === "host")) || (key9 === "port")) || (key9 === "to"))){
+const err125 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1695,21 +1692,95 @@ vErrors.push(err125);
 }
 errors++;
 }
-var _valid6 = _errs132 === errors;
-valid29 = _valid6;
-if(valid29){
-var props6 = {};
-props6.data = true;
-props6.type = true;
 }
-}
-if(!valid29){
-const err126 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data48.endpoint !== undefined){
+if(typeof data48.endpoint !== "string"){
+const err126 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/6/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err126];
 }
 else {
 vErrors.push(err126);
+}
+errors++;
+}
+}
+if(data48.host !== undefined){
+if(typeof data48.host !== "string"){
+const err127 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/6/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err127];
+}
+else {
+vErrors.push(err127);
+}
+errors++;
+}
+}
+if(data48.port !== undefined){
+let data51 = data48.port;
+if(!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51)))){
+const err128 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/6/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err128];
+}
+else {
+vErrors.push(err128);
+}
+errors++;
+}
+}
+if(data48.to !== undefined){
+let data52 = data48.to;
+if((typeof data52 !== "string") && (data52 !== null)){
+const err129 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/6/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[6].then.properties.data.properties.to.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err129];
+}
+else {
+vErrors.push(err129);
+}
+errors++;
+}
+}
+}
+else {
+const err130 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err130];
+}
+else {
+vErrors.push(err130);
+}
+errors++;
+}
+}
+}
+else {
+const err131 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err131];
+}
+else {
+vErrors.push(err131);
+}
+errors++;
+}
+var _valid6 = _errs139 === errors;
+valid30 = _valid6;
+if(valid30){
+var props6 = {};
+props6.data = true;
+props6.type = true;
+}
+}
+if(!valid30){
+const err132 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err132];
+}
+else {
+vErrors.push(err132);
 }
 errors++;
 }
@@ -1722,96 +1793,14 @@ props0 = props0 || {};
 Object.assign(props0, props6);
 }
 }
-const _errs146 = errors;
-let valid33 = true;
-const _errs147 = errors;
-if(errors === _errs147){
+const _errs153 = errors;
+let valid34 = true;
+const _errs154 = errors;
+if(errors === _errs154){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing7;
 if((data.type === undefined) && (missing7 = "type")){
-const err127 = {};
-if(vErrors === null){
-vErrors = [err127];
-}
-else {
-vErrors.push(err127);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("endpoint.switched" !== data.type){
-const err128 = {};
-if(vErrors === null){
-vErrors = [err128];
-}
-else {
-vErrors.push(err128);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err129 = {};
-if(vErrors === null){
-vErrors = [err129];
-}
-else {
-vErrors.push(err129);
-}
-errors++;
-}
-}
-var _valid7 = _errs147 === errors;
-errors = _errs146;
-if(vErrors !== null){
-if(_errs146){
-vErrors.length = _errs146;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid7){
-const _errs150 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err130 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err130];
-}
-else {
-vErrors.push(err130);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data51 = data.data;
-if(data51 && typeof data51 == "object" && !Array.isArray(data51)){
-if(data51.endpoint === undefined){
-const err131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err131];
-}
-else {
-vErrors.push(err131);
-}
-errors++;
-}
-if(data51.from === undefined){
-const err132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
-if(vErrors === null){
-vErrors = [err132];
-}
-else {
-vErrors.push(err132);
-}
-errors++;
-}
-if(data51.to === undefined){
-const err133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+const err133 = {};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1820,9 +1809,10 @@ vErrors.push(err133);
 }
 errors++;
 }
-for(const key9 in data51){
-if(!(((key9 === "endpoint") || (key9 === "from")) || (key9 === "to"))){
-const err134 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("endpoint.switched" !== data.type){
+const err134 = {};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1832,9 +1822,10 @@ vErrors.push(err134);
 errors++;
 }
 }
-if(data51.endpoint !== undefined){
-if(typeof data51.endpoint !== "string"){
-const err135 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err135 = {};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1844,10 +1835,21 @@ vErrors.push(err135);
 errors++;
 }
 }
-if(data51.from !== undefined){
-let data53 = data51.from;
-if((typeof data53 !== "string") && (data53 !== null)){
-const err136 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.from.type},message:"must be string,null"};
+var _valid7 = _errs154 === errors;
+errors = _errs153;
+if(vErrors !== null){
+if(_errs153){
+vErrors.length = _errs153;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid7){
+const _errs157 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err136 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1856,10 +1858,11 @@ vErrors.push(err136);
 }
 errors++;
 }
-}
-if(data51.to !== undefined){
-if(typeof data51.to !== "string"){
-const err137 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data54 = data.data;
+if(data54 && typeof data54 == "object" && !Array.isArray(data54)){
+if(data54.endpoint === undefined){
+const err137 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1868,10 +1871,8 @@ vErrors.push(err137);
 }
 errors++;
 }
-}
-}
-else {
-const err138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data54.from === undefined){
+const err138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1880,10 +1881,8 @@ vErrors.push(err138);
 }
 errors++;
 }
-}
-}
-else {
-const err139 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data54.to === undefined){
+const err139 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1892,21 +1891,93 @@ vErrors.push(err139);
 }
 errors++;
 }
-var _valid7 = _errs150 === errors;
-valid33 = _valid7;
-if(valid33){
-var props7 = {};
-props7.data = true;
-props7.type = true;
-}
-}
-if(!valid33){
-const err140 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key10 in data54){
+if(!(((key10 === "endpoint") || (key10 === "from")) || (key10 === "to"))){
+const err140 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err140];
 }
 else {
 vErrors.push(err140);
+}
+errors++;
+}
+}
+if(data54.endpoint !== undefined){
+if(typeof data54.endpoint !== "string"){
+const err141 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err141];
+}
+else {
+vErrors.push(err141);
+}
+errors++;
+}
+}
+if(data54.from !== undefined){
+let data56 = data54.from;
+if((typeof data56 !== "string") && (data56 !== null)){
+const err142 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.from.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err142];
+}
+else {
+vErrors.push(err142);
+}
+errors++;
+}
+}
+if(data54.to !== undefined){
+if(typeof data54.to !== "string"){
+const err143 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err143];
+}
+else {
+vErrors.push(err143);
+}
+errors++;
+}
+}
+}
+else {
+const err144 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err144];
+}
+else {
+vErrors.push(err144);
+}
+errors++;
+}
+}
+}
+else {
+const err145 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err145];
+}
+else {
+vErrors.push(err145);
+}
+errors++;
+}
+var _valid7 = _errs157 === errors;
+valid34 = _valid7;
+if(valid34){
+var props7 = {};
+props7.data = true;
+props7.type = true;
+}
+}
+if(!valid34){
+const err146 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err146];
+}
+else {
+vErrors.push(err146);
 }
 errors++;
 }
@@ -1919,97 +1990,14 @@ props0 = props0 || {};
 Object.assign(props0, props7);
 }
 }
-const _errs162 = errors;
-let valid37 = true;
-const _errs163 = errors;
-if(errors === _errs163){
+const _errs169 = errors;
+let valid38 = true;
+const _errs170 = errors;
+if(errors === _errs170){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing8;
 if((data.type === undefined) && (missing8 = "type")){
-const err141 = {};
-if(vErrors === null){
-vErrors = [err141];
-}
-else {
-vErrors.push(err141);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.started" !== data.type){
-const err142 = {};
-if(vErrors === null){
-vErrors = [err142];
-}
-else {
-vErrors.push(err142);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err143 = {};
-if(vErrors === null){
-vErrors = [err143];
-}
-else {
-vErrors.push(err143);
-}
-errors++;
-}
-}
-var _valid8 = _errs163 === errors;
-errors = _errs162;
-if(vErrors !== null){
-if(_errs162){
-vErrors.length = _errs162;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid8){
-const _errs166 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err144 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err144];
-}
-else {
-vErrors.push(err144);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data56 = data.data;
-if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
-if(data56.probe === undefined){
-const err145 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err145];
-}
-else {
-vErrors.push(err145);
-}
-errors++;
-}
-if(data56.uses === undefined){
-const err146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err146];
-}
-else {
-vErrors.push(err146);
-}
-errors++;
-}
-for(const key10 in data56){
-if(!((key10 === "probe") || (key10 === "uses"))){
-const err147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+const err147 = {};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -2018,10 +2006,10 @@ vErrors.push(err147);
 }
 errors++;
 }
-}
-if(data56.probe !== undefined){
-if(typeof data56.probe !== "string"){
-const err148 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/8/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("probe.started" !== data.type){
+const err148 = {};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -2031,9 +2019,10 @@ vErrors.push(err148);
 errors++;
 }
 }
-if(data56.uses !== undefined){
-if(typeof data56.uses !== "string"){
-const err149 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/8/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err149 = {};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -2043,9 +2032,21 @@ vErrors.push(err149);
 errors++;
 }
 }
+var _valid8 = _errs170 === errors;
+errors = _errs169;
+if(vErrors !== null){
+if(_errs169){
+vErrors.length = _errs169;
 }
 else {
-const err150 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid8){
+const _errs173 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err150 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -2054,10 +2055,11 @@ vErrors.push(err150);
 }
 errors++;
 }
-}
-}
-else {
-const err151 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data59 = data.data;
+if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
+if(data59.probe === undefined){
+const err151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -2066,21 +2068,90 @@ vErrors.push(err151);
 }
 errors++;
 }
-var _valid8 = _errs166 === errors;
-valid37 = _valid8;
-if(valid37){
-var props8 = {};
-props8.data = true;
-props8.type = true;
-}
-}
-if(!valid37){
-const err152 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data59.uses === undefined){
+const err152 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err152];
 }
 else {
 vErrors.push(err152);
+}
+errors++;
+}
+for(const key11 in data59){
+if(!((key11 === "probe") || (key11 === "uses"))){
+const err153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err153];
+}
+else {
+vErrors.push(err153);
+}
+errors++;
+}
+}
+if(data59.probe !== undefined){
+if(typeof data59.probe !== "string"){
+const err154 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/8/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err154];
+}
+else {
+vErrors.push(err154);
+}
+errors++;
+}
+}
+if(data59.uses !== undefined){
+if(typeof data59.uses !== "string"){
+const err155 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/8/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err155];
+}
+else {
+vErrors.push(err155);
+}
+errors++;
+}
+}
+}
+else {
+const err156 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err156];
+}
+else {
+vErrors.push(err156);
+}
+errors++;
+}
+}
+}
+else {
+const err157 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err157];
+}
+else {
+vErrors.push(err157);
+}
+errors++;
+}
+var _valid8 = _errs173 === errors;
+valid38 = _valid8;
+if(valid38){
+var props8 = {};
+props8.data = true;
+props8.type = true;
+}
+}
+if(!valid38){
+const err158 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err158];
+}
+else {
+vErrors.push(err158);
 }
 errors++;
 }
@@ -2093,99 +2164,14 @@ props0 = props0 || {};
 Object.assign(props0, props8);
 }
 }
-const _errs176 = errors;
-let valid41 = true;
-const _errs177 = errors;
-if(errors === _errs177){
+const _errs183 = errors;
+let valid42 = true;
+const _errs184 = errors;
+if(errors === _errs184){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing9;
 if((data.type === undefined) && (missing9 = "type")){
-const err153 = {};
-if(vErrors === null){
-vErrors = [err153];
-}
-else {
-vErrors.push(err153);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.stopped" !== data.type){
-const err154 = {};
-if(vErrors === null){
-vErrors = [err154];
-}
-else {
-vErrors.push(err154);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err155 = {};
-if(vErrors === null){
-vErrors = [err155];
-}
-else {
-vErrors.push(err155);
-}
-errors++;
-}
-}
-var _valid9 = _errs177 === errors;
-errors = _errs176;
-if(vErrors !== null){
-if(_errs176){
-vErrors.length = _errs176;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid9){
-const _errs180 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err156 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err156];
-}
-else {
-vErrors.push(err156);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data60 = data.data;
-if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
-if(data60.probe === undefined){
-const err157 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err157];
-}
-else {
-vErrors.push(err157);
-}
-errors++;
-}
-for(const key11 in data60){
-if(!((key11 === "probe") || (key11 === "error"))){
-const err158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err158];
-}
-else {
-vErrors.push(err158);
-}
-errors++;
-}
-}
-if(data60.probe !== undefined){
-if(typeof data60.probe !== "string"){
-const err159 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err159 = {};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -2194,10 +2180,10 @@ vErrors.push(err159);
 }
 errors++;
 }
-}
-if(data60.error !== undefined){
-if(typeof data60.error !== "string"){
-const err160 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/9/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("probe.stopped" !== data.type){
+const err160 = {};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -2208,8 +2194,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err161 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err161 = {};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -2219,9 +2206,21 @@ vErrors.push(err161);
 errors++;
 }
 }
+var _valid9 = _errs184 === errors;
+errors = _errs183;
+if(vErrors !== null){
+if(_errs183){
+vErrors.length = _errs183;
 }
 else {
-const err162 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid9){
+const _errs187 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err162 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -2230,21 +2229,93 @@ vErrors.push(err162);
 }
 errors++;
 }
-var _valid9 = _errs180 === errors;
-valid41 = _valid9;
-if(valid41){
-var props9 = {};
-props9.data = true;
-props9.type = true;
-}
-}
-if(!valid41){
-const err163 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data63 = data.data;
+if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
+if(data63.probe === undefined){
+const err163 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err163];
 }
 else {
 vErrors.push(err163);
+}
+errors++;
+}
+for(const key12 in data63){
+if(!((key12 === "probe") || (key12 === "error"))){
+const err164 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err164];
+}
+else {
+vErrors.push(err164);
+}
+errors++;
+}
+}
+if(data63.probe !== undefined){
+if(typeof data63.probe !== "string"){
+const err165 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err165];
+}
+else {
+vErrors.push(err165);
+}
+errors++;
+}
+}
+if(data63.error !== undefined){
+if(typeof data63.error !== "string"){
+const err166 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/9/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err166];
+}
+else {
+vErrors.push(err166);
+}
+errors++;
+}
+}
+}
+else {
+const err167 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err167];
+}
+else {
+vErrors.push(err167);
+}
+errors++;
+}
+}
+}
+else {
+const err168 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err168];
+}
+else {
+vErrors.push(err168);
+}
+errors++;
+}
+var _valid9 = _errs187 === errors;
+valid42 = _valid9;
+if(valid42){
+var props9 = {};
+props9.data = true;
+props9.type = true;
+}
+}
+if(!valid42){
+const err169 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err169];
+}
+else {
+vErrors.push(err169);
 }
 errors++;
 }
@@ -2257,97 +2328,14 @@ props0 = props0 || {};
 Object.assign(props0, props9);
 }
 }
-const _errs190 = errors;
-let valid45 = true;
-const _errs191 = errors;
-if(errors === _errs191){
+const _errs197 = errors;
+let valid46 = true;
+const _errs198 = errors;
+if(errors === _errs198){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing10;
 if((data.type === undefined) && (missing10 = "type")){
-const err164 = {};
-if(vErrors === null){
-vErrors = [err164];
-}
-else {
-vErrors.push(err164);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.started" !== data.type){
-const err165 = {};
-if(vErrors === null){
-vErrors = [err165];
-}
-else {
-vErrors.push(err165);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err166 = {};
-if(vErrors === null){
-vErrors = [err166];
-}
-else {
-vErrors.push(err166);
-}
-errors++;
-}
-}
-var _valid10 = _errs191 === errors;
-errors = _errs190;
-if(vErrors !== null){
-if(_errs190){
-vErrors.length = _errs190;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid10){
-const _errs194 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err167 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err167];
-}
-else {
-vErrors.push(err167);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data64 = data.data;
-if(data64 && typeof data64 == "object" && !Array.isArray(data64)){
-if(data64.uses === undefined){
-const err168 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err168];
-}
-else {
-vErrors.push(err168);
-}
-errors++;
-}
-if(data64.with === undefined){
-const err169 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
-if(vErrors === null){
-vErrors = [err169];
-}
-else {
-vErrors.push(err169);
-}
-errors++;
-}
-for(const key12 in data64){
-if(!((key12 === "uses") || (key12 === "with"))){
-const err170 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+const err170 = {};
 if(vErrors === null){
 vErrors = [err170];
 }
@@ -2356,10 +2344,10 @@ vErrors.push(err170);
 }
 errors++;
 }
-}
-if(data64.uses !== undefined){
-if(typeof data64.uses !== "string"){
-const err171 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/10/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("step.started" !== data.type){
+const err171 = {};
 if(vErrors === null){
 vErrors = [err171];
 }
@@ -2369,12 +2357,10 @@ vErrors.push(err171);
 errors++;
 }
 }
-if(data64.with !== undefined){
-let data66 = data64.with;
-if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
+}
 }
 else {
-const err172 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/10/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err172 = {};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -2384,9 +2370,21 @@ vErrors.push(err172);
 errors++;
 }
 }
+var _valid10 = _errs198 === errors;
+errors = _errs197;
+if(vErrors !== null){
+if(_errs197){
+vErrors.length = _errs197;
 }
 else {
-const err173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid10){
+const _errs201 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err173 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -2395,10 +2393,11 @@ vErrors.push(err173);
 }
 errors++;
 }
-}
-}
-else {
-const err174 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data67 = data.data;
+if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
+if(data67.uses === undefined){
+const err174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err174];
 }
@@ -2407,21 +2406,93 @@ vErrors.push(err174);
 }
 errors++;
 }
-var _valid10 = _errs194 === errors;
-valid45 = _valid10;
-if(valid45){
-var props10 = {};
-props10.data = true;
-props10.type = true;
-}
-}
-if(!valid45){
-const err175 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data67.with === undefined){
+const err175 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err175];
 }
 else {
 vErrors.push(err175);
+}
+errors++;
+}
+for(const key13 in data67){
+if(!((key13 === "uses") || (key13 === "with"))){
+const err176 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err176];
+}
+else {
+vErrors.push(err176);
+}
+errors++;
+}
+}
+if(data67.uses !== undefined){
+if(typeof data67.uses !== "string"){
+const err177 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/10/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err177];
+}
+else {
+vErrors.push(err177);
+}
+errors++;
+}
+}
+if(data67.with !== undefined){
+let data69 = data67.with;
+if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
+}
+else {
+const err178 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/10/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err178];
+}
+else {
+vErrors.push(err178);
+}
+errors++;
+}
+}
+}
+else {
+const err179 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err179];
+}
+else {
+vErrors.push(err179);
+}
+errors++;
+}
+}
+}
+else {
+const err180 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err180];
+}
+else {
+vErrors.push(err180);
+}
+errors++;
+}
+var _valid10 = _errs201 === errors;
+valid46 = _valid10;
+if(valid46){
+var props10 = {};
+props10.data = true;
+props10.type = true;
+}
+}
+if(!valid46){
+const err181 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err181];
+}
+else {
+vErrors.push(err181);
 }
 errors++;
 }
@@ -2434,96 +2505,14 @@ props0 = props0 || {};
 Object.assign(props0, props10);
 }
 }
-const _errs205 = errors;
-let valid49 = true;
-const _errs206 = errors;
-if(errors === _errs206){
+const _errs212 = errors;
+let valid50 = true;
+const _errs213 = errors;
+if(errors === _errs213){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing11;
 if((data.type === undefined) && (missing11 = "type")){
-const err176 = {};
-if(vErrors === null){
-vErrors = [err176];
-}
-else {
-vErrors.push(err176);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.attempt-failed" !== data.type){
-const err177 = {};
-if(vErrors === null){
-vErrors = [err177];
-}
-else {
-vErrors.push(err177);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err178 = {};
-if(vErrors === null){
-vErrors = [err178];
-}
-else {
-vErrors.push(err178);
-}
-errors++;
-}
-}
-var _valid11 = _errs206 === errors;
-errors = _errs205;
-if(vErrors !== null){
-if(_errs205){
-vErrors.length = _errs205;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid11){
-const _errs209 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err179 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err179];
-}
-else {
-vErrors.push(err179);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data68 = data.data;
-if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
-if(data68.error === undefined){
-const err180 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
-if(vErrors === null){
-vErrors = [err180];
-}
-else {
-vErrors.push(err180);
-}
-errors++;
-}
-if(data68.timedOut === undefined){
-const err181 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
-if(vErrors === null){
-vErrors = [err181];
-}
-else {
-vErrors.push(err181);
-}
-errors++;
-}
-if(data68.retryInMs === undefined){
-const err182 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
+const err182 = {};
 if(vErrors === null){
 vErrors = [err182];
 }
@@ -2532,9 +2521,10 @@ vErrors.push(err182);
 }
 errors++;
 }
-for(const key13 in data68){
-if(!(((key13 === "error") || (key13 === "timedOut")) || (key13 === "retryInMs"))){
-const err183 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("step.attempt-failed" !== data.type){
+const err183 = {};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -2544,11 +2534,10 @@ vErrors.push(err183);
 errors++;
 }
 }
-if(data68.error !== undefined){
-let data69 = data68.error;
-if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
-if(data69.code === undefined){
-const err184 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+}
+}
+else {
+const err184 = {};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -2557,8 +2546,22 @@ vErrors.push(err184);
 }
 errors++;
 }
-if(data69.message === undefined){
-const err185 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+var _valid11 = _errs213 === errors;
+errors = _errs212;
+if(vErrors !== null){
+if(_errs212){
+vErrors.length = _errs212;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid11){
+const _errs216 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err185 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -2567,9 +2570,11 @@ vErrors.push(err185);
 }
 errors++;
 }
-for(const key14 in data69){
-if(!(((key14 === "code") || (key14 === "message")) || (key14 === "hint"))){
-const err186 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data71 = data.data;
+if(data71 && typeof data71 == "object" && !Array.isArray(data71)){
+if(data71.error === undefined){
+const err186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -2578,10 +2583,8 @@ vErrors.push(err186);
 }
 errors++;
 }
-}
-if(data69.code !== undefined){
-if(typeof data69.code !== "string"){
-const err187 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data71.timedOut === undefined){
+const err187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
 if(vErrors === null){
 vErrors = [err187];
 }
@@ -2590,10 +2593,8 @@ vErrors.push(err187);
 }
 errors++;
 }
-}
-if(data69.message !== undefined){
-if(typeof data69.message !== "string"){
-const err188 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data71.retryInMs === undefined){
+const err188 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
 if(vErrors === null){
 vErrors = [err188];
 }
@@ -2602,10 +2603,9 @@ vErrors.push(err188);
 }
 errors++;
 }
-}
-if(data69.hint !== undefined){
-if(typeof data69.hint !== "string"){
-const err189 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key14 in data71){
+if(!(((key14 === "error") || (key14 === "timedOut")) || (key14 === "retryInMs"))){
+const err189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err189];
 }
@@ -2615,9 +2615,11 @@ vErrors.push(err189);
 errors++;
 }
 }
-}
-else {
-const err190 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data71.error !== undefined){
+let data72 = data71.error;
+if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
+if(data72.code === undefined){
+const err190 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err190];
 }
@@ -2626,10 +2628,8 @@ vErrors.push(err190);
 }
 errors++;
 }
-}
-if(data68.timedOut !== undefined){
-if(typeof data68.timedOut !== "boolean"){
-const err191 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/11/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data72.message === undefined){
+const err191 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err191];
 }
@@ -2638,11 +2638,9 @@ vErrors.push(err191);
 }
 errors++;
 }
-}
-if(data68.retryInMs !== undefined){
-let data74 = data68.retryInMs;
-if(!((typeof data74 == "number") && (isFinite(data74)))){
-const err192 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/11/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+for(const key15 in data72){
+if(!(((key15 === "code") || (key15 === "message")) || (key15 === "hint"))){
+const err192 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -2652,9 +2650,9 @@ vErrors.push(err192);
 errors++;
 }
 }
-}
-else {
-const err193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data72.code !== undefined){
+if(typeof data72.code !== "string"){
+const err193 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -2664,9 +2662,9 @@ vErrors.push(err193);
 errors++;
 }
 }
-}
-else {
-const err194 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data72.message !== undefined){
+if(typeof data72.message !== "string"){
+const err194 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -2675,21 +2673,94 @@ vErrors.push(err194);
 }
 errors++;
 }
-var _valid11 = _errs209 === errors;
-valid49 = _valid11;
-if(valid49){
-var props11 = {};
-props11.data = true;
-props11.type = true;
 }
-}
-if(!valid49){
-const err195 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data72.hint !== undefined){
+if(typeof data72.hint !== "string"){
+const err195 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err195];
 }
 else {
 vErrors.push(err195);
+}
+errors++;
+}
+}
+}
+else {
+const err196 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err196];
+}
+else {
+vErrors.push(err196);
+}
+errors++;
+}
+}
+if(data71.timedOut !== undefined){
+if(typeof data71.timedOut !== "boolean"){
+const err197 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/11/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err197];
+}
+else {
+vErrors.push(err197);
+}
+errors++;
+}
+}
+if(data71.retryInMs !== undefined){
+let data77 = data71.retryInMs;
+if(!((typeof data77 == "number") && (isFinite(data77)))){
+const err198 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/11/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err198];
+}
+else {
+vErrors.push(err198);
+}
+errors++;
+}
+}
+}
+else {
+const err199 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err199];
+}
+else {
+vErrors.push(err199);
+}
+errors++;
+}
+}
+}
+else {
+const err200 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err200];
+}
+else {
+vErrors.push(err200);
+}
+errors++;
+}
+var _valid11 = _errs216 === errors;
+valid50 = _valid11;
+if(valid50){
+var props11 = {};
+props11.data = true;
+props11.type = true;
+}
+}
+if(!valid50){
+const err201 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err201];
+}
+else {
+vErrors.push(err201);
 }
 errors++;
 }
@@ -2702,100 +2773,14 @@ props0 = props0 || {};
 Object.assign(props0, props11);
 }
 }
-const _errs228 = errors;
-let valid54 = true;
-const _errs229 = errors;
-if(errors === _errs229){
+const _errs235 = errors;
+let valid55 = true;
+const _errs236 = errors;
+if(errors === _errs236){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing12;
 if((data.type === undefined) && (missing12 = "type")){
-const err196 = {};
-if(vErrors === null){
-vErrors = [err196];
-}
-else {
-vErrors.push(err196);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.finished" !== data.type){
-const err197 = {};
-if(vErrors === null){
-vErrors = [err197];
-}
-else {
-vErrors.push(err197);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err198 = {};
-if(vErrors === null){
-vErrors = [err198];
-}
-else {
-vErrors.push(err198);
-}
-errors++;
-}
-}
-var _valid12 = _errs229 === errors;
-errors = _errs228;
-if(vErrors !== null){
-if(_errs228){
-vErrors.length = _errs228;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid12){
-const _errs232 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err199 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err199];
-}
-else {
-vErrors.push(err199);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data76 = data.data;
-if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
-if(data76.status === undefined){
-const err200 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
-if(vErrors === null){
-vErrors = [err200];
-}
-else {
-vErrors.push(err200);
-}
-errors++;
-}
-for(const key15 in data76){
-if(!(((key15 === "status") || (key15 === "output")) || (key15 === "error"))){
-const err201 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err201];
-}
-else {
-vErrors.push(err201);
-}
-errors++;
-}
-}
-if(data76.status !== undefined){
-let data77 = data76.status;
-if(!((((data77 === "succeeded") || (data77 === "failed")) || (data77 === "timed-out")) || (data77 === "cancelled"))){
-const err202 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/12/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[12].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err202 = {};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -2804,12 +2789,10 @@ vErrors.push(err202);
 }
 errors++;
 }
-}
-if(data76.error !== undefined){
-let data78 = data76.error;
-if(data78 && typeof data78 == "object" && !Array.isArray(data78)){
-if(data78.code === undefined){
-const err203 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+else {
+if(data.type !== undefined){
+if("step.finished" !== data.type){
+const err203 = {};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -2818,8 +2801,11 @@ vErrors.push(err203);
 }
 errors++;
 }
-if(data78.message === undefined){
-const err204 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+}
+}
+else {
+const err204 = {};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -2828,9 +2814,22 @@ vErrors.push(err204);
 }
 errors++;
 }
-for(const key16 in data78){
-if(!(((key16 === "code") || (key16 === "message")) || (key16 === "hint"))){
-const err205 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+}
+var _valid12 = _errs236 === errors;
+errors = _errs235;
+if(vErrors !== null){
+if(_errs235){
+vErrors.length = _errs235;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid12){
+const _errs239 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err205 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -2839,10 +2838,11 @@ vErrors.push(err205);
 }
 errors++;
 }
-}
-if(data78.code !== undefined){
-if(typeof data78.code !== "string"){
-const err206 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data79 = data.data;
+if(data79 && typeof data79 == "object" && !Array.isArray(data79)){
+if(data79.status === undefined){
+const err206 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -2851,10 +2851,9 @@ vErrors.push(err206);
 }
 errors++;
 }
-}
-if(data78.message !== undefined){
-if(typeof data78.message !== "string"){
-const err207 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key16 in data79){
+if(!(((key16 === "status") || (key16 === "output")) || (key16 === "error"))){
+const err207 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -2864,9 +2863,10 @@ vErrors.push(err207);
 errors++;
 }
 }
-if(data78.hint !== undefined){
-if(typeof data78.hint !== "string"){
-const err208 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data79.status !== undefined){
+let data80 = data79.status;
+if(!((((data80 === "succeeded") || (data80 === "failed")) || (data80 === "timed-out")) || (data80 === "cancelled"))){
+const err208 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/12/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[12].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -2876,9 +2876,11 @@ vErrors.push(err208);
 errors++;
 }
 }
-}
-else {
-const err209 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data79.error !== undefined){
+let data81 = data79.error;
+if(data81 && typeof data81 == "object" && !Array.isArray(data81)){
+if(data81.code === undefined){
+const err209 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -2887,10 +2889,8 @@ vErrors.push(err209);
 }
 errors++;
 }
-}
-}
-else {
-const err210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data81.message === undefined){
+const err210 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -2899,10 +2899,9 @@ vErrors.push(err210);
 }
 errors++;
 }
-}
-}
-else {
-const err211 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key17 in data81){
+if(!(((key17 === "code") || (key17 === "message")) || (key17 === "hint"))){
+const err211 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -2911,21 +2910,93 @@ vErrors.push(err211);
 }
 errors++;
 }
-var _valid12 = _errs232 === errors;
-valid54 = _valid12;
-if(valid54){
-var props12 = {};
-props12.data = true;
-props12.type = true;
 }
-}
-if(!valid54){
-const err212 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data81.code !== undefined){
+if(typeof data81.code !== "string"){
+const err212 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err212];
 }
 else {
 vErrors.push(err212);
+}
+errors++;
+}
+}
+if(data81.message !== undefined){
+if(typeof data81.message !== "string"){
+const err213 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err213];
+}
+else {
+vErrors.push(err213);
+}
+errors++;
+}
+}
+if(data81.hint !== undefined){
+if(typeof data81.hint !== "string"){
+const err214 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err214];
+}
+else {
+vErrors.push(err214);
+}
+errors++;
+}
+}
+}
+else {
+const err215 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err215];
+}
+else {
+vErrors.push(err215);
+}
+errors++;
+}
+}
+}
+else {
+const err216 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err216];
+}
+else {
+vErrors.push(err216);
+}
+errors++;
+}
+}
+}
+else {
+const err217 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err217];
+}
+else {
+vErrors.push(err217);
+}
+errors++;
+}
+var _valid12 = _errs239 === errors;
+valid55 = _valid12;
+if(valid55){
+var props12 = {};
+props12.data = true;
+props12.type = true;
+}
+}
+if(!valid55){
+const err218 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err218];
+}
+else {
+vErrors.push(err218);
 }
 errors++;
 }
@@ -2938,97 +3009,14 @@ props0 = props0 || {};
 Object.assign(props0, props12);
 }
 }
-const _errs248 = errors;
-let valid59 = true;
-const _errs249 = errors;
-if(errors === _errs249){
+const _errs255 = errors;
+let valid60 = true;
+const _errs256 = errors;
+if(errors === _errs256){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing13;
 if((data.type === undefined) && (missing13 = "type")){
-const err213 = {};
-if(vErrors === null){
-vErrors = [err213];
-}
-else {
-vErrors.push(err213);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.skipped" !== data.type){
-const err214 = {};
-if(vErrors === null){
-vErrors = [err214];
-}
-else {
-vErrors.push(err214);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err215 = {};
-if(vErrors === null){
-vErrors = [err215];
-}
-else {
-vErrors.push(err215);
-}
-errors++;
-}
-}
-var _valid13 = _errs249 === errors;
-errors = _errs248;
-if(vErrors !== null){
-if(_errs248){
-vErrors.length = _errs248;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid13){
-const _errs252 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err216 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err216];
-}
-else {
-vErrors.push(err216);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data83 = data.data;
-if(data83 && typeof data83 == "object" && !Array.isArray(data83)){
-if(data83.because === undefined){
-const err217 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
-if(vErrors === null){
-vErrors = [err217];
-}
-else {
-vErrors.push(err217);
-}
-errors++;
-}
-if(data83.detail === undefined){
-const err218 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err218];
-}
-else {
-vErrors.push(err218);
-}
-errors++;
-}
-for(const key17 in data83){
-if(!((key17 === "because") || (key17 === "detail"))){
-const err219 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+const err219 = {};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -3037,11 +3025,10 @@ vErrors.push(err219);
 }
 errors++;
 }
-}
-if(data83.because !== undefined){
-let data84 = data83.because;
-if(!(((data84 === "earlier-failure") || (data84 === "cancelled")) || (data84 === "operator"))){
-const err220 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/13/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
+else {
+if(data.type !== undefined){
+if("step.skipped" !== data.type){
+const err220 = {};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -3051,9 +3038,10 @@ vErrors.push(err220);
 errors++;
 }
 }
-if(data83.detail !== undefined){
-if(typeof data83.detail !== "string"){
-const err221 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/13/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err221 = {};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -3063,9 +3051,21 @@ vErrors.push(err221);
 errors++;
 }
 }
+var _valid13 = _errs256 === errors;
+errors = _errs255;
+if(vErrors !== null){
+if(_errs255){
+vErrors.length = _errs255;
 }
 else {
-const err222 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid13){
+const _errs259 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err222 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -3074,10 +3074,11 @@ vErrors.push(err222);
 }
 errors++;
 }
-}
-}
-else {
-const err223 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data86 = data.data;
+if(data86 && typeof data86 == "object" && !Array.isArray(data86)){
+if(data86.because === undefined){
+const err223 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -3086,21 +3087,91 @@ vErrors.push(err223);
 }
 errors++;
 }
-var _valid13 = _errs252 === errors;
-valid59 = _valid13;
-if(valid59){
-var props13 = {};
-props13.data = true;
-props13.type = true;
-}
-}
-if(!valid59){
-const err224 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data86.detail === undefined){
+const err224 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err224];
 }
 else {
 vErrors.push(err224);
+}
+errors++;
+}
+for(const key18 in data86){
+if(!((key18 === "because") || (key18 === "detail"))){
+const err225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err225];
+}
+else {
+vErrors.push(err225);
+}
+errors++;
+}
+}
+if(data86.because !== undefined){
+let data87 = data86.because;
+if(!(((data87 === "earlier-failure") || (data87 === "cancelled")) || (data87 === "operator"))){
+const err226 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/13/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err226];
+}
+else {
+vErrors.push(err226);
+}
+errors++;
+}
+}
+if(data86.detail !== undefined){
+if(typeof data86.detail !== "string"){
+const err227 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/13/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err227];
+}
+else {
+vErrors.push(err227);
+}
+errors++;
+}
+}
+}
+else {
+const err228 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err228];
+}
+else {
+vErrors.push(err228);
+}
+errors++;
+}
+}
+}
+else {
+const err229 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err229];
+}
+else {
+vErrors.push(err229);
+}
+errors++;
+}
+var _valid13 = _errs259 === errors;
+valid60 = _valid13;
+if(valid60){
+var props13 = {};
+props13.data = true;
+props13.type = true;
+}
+}
+if(!valid60){
+const err230 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err230];
+}
+else {
+vErrors.push(err230);
 }
 errors++;
 }
@@ -3113,96 +3184,14 @@ props0 = props0 || {};
 Object.assign(props0, props13);
 }
 }
-const _errs261 = errors;
-let valid63 = true;
-const _errs262 = errors;
-if(errors === _errs262){
+const _errs268 = errors;
+let valid64 = true;
+const _errs269 = errors;
+if(errors === _errs269){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing14;
 if((data.type === undefined) && (missing14 = "type")){
-const err225 = {};
-if(vErrors === null){
-vErrors = [err225];
-}
-else {
-vErrors.push(err225);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("fault.sent" !== data.type){
-const err226 = {};
-if(vErrors === null){
-vErrors = [err226];
-}
-else {
-vErrors.push(err226);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err227 = {};
-if(vErrors === null){
-vErrors = [err227];
-}
-else {
-vErrors.push(err227);
-}
-errors++;
-}
-}
-var _valid14 = _errs262 === errors;
-errors = _errs261;
-if(vErrors !== null){
-if(_errs261){
-vErrors.length = _errs261;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid14){
-const _errs265 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err228 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err228];
-}
-else {
-vErrors.push(err228);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data87 = data.data;
-if(data87 && typeof data87 == "object" && !Array.isArray(data87)){
-if(data87.kind === undefined){
-const err229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err229];
-}
-else {
-vErrors.push(err229);
-}
-errors++;
-}
-if(data87.instant === undefined){
-const err230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err230];
-}
-else {
-vErrors.push(err230);
-}
-errors++;
-}
-if(data87.detail === undefined){
-const err231 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+const err231 = {};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -3211,9 +3200,10 @@ vErrors.push(err231);
 }
 errors++;
 }
-for(const key18 in data87){
-if(!(((key18 === "kind") || (key18 === "instant")) || (key18 === "detail"))){
-const err232 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("fault.sent" !== data.type){
+const err232 = {};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -3223,10 +3213,10 @@ vErrors.push(err232);
 errors++;
 }
 }
-if(data87.kind !== undefined){
-let data88 = data87.kind;
-if(!(((data88 === "injected") || (data88 === "declared")) || (data88 === "planned"))){
-const err233 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/14/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+}
+}
+else {
+const err233 = {};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -3236,11 +3226,21 @@ vErrors.push(err233);
 errors++;
 }
 }
-if(data87.instant !== undefined){
-let data89 = data87.instant;
-if(data89 && typeof data89 == "object" && !Array.isArray(data89)){
-if(data89.at === undefined){
-const err234 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+var _valid14 = _errs269 === errors;
+errors = _errs268;
+if(vErrors !== null){
+if(_errs268){
+vErrors.length = _errs268;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid14){
+const _errs272 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err234 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -3249,8 +3249,11 @@ vErrors.push(err234);
 }
 errors++;
 }
-if(data89.mono === undefined){
-const err235 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data.data !== undefined){
+let data90 = data.data;
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.kind === undefined){
+const err235 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -3259,9 +3262,8 @@ vErrors.push(err235);
 }
 errors++;
 }
-for(const key19 in data89){
-if(!((key19 === "at") || (key19 === "mono"))){
-const err236 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if(data90.instant === undefined){
+const err236 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -3270,10 +3272,8 @@ vErrors.push(err236);
 }
 errors++;
 }
-}
-if(data89.at !== undefined){
-if(typeof data89.at !== "string"){
-const err237 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data90.detail === undefined){
+const err237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -3282,12 +3282,9 @@ vErrors.push(err237);
 }
 errors++;
 }
-}
-if(data89.mono !== undefined){
-let data91 = data89.mono;
-if(typeof data91 === "string"){
-if(!pattern4.test(data91)){
-const err238 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key19 in data90){
+if(!(((key19 === "kind") || (key19 === "instant")) || (key19 === "detail"))){
+const err238 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -3297,8 +3294,10 @@ vErrors.push(err238);
 errors++;
 }
 }
-else {
-const err239 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data90.kind !== undefined){
+let data91 = data90.kind;
+if(!(((data91 === "injected") || (data91 === "declared")) || (data91 === "planned"))){
+const err239 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/14/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -3308,9 +3307,11 @@ vErrors.push(err239);
 errors++;
 }
 }
-}
-else {
-const err240 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data90.instant !== undefined){
+let data92 = data90.instant;
+if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
+if(data92.at === undefined){
+const err240 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -3319,10 +3320,8 @@ vErrors.push(err240);
 }
 errors++;
 }
-}
-if(data87.detail !== undefined){
-if(typeof data87.detail !== "string"){
-const err241 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.mono === undefined){
+const err241 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -3331,10 +3330,9 @@ vErrors.push(err241);
 }
 errors++;
 }
-}
-}
-else {
-const err242 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key20 in data92){
+if(!((key20 === "at") || (key20 === "mono"))){
+const err242 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -3344,9 +3342,9 @@ vErrors.push(err242);
 errors++;
 }
 }
-}
-else {
-const err243 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data92.at !== undefined){
+if(typeof data92.at !== "string"){
+const err243 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -3355,21 +3353,94 @@ vErrors.push(err243);
 }
 errors++;
 }
-var _valid14 = _errs265 === errors;
-valid63 = _valid14;
-if(valid63){
-var props14 = {};
-props14.data = true;
-props14.type = true;
 }
-}
-if(!valid63){
-const err244 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data92.mono !== undefined){
+let data94 = data92.mono;
+if(typeof data94 === "string"){
+if(!pattern4.test(data94)){
+const err244 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err244];
 }
 else {
 vErrors.push(err244);
+}
+errors++;
+}
+}
+else {
+const err245 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err245];
+}
+else {
+vErrors.push(err245);
+}
+errors++;
+}
+}
+}
+else {
+const err246 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err246];
+}
+else {
+vErrors.push(err246);
+}
+errors++;
+}
+}
+if(data90.detail !== undefined){
+if(typeof data90.detail !== "string"){
+const err247 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err247];
+}
+else {
+vErrors.push(err247);
+}
+errors++;
+}
+}
+}
+else {
+const err248 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err248];
+}
+else {
+vErrors.push(err248);
+}
+errors++;
+}
+}
+}
+else {
+const err249 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err249];
+}
+else {
+vErrors.push(err249);
+}
+errors++;
+}
+var _valid14 = _errs272 === errors;
+valid64 = _valid14;
+if(valid64){
+var props14 = {};
+props14.data = true;
+props14.type = true;
+}
+}
+if(!valid64){
+const err250 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err250];
+}
+else {
+vErrors.push(err250);
 }
 errors++;
 }
@@ -3382,105 +3453,13 @@ props0 = props0 || {};
 Object.assign(props0, props14);
 }
 }
-const _errs281 = errors;
-let valid68 = true;
-const _errs282 = errors;
-if(errors === _errs282){
+const _errs288 = errors;
+let valid69 = true;
+const _errs289 = errors;
+if(errors === _errs289){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing15;
 if((data.type === undefined) && (missing15 = "type")){
-const err245 = {};
-if(vErrors === null){
-vErrors = [err245];
-}
-else {
-vErrors.push(err245);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.recorded" !== data.type){
-const err246 = {};
-if(vErrors === null){
-vErrors = [err246];
-}
-else {
-vErrors.push(err246);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err247 = {};
-if(vErrors === null){
-vErrors = [err247];
-}
-else {
-vErrors.push(err247);
-}
-errors++;
-}
-}
-var _valid15 = _errs282 === errors;
-errors = _errs281;
-if(vErrors !== null){
-if(_errs281){
-vErrors.length = _errs281;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid15){
-const _errs285 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err248 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err248];
-}
-else {
-vErrors.push(err248);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data94 = data.data;
-const _errs290 = errors;
-let valid72 = true;
-const _errs291 = errors;
-if(errors === _errs291){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-let missing16;
-if((data94.kind === undefined) && (missing16 = "kind")){
-const err249 = {};
-if(vErrors === null){
-vErrors = [err249];
-}
-else {
-vErrors.push(err249);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("backup" !== data94.kind){
-const err250 = {};
-if(vErrors === null){
-vErrors = [err250];
-}
-else {
-vErrors.push(err250);
-}
-errors++;
-}
-}
-}
-}
-else {
 const err251 = {};
 if(vErrors === null){
 vErrors = [err251];
@@ -3490,22 +3469,10 @@ vErrors.push(err251);
 }
 errors++;
 }
-}
-var _valid16 = _errs291 === errors;
-errors = _errs290;
-if(vErrors !== null){
-if(_errs290){
-vErrors.length = _errs290;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid16){
-const _errs294 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err252 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("evidence.recorded" !== data.type){
+const err252 = {};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3514,11 +3481,11 @@ vErrors.push(err252);
 }
 errors++;
 }
-if(data94.data !== undefined){
-let data96 = data94.data;
-if(data96 && typeof data96 == "object" && !Array.isArray(data96)){
-if(data96.repository === undefined){
-const err253 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+}
+}
+}
+else {
+const err253 = {};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3527,8 +3494,22 @@ vErrors.push(err253);
 }
 errors++;
 }
-if(data96.name === undefined){
-const err254 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+var _valid15 = _errs289 === errors;
+errors = _errs288;
+if(vErrors !== null){
+if(_errs288){
+vErrors.length = _errs288;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid15){
+const _errs292 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err254 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3537,8 +3518,16 @@ vErrors.push(err254);
 }
 errors++;
 }
-if(data96.provider === undefined){
-const err255 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
+if(data.data !== undefined){
+let data97 = data.data;
+const _errs297 = errors;
+let valid73 = true;
+const _errs298 = errors;
+if(errors === _errs298){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+let missing16;
+if((data97.kind === undefined) && (missing16 = "kind")){
+const err255 = {};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3547,8 +3536,10 @@ vErrors.push(err255);
 }
 errors++;
 }
-if(data96.origin === undefined){
-const err256 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
+else {
+if(data97.kind !== undefined){
+if("backup" !== data97.kind){
+const err256 = {};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3557,8 +3548,11 @@ vErrors.push(err256);
 }
 errors++;
 }
-if(data96.startedAt === undefined){
-const err257 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
+}
+}
+}
+else {
+const err257 = {};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3567,8 +3561,22 @@ vErrors.push(err257);
 }
 errors++;
 }
-if(data96.finishedAt === undefined){
-const err258 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
+}
+var _valid16 = _errs298 === errors;
+errors = _errs297;
+if(vErrors !== null){
+if(_errs297){
+vErrors.length = _errs297;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid16){
+const _errs301 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err258 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3577,8 +3585,11 @@ vErrors.push(err258);
 }
 errors++;
 }
-if(data96.startLsn === undefined){
-const err259 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
+if(data97.data !== undefined){
+let data99 = data97.data;
+if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
+if(data99.repository === undefined){
+const err259 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3587,8 +3598,8 @@ vErrors.push(err259);
 }
 errors++;
 }
-if(data96.stopLsn === undefined){
-const err260 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
+if(data99.name === undefined){
+const err260 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3597,8 +3608,8 @@ vErrors.push(err260);
 }
 errors++;
 }
-if(data96.timeline === undefined){
-const err261 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data99.provider === undefined){
+const err261 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3607,8 +3618,8 @@ vErrors.push(err261);
 }
 errors++;
 }
-if(data96.systemId === undefined){
-const err262 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data99.origin === undefined){
+const err262 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3617,8 +3628,8 @@ vErrors.push(err262);
 }
 errors++;
 }
-if(data96.serverVersion === undefined){
-const err263 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
+if(data99.startedAt === undefined){
+const err263 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3627,9 +3638,8 @@ vErrors.push(err263);
 }
 errors++;
 }
-for(const key20 in data96){
-if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties, key20))){
-const err264 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+if(data99.finishedAt === undefined){
+const err264 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3638,10 +3648,8 @@ vErrors.push(err264);
 }
 errors++;
 }
-}
-if(data96.repository !== undefined){
-if(typeof data96.repository !== "string"){
-const err265 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data99.startLsn === undefined){
+const err265 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -3650,10 +3658,8 @@ vErrors.push(err265);
 }
 errors++;
 }
-}
-if(data96.name !== undefined){
-if(typeof data96.name !== "string"){
-const err266 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data99.stopLsn === undefined){
+const err266 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
 if(vErrors === null){
 vErrors = [err266];
 }
@@ -3662,10 +3668,8 @@ vErrors.push(err266);
 }
 errors++;
 }
-}
-if(data96.provider !== undefined){
-if(typeof data96.provider !== "string"){
-const err267 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data99.timeline === undefined){
+const err267 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err267];
 }
@@ -3674,11 +3678,8 @@ vErrors.push(err267);
 }
 errors++;
 }
-}
-if(data96.origin !== undefined){
-let data100 = data96.origin;
-if(!((data100 === "drill") || (data100 === "schedule"))){
-const err268 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+if(data99.systemId === undefined){
+const err268 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err268];
 }
@@ -3687,12 +3688,8 @@ vErrors.push(err268);
 }
 errors++;
 }
-}
-if(data96.startedAt !== undefined){
-let data101 = data96.startedAt;
-if(typeof data101 === "string"){
-if(!pattern5.test(data101)){
-const err269 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data99.serverVersion === undefined){
+const err269 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3701,9 +3698,9 @@ vErrors.push(err269);
 }
 errors++;
 }
-}
-else {
-const err270 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key21 in data99){
+if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties, key21))){
+const err270 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3713,11 +3710,9 @@ vErrors.push(err270);
 errors++;
 }
 }
-if(data96.finishedAt !== undefined){
-let data102 = data96.finishedAt;
-if(typeof data102 === "string"){
-if(!pattern5.test(data102)){
-const err271 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data99.repository !== undefined){
+if(typeof data99.repository !== "string"){
+const err271 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3727,8 +3722,9 @@ vErrors.push(err271);
 errors++;
 }
 }
-else {
-const err272 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data99.name !== undefined){
+if(typeof data99.name !== "string"){
+const err272 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3738,11 +3734,9 @@ vErrors.push(err272);
 errors++;
 }
 }
-if(data96.startLsn !== undefined){
-let data103 = data96.startLsn;
-if(typeof data103 === "string"){
-if(!pattern7.test(data103)){
-const err273 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data99.provider !== undefined){
+if(typeof data99.provider !== "string"){
+const err273 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -3752,8 +3746,10 @@ vErrors.push(err273);
 errors++;
 }
 }
-else {
-const err274 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data99.origin !== undefined){
+let data103 = data99.origin;
+if(!((data103 === "drill") || (data103 === "schedule"))){
+const err274 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -3763,11 +3759,11 @@ vErrors.push(err274);
 errors++;
 }
 }
-if(data96.stopLsn !== undefined){
-let data104 = data96.stopLsn;
+if(data99.startedAt !== undefined){
+let data104 = data99.startedAt;
 if(typeof data104 === "string"){
-if(!pattern7.test(data104)){
-const err275 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(!pattern5.test(data104)){
+const err275 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -3778,7 +3774,7 @@ errors++;
 }
 }
 else {
-const err276 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err276 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -3788,10 +3784,11 @@ vErrors.push(err276);
 errors++;
 }
 }
-if(data96.timeline !== undefined){
-let data105 = data96.timeline;
-if(!(((typeof data105 == "number") && (!(data105 % 1) && !isNaN(data105))) && (isFinite(data105)))){
-const err277 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data99.finishedAt !== undefined){
+let data105 = data99.finishedAt;
+if(typeof data105 === "string"){
+if(!pattern5.test(data105)){
+const err277 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err277];
 }
@@ -3800,9 +3797,9 @@ vErrors.push(err277);
 }
 errors++;
 }
-if((typeof data105 == "number") && (isFinite(data105))){
-if(data105 < 1 || isNaN(data105)){
-const err278 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+else {
+const err278 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err278];
 }
@@ -3812,10 +3809,11 @@ vErrors.push(err278);
 errors++;
 }
 }
-}
-if(data96.systemId !== undefined){
-if(typeof data96.systemId !== "string"){
-const err279 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data99.startLsn !== undefined){
+let data106 = data99.startLsn;
+if(typeof data106 === "string"){
+if(!pattern7.test(data106)){
+const err279 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err279];
 }
@@ -3825,9 +3823,8 @@ vErrors.push(err279);
 errors++;
 }
 }
-if(data96.serverVersion !== undefined){
-if(typeof data96.serverVersion !== "string"){
-const err280 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err280 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err280];
 }
@@ -3837,10 +3834,11 @@ vErrors.push(err280);
 errors++;
 }
 }
-if(data96.sizeBytes !== undefined){
-let data108 = data96.sizeBytes;
-if(!(((typeof data108 == "number") && (!(data108 % 1) && !isNaN(data108))) && (isFinite(data108)))){
-const err281 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data99.stopLsn !== undefined){
+let data107 = data99.stopLsn;
+if(typeof data107 === "string"){
+if(!pattern7.test(data107)){
+const err281 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err281];
 }
@@ -3849,9 +3847,9 @@ vErrors.push(err281);
 }
 errors++;
 }
-if((typeof data108 == "number") && (isFinite(data108))){
-if(data108 < 0 || isNaN(data108)){
-const err282 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err282 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -3861,10 +3859,10 @@ vErrors.push(err282);
 errors++;
 }
 }
-}
-}
-else {
-const err283 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data99.timeline !== undefined){
+let data108 = data99.timeline;
+if(!(((typeof data108 == "number") && (!(data108 % 1) && !isNaN(data108))) && (isFinite(data108)))){
+const err283 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err283];
 }
@@ -3873,10 +3871,9 @@ vErrors.push(err283);
 }
 errors++;
 }
-}
-}
-else {
-const err284 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data108 == "number") && (isFinite(data108))){
+if(data108 < 1 || isNaN(data108)){
+const err284 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err284];
 }
@@ -3885,16 +3882,11 @@ vErrors.push(err284);
 }
 errors++;
 }
-var _valid16 = _errs294 === errors;
-valid72 = _valid16;
-if(valid72){
-var props15 = {};
-props15.data = true;
-props15.kind = true;
 }
 }
-if(!valid72){
-const err285 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data99.systemId !== undefined){
+if(typeof data99.systemId !== "string"){
+const err285 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -3903,14 +3895,10 @@ vErrors.push(err285);
 }
 errors++;
 }
-const _errs323 = errors;
-let valid76 = true;
-const _errs324 = errors;
-if(errors === _errs324){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-let missing17;
-if((data94.kind === undefined) && (missing17 = "kind")){
-const err286 = {};
+}
+if(data99.serverVersion !== undefined){
+if(typeof data99.serverVersion !== "string"){
+const err286 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -3919,10 +3907,11 @@ vErrors.push(err286);
 }
 errors++;
 }
-else {
-if(data94.kind !== undefined){
-if("restore-target" !== data94.kind){
-const err287 = {};
+}
+if(data99.sizeBytes !== undefined){
+let data111 = data99.sizeBytes;
+if(!(((typeof data111 == "number") && (!(data111 % 1) && !isNaN(data111))) && (isFinite(data111)))){
+const err287 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -3931,11 +3920,9 @@ vErrors.push(err287);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err288 = {};
+if((typeof data111 == "number") && (isFinite(data111))){
+if(data111 < 0 || isNaN(data111)){
+const err288 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -3945,21 +3932,10 @@ vErrors.push(err288);
 errors++;
 }
 }
-var _valid17 = _errs324 === errors;
-errors = _errs323;
-if(vErrors !== null){
-if(_errs323){
-vErrors.length = _errs323;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid17){
-const _errs327 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err289 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err289];
 }
@@ -3968,11 +3944,10 @@ vErrors.push(err289);
 }
 errors++;
 }
-if(data94.data !== undefined){
-let data110 = data94.data;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.connection === undefined){
-const err290 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+}
+else {
+const err290 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err290];
 }
@@ -3981,8 +3956,16 @@ vErrors.push(err290);
 }
 errors++;
 }
-if(data110.backup === undefined){
-const err291 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
+var _valid16 = _errs301 === errors;
+valid73 = _valid16;
+if(valid73){
+var props15 = {};
+props15.data = true;
+props15.kind = true;
+}
+}
+if(!valid73){
+const err291 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err291];
 }
@@ -3991,8 +3974,14 @@ vErrors.push(err291);
 }
 errors++;
 }
-if(data110.type === undefined){
-const err292 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+const _errs330 = errors;
+let valid77 = true;
+const _errs331 = errors;
+if(errors === _errs331){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+let missing17;
+if((data97.kind === undefined) && (missing17 = "kind")){
+const err292 = {};
 if(vErrors === null){
 vErrors = [err292];
 }
@@ -4001,8 +3990,10 @@ vErrors.push(err292);
 }
 errors++;
 }
-if(data110.requested === undefined){
-const err293 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
+else {
+if(data97.kind !== undefined){
+if("restore-target" !== data97.kind){
+const err293 = {};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -4011,8 +4002,11 @@ vErrors.push(err293);
 }
 errors++;
 }
-if(data110.sent === undefined){
-const err294 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+}
+}
+}
+else {
+const err294 = {};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -4021,8 +4015,22 @@ vErrors.push(err294);
 }
 errors++;
 }
-if(data110.inclusive === undefined){
-const err295 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
+}
+var _valid17 = _errs331 === errors;
+errors = _errs330;
+if(vErrors !== null){
+if(_errs330){
+vErrors.length = _errs330;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid17){
+const _errs334 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err295 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -4031,8 +4039,11 @@ vErrors.push(err295);
 }
 errors++;
 }
-if(data110.timeline === undefined){
-const err296 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data97.data !== undefined){
+let data113 = data97.data;
+if(data113 && typeof data113 == "object" && !Array.isArray(data113)){
+if(data113.connection === undefined){
+const err296 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err296];
 }
@@ -4041,8 +4052,8 @@ vErrors.push(err296);
 }
 errors++;
 }
-if(data110.settings === undefined){
-const err297 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
+if(data113.backup === undefined){
+const err297 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -4051,9 +4062,8 @@ vErrors.push(err297);
 }
 errors++;
 }
-for(const key21 in data110){
-if(!((((((((key21 === "connection") || (key21 === "backup")) || (key21 === "type")) || (key21 === "requested")) || (key21 === "sent")) || (key21 === "inclusive")) || (key21 === "timeline")) || (key21 === "settings"))){
-const err298 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+if(data113.type === undefined){
+const err298 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -4062,10 +4072,8 @@ vErrors.push(err298);
 }
 errors++;
 }
-}
-if(data110.connection !== undefined){
-if(typeof data110.connection !== "string"){
-const err299 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data113.requested === undefined){
+const err299 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
 if(vErrors === null){
 vErrors = [err299];
 }
@@ -4074,10 +4082,8 @@ vErrors.push(err299);
 }
 errors++;
 }
-}
-if(data110.backup !== undefined){
-if(typeof data110.backup !== "string"){
-const err300 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data113.sent === undefined){
+const err300 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err300];
 }
@@ -4086,11 +4092,8 @@ vErrors.push(err300);
 }
 errors++;
 }
-}
-if(data110.type !== undefined){
-let data113 = data110.type;
-if(!((((((data113 === "time") || (data113 === "lsn")) || (data113 === "name")) || (data113 === "xid")) || (data113 === "immediate")) || (data113 === "latest"))){
-const err301 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data113.inclusive === undefined){
+const err301 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -4099,11 +4102,8 @@ vErrors.push(err301);
 }
 errors++;
 }
-}
-if(data110.requested !== undefined){
-let data114 = data110.requested;
-if((typeof data114 !== "string") && (data114 !== null)){
-const err302 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
+if(data113.timeline === undefined){
+const err302 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -4112,11 +4112,8 @@ vErrors.push(err302);
 }
 errors++;
 }
-}
-if(data110.sent !== undefined){
-let data115 = data110.sent;
-if((typeof data115 !== "string") && (data115 !== null)){
-const err303 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
+if(data113.settings === undefined){
+const err303 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -4125,11 +4122,9 @@ vErrors.push(err303);
 }
 errors++;
 }
-}
-if(data110.inclusive !== undefined){
-let data116 = data110.inclusive;
-if((typeof data116 !== "boolean") && (data116 !== null)){
-const err304 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
+for(const key22 in data113){
+if(!((((((((key22 === "connection") || (key22 === "backup")) || (key22 === "type")) || (key22 === "requested")) || (key22 === "sent")) || (key22 === "inclusive")) || (key22 === "timeline")) || (key22 === "settings"))){
+const err304 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -4139,9 +4134,9 @@ vErrors.push(err304);
 errors++;
 }
 }
-if(data110.timeline !== undefined){
-if(typeof data110.timeline !== "string"){
-const err305 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data113.connection !== undefined){
+if(typeof data113.connection !== "string"){
+const err305 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -4151,12 +4146,9 @@ vErrors.push(err305);
 errors++;
 }
 }
-if(data110.settings !== undefined){
-let data118 = data110.settings;
-if(data118 && typeof data118 == "object" && !Array.isArray(data118)){
-for(const key22 in data118){
-if(typeof data118[key22] !== "string"){
-const err306 = {instancePath:instancePath+"/data/data/settings/" + key22.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data113.backup !== undefined){
+if(typeof data113.backup !== "string"){
+const err306 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -4166,9 +4158,10 @@ vErrors.push(err306);
 errors++;
 }
 }
-}
-else {
-const err307 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data113.type !== undefined){
+let data116 = data113.type;
+if(!((((((data116 === "time") || (data116 === "lsn")) || (data116 === "name")) || (data116 === "xid")) || (data116 === "immediate")) || (data116 === "latest"))){
+const err307 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -4178,9 +4171,10 @@ vErrors.push(err307);
 errors++;
 }
 }
-}
-else {
-const err308 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data113.requested !== undefined){
+let data117 = data113.requested;
+if((typeof data117 !== "string") && (data117 !== null)){
+const err308 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -4190,9 +4184,10 @@ vErrors.push(err308);
 errors++;
 }
 }
-}
-else {
-const err309 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data113.sent !== undefined){
+let data118 = data113.sent;
+if((typeof data118 !== "string") && (data118 !== null)){
+const err309 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -4201,21 +4196,97 @@ vErrors.push(err309);
 }
 errors++;
 }
-var _valid17 = _errs327 === errors;
-valid76 = _valid17;
-if(valid76){
-var props16 = {};
-props16.data = true;
-props16.kind = true;
 }
-}
-if(!valid76){
-const err310 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data113.inclusive !== undefined){
+let data119 = data113.inclusive;
+if((typeof data119 !== "boolean") && (data119 !== null)){
+const err310 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err310];
 }
 else {
 vErrors.push(err310);
+}
+errors++;
+}
+}
+if(data113.timeline !== undefined){
+if(typeof data113.timeline !== "string"){
+const err311 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err311];
+}
+else {
+vErrors.push(err311);
+}
+errors++;
+}
+}
+if(data113.settings !== undefined){
+let data121 = data113.settings;
+if(data121 && typeof data121 == "object" && !Array.isArray(data121)){
+for(const key23 in data121){
+if(typeof data121[key23] !== "string"){
+const err312 = {instancePath:instancePath+"/data/data/settings/" + key23.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err312];
+}
+else {
+vErrors.push(err312);
+}
+errors++;
+}
+}
+}
+else {
+const err313 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err313];
+}
+else {
+vErrors.push(err313);
+}
+errors++;
+}
+}
+}
+else {
+const err314 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err314];
+}
+else {
+vErrors.push(err314);
+}
+errors++;
+}
+}
+}
+else {
+const err315 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err315];
+}
+else {
+vErrors.push(err315);
+}
+errors++;
+}
+var _valid17 = _errs334 === errors;
+valid77 = _valid17;
+if(valid77){
+var props16 = {};
+props16.data = true;
+props16.kind = true;
+}
+}
+if(!valid77){
+const err316 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err316];
+}
+else {
+vErrors.push(err316);
 }
 errors++;
 }
@@ -4228,96 +4299,14 @@ props15 = props15 || {};
 Object.assign(props15, props16);
 }
 }
-const _errs351 = errors;
-let valid81 = true;
-const _errs352 = errors;
-if(errors === _errs352){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+const _errs358 = errors;
+let valid82 = true;
+const _errs359 = errors;
+if(errors === _errs359){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
 let missing18;
-if((data94.kind === undefined) && (missing18 = "kind")){
-const err311 = {};
-if(vErrors === null){
-vErrors = [err311];
-}
-else {
-vErrors.push(err311);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("wal-end" !== data94.kind){
-const err312 = {};
-if(vErrors === null){
-vErrors = [err312];
-}
-else {
-vErrors.push(err312);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err313 = {};
-if(vErrors === null){
-vErrors = [err313];
-}
-else {
-vErrors.push(err313);
-}
-errors++;
-}
-}
-var _valid18 = _errs352 === errors;
-errors = _errs351;
-if(vErrors !== null){
-if(_errs351){
-vErrors.length = _errs351;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid18){
-const _errs355 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err314 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err314];
-}
-else {
-vErrors.push(err314);
-}
-errors++;
-}
-if(data94.data !== undefined){
-let data121 = data94.data;
-if(data121 && typeof data121 == "object" && !Array.isArray(data121)){
-if(data121.connection === undefined){
-const err315 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err315];
-}
-else {
-vErrors.push(err315);
-}
-errors++;
-}
-if(data121.stop === undefined){
-const err316 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
-if(vErrors === null){
-vErrors = [err316];
-}
-else {
-vErrors.push(err316);
-}
-errors++;
-}
-if(data121.logLine === undefined){
-const err317 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
+if((data97.kind === undefined) && (missing18 = "kind")){
+const err317 = {};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -4326,8 +4315,10 @@ vErrors.push(err317);
 }
 errors++;
 }
-if(data121.replayEndLsn === undefined){
-const err318 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
+else {
+if(data97.kind !== undefined){
+if("wal-end" !== data97.kind){
+const err318 = {};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -4336,8 +4327,11 @@ vErrors.push(err318);
 }
 errors++;
 }
-if(data121.lastCommitAt === undefined){
-const err319 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
+}
+}
+}
+else {
+const err319 = {};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -4346,8 +4340,22 @@ vErrors.push(err319);
 }
 errors++;
 }
-if(data121.inRecovery === undefined){
-const err320 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
+}
+var _valid18 = _errs359 === errors;
+errors = _errs358;
+if(vErrors !== null){
+if(_errs358){
+vErrors.length = _errs358;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid18){
+const _errs362 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err320 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -4356,8 +4364,11 @@ vErrors.push(err320);
 }
 errors++;
 }
-if(data121.systemId === undefined){
-const err321 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data97.data !== undefined){
+let data124 = data97.data;
+if(data124 && typeof data124 == "object" && !Array.isArray(data124)){
+if(data124.connection === undefined){
+const err321 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -4366,8 +4377,8 @@ vErrors.push(err321);
 }
 errors++;
 }
-if(data121.timeline === undefined){
-const err322 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data124.stop === undefined){
+const err322 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -4376,8 +4387,8 @@ vErrors.push(err322);
 }
 errors++;
 }
-if(data121.history === undefined){
-const err323 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
+if(data124.logLine === undefined){
+const err323 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -4386,8 +4397,8 @@ vErrors.push(err323);
 }
 errors++;
 }
-if(data121.archiveMode === undefined){
-const err324 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
+if(data124.replayEndLsn === undefined){
+const err324 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -4396,9 +4407,8 @@ vErrors.push(err324);
 }
 errors++;
 }
-for(const key23 in data121){
-if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties, key23))){
-const err325 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+if(data124.lastCommitAt === undefined){
+const err325 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -4407,10 +4417,8 @@ vErrors.push(err325);
 }
 errors++;
 }
-}
-if(data121.connection !== undefined){
-if(typeof data121.connection !== "string"){
-const err326 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data124.inRecovery === undefined){
+const err326 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -4419,12 +4427,8 @@ vErrors.push(err326);
 }
 errors++;
 }
-}
-if(data121.stop !== undefined){
-let data123 = data121.stop;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.kind === undefined){
-const err327 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data124.systemId === undefined){
+const err327 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -4433,9 +4437,8 @@ vErrors.push(err327);
 }
 errors++;
 }
-for(const key24 in data123){
-if(!(((((key24 === "kind") || (key24 === "xid")) || (key24 === "time")) || (key24 === "lsn")) || (key24 === "name"))){
-const err328 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+if(data124.timeline === undefined){
+const err328 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -4444,11 +4447,8 @@ vErrors.push(err328);
 }
 errors++;
 }
-}
-if(data123.kind !== undefined){
-let data124 = data123.kind;
-if(!((((((data124 === "before") || (data124 === "after")) || (data124 === "restore-point")) || (data124 === "lsn")) || (data124 === "consistency")) || (data124 === "end-of-wal"))){
-const err329 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(data124.history === undefined){
+const err329 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4457,10 +4457,8 @@ vErrors.push(err329);
 }
 errors++;
 }
-}
-if(data123.xid !== undefined){
-if(typeof data123.xid !== "string"){
-const err330 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data124.archiveMode === undefined){
+const err330 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
 if(vErrors === null){
 vErrors = [err330];
 }
@@ -4469,12 +4467,9 @@ vErrors.push(err330);
 }
 errors++;
 }
-}
-if(data123.time !== undefined){
-let data126 = data123.time;
-if(typeof data126 === "string"){
-if(!pattern5.test(data126)){
-const err331 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+for(const key24 in data124){
+if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties, key24))){
+const err331 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err331];
 }
@@ -4484,8 +4479,9 @@ vErrors.push(err331);
 errors++;
 }
 }
-else {
-const err332 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data124.connection !== undefined){
+if(typeof data124.connection !== "string"){
+const err332 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err332];
 }
@@ -4495,11 +4491,11 @@ vErrors.push(err332);
 errors++;
 }
 }
-if(data123.lsn !== undefined){
-let data127 = data123.lsn;
-if(typeof data127 === "string"){
-if(!pattern7.test(data127)){
-const err333 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data124.stop !== undefined){
+let data126 = data124.stop;
+if(data126 && typeof data126 == "object" && !Array.isArray(data126)){
+if(data126.kind === undefined){
+const err333 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err333];
 }
@@ -4508,9 +4504,9 @@ vErrors.push(err333);
 }
 errors++;
 }
-}
-else {
-const err334 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key25 in data126){
+if(!(((((key25 === "kind") || (key25 === "xid")) || (key25 === "time")) || (key25 === "lsn")) || (key25 === "name"))){
+const err334 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err334];
 }
@@ -4520,9 +4516,10 @@ vErrors.push(err334);
 errors++;
 }
 }
-if(data123.name !== undefined){
-if(typeof data123.name !== "string"){
-const err335 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data126.kind !== undefined){
+let data127 = data126.kind;
+if(!((((((data127 === "before") || (data127 === "after")) || (data127 === "restore-point")) || (data127 === "lsn")) || (data127 === "consistency")) || (data127 === "end-of-wal"))){
+const err335 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err335];
 }
@@ -4532,9 +4529,9 @@ vErrors.push(err335);
 errors++;
 }
 }
-}
-else {
-const err336 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data126.xid !== undefined){
+if(typeof data126.xid !== "string"){
+const err336 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err336];
 }
@@ -4544,10 +4541,11 @@ vErrors.push(err336);
 errors++;
 }
 }
-if(data121.logLine !== undefined){
-let data129 = data121.logLine;
-if((typeof data129 !== "string") && (data129 !== null)){
-const err337 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
+if(data126.time !== undefined){
+let data129 = data126.time;
+if(typeof data129 === "string"){
+if(!pattern5.test(data129)){
+const err337 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4557,10 +4555,8 @@ vErrors.push(err337);
 errors++;
 }
 }
-if(data121.replayEndLsn !== undefined){
-let data130 = data121.replayEndLsn;
-if((typeof data130 !== "string") && (data130 !== null)){
-const err338 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
+else {
+const err338 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4570,15 +4566,11 @@ vErrors.push(err338);
 errors++;
 }
 }
-if(data121.lastCommitAt !== undefined){
-let data131 = data121.lastCommitAt;
-const _errs379 = errors;
-let valid86 = true;
-const _errs380 = errors;
-const _errs381 = errors;
-const _errs382 = errors;
-if(data131 !== null){
-const err339 = {};
+if(data126.lsn !== undefined){
+let data130 = data126.lsn;
+if(typeof data130 === "string"){
+if(!pattern7.test(data130)){
+const err339 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4587,9 +4579,9 @@ vErrors.push(err339);
 }
 errors++;
 }
-var valid87 = _errs382 === errors;
-if(valid87){
-const err340 = {};
+}
+else {
+const err340 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4598,32 +4590,10 @@ vErrors.push(err340);
 }
 errors++;
 }
-else {
-errors = _errs381;
-if(vErrors !== null){
-if(_errs381){
-vErrors.length = _errs381;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid19 = _errs380 === errors;
-errors = _errs379;
-if(vErrors !== null){
-if(_errs379){
-vErrors.length = _errs379;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid19){
-const _errs384 = errors;
-if(typeof data131 === "string"){
-if(!pattern5.test(data131)){
-const err341 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data126.name !== undefined){
+if(typeof data126.name !== "string"){
+const err341 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4633,8 +4603,9 @@ vErrors.push(err341);
 errors++;
 }
 }
+}
 else {
-const err342 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err342 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4643,11 +4614,11 @@ vErrors.push(err342);
 }
 errors++;
 }
-var _valid19 = _errs384 === errors;
-valid86 = _valid19;
 }
-if(!valid86){
-const err343 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data124.logLine !== undefined){
+let data132 = data124.logLine;
+if((typeof data132 !== "string") && (data132 !== null)){
+const err343 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4657,9 +4628,10 @@ vErrors.push(err343);
 errors++;
 }
 }
-if(data121.inRecovery !== undefined){
-if(typeof data121.inRecovery !== "boolean"){
-const err344 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data124.replayEndLsn !== undefined){
+let data133 = data124.replayEndLsn;
+if((typeof data133 !== "string") && (data133 !== null)){
+const err344 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4669,9 +4641,15 @@ vErrors.push(err344);
 errors++;
 }
 }
-if(data121.systemId !== undefined){
-if(typeof data121.systemId !== "string"){
-const err345 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data124.lastCommitAt !== undefined){
+let data134 = data124.lastCommitAt;
+const _errs386 = errors;
+let valid87 = true;
+const _errs387 = errors;
+const _errs388 = errors;
+const _errs389 = errors;
+if(data134 !== null){
+const err345 = {};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4680,11 +4658,9 @@ vErrors.push(err345);
 }
 errors++;
 }
-}
-if(data121.timeline !== undefined){
-let data134 = data121.timeline;
-if(!(((typeof data134 == "number") && (!(data134 % 1) && !isNaN(data134))) && (isFinite(data134)))){
-const err346 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var valid88 = _errs389 === errors;
+if(valid88){
+const err346 = {};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4693,9 +4669,32 @@ vErrors.push(err346);
 }
 errors++;
 }
-if((typeof data134 == "number") && (isFinite(data134))){
-if(data134 < 1 || isNaN(data134)){
-const err347 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+else {
+errors = _errs388;
+if(vErrors !== null){
+if(_errs388){
+vErrors.length = _errs388;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid19 = _errs387 === errors;
+errors = _errs386;
+if(vErrors !== null){
+if(_errs386){
+vErrors.length = _errs386;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid19){
+const _errs391 = errors;
+if(typeof data134 === "string"){
+if(!pattern5.test(data134)){
+const err347 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4705,16 +4704,8 @@ vErrors.push(err347);
 errors++;
 }
 }
-}
-if(data121.history !== undefined){
-let data135 = data121.history;
-if(Array.isArray(data135)){
-const len1 = data135.length;
-for(let i1=0; i1<len1; i1++){
-let data136 = data135[i1];
-if(data136 && typeof data136 == "object" && !Array.isArray(data136)){
-if(data136.timeline === undefined){
-const err348 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+else {
+const err348 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4723,8 +4714,11 @@ vErrors.push(err348);
 }
 errors++;
 }
-if(data136.switchLsn === undefined){
-const err349 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
+var _valid19 = _errs391 === errors;
+valid87 = _valid19;
+}
+if(!valid87){
+const err349 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4733,9 +4727,10 @@ vErrors.push(err349);
 }
 errors++;
 }
-for(const key25 in data136){
-if(!((key25 === "timeline") || (key25 === "switchLsn"))){
-const err350 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+}
+if(data124.inRecovery !== undefined){
+if(typeof data124.inRecovery !== "boolean"){
+const err350 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4745,10 +4740,9 @@ vErrors.push(err350);
 errors++;
 }
 }
-if(data136.timeline !== undefined){
-let data137 = data136.timeline;
-if(!(((typeof data137 == "number") && (!(data137 % 1) && !isNaN(data137))) && (isFinite(data137)))){
-const err351 = {instancePath:instancePath+"/data/data/history/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data124.systemId !== undefined){
+if(typeof data124.systemId !== "string"){
+const err351 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4757,9 +4751,11 @@ vErrors.push(err351);
 }
 errors++;
 }
-if((typeof data137 == "number") && (isFinite(data137))){
-if(data137 < 1 || isNaN(data137)){
-const err352 = {instancePath:instancePath+"/data/data/history/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data124.timeline !== undefined){
+let data137 = data124.timeline;
+if(!(((typeof data137 == "number") && (!(data137 % 1) && !isNaN(data137))) && (isFinite(data137)))){
+const err352 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4768,13 +4764,9 @@ vErrors.push(err352);
 }
 errors++;
 }
-}
-}
-if(data136.switchLsn !== undefined){
-let data138 = data136.switchLsn;
-if(typeof data138 === "string"){
-if(!pattern7.test(data138)){
-const err353 = {instancePath:instancePath+"/data/data/history/" + i1+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if((typeof data137 == "number") && (isFinite(data137))){
+if(data137 < 1 || isNaN(data137)){
+const err353 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4784,8 +4776,16 @@ vErrors.push(err353);
 errors++;
 }
 }
-else {
-const err354 = {instancePath:instancePath+"/data/data/history/" + i1+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data124.history !== undefined){
+let data138 = data124.history;
+if(Array.isArray(data138)){
+const len1 = data138.length;
+for(let i1=0; i1<len1; i1++){
+let data139 = data138[i1];
+if(data139 && typeof data139 == "object" && !Array.isArray(data139)){
+if(data139.timeline === undefined){
+const err354 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4794,10 +4794,8 @@ vErrors.push(err354);
 }
 errors++;
 }
-}
-}
-else {
-const err355 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data139.switchLsn === undefined){
+const err355 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4806,10 +4804,9 @@ vErrors.push(err355);
 }
 errors++;
 }
-}
-}
-else {
-const err356 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key26 in data139){
+if(!((key26 === "timeline") || (key26 === "switchLsn"))){
+const err356 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4819,9 +4816,10 @@ vErrors.push(err356);
 errors++;
 }
 }
-if(data121.archiveMode !== undefined){
-if(typeof data121.archiveMode !== "string"){
-const err357 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.timeline !== undefined){
+let data140 = data139.timeline;
+if(!(((typeof data140 == "number") && (!(data140 % 1) && !isNaN(data140))) && (isFinite(data140)))){
+const err357 = {instancePath:instancePath+"/data/data/history/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4830,10 +4828,9 @@ vErrors.push(err357);
 }
 errors++;
 }
-}
-}
-else {
-const err358 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data140 == "number") && (isFinite(data140))){
+if(data140 < 1 || isNaN(data140)){
+const err358 = {instancePath:instancePath+"/data/data/history/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err358];
 }
@@ -4844,8 +4841,11 @@ errors++;
 }
 }
 }
-else {
-const err359 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data139.switchLsn !== undefined){
+let data141 = data139.switchLsn;
+if(typeof data141 === "string"){
+if(!pattern7.test(data141)){
+const err359 = {instancePath:instancePath+"/data/data/history/" + i1+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err359];
 }
@@ -4854,21 +4854,92 @@ vErrors.push(err359);
 }
 errors++;
 }
-var _valid18 = _errs355 === errors;
-valid81 = _valid18;
-if(valid81){
-var props17 = {};
-props17.data = true;
-props17.kind = true;
 }
-}
-if(!valid81){
-const err360 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err360 = {instancePath:instancePath+"/data/data/history/" + i1+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err360];
 }
 else {
 vErrors.push(err360);
+}
+errors++;
+}
+}
+}
+else {
+const err361 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err361];
+}
+else {
+vErrors.push(err361);
+}
+errors++;
+}
+}
+}
+else {
+const err362 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err362];
+}
+else {
+vErrors.push(err362);
+}
+errors++;
+}
+}
+if(data124.archiveMode !== undefined){
+if(typeof data124.archiveMode !== "string"){
+const err363 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err363];
+}
+else {
+vErrors.push(err363);
+}
+errors++;
+}
+}
+}
+else {
+const err364 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err364];
+}
+else {
+vErrors.push(err364);
+}
+errors++;
+}
+}
+}
+else {
+const err365 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err365];
+}
+else {
+vErrors.push(err365);
+}
+errors++;
+}
+var _valid18 = _errs362 === errors;
+valid82 = _valid18;
+if(valid82){
+var props17 = {};
+props17.data = true;
+props17.kind = true;
+}
+}
+if(!valid82){
+const err366 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err366];
+}
+else {
+vErrors.push(err366);
 }
 errors++;
 }
@@ -4881,96 +4952,14 @@ props15 = props15 || {};
 Object.assign(props15, props17);
 }
 }
-const _errs404 = errors;
-let valid91 = true;
-const _errs405 = errors;
-if(errors === _errs405){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+const _errs411 = errors;
+let valid92 = true;
+const _errs412 = errors;
+if(errors === _errs412){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
 let missing19;
-if((data94.kind === undefined) && (missing19 = "kind")){
-const err361 = {};
-if(vErrors === null){
-vErrors = [err361];
-}
-else {
-vErrors.push(err361);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("archive" !== data94.kind){
-const err362 = {};
-if(vErrors === null){
-vErrors = [err362];
-}
-else {
-vErrors.push(err362);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err363 = {};
-if(vErrors === null){
-vErrors = [err363];
-}
-else {
-vErrors.push(err363);
-}
-errors++;
-}
-}
-var _valid20 = _errs405 === errors;
-errors = _errs404;
-if(vErrors !== null){
-if(_errs404){
-vErrors.length = _errs404;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid20){
-const _errs408 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err364 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err364];
-}
-else {
-vErrors.push(err364);
-}
-errors++;
-}
-if(data94.data !== undefined){
-let data141 = data94.data;
-if(data141 && typeof data141 == "object" && !Array.isArray(data141)){
-if(data141.repository === undefined){
-const err365 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
-if(vErrors === null){
-vErrors = [err365];
-}
-else {
-vErrors.push(err365);
-}
-errors++;
-}
-if(data141.when === undefined){
-const err366 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
-if(vErrors === null){
-vErrors = [err366];
-}
-else {
-vErrors.push(err366);
-}
-errors++;
-}
-if(data141.sourceTimeline === undefined){
-const err367 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
+if((data97.kind === undefined) && (missing19 = "kind")){
+const err367 = {};
 if(vErrors === null){
 vErrors = [err367];
 }
@@ -4979,8 +4968,10 @@ vErrors.push(err367);
 }
 errors++;
 }
-if(data141.files === undefined){
-const err368 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+else {
+if(data97.kind !== undefined){
+if("archive" !== data97.kind){
+const err368 = {};
 if(vErrors === null){
 vErrors = [err368];
 }
@@ -4989,8 +4980,11 @@ vErrors.push(err368);
 }
 errors++;
 }
-if(data141.digest === undefined){
-const err369 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+}
+}
+}
+else {
+const err369 = {};
 if(vErrors === null){
 vErrors = [err369];
 }
@@ -4999,9 +4993,22 @@ vErrors.push(err369);
 }
 errors++;
 }
-for(const key26 in data141){
-if(!((((((((key26 === "repository") || (key26 === "when")) || (key26 === "sourceTimeline")) || (key26 === "files")) || (key26 === "digest")) || (key26 === "added")) || (key26 === "removed")) || (key26 === "changed"))){
-const err370 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+}
+var _valid20 = _errs412 === errors;
+errors = _errs411;
+if(vErrors !== null){
+if(_errs411){
+vErrors.length = _errs411;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid20){
+const _errs415 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err370 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err370];
 }
@@ -5010,10 +5017,11 @@ vErrors.push(err370);
 }
 errors++;
 }
-}
-if(data141.repository !== undefined){
-if(typeof data141.repository !== "string"){
-const err371 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data97.data !== undefined){
+let data144 = data97.data;
+if(data144 && typeof data144 == "object" && !Array.isArray(data144)){
+if(data144.repository === undefined){
+const err371 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err371];
 }
@@ -5022,11 +5030,8 @@ vErrors.push(err371);
 }
 errors++;
 }
-}
-if(data141.when !== undefined){
-let data143 = data141.when;
-if(!((data143 === "before") || (data143 === "after"))){
-const err372 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data144.when === undefined){
+const err372 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err372];
 }
@@ -5035,16 +5040,8 @@ vErrors.push(err372);
 }
 errors++;
 }
-}
-if(data141.sourceTimeline !== undefined){
-let data144 = data141.sourceTimeline;
-const _errs417 = errors;
-let valid95 = true;
-const _errs418 = errors;
-const _errs419 = errors;
-const _errs420 = errors;
-if(data144 !== null){
-const err373 = {};
+if(data144.sourceTimeline === undefined){
+const err373 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
 if(vErrors === null){
 vErrors = [err373];
 }
@@ -5053,9 +5050,8 @@ vErrors.push(err373);
 }
 errors++;
 }
-var valid96 = _errs420 === errors;
-if(valid96){
-const err374 = {};
+if(data144.files === undefined){
+const err374 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err374];
 }
@@ -5064,31 +5060,8 @@ vErrors.push(err374);
 }
 errors++;
 }
-else {
-errors = _errs419;
-if(vErrors !== null){
-if(_errs419){
-vErrors.length = _errs419;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid21 = _errs418 === errors;
-errors = _errs417;
-if(vErrors !== null){
-if(_errs417){
-vErrors.length = _errs417;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid21){
-const _errs422 = errors;
-if(!(((typeof data144 == "number") && (!(data144 % 1) && !isNaN(data144))) && (isFinite(data144)))){
-const err375 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data144.digest === undefined){
+const err375 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err375];
 }
@@ -5097,9 +5070,9 @@ vErrors.push(err375);
 }
 errors++;
 }
-if((typeof data144 == "number") && (isFinite(data144))){
-if(data144 < 1 || isNaN(data144)){
-const err376 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+for(const key27 in data144){
+if(!((((((((key27 === "repository") || (key27 === "when")) || (key27 === "sourceTimeline")) || (key27 === "files")) || (key27 === "digest")) || (key27 === "added")) || (key27 === "removed")) || (key27 === "changed"))){
+const err376 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err376];
 }
@@ -5109,11 +5082,9 @@ vErrors.push(err376);
 errors++;
 }
 }
-var _valid21 = _errs422 === errors;
-valid95 = _valid21;
-}
-if(!valid95){
-const err377 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data144.repository !== undefined){
+if(typeof data144.repository !== "string"){
+const err377 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err377];
 }
@@ -5123,10 +5094,10 @@ vErrors.push(err377);
 errors++;
 }
 }
-if(data141.files !== undefined){
-let data145 = data141.files;
-if(!(((typeof data145 == "number") && (!(data145 % 1) && !isNaN(data145))) && (isFinite(data145)))){
-const err378 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data144.when !== undefined){
+let data146 = data144.when;
+if(!((data146 === "before") || (data146 === "after"))){
+const err378 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err378];
 }
@@ -5135,9 +5106,16 @@ vErrors.push(err378);
 }
 errors++;
 }
-if((typeof data145 == "number") && (isFinite(data145))){
-if(data145 < 0 || isNaN(data145)){
-const err379 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data144.sourceTimeline !== undefined){
+let data147 = data144.sourceTimeline;
+const _errs424 = errors;
+let valid96 = true;
+const _errs425 = errors;
+const _errs426 = errors;
+const _errs427 = errors;
+if(data147 !== null){
+const err379 = {};
 if(vErrors === null){
 vErrors = [err379];
 }
@@ -5146,11 +5124,9 @@ vErrors.push(err379);
 }
 errors++;
 }
-}
-}
-if(data141.digest !== undefined){
-if(typeof data141.digest !== "string"){
-const err380 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid97 = _errs427 === errors;
+if(valid97){
+const err380 = {};
 if(vErrors === null){
 vErrors = [err380];
 }
@@ -5159,16 +5135,31 @@ vErrors.push(err380);
 }
 errors++;
 }
+else {
+errors = _errs426;
+if(vErrors !== null){
+if(_errs426){
+vErrors.length = _errs426;
 }
-if(data141.added !== undefined){
-let data147 = data141.added;
-if(Array.isArray(data147)){
-const len2 = data147.length;
-for(let i2=0; i2<len2; i2++){
-let data148 = data147[i2];
-if(data148 && typeof data148 == "object" && !Array.isArray(data148)){
-if(data148.name === undefined){
-const err381 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid21 = _errs425 === errors;
+errors = _errs424;
+if(vErrors !== null){
+if(_errs424){
+vErrors.length = _errs424;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid21){
+const _errs429 = errors;
+if(!(((typeof data147 == "number") && (!(data147 % 1) && !isNaN(data147))) && (isFinite(data147)))){
+const err381 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -5177,8 +5168,9 @@ vErrors.push(err381);
 }
 errors++;
 }
-if(data148.timeline === undefined){
-const err382 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if((typeof data147 == "number") && (isFinite(data147))){
+if(data147 < 1 || isNaN(data147)){
+const err382 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -5187,9 +5179,12 @@ vErrors.push(err382);
 }
 errors++;
 }
-for(const key27 in data148){
-if(!((key27 === "name") || (key27 === "timeline"))){
-const err383 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+}
+var _valid21 = _errs429 === errors;
+valid96 = _valid21;
+}
+if(!valid96){
+const err383 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err383];
 }
@@ -5199,9 +5194,10 @@ vErrors.push(err383);
 errors++;
 }
 }
-if(data148.name !== undefined){
-if(typeof data148.name !== "string"){
-const err384 = {instancePath:instancePath+"/data/data/added/" + i2+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.files !== undefined){
+let data148 = data144.files;
+if(!(((typeof data148 == "number") && (!(data148 % 1) && !isNaN(data148))) && (isFinite(data148)))){
+const err384 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err384];
 }
@@ -5210,11 +5206,9 @@ vErrors.push(err384);
 }
 errors++;
 }
-}
-if(data148.timeline !== undefined){
-let data150 = data148.timeline;
-if((!(((typeof data150 == "number") && (!(data150 % 1) && !isNaN(data150))) && (isFinite(data150)))) && (data150 !== null)){
-const err385 = {instancePath:instancePath+"/data/data/added/" + i2+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
+if((typeof data148 == "number") && (isFinite(data148))){
+if(data148 < 0 || isNaN(data148)){
+const err385 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err385];
 }
@@ -5225,8 +5219,9 @@ errors++;
 }
 }
 }
-else {
-const err386 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data144.digest !== undefined){
+if(typeof data144.digest !== "string"){
+const err386 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err386];
 }
@@ -5236,9 +5231,15 @@ vErrors.push(err386);
 errors++;
 }
 }
-}
-else {
-const err387 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data144.added !== undefined){
+let data150 = data144.added;
+if(Array.isArray(data150)){
+const len2 = data150.length;
+for(let i2=0; i2<len2; i2++){
+let data151 = data150[i2];
+if(data151 && typeof data151 == "object" && !Array.isArray(data151)){
+if(data151.name === undefined){
+const err387 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err387];
 }
@@ -5247,14 +5248,8 @@ vErrors.push(err387);
 }
 errors++;
 }
-}
-if(data141.removed !== undefined){
-let data151 = data141.removed;
-if(Array.isArray(data151)){
-const len3 = data151.length;
-for(let i3=0; i3<len3; i3++){
-if(typeof data151[i3] !== "string"){
-const err388 = {instancePath:instancePath+"/data/data/removed/" + i3,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data151.timeline === undefined){
+const err388 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err388];
 }
@@ -5263,10 +5258,9 @@ vErrors.push(err388);
 }
 errors++;
 }
-}
-}
-else {
-const err389 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key28 in data151){
+if(!((key28 === "name") || (key28 === "timeline"))){
+const err389 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err389];
 }
@@ -5276,13 +5270,9 @@ vErrors.push(err389);
 errors++;
 }
 }
-if(data141.changed !== undefined){
-let data153 = data141.changed;
-if(Array.isArray(data153)){
-const len4 = data153.length;
-for(let i4=0; i4<len4; i4++){
-if(typeof data153[i4] !== "string"){
-const err390 = {instancePath:instancePath+"/data/data/changed/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data151.name !== undefined){
+if(typeof data151.name !== "string"){
+const err390 = {instancePath:instancePath+"/data/data/added/" + i2+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err390];
 }
@@ -5292,9 +5282,10 @@ vErrors.push(err390);
 errors++;
 }
 }
-}
-else {
-const err391 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data151.timeline !== undefined){
+let data153 = data151.timeline;
+if((!(((typeof data153 == "number") && (!(data153 % 1) && !isNaN(data153))) && (isFinite(data153)))) && (data153 !== null)){
+const err391 = {instancePath:instancePath+"/data/data/added/" + i2+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err391];
 }
@@ -5306,7 +5297,7 @@ errors++;
 }
 }
 else {
-const err392 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err392 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err392];
 }
@@ -5318,7 +5309,7 @@ errors++;
 }
 }
 else {
-const err393 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err393 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err393];
 }
@@ -5327,21 +5318,101 @@ vErrors.push(err393);
 }
 errors++;
 }
-var _valid20 = _errs408 === errors;
-valid91 = _valid20;
-if(valid91){
-var props18 = {};
-props18.data = true;
-props18.kind = true;
 }
-}
-if(!valid91){
-const err394 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data144.removed !== undefined){
+let data154 = data144.removed;
+if(Array.isArray(data154)){
+const len3 = data154.length;
+for(let i3=0; i3<len3; i3++){
+if(typeof data154[i3] !== "string"){
+const err394 = {instancePath:instancePath+"/data/data/removed/" + i3,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err394];
 }
 else {
 vErrors.push(err394);
+}
+errors++;
+}
+}
+}
+else {
+const err395 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err395];
+}
+else {
+vErrors.push(err395);
+}
+errors++;
+}
+}
+if(data144.changed !== undefined){
+let data156 = data144.changed;
+if(Array.isArray(data156)){
+const len4 = data156.length;
+for(let i4=0; i4<len4; i4++){
+if(typeof data156[i4] !== "string"){
+const err396 = {instancePath:instancePath+"/data/data/changed/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err396];
+}
+else {
+vErrors.push(err396);
+}
+errors++;
+}
+}
+}
+else {
+const err397 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err397];
+}
+else {
+vErrors.push(err397);
+}
+errors++;
+}
+}
+}
+else {
+const err398 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err398];
+}
+else {
+vErrors.push(err398);
+}
+errors++;
+}
+}
+}
+else {
+const err399 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err399];
+}
+else {
+vErrors.push(err399);
+}
+errors++;
+}
+var _valid20 = _errs415 === errors;
+valid92 = _valid20;
+if(valid92){
+var props18 = {};
+props18.data = true;
+props18.kind = true;
+}
+}
+if(!valid92){
+const err400 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err400];
+}
+else {
+vErrors.push(err400);
 }
 errors++;
 }
@@ -5354,96 +5425,14 @@ props15 = props15 || {};
 Object.assign(props15, props18);
 }
 }
-const _errs446 = errors;
-let valid104 = true;
-const _errs447 = errors;
-if(errors === _errs447){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+const _errs453 = errors;
+let valid105 = true;
+const _errs454 = errors;
+if(errors === _errs454){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
 let missing20;
-if((data94.kind === undefined) && (missing20 = "kind")){
-const err395 = {};
-if(vErrors === null){
-vErrors = [err395];
-}
-else {
-vErrors.push(err395);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("reference" !== data94.kind){
-const err396 = {};
-if(vErrors === null){
-vErrors = [err396];
-}
-else {
-vErrors.push(err396);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err397 = {};
-if(vErrors === null){
-vErrors = [err397];
-}
-else {
-vErrors.push(err397);
-}
-errors++;
-}
-}
-var _valid22 = _errs447 === errors;
-errors = _errs446;
-if(vErrors !== null){
-if(_errs446){
-vErrors.length = _errs446;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid22){
-const _errs450 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err398 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err398];
-}
-else {
-vErrors.push(err398);
-}
-errors++;
-}
-if(data94.data !== undefined){
-let data156 = data94.data;
-if(data156 && typeof data156 == "object" && !Array.isArray(data156)){
-if(data156.connection === undefined){
-const err399 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err399];
-}
-else {
-vErrors.push(err399);
-}
-errors++;
-}
-if(data156.lsn === undefined){
-const err400 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
-if(vErrors === null){
-vErrors = [err400];
-}
-else {
-vErrors.push(err400);
-}
-errors++;
-}
-if(data156.time === undefined){
-const err401 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
+if((data97.kind === undefined) && (missing20 = "kind")){
+const err401 = {};
 if(vErrors === null){
 vErrors = [err401];
 }
@@ -5452,8 +5441,10 @@ vErrors.push(err401);
 }
 errors++;
 }
-if(data156.timeline === undefined){
-const err402 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+else {
+if(data97.kind !== undefined){
+if("reference" !== data97.kind){
+const err402 = {};
 if(vErrors === null){
 vErrors = [err402];
 }
@@ -5462,8 +5453,11 @@ vErrors.push(err402);
 }
 errors++;
 }
-if(data156.tables === undefined){
-const err403 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+}
+}
+}
+else {
+const err403 = {};
 if(vErrors === null){
 vErrors = [err403];
 }
@@ -5472,9 +5466,22 @@ vErrors.push(err403);
 }
 errors++;
 }
-for(const key28 in data156){
-if(!(((((key28 === "connection") || (key28 === "lsn")) || (key28 === "time")) || (key28 === "timeline")) || (key28 === "tables"))){
-const err404 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+}
+var _valid22 = _errs454 === errors;
+errors = _errs453;
+if(vErrors !== null){
+if(_errs453){
+vErrors.length = _errs453;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid22){
+const _errs457 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err404 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err404];
 }
@@ -5483,10 +5490,11 @@ vErrors.push(err404);
 }
 errors++;
 }
-}
-if(data156.connection !== undefined){
-if(typeof data156.connection !== "string"){
-const err405 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data97.data !== undefined){
+let data159 = data97.data;
+if(data159 && typeof data159 == "object" && !Array.isArray(data159)){
+if(data159.connection === undefined){
+const err405 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err405];
 }
@@ -5495,12 +5503,8 @@ vErrors.push(err405);
 }
 errors++;
 }
-}
-if(data156.lsn !== undefined){
-let data158 = data156.lsn;
-if(typeof data158 === "string"){
-if(!pattern7.test(data158)){
-const err406 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data159.lsn === undefined){
+const err406 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err406];
 }
@@ -5509,9 +5513,8 @@ vErrors.push(err406);
 }
 errors++;
 }
-}
-else {
-const err407 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data159.time === undefined){
+const err407 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
 if(vErrors === null){
 vErrors = [err407];
 }
@@ -5520,12 +5523,8 @@ vErrors.push(err407);
 }
 errors++;
 }
-}
-if(data156.time !== undefined){
-let data159 = data156.time;
-if(typeof data159 === "string"){
-if(!pattern5.test(data159)){
-const err408 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data159.timeline === undefined){
+const err408 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err408];
 }
@@ -5534,9 +5533,8 @@ vErrors.push(err408);
 }
 errors++;
 }
-}
-else {
-const err409 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data159.tables === undefined){
+const err409 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err409];
 }
@@ -5545,11 +5543,9 @@ vErrors.push(err409);
 }
 errors++;
 }
-}
-if(data156.timeline !== undefined){
-let data160 = data156.timeline;
-if(!(((typeof data160 == "number") && (!(data160 % 1) && !isNaN(data160))) && (isFinite(data160)))){
-const err410 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key29 in data159){
+if(!(((((key29 === "connection") || (key29 === "lsn")) || (key29 === "time")) || (key29 === "timeline")) || (key29 === "tables"))){
+const err410 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err410];
 }
@@ -5558,9 +5554,10 @@ vErrors.push(err410);
 }
 errors++;
 }
-if((typeof data160 == "number") && (isFinite(data160))){
-if(data160 < 1 || isNaN(data160)){
-const err411 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data159.connection !== undefined){
+if(typeof data159.connection !== "string"){
+const err411 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err411];
 }
@@ -5570,15 +5567,11 @@ vErrors.push(err411);
 errors++;
 }
 }
-}
-if(data156.tables !== undefined){
-let data161 = data156.tables;
-if(data161 && typeof data161 == "object" && !Array.isArray(data161)){
-for(const key29 in data161){
-let data162 = data161[key29];
-if(data162 && typeof data162 == "object" && !Array.isArray(data162)){
-if(data162.rows === undefined){
-const err412 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data159.lsn !== undefined){
+let data161 = data159.lsn;
+if(typeof data161 === "string"){
+if(!pattern7.test(data161)){
+const err412 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err412];
 }
@@ -5587,8 +5580,9 @@ vErrors.push(err412);
 }
 errors++;
 }
-if(data162.checksum === undefined){
-const err413 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+else {
+const err413 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err413];
 }
@@ -5597,9 +5591,12 @@ vErrors.push(err413);
 }
 errors++;
 }
-for(const key30 in data162){
-if(!((key30 === "rows") || (key30 === "checksum"))){
-const err414 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+}
+if(data159.time !== undefined){
+let data162 = data159.time;
+if(typeof data162 === "string"){
+if(!pattern5.test(data162)){
+const err414 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err414];
 }
@@ -5609,10 +5606,8 @@ vErrors.push(err414);
 errors++;
 }
 }
-if(data162.rows !== undefined){
-let data163 = data162.rows;
-if(!(((typeof data163 == "number") && (!(data163 % 1) && !isNaN(data163))) && (isFinite(data163)))){
-const err415 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err415 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err415];
 }
@@ -5621,9 +5616,11 @@ vErrors.push(err415);
 }
 errors++;
 }
-if((typeof data163 == "number") && (isFinite(data163))){
-if(data163 < 0 || isNaN(data163)){
-const err416 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data159.timeline !== undefined){
+let data163 = data159.timeline;
+if(!(((typeof data163 == "number") && (!(data163 % 1) && !isNaN(data163))) && (isFinite(data163)))){
+const err416 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err416];
 }
@@ -5632,11 +5629,9 @@ vErrors.push(err416);
 }
 errors++;
 }
-}
-}
-if(data162.checksum !== undefined){
-if(typeof data162.checksum !== "string"){
-const err417 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data163 == "number") && (isFinite(data163))){
+if(data163 < 1 || isNaN(data163)){
+const err417 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err417];
 }
@@ -5647,8 +5642,14 @@ errors++;
 }
 }
 }
-else {
-const err418 = {instancePath:instancePath+"/data/data/tables/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data159.tables !== undefined){
+let data164 = data159.tables;
+if(data164 && typeof data164 == "object" && !Array.isArray(data164)){
+for(const key30 in data164){
+let data165 = data164[key30];
+if(data165 && typeof data165 == "object" && !Array.isArray(data165)){
+if(data165.rows === undefined){
+const err418 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err418];
 }
@@ -5657,10 +5658,8 @@ vErrors.push(err418);
 }
 errors++;
 }
-}
-}
-else {
-const err419 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data165.checksum === undefined){
+const err419 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err419];
 }
@@ -5669,10 +5668,9 @@ vErrors.push(err419);
 }
 errors++;
 }
-}
-}
-else {
-const err420 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key31 in data165){
+if(!((key31 === "rows") || (key31 === "checksum"))){
+const err420 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err420];
 }
@@ -5682,9 +5680,10 @@ vErrors.push(err420);
 errors++;
 }
 }
-}
-else {
-const err421 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data165.rows !== undefined){
+let data166 = data165.rows;
+if(!(((typeof data166 == "number") && (!(data166 % 1) && !isNaN(data166))) && (isFinite(data166)))){
+const err421 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err421];
 }
@@ -5693,21 +5692,93 @@ vErrors.push(err421);
 }
 errors++;
 }
-var _valid22 = _errs450 === errors;
-valid104 = _valid22;
-if(valid104){
-var props19 = {};
-props19.data = true;
-props19.kind = true;
-}
-}
-if(!valid104){
-const err422 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data166 == "number") && (isFinite(data166))){
+if(data166 < 0 || isNaN(data166)){
+const err422 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err422];
 }
 else {
 vErrors.push(err422);
+}
+errors++;
+}
+}
+}
+if(data165.checksum !== undefined){
+if(typeof data165.checksum !== "string"){
+const err423 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err423];
+}
+else {
+vErrors.push(err423);
+}
+errors++;
+}
+}
+}
+else {
+const err424 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err424];
+}
+else {
+vErrors.push(err424);
+}
+errors++;
+}
+}
+}
+else {
+const err425 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err425];
+}
+else {
+vErrors.push(err425);
+}
+errors++;
+}
+}
+}
+else {
+const err426 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err426];
+}
+else {
+vErrors.push(err426);
+}
+errors++;
+}
+}
+}
+else {
+const err427 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err427];
+}
+else {
+vErrors.push(err427);
+}
+errors++;
+}
+var _valid22 = _errs457 === errors;
+valid105 = _valid22;
+if(valid105){
+var props19 = {};
+props19.data = true;
+props19.kind = true;
+}
+}
+if(!valid105){
+const err428 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err428];
+}
+else {
+vErrors.push(err428);
 }
 errors++;
 }
@@ -5720,96 +5791,14 @@ props15 = props15 || {};
 Object.assign(props15, props19);
 }
 }
-const _errs474 = errors;
-let valid110 = true;
-const _errs475 = errors;
-if(errors === _errs475){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+const _errs481 = errors;
+let valid111 = true;
+const _errs482 = errors;
+if(errors === _errs482){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
 let missing21;
-if((data94.kind === undefined) && (missing21 = "kind")){
-const err423 = {};
-if(vErrors === null){
-vErrors = [err423];
-}
-else {
-vErrors.push(err423);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("reconciliation" !== data94.kind){
-const err424 = {};
-if(vErrors === null){
-vErrors = [err424];
-}
-else {
-vErrors.push(err424);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err425 = {};
-if(vErrors === null){
-vErrors = [err425];
-}
-else {
-vErrors.push(err425);
-}
-errors++;
-}
-}
-var _valid23 = _errs475 === errors;
-errors = _errs474;
-if(vErrors !== null){
-if(_errs474){
-vErrors.length = _errs474;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid23){
-const _errs478 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err426 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err426];
-}
-else {
-vErrors.push(err426);
-}
-errors++;
-}
-if(data94.data !== undefined){
-let data166 = data94.data;
-if(data166 && typeof data166 == "object" && !Array.isArray(data166)){
-if(data166.connection === undefined){
-const err427 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err427];
-}
-else {
-vErrors.push(err427);
-}
-errors++;
-}
-if(data166.reference === undefined){
-const err428 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
-if(vErrors === null){
-vErrors = [err428];
-}
-else {
-vErrors.push(err428);
-}
-errors++;
-}
-if(data166.tables === undefined){
-const err429 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+if((data97.kind === undefined) && (missing21 = "kind")){
+const err429 = {};
 if(vErrors === null){
 vErrors = [err429];
 }
@@ -5818,8 +5807,10 @@ vErrors.push(err429);
 }
 errors++;
 }
-if(data166.invariants === undefined){
-const err430 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
+else {
+if(data97.kind !== undefined){
+if("reconciliation" !== data97.kind){
+const err430 = {};
 if(vErrors === null){
 vErrors = [err430];
 }
@@ -5828,8 +5819,11 @@ vErrors.push(err430);
 }
 errors++;
 }
-if(data166.consistency === undefined){
-const err431 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
+}
+}
+}
+else {
+const err431 = {};
 if(vErrors === null){
 vErrors = [err431];
 }
@@ -5838,8 +5832,22 @@ vErrors.push(err431);
 }
 errors++;
 }
-if(data166.boundary === undefined){
-const err432 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
+}
+var _valid23 = _errs482 === errors;
+errors = _errs481;
+if(vErrors !== null){
+if(_errs481){
+vErrors.length = _errs481;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid23){
+const _errs485 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err432 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err432];
 }
@@ -5848,9 +5856,11 @@ vErrors.push(err432);
 }
 errors++;
 }
-for(const key31 in data166){
-if(!((((((key31 === "connection") || (key31 === "reference")) || (key31 === "tables")) || (key31 === "invariants")) || (key31 === "consistency")) || (key31 === "boundary"))){
-const err433 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+if(data97.data !== undefined){
+let data169 = data97.data;
+if(data169 && typeof data169 == "object" && !Array.isArray(data169)){
+if(data169.connection === undefined){
+const err433 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err433];
 }
@@ -5859,10 +5869,8 @@ vErrors.push(err433);
 }
 errors++;
 }
-}
-if(data166.connection !== undefined){
-if(typeof data166.connection !== "string"){
-const err434 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data169.reference === undefined){
+const err434 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
 if(vErrors === null){
 vErrors = [err434];
 }
@@ -5871,11 +5879,8 @@ vErrors.push(err434);
 }
 errors++;
 }
-}
-if(data166.reference !== undefined){
-let data168 = data166.reference;
-if(!((((data168 === "snapshot") || (data168 === "manifest")) || (data168 === "invariants")) || (data168 === "none"))){
-const err435 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
+if(data169.tables === undefined){
+const err435 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err435];
 }
@@ -5884,16 +5889,8 @@ vErrors.push(err435);
 }
 errors++;
 }
-}
-if(data166.tables !== undefined){
-let data169 = data166.tables;
-if(Array.isArray(data169)){
-const len5 = data169.length;
-for(let i5=0; i5<len5; i5++){
-let data170 = data169[i5];
-if(data170 && typeof data170 == "object" && !Array.isArray(data170)){
-if(data170.table === undefined){
-const err436 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
+if(data169.invariants === undefined){
+const err436 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
 if(vErrors === null){
 vErrors = [err436];
 }
@@ -5902,8 +5899,8 @@ vErrors.push(err436);
 }
 errors++;
 }
-if(data170.expected === undefined){
-const err437 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(data169.consistency === undefined){
+const err437 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
 if(vErrors === null){
 vErrors = [err437];
 }
@@ -5912,8 +5909,8 @@ vErrors.push(err437);
 }
 errors++;
 }
-if(data170.actual === undefined){
-const err438 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
+if(data169.boundary === undefined){
+const err438 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
 if(vErrors === null){
 vErrors = [err438];
 }
@@ -5922,9 +5919,9 @@ vErrors.push(err438);
 }
 errors++;
 }
-for(const key32 in data170){
-if(!((((key32 === "table") || (key32 === "expected")) || (key32 === "actual")) || (key32 === "error"))){
-const err439 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+for(const key32 in data169){
+if(!((((((key32 === "connection") || (key32 === "reference")) || (key32 === "tables")) || (key32 === "invariants")) || (key32 === "consistency")) || (key32 === "boundary"))){
+const err439 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err439];
 }
@@ -5934,9 +5931,9 @@ vErrors.push(err439);
 errors++;
 }
 }
-if(data170.table !== undefined){
-if(typeof data170.table !== "string"){
-const err440 = {instancePath:instancePath+"/data/data/tables/" + i5+"/table",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data169.connection !== undefined){
+if(typeof data169.connection !== "string"){
+const err440 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err440];
 }
@@ -5946,15 +5943,10 @@ vErrors.push(err440);
 errors++;
 }
 }
-if(data170.expected !== undefined){
-let data172 = data170.expected;
-const _errs494 = errors;
-let valid117 = true;
-const _errs495 = errors;
-const _errs496 = errors;
-const _errs497 = errors;
-if(data172 !== null){
-const err441 = {};
+if(data169.reference !== undefined){
+let data171 = data169.reference;
+if(!((((data171 === "snapshot") || (data171 === "manifest")) || (data171 === "invariants")) || (data171 === "none"))){
+const err441 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err441];
 }
@@ -5963,9 +5955,16 @@ vErrors.push(err441);
 }
 errors++;
 }
-var valid118 = _errs497 === errors;
-if(valid118){
-const err442 = {};
+}
+if(data169.tables !== undefined){
+let data172 = data169.tables;
+if(Array.isArray(data172)){
+const len5 = data172.length;
+for(let i5=0; i5<len5; i5++){
+let data173 = data172[i5];
+if(data173 && typeof data173 == "object" && !Array.isArray(data173)){
+if(data173.table === undefined){
+const err442 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
 if(vErrors === null){
 vErrors = [err442];
 }
@@ -5974,32 +5973,8 @@ vErrors.push(err442);
 }
 errors++;
 }
-else {
-errors = _errs496;
-if(vErrors !== null){
-if(_errs496){
-vErrors.length = _errs496;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid24 = _errs495 === errors;
-errors = _errs494;
-if(vErrors !== null){
-if(_errs494){
-vErrors.length = _errs494;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid24){
-const _errs499 = errors;
-if(data172 && typeof data172 == "object" && !Array.isArray(data172)){
-if(data172.rows === undefined){
-const err443 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data173.expected === undefined){
+const err443 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err443];
 }
@@ -6008,8 +5983,8 @@ vErrors.push(err443);
 }
 errors++;
 }
-if(data172.checksum === undefined){
-const err444 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+if(data173.actual === undefined){
+const err444 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
 if(vErrors === null){
 vErrors = [err444];
 }
@@ -6018,9 +5993,9 @@ vErrors.push(err444);
 }
 errors++;
 }
-for(const key33 in data172){
-if(!((key33 === "rows") || (key33 === "checksum"))){
-const err445 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
+for(const key33 in data173){
+if(!((((key33 === "table") || (key33 === "expected")) || (key33 === "actual")) || (key33 === "error"))){
+const err445 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err445];
 }
@@ -6030,10 +6005,9 @@ vErrors.push(err445);
 errors++;
 }
 }
-if(data172.rows !== undefined){
-let data173 = data172.rows;
-if(!(((typeof data173 == "number") && (!(data173 % 1) && !isNaN(data173))) && (isFinite(data173)))){
-const err446 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data173.table !== undefined){
+if(typeof data173.table !== "string"){
+const err446 = {instancePath:instancePath+"/data/data/tables/" + i5+"/table",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err446];
 }
@@ -6042,9 +6016,16 @@ vErrors.push(err446);
 }
 errors++;
 }
-if((typeof data173 == "number") && (isFinite(data173))){
-if(data173 < 0 || isNaN(data173)){
-const err447 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data173.expected !== undefined){
+let data175 = data173.expected;
+const _errs501 = errors;
+let valid118 = true;
+const _errs502 = errors;
+const _errs503 = errors;
+const _errs504 = errors;
+if(data175 !== null){
+const err447 = {};
 if(vErrors === null){
 vErrors = [err447];
 }
@@ -6053,11 +6034,9 @@ vErrors.push(err447);
 }
 errors++;
 }
-}
-}
-if(data172.checksum !== undefined){
-if(typeof data172.checksum !== "string"){
-const err448 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid119 = _errs504 === errors;
+if(valid119){
+const err448 = {};
 if(vErrors === null){
 vErrors = [err448];
 }
@@ -6066,10 +6045,32 @@ vErrors.push(err448);
 }
 errors++;
 }
-}
+else {
+errors = _errs503;
+if(vErrors !== null){
+if(_errs503){
+vErrors.length = _errs503;
 }
 else {
-const err449 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid24 = _errs502 === errors;
+errors = _errs501;
+if(vErrors !== null){
+if(_errs501){
+vErrors.length = _errs501;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid24){
+const _errs506 = errors;
+if(data175 && typeof data175 == "object" && !Array.isArray(data175)){
+if(data175.rows === undefined){
+const err449 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err449];
 }
@@ -6078,11 +6079,8 @@ vErrors.push(err449);
 }
 errors++;
 }
-var _valid24 = _errs499 === errors;
-valid117 = _valid24;
-}
-if(!valid117){
-const err450 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data175.checksum === undefined){
+const err450 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err450];
 }
@@ -6091,16 +6089,9 @@ vErrors.push(err450);
 }
 errors++;
 }
-}
-if(data170.actual !== undefined){
-let data175 = data170.actual;
-const _errs507 = errors;
-let valid120 = true;
-const _errs508 = errors;
-const _errs509 = errors;
-const _errs510 = errors;
-if(data175 !== null){
-const err451 = {};
+for(const key34 in data175){
+if(!((key34 === "rows") || (key34 === "checksum"))){
+const err451 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err451];
 }
@@ -6109,9 +6100,11 @@ vErrors.push(err451);
 }
 errors++;
 }
-var valid121 = _errs510 === errors;
-if(valid121){
-const err452 = {};
+}
+if(data175.rows !== undefined){
+let data176 = data175.rows;
+if(!(((typeof data176 == "number") && (!(data176 % 1) && !isNaN(data176))) && (isFinite(data176)))){
+const err452 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err452];
 }
@@ -6120,32 +6113,9 @@ vErrors.push(err452);
 }
 errors++;
 }
-else {
-errors = _errs509;
-if(vErrors !== null){
-if(_errs509){
-vErrors.length = _errs509;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid25 = _errs508 === errors;
-errors = _errs507;
-if(vErrors !== null){
-if(_errs507){
-vErrors.length = _errs507;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid25){
-const _errs512 = errors;
-if(data175 && typeof data175 == "object" && !Array.isArray(data175)){
-if(data175.rows === undefined){
-const err453 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if((typeof data176 == "number") && (isFinite(data176))){
+if(data176 < 0 || isNaN(data176)){
+const err453 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err453];
 }
@@ -6154,8 +6124,11 @@ vErrors.push(err453);
 }
 errors++;
 }
-if(data175.checksum === undefined){
-const err454 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+}
+if(data175.checksum !== undefined){
+if(typeof data175.checksum !== "string"){
+const err454 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err454];
 }
@@ -6164,9 +6137,10 @@ vErrors.push(err454);
 }
 errors++;
 }
-for(const key34 in data175){
-if(!((key34 === "rows") || (key34 === "checksum"))){
-const err455 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
+}
+}
+else {
+const err455 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err455];
 }
@@ -6175,11 +6149,11 @@ vErrors.push(err455);
 }
 errors++;
 }
+var _valid24 = _errs506 === errors;
+valid118 = _valid24;
 }
-if(data175.rows !== undefined){
-let data176 = data175.rows;
-if(!(((typeof data176 == "number") && (!(data176 % 1) && !isNaN(data176))) && (isFinite(data176)))){
-const err456 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(!valid118){
+const err456 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err456];
 }
@@ -6188,9 +6162,16 @@ vErrors.push(err456);
 }
 errors++;
 }
-if((typeof data176 == "number") && (isFinite(data176))){
-if(data176 < 0 || isNaN(data176)){
-const err457 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data173.actual !== undefined){
+let data178 = data173.actual;
+const _errs514 = errors;
+let valid121 = true;
+const _errs515 = errors;
+const _errs516 = errors;
+const _errs517 = errors;
+if(data178 !== null){
+const err457 = {};
 if(vErrors === null){
 vErrors = [err457];
 }
@@ -6199,11 +6180,9 @@ vErrors.push(err457);
 }
 errors++;
 }
-}
-}
-if(data175.checksum !== undefined){
-if(typeof data175.checksum !== "string"){
-const err458 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid122 = _errs517 === errors;
+if(valid122){
+const err458 = {};
 if(vErrors === null){
 vErrors = [err458];
 }
@@ -6212,10 +6191,32 @@ vErrors.push(err458);
 }
 errors++;
 }
-}
+else {
+errors = _errs516;
+if(vErrors !== null){
+if(_errs516){
+vErrors.length = _errs516;
 }
 else {
-const err459 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid25 = _errs515 === errors;
+errors = _errs514;
+if(vErrors !== null){
+if(_errs514){
+vErrors.length = _errs514;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid25){
+const _errs519 = errors;
+if(data178 && typeof data178 == "object" && !Array.isArray(data178)){
+if(data178.rows === undefined){
+const err459 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err459];
 }
@@ -6224,11 +6225,8 @@ vErrors.push(err459);
 }
 errors++;
 }
-var _valid25 = _errs512 === errors;
-valid120 = _valid25;
-}
-if(!valid120){
-const err460 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data178.checksum === undefined){
+const err460 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err460];
 }
@@ -6237,10 +6235,9 @@ vErrors.push(err460);
 }
 errors++;
 }
-}
-if(data170.error !== undefined){
-if(typeof data170.error !== "string"){
-const err461 = {instancePath:instancePath+"/data/data/tables/" + i5+"/error",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key35 in data178){
+if(!((key35 === "rows") || (key35 === "checksum"))){
+const err461 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err461];
 }
@@ -6250,9 +6247,10 @@ vErrors.push(err461);
 errors++;
 }
 }
-}
-else {
-const err462 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data178.rows !== undefined){
+let data179 = data178.rows;
+if(!(((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179))) && (isFinite(data179)))){
+const err462 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err462];
 }
@@ -6261,10 +6259,9 @@ vErrors.push(err462);
 }
 errors++;
 }
-}
-}
-else {
-const err463 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if((typeof data179 == "number") && (isFinite(data179))){
+if(data179 < 0 || isNaN(data179)){
+const err463 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err463];
 }
@@ -6274,15 +6271,10 @@ vErrors.push(err463);
 errors++;
 }
 }
-if(data166.invariants !== undefined){
-let data179 = data166.invariants;
-if(Array.isArray(data179)){
-const len6 = data179.length;
-for(let i6=0; i6<len6; i6++){
-let data180 = data179[i6];
-if(data180 && typeof data180 == "object" && !Array.isArray(data180)){
-if(data180.name === undefined){
-const err464 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+if(data178.checksum !== undefined){
+if(typeof data178.checksum !== "string"){
+const err464 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err464];
 }
@@ -6291,8 +6283,10 @@ vErrors.push(err464);
 }
 errors++;
 }
-if(data180.holds === undefined){
-const err465 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
+}
+}
+else {
+const err465 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err465];
 }
@@ -6301,8 +6295,11 @@ vErrors.push(err465);
 }
 errors++;
 }
-if(data180.detail === undefined){
-const err466 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+var _valid25 = _errs519 === errors;
+valid121 = _valid25;
+}
+if(!valid121){
+const err466 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err466];
 }
@@ -6311,9 +6308,10 @@ vErrors.push(err466);
 }
 errors++;
 }
-for(const key35 in data180){
-if(!(((key35 === "name") || (key35 === "holds")) || (key35 === "detail"))){
-const err467 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
+}
+if(data173.error !== undefined){
+if(typeof data173.error !== "string"){
+const err467 = {instancePath:instancePath+"/data/data/tables/" + i5+"/error",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err467];
 }
@@ -6323,9 +6321,9 @@ vErrors.push(err467);
 errors++;
 }
 }
-if(data180.name !== undefined){
-if(typeof data180.name !== "string"){
-const err468 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err468 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err468];
 }
@@ -6335,9 +6333,9 @@ vErrors.push(err468);
 errors++;
 }
 }
-if(data180.holds !== undefined){
-if(typeof data180.holds !== "boolean"){
-const err469 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/holds",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+else {
+const err469 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err469];
 }
@@ -6347,9 +6345,15 @@ vErrors.push(err469);
 errors++;
 }
 }
-if(data180.detail !== undefined){
-if(typeof data180.detail !== "string"){
-const err470 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data169.invariants !== undefined){
+let data182 = data169.invariants;
+if(Array.isArray(data182)){
+const len6 = data182.length;
+for(let i6=0; i6<len6; i6++){
+let data183 = data182[i6];
+if(data183 && typeof data183 == "object" && !Array.isArray(data183)){
+if(data183.name === undefined){
+const err470 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err470];
 }
@@ -6358,10 +6362,8 @@ vErrors.push(err470);
 }
 errors++;
 }
-}
-}
-else {
-const err471 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data183.holds === undefined){
+const err471 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
 if(vErrors === null){
 vErrors = [err471];
 }
@@ -6370,10 +6372,8 @@ vErrors.push(err471);
 }
 errors++;
 }
-}
-}
-else {
-const err472 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data183.detail === undefined){
+const err472 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err472];
 }
@@ -6382,16 +6382,9 @@ vErrors.push(err472);
 }
 errors++;
 }
-}
-if(data166.consistency !== undefined){
-let data184 = data166.consistency;
-if(Array.isArray(data184)){
-const len7 = data184.length;
-for(let i7=0; i7<len7; i7++){
-let data185 = data184[i7];
-if(data185 && typeof data185 == "object" && !Array.isArray(data185)){
-if(data185.check === undefined){
-const err473 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
+for(const key36 in data183){
+if(!(((key36 === "name") || (key36 === "holds")) || (key36 === "detail"))){
+const err473 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err473];
 }
@@ -6400,8 +6393,10 @@ vErrors.push(err473);
 }
 errors++;
 }
-if(data185.object === undefined){
-const err474 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data183.name !== undefined){
+if(typeof data183.name !== "string"){
+const err474 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err474];
 }
@@ -6410,8 +6405,10 @@ vErrors.push(err474);
 }
 errors++;
 }
-if(data185.ok === undefined){
-const err475 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+if(data183.holds !== undefined){
+if(typeof data183.holds !== "boolean"){
+const err475 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/holds",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err475];
 }
@@ -6420,8 +6417,10 @@ vErrors.push(err475);
 }
 errors++;
 }
-if(data185.detail === undefined){
-const err476 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data183.detail !== undefined){
+if(typeof data183.detail !== "string"){
+const err476 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err476];
 }
@@ -6430,9 +6429,10 @@ vErrors.push(err476);
 }
 errors++;
 }
-for(const key36 in data185){
-if(!((((key36 === "check") || (key36 === "object")) || (key36 === "ok")) || (key36 === "detail"))){
-const err477 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
+}
+}
+else {
+const err477 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err477];
 }
@@ -6442,9 +6442,9 @@ vErrors.push(err477);
 errors++;
 }
 }
-if(data185.check !== undefined){
-if(typeof data185.check !== "string"){
-const err478 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/check",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err478 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err478];
 }
@@ -6454,9 +6454,15 @@ vErrors.push(err478);
 errors++;
 }
 }
-if(data185.object !== undefined){
-if(typeof data185.object !== "string"){
-const err479 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data169.consistency !== undefined){
+let data187 = data169.consistency;
+if(Array.isArray(data187)){
+const len7 = data187.length;
+for(let i7=0; i7<len7; i7++){
+let data188 = data187[i7];
+if(data188 && typeof data188 == "object" && !Array.isArray(data188)){
+if(data188.check === undefined){
+const err479 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
 if(vErrors === null){
 vErrors = [err479];
 }
@@ -6465,11 +6471,8 @@ vErrors.push(err479);
 }
 errors++;
 }
-}
-if(data185.ok !== undefined){
-let data188 = data185.ok;
-if((typeof data188 !== "boolean") && (data188 !== null)){
-const err480 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
+if(data188.object === undefined){
+const err480 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err480];
 }
@@ -6478,10 +6481,8 @@ vErrors.push(err480);
 }
 errors++;
 }
-}
-if(data185.detail !== undefined){
-if(typeof data185.detail !== "string"){
-const err481 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data188.ok === undefined){
+const err481 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err481];
 }
@@ -6490,10 +6491,8 @@ vErrors.push(err481);
 }
 errors++;
 }
-}
-}
-else {
-const err482 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data188.detail === undefined){
+const err482 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err482];
 }
@@ -6502,10 +6501,9 @@ vErrors.push(err482);
 }
 errors++;
 }
-}
-}
-else {
-const err483 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key37 in data188){
+if(!((((key37 === "check") || (key37 === "object")) || (key37 === "ok")) || (key37 === "detail"))){
+const err483 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err483];
 }
@@ -6515,15 +6513,9 @@ vErrors.push(err483);
 errors++;
 }
 }
-if(data166.boundary !== undefined){
-let data190 = data166.boundary;
-if(Array.isArray(data190)){
-const len8 = data190.length;
-for(let i8=0; i8<len8; i8++){
-let data191 = data190[i8];
-if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
-if(data191.name === undefined){
-const err484 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data188.check !== undefined){
+if(typeof data188.check !== "string"){
+const err484 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/check",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err484];
 }
@@ -6532,8 +6524,10 @@ vErrors.push(err484);
 }
 errors++;
 }
-if(data191.expected === undefined){
-const err485 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+if(data188.object !== undefined){
+if(typeof data188.object !== "string"){
+const err485 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err485];
 }
@@ -6542,8 +6536,11 @@ vErrors.push(err485);
 }
 errors++;
 }
-if(data191.found === undefined){
-const err486 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+if(data188.ok !== undefined){
+let data191 = data188.ok;
+if((typeof data191 !== "boolean") && (data191 !== null)){
+const err486 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err486];
 }
@@ -6552,9 +6549,10 @@ vErrors.push(err486);
 }
 errors++;
 }
-for(const key37 in data191){
-if(!(((key37 === "name") || (key37 === "expected")) || (key37 === "found"))){
-const err487 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
+}
+if(data188.detail !== undefined){
+if(typeof data188.detail !== "string"){
+const err487 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err487];
 }
@@ -6564,9 +6562,9 @@ vErrors.push(err487);
 errors++;
 }
 }
-if(data191.name !== undefined){
-if(typeof data191.name !== "string"){
-const err488 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err488 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err488];
 }
@@ -6576,10 +6574,9 @@ vErrors.push(err488);
 errors++;
 }
 }
-if(data191.expected !== undefined){
-let data193 = data191.expected;
-if(!((data193 === "present") || (data193 === "absent"))){
-const err489 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err489 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err489];
 }
@@ -6589,10 +6586,15 @@ vErrors.push(err489);
 errors++;
 }
 }
-if(data191.found !== undefined){
-let data194 = data191.found;
-if(!((data194 === "present") || (data194 === "absent"))){
-const err490 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(data169.boundary !== undefined){
+let data193 = data169.boundary;
+if(Array.isArray(data193)){
+const len8 = data193.length;
+for(let i8=0; i8<len8; i8++){
+let data194 = data193[i8];
+if(data194 && typeof data194 == "object" && !Array.isArray(data194)){
+if(data194.name === undefined){
+const err490 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err490];
 }
@@ -6601,10 +6603,8 @@ vErrors.push(err490);
 }
 errors++;
 }
-}
-}
-else {
-const err491 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data194.expected === undefined){
+const err491 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err491];
 }
@@ -6613,10 +6613,8 @@ vErrors.push(err491);
 }
 errors++;
 }
-}
-}
-else {
-const err492 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data194.found === undefined){
+const err492 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err492];
 }
@@ -6625,10 +6623,9 @@ vErrors.push(err492);
 }
 errors++;
 }
-}
-}
-else {
-const err493 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key38 in data194){
+if(!(((key38 === "name") || (key38 === "expected")) || (key38 === "found"))){
+const err493 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err493];
 }
@@ -6638,9 +6635,9 @@ vErrors.push(err493);
 errors++;
 }
 }
-}
-else {
-const err494 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data194.name !== undefined){
+if(typeof data194.name !== "string"){
+const err494 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err494];
 }
@@ -6649,21 +6646,95 @@ vErrors.push(err494);
 }
 errors++;
 }
-var _valid23 = _errs478 === errors;
-valid110 = _valid23;
-if(valid110){
-var props22 = {};
-props22.data = true;
-props22.kind = true;
 }
-}
-if(!valid110){
-const err495 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data194.expected !== undefined){
+let data196 = data194.expected;
+if(!((data196 === "present") || (data196 === "absent"))){
+const err495 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err495];
 }
 else {
 vErrors.push(err495);
+}
+errors++;
+}
+}
+if(data194.found !== undefined){
+let data197 = data194.found;
+if(!((data197 === "present") || (data197 === "absent"))){
+const err496 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err496];
+}
+else {
+vErrors.push(err496);
+}
+errors++;
+}
+}
+}
+else {
+const err497 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err497];
+}
+else {
+vErrors.push(err497);
+}
+errors++;
+}
+}
+}
+else {
+const err498 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err498];
+}
+else {
+vErrors.push(err498);
+}
+errors++;
+}
+}
+}
+else {
+const err499 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err499];
+}
+else {
+vErrors.push(err499);
+}
+errors++;
+}
+}
+}
+else {
+const err500 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err500];
+}
+else {
+vErrors.push(err500);
+}
+errors++;
+}
+var _valid23 = _errs485 === errors;
+valid111 = _valid23;
+if(valid111){
+var props22 = {};
+props22.data = true;
+props22.kind = true;
+}
+}
+if(!valid111){
+const err501 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err501];
+}
+else {
+vErrors.push(err501);
 }
 errors++;
 }
@@ -6676,101 +6747,14 @@ props15 = props15 || {};
 Object.assign(props15, props22);
 }
 }
-const _errs555 = errors;
-let valid132 = true;
-const _errs556 = errors;
-if(errors === _errs556){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+const _errs562 = errors;
+let valid133 = true;
+const _errs563 = errors;
+if(errors === _errs563){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
 let missing22;
-if((data94.kind === undefined) && (missing22 = "kind")){
-const err496 = {};
-if(vErrors === null){
-vErrors = [err496];
-}
-else {
-vErrors.push(err496);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("health-checks" !== data94.kind){
-const err497 = {};
-if(vErrors === null){
-vErrors = [err497];
-}
-else {
-vErrors.push(err497);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err498 = {};
-if(vErrors === null){
-vErrors = [err498];
-}
-else {
-vErrors.push(err498);
-}
-errors++;
-}
-}
-var _valid26 = _errs556 === errors;
-errors = _errs555;
-if(vErrors !== null){
-if(_errs555){
-vErrors.length = _errs555;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid26){
-const _errs559 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err499 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err499];
-}
-else {
-vErrors.push(err499);
-}
-errors++;
-}
-if(data94.data !== undefined){
-let data196 = data94.data;
-if(data196 && typeof data196 == "object" && !Array.isArray(data196)){
-if(data196.checks === undefined){
-const err500 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
-if(vErrors === null){
-vErrors = [err500];
-}
-else {
-vErrors.push(err500);
-}
-errors++;
-}
-for(const key38 in data196){
-if(!(key38 === "checks")){
-const err501 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err501];
-}
-else {
-vErrors.push(err501);
-}
-errors++;
-}
-}
-if(data196.checks !== undefined){
-let data197 = data196.checks;
-if(Array.isArray(data197)){
-if(data197.length < 1){
-const err502 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if((data97.kind === undefined) && (missing22 = "kind")){
+const err502 = {};
 if(vErrors === null){
 vErrors = [err502];
 }
@@ -6779,12 +6763,10 @@ vErrors.push(err502);
 }
 errors++;
 }
-const len9 = data197.length;
-for(let i9=0; i9<len9; i9++){
-let data198 = data197[i9];
-if(data198 && typeof data198 == "object" && !Array.isArray(data198)){
-if(data198.name === undefined){
-const err503 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+else {
+if(data97.kind !== undefined){
+if("health-checks" !== data97.kind){
+const err503 = {};
 if(vErrors === null){
 vErrors = [err503];
 }
@@ -6793,8 +6775,11 @@ vErrors.push(err503);
 }
 errors++;
 }
-if(data198.ok === undefined){
-const err504 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+}
+}
+else {
+const err504 = {};
 if(vErrors === null){
 vErrors = [err504];
 }
@@ -6803,8 +6788,22 @@ vErrors.push(err504);
 }
 errors++;
 }
-if(data198.detail === undefined){
-const err505 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+var _valid26 = _errs563 === errors;
+errors = _errs562;
+if(vErrors !== null){
+if(_errs562){
+vErrors.length = _errs562;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid26){
+const _errs566 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err505 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err505];
 }
@@ -6813,9 +6812,11 @@ vErrors.push(err505);
 }
 errors++;
 }
-for(const key39 in data198){
-if(!(((key39 === "name") || (key39 === "ok")) || (key39 === "detail"))){
-const err506 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+if(data97.data !== undefined){
+let data199 = data97.data;
+if(data199 && typeof data199 == "object" && !Array.isArray(data199)){
+if(data199.checks === undefined){
+const err506 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err506];
 }
@@ -6824,10 +6825,9 @@ vErrors.push(err506);
 }
 errors++;
 }
-}
-if(data198.name !== undefined){
-if(typeof data198.name !== "string"){
-const err507 = {instancePath:instancePath+"/data/data/checks/" + i9+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key39 in data199){
+if(!(key39 === "checks")){
+const err507 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err507];
 }
@@ -6837,9 +6837,11 @@ vErrors.push(err507);
 errors++;
 }
 }
-if(data198.ok !== undefined){
-if(typeof data198.ok !== "boolean"){
-const err508 = {instancePath:instancePath+"/data/data/checks/" + i9+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data199.checks !== undefined){
+let data200 = data199.checks;
+if(Array.isArray(data200)){
+if(data200.length < 1){
+const err508 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err508];
 }
@@ -6848,10 +6850,12 @@ vErrors.push(err508);
 }
 errors++;
 }
-}
-if(data198.detail !== undefined){
-if(typeof data198.detail !== "string"){
-const err509 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len9 = data200.length;
+for(let i9=0; i9<len9; i9++){
+let data201 = data200[i9];
+if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
+if(data201.name === undefined){
+const err509 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err509];
 }
@@ -6860,10 +6864,8 @@ vErrors.push(err509);
 }
 errors++;
 }
-}
-}
-else {
-const err510 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data201.ok === undefined){
+const err510 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err510];
 }
@@ -6872,10 +6874,8 @@ vErrors.push(err510);
 }
 errors++;
 }
-}
-}
-else {
-const err511 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data201.detail === undefined){
+const err511 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err511];
 }
@@ -6884,10 +6884,9 @@ vErrors.push(err511);
 }
 errors++;
 }
-}
-}
-else {
-const err512 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key40 in data201){
+if(!(((key40 === "name") || (key40 === "ok")) || (key40 === "detail"))){
+const err512 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err512];
 }
@@ -6897,9 +6896,9 @@ vErrors.push(err512);
 errors++;
 }
 }
-}
-else {
-const err513 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data201.name !== undefined){
+if(typeof data201.name !== "string"){
+const err513 = {instancePath:instancePath+"/data/data/checks/" + i9+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err513];
 }
@@ -6908,21 +6907,93 @@ vErrors.push(err513);
 }
 errors++;
 }
-var _valid26 = _errs559 === errors;
-valid132 = _valid26;
-if(valid132){
-var props23 = {};
-props23.data = true;
-props23.kind = true;
 }
-}
-if(!valid132){
-const err514 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data201.ok !== undefined){
+if(typeof data201.ok !== "boolean"){
+const err514 = {instancePath:instancePath+"/data/data/checks/" + i9+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err514];
 }
 else {
 vErrors.push(err514);
+}
+errors++;
+}
+}
+if(data201.detail !== undefined){
+if(typeof data201.detail !== "string"){
+const err515 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err515];
+}
+else {
+vErrors.push(err515);
+}
+errors++;
+}
+}
+}
+else {
+const err516 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err516];
+}
+else {
+vErrors.push(err516);
+}
+errors++;
+}
+}
+}
+else {
+const err517 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err517];
+}
+else {
+vErrors.push(err517);
+}
+errors++;
+}
+}
+}
+else {
+const err518 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err518];
+}
+else {
+vErrors.push(err518);
+}
+errors++;
+}
+}
+}
+else {
+const err519 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err519];
+}
+else {
+vErrors.push(err519);
+}
+errors++;
+}
+var _valid26 = _errs566 === errors;
+valid133 = _valid26;
+if(valid133){
+var props23 = {};
+props23.data = true;
+props23.kind = true;
+}
+}
+if(!valid133){
+const err520 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err520];
+}
+else {
+vErrors.push(err520);
 }
 errors++;
 }
@@ -6935,96 +7006,14 @@ props15 = props15 || {};
 Object.assign(props15, props23);
 }
 }
-const _errs576 = errors;
-let valid139 = true;
-const _errs577 = errors;
-if(errors === _errs577){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+const _errs583 = errors;
+let valid140 = true;
+const _errs584 = errors;
+if(errors === _errs584){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
 let missing23;
-if((data94.kind === undefined) && (missing23 = "kind")){
-const err515 = {};
-if(vErrors === null){
-vErrors = [err515];
-}
-else {
-vErrors.push(err515);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("isolation" !== data94.kind){
-const err516 = {};
-if(vErrors === null){
-vErrors = [err516];
-}
-else {
-vErrors.push(err516);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err517 = {};
-if(vErrors === null){
-vErrors = [err517];
-}
-else {
-vErrors.push(err517);
-}
-errors++;
-}
-}
-var _valid27 = _errs577 === errors;
-errors = _errs576;
-if(vErrors !== null){
-if(_errs576){
-vErrors.length = _errs576;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid27){
-const _errs580 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err518 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err518];
-}
-else {
-vErrors.push(err518);
-}
-errors++;
-}
-if(data94.data !== undefined){
-let data203 = data94.data;
-if(data203 && typeof data203 == "object" && !Array.isArray(data203)){
-if(data203.when === undefined){
-const err519 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
-if(vErrors === null){
-vErrors = [err519];
-}
-else {
-vErrors.push(err519);
-}
-errors++;
-}
-if(data203.from === undefined){
-const err520 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
-if(vErrors === null){
-vErrors = [err520];
-}
-else {
-vErrors.push(err520);
-}
-errors++;
-}
-if(data203.checks === undefined){
-const err521 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if((data97.kind === undefined) && (missing23 = "kind")){
+const err521 = {};
 if(vErrors === null){
 vErrors = [err521];
 }
@@ -7033,9 +7022,10 @@ vErrors.push(err521);
 }
 errors++;
 }
-for(const key40 in data203){
-if(!(((key40 === "when") || (key40 === "from")) || (key40 === "checks"))){
-const err522 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
+else {
+if(data97.kind !== undefined){
+if("isolation" !== data97.kind){
+const err522 = {};
 if(vErrors === null){
 vErrors = [err522];
 }
@@ -7045,10 +7035,10 @@ vErrors.push(err522);
 errors++;
 }
 }
-if(data203.when !== undefined){
-let data204 = data203.when;
-if(!((data204 === "before") || (data204 === "after"))){
-const err523 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+}
+}
+else {
+const err523 = {};
 if(vErrors === null){
 vErrors = [err523];
 }
@@ -7058,9 +7048,21 @@ vErrors.push(err523);
 errors++;
 }
 }
-if(data203.from !== undefined){
-if(typeof data203.from !== "string"){
-const err524 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid27 = _errs584 === errors;
+errors = _errs583;
+if(vErrors !== null){
+if(_errs583){
+vErrors.length = _errs583;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid27){
+const _errs587 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err524 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err524];
 }
@@ -7069,16 +7071,11 @@ vErrors.push(err524);
 }
 errors++;
 }
-}
-if(data203.checks !== undefined){
-let data206 = data203.checks;
-if(Array.isArray(data206)){
-const len10 = data206.length;
-for(let i10=0; i10<len10; i10++){
-let data207 = data206[i10];
-if(data207 && typeof data207 == "object" && !Array.isArray(data207)){
-if(data207.target === undefined){
-const err525 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
+if(data97.data !== undefined){
+let data206 = data97.data;
+if(data206 && typeof data206 == "object" && !Array.isArray(data206)){
+if(data206.when === undefined){
+const err525 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err525];
 }
@@ -7087,8 +7084,8 @@ vErrors.push(err525);
 }
 errors++;
 }
-if(data207.expected === undefined){
-const err526 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(data206.from === undefined){
+const err526 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err526];
 }
@@ -7097,8 +7094,8 @@ vErrors.push(err526);
 }
 errors++;
 }
-if(data207.found === undefined){
-const err527 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+if(data206.checks === undefined){
+const err527 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err527];
 }
@@ -7107,8 +7104,9 @@ vErrors.push(err527);
 }
 errors++;
 }
-if(data207.detail === undefined){
-const err528 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+for(const key41 in data206){
+if(!(((key41 === "when") || (key41 === "from")) || (key41 === "checks"))){
+const err528 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err528];
 }
@@ -7117,9 +7115,11 @@ vErrors.push(err528);
 }
 errors++;
 }
-for(const key41 in data207){
-if(!((((key41 === "target") || (key41 === "expected")) || (key41 === "found")) || (key41 === "detail"))){
-const err529 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+}
+if(data206.when !== undefined){
+let data207 = data206.when;
+if(!((data207 === "before") || (data207 === "after"))){
+const err529 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err529];
 }
@@ -7129,9 +7129,9 @@ vErrors.push(err529);
 errors++;
 }
 }
-if(data207.target !== undefined){
-if(typeof data207.target !== "string"){
-const err530 = {instancePath:instancePath+"/data/data/checks/" + i10+"/target",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data206.from !== undefined){
+if(typeof data206.from !== "string"){
+const err530 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err530];
 }
@@ -7141,10 +7141,15 @@ vErrors.push(err530);
 errors++;
 }
 }
-if(data207.expected !== undefined){
-let data209 = data207.expected;
-if(!((data209 === "unreachable") || (data209 === "reachable"))){
-const err531 = {instancePath:instancePath+"/data/data/checks/" + i10+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+if(data206.checks !== undefined){
+let data209 = data206.checks;
+if(Array.isArray(data209)){
+const len10 = data209.length;
+for(let i10=0; i10<len10; i10++){
+let data210 = data209[i10];
+if(data210 && typeof data210 == "object" && !Array.isArray(data210)){
+if(data210.target === undefined){
+const err531 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err531];
 }
@@ -7153,11 +7158,8 @@ vErrors.push(err531);
 }
 errors++;
 }
-}
-if(data207.found !== undefined){
-let data210 = data207.found;
-if(!(((data210 === "unreachable") || (data210 === "reachable")) || (data210 === "could-not-run"))){
-const err532 = {instancePath:instancePath+"/data/data/checks/" + i10+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(data210.expected === undefined){
+const err532 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err532];
 }
@@ -7166,10 +7168,8 @@ vErrors.push(err532);
 }
 errors++;
 }
-}
-if(data207.detail !== undefined){
-if(typeof data207.detail !== "string"){
-const err533 = {instancePath:instancePath+"/data/data/checks/" + i10+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data210.found === undefined){
+const err533 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err533];
 }
@@ -7178,10 +7178,8 @@ vErrors.push(err533);
 }
 errors++;
 }
-}
-}
-else {
-const err534 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data210.detail === undefined){
+const err534 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err534];
 }
@@ -7190,10 +7188,9 @@ vErrors.push(err534);
 }
 errors++;
 }
-}
-}
-else {
-const err535 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key42 in data210){
+if(!((((key42 === "target") || (key42 === "expected")) || (key42 === "found")) || (key42 === "detail"))){
+const err535 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err535];
 }
@@ -7203,9 +7200,9 @@ vErrors.push(err535);
 errors++;
 }
 }
-}
-else {
-const err536 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data210.target !== undefined){
+if(typeof data210.target !== "string"){
+const err536 = {instancePath:instancePath+"/data/data/checks/" + i10+"/target",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err536];
 }
@@ -7215,9 +7212,10 @@ vErrors.push(err536);
 errors++;
 }
 }
-}
-else {
-const err537 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data210.expected !== undefined){
+let data212 = data210.expected;
+if(!((data212 === "unreachable") || (data212 === "reachable"))){
+const err537 = {instancePath:instancePath+"/data/data/checks/" + i10+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err537];
 }
@@ -7226,21 +7224,94 @@ vErrors.push(err537);
 }
 errors++;
 }
-var _valid27 = _errs580 === errors;
-valid139 = _valid27;
-if(valid139){
-var props24 = {};
-props24.data = true;
-props24.kind = true;
 }
-}
-if(!valid139){
-const err538 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data210.found !== undefined){
+let data213 = data210.found;
+if(!(((data213 === "unreachable") || (data213 === "reachable")) || (data213 === "could-not-run"))){
+const err538 = {instancePath:instancePath+"/data/data/checks/" + i10+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err538];
 }
 else {
 vErrors.push(err538);
+}
+errors++;
+}
+}
+if(data210.detail !== undefined){
+if(typeof data210.detail !== "string"){
+const err539 = {instancePath:instancePath+"/data/data/checks/" + i10+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err539];
+}
+else {
+vErrors.push(err539);
+}
+errors++;
+}
+}
+}
+else {
+const err540 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err540];
+}
+else {
+vErrors.push(err540);
+}
+errors++;
+}
+}
+}
+else {
+const err541 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err541];
+}
+else {
+vErrors.push(err541);
+}
+errors++;
+}
+}
+}
+else {
+const err542 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err542];
+}
+else {
+vErrors.push(err542);
+}
+errors++;
+}
+}
+}
+else {
+const err543 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err543];
+}
+else {
+vErrors.push(err543);
+}
+errors++;
+}
+var _valid27 = _errs587 === errors;
+valid140 = _valid27;
+if(valid140){
+var props24 = {};
+props24.data = true;
+props24.kind = true;
+}
+}
+if(!valid140){
+const err544 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err544];
+}
+else {
+vErrors.push(err544);
 }
 errors++;
 }
@@ -7253,96 +7324,14 @@ props15 = props15 || {};
 Object.assign(props15, props24);
 }
 }
-const _errs600 = errors;
-let valid146 = true;
-const _errs601 = errors;
-if(errors === _errs601){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+const _errs607 = errors;
+let valid147 = true;
+const _errs608 = errors;
+if(errors === _errs608){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
 let missing24;
-if((data94.kind === undefined) && (missing24 = "kind")){
-const err539 = {};
-if(vErrors === null){
-vErrors = [err539];
-}
-else {
-vErrors.push(err539);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("production-fingerprint" !== data94.kind){
-const err540 = {};
-if(vErrors === null){
-vErrors = [err540];
-}
-else {
-vErrors.push(err540);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err541 = {};
-if(vErrors === null){
-vErrors = [err541];
-}
-else {
-vErrors.push(err541);
-}
-errors++;
-}
-}
-var _valid28 = _errs601 === errors;
-errors = _errs600;
-if(vErrors !== null){
-if(_errs600){
-vErrors.length = _errs600;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid28){
-const _errs604 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err542 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err542];
-}
-else {
-vErrors.push(err542);
-}
-errors++;
-}
-if(data94.data !== undefined){
-let data213 = data94.data;
-if(data213 && typeof data213 == "object" && !Array.isArray(data213)){
-if(data213.connection === undefined){
-const err543 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err543];
-}
-else {
-vErrors.push(err543);
-}
-errors++;
-}
-if(data213.when === undefined){
-const err544 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
-if(vErrors === null){
-vErrors = [err544];
-}
-else {
-vErrors.push(err544);
-}
-errors++;
-}
-if(data213.as === undefined){
-const err545 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
+if((data97.kind === undefined) && (missing24 = "kind")){
+const err545 = {};
 if(vErrors === null){
 vErrors = [err545];
 }
@@ -7351,8 +7340,10 @@ vErrors.push(err545);
 }
 errors++;
 }
-if(data213.systemId === undefined){
-const err546 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+else {
+if(data97.kind !== undefined){
+if("production-fingerprint" !== data97.kind){
+const err546 = {};
 if(vErrors === null){
 vErrors = [err546];
 }
@@ -7361,8 +7352,11 @@ vErrors.push(err546);
 }
 errors++;
 }
-if(data213.timeline === undefined){
-const err547 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+}
+}
+else {
+const err547 = {};
 if(vErrors === null){
 vErrors = [err547];
 }
@@ -7371,8 +7365,22 @@ vErrors.push(err547);
 }
 errors++;
 }
-if(data213.powers === undefined){
-const err548 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
+}
+var _valid28 = _errs608 === errors;
+errors = _errs607;
+if(vErrors !== null){
+if(_errs607){
+vErrors.length = _errs607;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid28){
+const _errs611 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err548 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err548];
 }
@@ -7381,8 +7389,11 @@ vErrors.push(err548);
 }
 errors++;
 }
-if(data213.archive === undefined){
-const err549 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
+if(data97.data !== undefined){
+let data216 = data97.data;
+if(data216 && typeof data216 == "object" && !Array.isArray(data216)){
+if(data216.connection === undefined){
+const err549 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err549];
 }
@@ -7391,9 +7402,8 @@ vErrors.push(err549);
 }
 errors++;
 }
-for(const key42 in data213){
-if(!((((((((key42 === "connection") || (key42 === "when")) || (key42 === "as")) || (key42 === "systemId")) || (key42 === "timeline")) || (key42 === "powers")) || (key42 === "archive")) || (key42 === "error"))){
-const err550 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+if(data216.when === undefined){
+const err550 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err550];
 }
@@ -7402,10 +7412,8 @@ vErrors.push(err550);
 }
 errors++;
 }
-}
-if(data213.connection !== undefined){
-if(typeof data213.connection !== "string"){
-const err551 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data216.as === undefined){
+const err551 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
 if(vErrors === null){
 vErrors = [err551];
 }
@@ -7414,11 +7422,8 @@ vErrors.push(err551);
 }
 errors++;
 }
-}
-if(data213.when !== undefined){
-let data215 = data213.when;
-if(!((data215 === "before") || (data215 === "after"))){
-const err552 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data216.systemId === undefined){
+const err552 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err552];
 }
@@ -7427,11 +7432,8 @@ vErrors.push(err552);
 }
 errors++;
 }
-}
-if(data213.as !== undefined){
-let data216 = data213.as;
-if((typeof data216 !== "string") && (data216 !== null)){
-const err553 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
+if(data216.timeline === undefined){
+const err553 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err553];
 }
@@ -7440,11 +7442,8 @@ vErrors.push(err553);
 }
 errors++;
 }
-}
-if(data213.systemId !== undefined){
-let data217 = data213.systemId;
-if((typeof data217 !== "string") && (data217 !== null)){
-const err554 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data216.powers === undefined){
+const err554 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
 if(vErrors === null){
 vErrors = [err554];
 }
@@ -7453,16 +7452,8 @@ vErrors.push(err554);
 }
 errors++;
 }
-}
-if(data213.timeline !== undefined){
-let data218 = data213.timeline;
-const _errs617 = errors;
-let valid150 = true;
-const _errs618 = errors;
-const _errs619 = errors;
-const _errs620 = errors;
-if(data218 !== null){
-const err555 = {};
+if(data216.archive === undefined){
+const err555 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
 if(vErrors === null){
 vErrors = [err555];
 }
@@ -7471,9 +7462,9 @@ vErrors.push(err555);
 }
 errors++;
 }
-var valid151 = _errs620 === errors;
-if(valid151){
-const err556 = {};
+for(const key43 in data216){
+if(!((((((((key43 === "connection") || (key43 === "when")) || (key43 === "as")) || (key43 === "systemId")) || (key43 === "timeline")) || (key43 === "powers")) || (key43 === "archive")) || (key43 === "error"))){
+const err556 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err556];
 }
@@ -7482,31 +7473,10 @@ vErrors.push(err556);
 }
 errors++;
 }
-else {
-errors = _errs619;
-if(vErrors !== null){
-if(_errs619){
-vErrors.length = _errs619;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid29 = _errs618 === errors;
-errors = _errs617;
-if(vErrors !== null){
-if(_errs617){
-vErrors.length = _errs617;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid29){
-const _errs622 = errors;
-if(!(((typeof data218 == "number") && (!(data218 % 1) && !isNaN(data218))) && (isFinite(data218)))){
-const err557 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data216.connection !== undefined){
+if(typeof data216.connection !== "string"){
+const err557 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err557];
 }
@@ -7515,9 +7485,11 @@ vErrors.push(err557);
 }
 errors++;
 }
-if((typeof data218 == "number") && (isFinite(data218))){
-if(data218 < 1 || isNaN(data218)){
-const err558 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data216.when !== undefined){
+let data218 = data216.when;
+if(!((data218 === "before") || (data218 === "after"))){
+const err558 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err558];
 }
@@ -7527,11 +7499,10 @@ vErrors.push(err558);
 errors++;
 }
 }
-var _valid29 = _errs622 === errors;
-valid150 = _valid29;
-}
-if(!valid150){
-const err559 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data216.as !== undefined){
+let data219 = data216.as;
+if((typeof data219 !== "string") && (data219 !== null)){
+const err559 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err559];
 }
@@ -7541,13 +7512,10 @@ vErrors.push(err559);
 errors++;
 }
 }
-if(data213.powers !== undefined){
-let data219 = data213.powers;
-if(Array.isArray(data219)){
-const len11 = data219.length;
-for(let i11=0; i11<len11; i11++){
-if(typeof data219[i11] !== "string"){
-const err560 = {instancePath:instancePath+"/data/data/powers/" + i11,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data216.systemId !== undefined){
+let data220 = data216.systemId;
+if((typeof data220 !== "string") && (data220 !== null)){
+const err560 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err560];
 }
@@ -7557,9 +7525,15 @@ vErrors.push(err560);
 errors++;
 }
 }
-}
-else {
-const err561 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data216.timeline !== undefined){
+let data221 = data216.timeline;
+const _errs624 = errors;
+let valid151 = true;
+const _errs625 = errors;
+const _errs626 = errors;
+const _errs627 = errors;
+if(data221 !== null){
+const err561 = {};
 if(vErrors === null){
 vErrors = [err561];
 }
@@ -7568,15 +7542,8 @@ vErrors.push(err561);
 }
 errors++;
 }
-}
-if(data213.archive !== undefined){
-let data221 = data213.archive;
-const _errs629 = errors;
-let valid154 = true;
-const _errs630 = errors;
-const _errs631 = errors;
-const _errs632 = errors;
-if(data221 !== null){
+var valid152 = _errs627 === errors;
+if(valid152){
 const err562 = {};
 if(vErrors === null){
 vErrors = [err562];
@@ -7586,9 +7553,31 @@ vErrors.push(err562);
 }
 errors++;
 }
-var valid155 = _errs632 === errors;
-if(valid155){
-const err563 = {};
+else {
+errors = _errs626;
+if(vErrors !== null){
+if(_errs626){
+vErrors.length = _errs626;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid29 = _errs625 === errors;
+errors = _errs624;
+if(vErrors !== null){
+if(_errs624){
+vErrors.length = _errs624;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid29){
+const _errs629 = errors;
+if(!(((typeof data221 == "number") && (!(data221 % 1) && !isNaN(data221))) && (isFinite(data221)))){
+const err563 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err563];
 }
@@ -7597,32 +7586,9 @@ vErrors.push(err563);
 }
 errors++;
 }
-else {
-errors = _errs631;
-if(vErrors !== null){
-if(_errs631){
-vErrors.length = _errs631;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid30 = _errs630 === errors;
-errors = _errs629;
-if(vErrors !== null){
-if(_errs629){
-vErrors.length = _errs629;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid30){
-const _errs634 = errors;
-if(data221 && typeof data221 == "object" && !Array.isArray(data221)){
-if(data221.files === undefined){
-const err564 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if((typeof data221 == "number") && (isFinite(data221))){
+if(data221 < 1 || isNaN(data221)){
+const err564 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err564];
 }
@@ -7631,8 +7597,12 @@ vErrors.push(err564);
 }
 errors++;
 }
-if(data221.digest === undefined){
-const err565 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+}
+var _valid29 = _errs629 === errors;
+valid151 = _valid29;
+}
+if(!valid151){
+const err565 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err565];
 }
@@ -7641,9 +7611,14 @@ vErrors.push(err565);
 }
 errors++;
 }
-for(const key43 in data221){
-if(!((((key43 === "files") || (key43 === "digest")) || (key43 === "removed")) || (key43 === "changed"))){
-const err566 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+}
+if(data216.powers !== undefined){
+let data222 = data216.powers;
+if(Array.isArray(data222)){
+const len11 = data222.length;
+for(let i11=0; i11<len11; i11++){
+if(typeof data222[i11] !== "string"){
+const err566 = {instancePath:instancePath+"/data/data/powers/" + i11,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err566];
 }
@@ -7653,10 +7628,9 @@ vErrors.push(err566);
 errors++;
 }
 }
-if(data221.files !== undefined){
-let data222 = data221.files;
-if(!(((typeof data222 == "number") && (!(data222 % 1) && !isNaN(data222))) && (isFinite(data222)))){
-const err567 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err567 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err567];
 }
@@ -7665,9 +7639,16 @@ vErrors.push(err567);
 }
 errors++;
 }
-if((typeof data222 == "number") && (isFinite(data222))){
-if(data222 < 0 || isNaN(data222)){
-const err568 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data216.archive !== undefined){
+let data224 = data216.archive;
+const _errs636 = errors;
+let valid155 = true;
+const _errs637 = errors;
+const _errs638 = errors;
+const _errs639 = errors;
+if(data224 !== null){
+const err568 = {};
 if(vErrors === null){
 vErrors = [err568];
 }
@@ -7676,11 +7657,9 @@ vErrors.push(err568);
 }
 errors++;
 }
-}
-}
-if(data221.digest !== undefined){
-if(typeof data221.digest !== "string"){
-const err569 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid156 = _errs639 === errors;
+if(valid156){
+const err569 = {};
 if(vErrors === null){
 vErrors = [err569];
 }
@@ -7689,14 +7668,32 @@ vErrors.push(err569);
 }
 errors++;
 }
+else {
+errors = _errs638;
+if(vErrors !== null){
+if(_errs638){
+vErrors.length = _errs638;
 }
-if(data221.removed !== undefined){
-let data224 = data221.removed;
-if(Array.isArray(data224)){
-const len12 = data224.length;
-for(let i12=0; i12<len12; i12++){
-if(typeof data224[i12] !== "string"){
-const err570 = {instancePath:instancePath+"/data/data/archive/removed/" + i12,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid30 = _errs637 === errors;
+errors = _errs636;
+if(vErrors !== null){
+if(_errs636){
+vErrors.length = _errs636;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid30){
+const _errs641 = errors;
+if(data224 && typeof data224 == "object" && !Array.isArray(data224)){
+if(data224.files === undefined){
+const err570 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err570];
 }
@@ -7705,10 +7702,8 @@ vErrors.push(err570);
 }
 errors++;
 }
-}
-}
-else {
-const err571 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data224.digest === undefined){
+const err571 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err571];
 }
@@ -7717,14 +7712,9 @@ vErrors.push(err571);
 }
 errors++;
 }
-}
-if(data221.changed !== undefined){
-let data226 = data221.changed;
-if(Array.isArray(data226)){
-const len13 = data226.length;
-for(let i13=0; i13<len13; i13++){
-if(typeof data226[i13] !== "string"){
-const err572 = {instancePath:instancePath+"/data/data/archive/changed/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key44 in data224){
+if(!((((key44 === "files") || (key44 === "digest")) || (key44 === "removed")) || (key44 === "changed"))){
+const err572 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err572];
 }
@@ -7734,9 +7724,10 @@ vErrors.push(err572);
 errors++;
 }
 }
-}
-else {
-const err573 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data224.files !== undefined){
+let data225 = data224.files;
+if(!(((typeof data225 == "number") && (!(data225 % 1) && !isNaN(data225))) && (isFinite(data225)))){
+const err573 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err573];
 }
@@ -7745,10 +7736,9 @@ vErrors.push(err573);
 }
 errors++;
 }
-}
-}
-else {
-const err574 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data225 == "number") && (isFinite(data225))){
+if(data225 < 0 || isNaN(data225)){
+const err574 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err574];
 }
@@ -7757,11 +7747,11 @@ vErrors.push(err574);
 }
 errors++;
 }
-var _valid30 = _errs634 === errors;
-valid154 = _valid30;
 }
-if(!valid154){
-const err575 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+if(data224.digest !== undefined){
+if(typeof data224.digest !== "string"){
+const err575 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err575];
 }
@@ -7771,9 +7761,13 @@ vErrors.push(err575);
 errors++;
 }
 }
-if(data213.error !== undefined){
-if(typeof data213.error !== "string"){
-const err576 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data224.removed !== undefined){
+let data227 = data224.removed;
+if(Array.isArray(data227)){
+const len12 = data227.length;
+for(let i12=0; i12<len12; i12++){
+if(typeof data227[i12] !== "string"){
+const err576 = {instancePath:instancePath+"/data/data/archive/removed/" + i12,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err576];
 }
@@ -7785,7 +7779,7 @@ errors++;
 }
 }
 else {
-const err577 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err577 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err577];
 }
@@ -7795,9 +7789,13 @@ vErrors.push(err577);
 errors++;
 }
 }
-}
-else {
-const err578 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data224.changed !== undefined){
+let data229 = data224.changed;
+if(Array.isArray(data229)){
+const len13 = data229.length;
+for(let i13=0; i13<len13; i13++){
+if(typeof data229[i13] !== "string"){
+const err578 = {instancePath:instancePath+"/data/data/archive/changed/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err578];
 }
@@ -7806,21 +7804,94 @@ vErrors.push(err578);
 }
 errors++;
 }
-var _valid28 = _errs604 === errors;
-valid146 = _valid28;
-if(valid146){
-var props26 = {};
-props26.data = true;
-props26.kind = true;
 }
 }
-if(!valid146){
-const err579 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err579 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err579];
 }
 else {
 vErrors.push(err579);
+}
+errors++;
+}
+}
+}
+else {
+const err580 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err580];
+}
+else {
+vErrors.push(err580);
+}
+errors++;
+}
+var _valid30 = _errs641 === errors;
+valid155 = _valid30;
+}
+if(!valid155){
+const err581 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err581];
+}
+else {
+vErrors.push(err581);
+}
+errors++;
+}
+}
+if(data216.error !== undefined){
+if(typeof data216.error !== "string"){
+const err582 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err582];
+}
+else {
+vErrors.push(err582);
+}
+errors++;
+}
+}
+}
+else {
+const err583 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err583];
+}
+else {
+vErrors.push(err583);
+}
+errors++;
+}
+}
+}
+else {
+const err584 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err584];
+}
+else {
+vErrors.push(err584);
+}
+errors++;
+}
+var _valid28 = _errs611 === errors;
+valid147 = _valid28;
+if(valid147){
+var props26 = {};
+props26.data = true;
+props26.kind = true;
+}
+}
+if(!valid147){
+const err585 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err585];
+}
+else {
+vErrors.push(err585);
 }
 errors++;
 }
@@ -7833,105 +7904,14 @@ props15 = props15 || {};
 Object.assign(props15, props26);
 }
 }
-const _errs652 = errors;
-let valid161 = true;
-const _errs653 = errors;
-if(errors === _errs653){
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+const _errs659 = errors;
+let valid162 = true;
+const _errs660 = errors;
+if(errors === _errs660){
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
 let missing25;
-if((data94.kind === undefined) && (missing25 = "kind")){
-const err580 = {};
-if(vErrors === null){
-vErrors = [err580];
-}
-else {
-vErrors.push(err580);
-}
-errors++;
-}
-else {
-if(data94.kind !== undefined){
-if("residue" !== data94.kind){
-const err581 = {};
-if(vErrors === null){
-vErrors = [err581];
-}
-else {
-vErrors.push(err581);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err582 = {};
-if(vErrors === null){
-vErrors = [err582];
-}
-else {
-vErrors.push(err582);
-}
-errors++;
-}
-}
-var _valid31 = _errs653 === errors;
-errors = _errs652;
-if(vErrors !== null){
-if(_errs652){
-vErrors.length = _errs652;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid31){
-const _errs656 = errors;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.data === undefined){
-const err583 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err583];
-}
-else {
-vErrors.push(err583);
-}
-errors++;
-}
-if(data94.data !== undefined){
-let data230 = data94.data;
-if(data230 && typeof data230 == "object" && !Array.isArray(data230)){
-if(data230.left === undefined){
-const err584 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
-if(vErrors === null){
-vErrors = [err584];
-}
-else {
-vErrors.push(err584);
-}
-errors++;
-}
-for(const key44 in data230){
-if(!(key44 === "left")){
-const err585 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err585];
-}
-else {
-vErrors.push(err585);
-}
-errors++;
-}
-}
-if(data230.left !== undefined){
-let data231 = data230.left;
-if(Array.isArray(data231)){
-const len14 = data231.length;
-for(let i14=0; i14<len14; i14++){
-let data232 = data231[i14];
-if(data232 && typeof data232 == "object" && !Array.isArray(data232)){
-if(data232.system === undefined){
-const err586 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if((data97.kind === undefined) && (missing25 = "kind")){
+const err586 = {};
 if(vErrors === null){
 vErrors = [err586];
 }
@@ -7940,8 +7920,10 @@ vErrors.push(err586);
 }
 errors++;
 }
-if(data232.object === undefined){
-const err587 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+else {
+if(data97.kind !== undefined){
+if("residue" !== data97.kind){
+const err587 = {};
 if(vErrors === null){
 vErrors = [err587];
 }
@@ -7950,9 +7932,11 @@ vErrors.push(err587);
 }
 errors++;
 }
-for(const key45 in data232){
-if(!((key45 === "system") || (key45 === "object"))){
-const err588 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err588 = {};
 if(vErrors === null){
 vErrors = [err588];
 }
@@ -7962,9 +7946,21 @@ vErrors.push(err588);
 errors++;
 }
 }
-if(data232.system !== undefined){
-if(typeof data232.system !== "string"){
-const err589 = {instancePath:instancePath+"/data/data/left/" + i14+"/system",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid31 = _errs660 === errors;
+errors = _errs659;
+if(vErrors !== null){
+if(_errs659){
+vErrors.length = _errs659;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid31){
+const _errs663 = errors;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.data === undefined){
+const err589 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err589];
 }
@@ -7973,10 +7969,11 @@ vErrors.push(err589);
 }
 errors++;
 }
-}
-if(data232.object !== undefined){
-if(typeof data232.object !== "string"){
-const err590 = {instancePath:instancePath+"/data/data/left/" + i14+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data97.data !== undefined){
+let data233 = data97.data;
+if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
+if(data233.left === undefined){
+const err590 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
 if(vErrors === null){
 vErrors = [err590];
 }
@@ -7985,10 +7982,9 @@ vErrors.push(err590);
 }
 errors++;
 }
-}
-}
-else {
-const err591 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key45 in data233){
+if(!(key45 === "left")){
+const err591 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err591];
 }
@@ -7998,9 +7994,15 @@ vErrors.push(err591);
 errors++;
 }
 }
-}
-else {
-const err592 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data233.left !== undefined){
+let data234 = data233.left;
+if(Array.isArray(data234)){
+const len14 = data234.length;
+for(let i14=0; i14<len14; i14++){
+let data235 = data234[i14];
+if(data235 && typeof data235 == "object" && !Array.isArray(data235)){
+if(data235.system === undefined){
+const err592 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err592];
 }
@@ -8009,10 +8011,8 @@ vErrors.push(err592);
 }
 errors++;
 }
-}
-}
-else {
-const err593 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data235.object === undefined){
+const err593 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err593];
 }
@@ -8021,10 +8021,9 @@ vErrors.push(err593);
 }
 errors++;
 }
-}
-}
-else {
-const err594 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key46 in data235){
+if(!((key46 === "system") || (key46 === "object"))){
+const err594 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err594];
 }
@@ -8033,21 +8032,93 @@ vErrors.push(err594);
 }
 errors++;
 }
-var _valid31 = _errs656 === errors;
-valid161 = _valid31;
-if(valid161){
-var props27 = {};
-props27.data = true;
-props27.kind = true;
 }
-}
-if(!valid161){
-const err595 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data235.system !== undefined){
+if(typeof data235.system !== "string"){
+const err595 = {instancePath:instancePath+"/data/data/left/" + i14+"/system",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err595];
 }
 else {
 vErrors.push(err595);
+}
+errors++;
+}
+}
+if(data235.object !== undefined){
+if(typeof data235.object !== "string"){
+const err596 = {instancePath:instancePath+"/data/data/left/" + i14+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err596];
+}
+else {
+vErrors.push(err596);
+}
+errors++;
+}
+}
+}
+else {
+const err597 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err597];
+}
+else {
+vErrors.push(err597);
+}
+errors++;
+}
+}
+}
+else {
+const err598 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err598];
+}
+else {
+vErrors.push(err598);
+}
+errors++;
+}
+}
+}
+else {
+const err599 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err599];
+}
+else {
+vErrors.push(err599);
+}
+errors++;
+}
+}
+}
+else {
+const err600 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err600];
+}
+else {
+vErrors.push(err600);
+}
+errors++;
+}
+var _valid31 = _errs663 === errors;
+valid162 = _valid31;
+if(valid162){
+var props27 = {};
+props27.data = true;
+props27.kind = true;
+}
+}
+if(!valid162){
+const err601 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err601];
+}
+else {
+vErrors.push(err601);
 }
 errors++;
 }
@@ -8060,90 +8131,90 @@ props15 = props15 || {};
 Object.assign(props15, props27);
 }
 }
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.kind === undefined){
-const err596 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err596];
-}
-else {
-vErrors.push(err596);
-}
-errors++;
-}
-if(data94.data === undefined){
-const err597 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err597];
-}
-else {
-vErrors.push(err597);
-}
-errors++;
-}
-for(const key46 in data94){
-if(!((key46 === "kind") || (key46 === "data"))){
-const err598 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err598];
-}
-else {
-vErrors.push(err598);
-}
-errors++;
-}
-}
-if(data94.kind !== undefined){
-let data235 = data94.kind;
-if(!((((((((((data235 === "backup") || (data235 === "restore-target")) || (data235 === "wal-end")) || (data235 === "archive")) || (data235 === "reference")) || (data235 === "reconciliation")) || (data235 === "health-checks")) || (data235 === "isolation")) || (data235 === "production-fingerprint")) || (data235 === "residue"))){
-const err599 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err599];
-}
-else {
-vErrors.push(err599);
-}
-errors++;
-}
-}
-}
-else {
-const err600 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err600];
-}
-else {
-vErrors.push(err600);
-}
-errors++;
-}
-}
-}
-else {
-const err601 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err601];
-}
-else {
-vErrors.push(err601);
-}
-errors++;
-}
-var _valid15 = _errs285 === errors;
-valid68 = _valid15;
-if(valid68){
-var props28 = {};
-props28.data = true;
-props28.type = true;
-}
-}
-if(!valid68){
-const err602 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.kind === undefined){
+const err602 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err602];
 }
 else {
 vErrors.push(err602);
+}
+errors++;
+}
+if(data97.data === undefined){
+const err603 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err603];
+}
+else {
+vErrors.push(err603);
+}
+errors++;
+}
+for(const key47 in data97){
+if(!((key47 === "kind") || (key47 === "data"))){
+const err604 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err604];
+}
+else {
+vErrors.push(err604);
+}
+errors++;
+}
+}
+if(data97.kind !== undefined){
+let data238 = data97.kind;
+if(!((((((((((data238 === "backup") || (data238 === "restore-target")) || (data238 === "wal-end")) || (data238 === "archive")) || (data238 === "reference")) || (data238 === "reconciliation")) || (data238 === "health-checks")) || (data238 === "isolation")) || (data238 === "production-fingerprint")) || (data238 === "residue"))){
+const err605 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err605];
+}
+else {
+vErrors.push(err605);
+}
+errors++;
+}
+}
+}
+else {
+const err606 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err606];
+}
+else {
+vErrors.push(err606);
+}
+errors++;
+}
+}
+}
+else {
+const err607 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err607];
+}
+else {
+vErrors.push(err607);
+}
+errors++;
+}
+var _valid15 = _errs292 === errors;
+valid69 = _valid15;
+if(valid69){
+var props28 = {};
+props28.data = true;
+props28.type = true;
+}
+}
+if(!valid69){
+const err608 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err608];
+}
+else {
+vErrors.push(err608);
 }
 errors++;
 }
@@ -8156,97 +8227,14 @@ props0 = props0 || {};
 Object.assign(props0, props28);
 }
 }
-const _errs673 = errors;
-let valid169 = true;
-const _errs674 = errors;
-if(errors === _errs674){
+const _errs680 = errors;
+let valid170 = true;
+const _errs681 = errors;
+if(errors === _errs681){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing26;
 if((data.type === undefined) && (missing26 = "type")){
-const err603 = {};
-if(vErrors === null){
-vErrors = [err603];
-}
-else {
-vErrors.push(err603);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err604 = {};
-if(vErrors === null){
-vErrors = [err604];
-}
-else {
-vErrors.push(err604);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err605 = {};
-if(vErrors === null){
-vErrors = [err605];
-}
-else {
-vErrors.push(err605);
-}
-errors++;
-}
-}
-var _valid32 = _errs674 === errors;
-errors = _errs673;
-if(vErrors !== null){
-if(_errs673){
-vErrors.length = _errs673;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid32){
-const _errs677 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err606 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err606];
-}
-else {
-vErrors.push(err606);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data237 = data.data;
-if(data237 && typeof data237 == "object" && !Array.isArray(data237)){
-if(data237.file === undefined){
-const err607 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
-if(vErrors === null){
-vErrors = [err607];
-}
-else {
-vErrors.push(err607);
-}
-errors++;
-}
-if(data237.message === undefined){
-const err608 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
-if(vErrors === null){
-vErrors = [err608];
-}
-else {
-vErrors.push(err608);
-}
-errors++;
-}
-for(const key47 in data237){
-if(!((key47 === "file") || (key47 === "message"))){
-const err609 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+const err609 = {};
 if(vErrors === null){
 vErrors = [err609];
 }
@@ -8255,10 +8243,10 @@ vErrors.push(err609);
 }
 errors++;
 }
-}
-if(data237.file !== undefined){
-if(typeof data237.file !== "string"){
-const err610 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/16/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("evidence.write-failed" !== data.type){
+const err610 = {};
 if(vErrors === null){
 vErrors = [err610];
 }
@@ -8268,9 +8256,10 @@ vErrors.push(err610);
 errors++;
 }
 }
-if(data237.message !== undefined){
-if(typeof data237.message !== "string"){
-const err611 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/16/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err611 = {};
 if(vErrors === null){
 vErrors = [err611];
 }
@@ -8280,9 +8269,21 @@ vErrors.push(err611);
 errors++;
 }
 }
+var _valid32 = _errs681 === errors;
+errors = _errs680;
+if(vErrors !== null){
+if(_errs680){
+vErrors.length = _errs680;
 }
 else {
-const err612 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid32){
+const _errs684 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err612 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err612];
 }
@@ -8291,10 +8292,11 @@ vErrors.push(err612);
 }
 errors++;
 }
-}
-}
-else {
-const err613 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data240 = data.data;
+if(data240 && typeof data240 == "object" && !Array.isArray(data240)){
+if(data240.file === undefined){
+const err613 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err613];
 }
@@ -8303,21 +8305,90 @@ vErrors.push(err613);
 }
 errors++;
 }
-var _valid32 = _errs677 === errors;
-valid169 = _valid32;
-if(valid169){
-var props29 = {};
-props29.data = true;
-props29.type = true;
-}
-}
-if(!valid169){
-const err614 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data240.message === undefined){
+const err614 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err614];
 }
 else {
 vErrors.push(err614);
+}
+errors++;
+}
+for(const key48 in data240){
+if(!((key48 === "file") || (key48 === "message"))){
+const err615 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err615];
+}
+else {
+vErrors.push(err615);
+}
+errors++;
+}
+}
+if(data240.file !== undefined){
+if(typeof data240.file !== "string"){
+const err616 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/16/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err616];
+}
+else {
+vErrors.push(err616);
+}
+errors++;
+}
+}
+if(data240.message !== undefined){
+if(typeof data240.message !== "string"){
+const err617 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/16/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err617];
+}
+else {
+vErrors.push(err617);
+}
+errors++;
+}
+}
+}
+else {
+const err618 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err618];
+}
+else {
+vErrors.push(err618);
+}
+errors++;
+}
+}
+}
+else {
+const err619 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err619];
+}
+else {
+vErrors.push(err619);
+}
+errors++;
+}
+var _valid32 = _errs684 === errors;
+valid170 = _valid32;
+if(valid170){
+var props29 = {};
+props29.data = true;
+props29.type = true;
+}
+}
+if(!valid170){
+const err620 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err620];
+}
+else {
+vErrors.push(err620);
 }
 errors++;
 }
@@ -8330,97 +8401,14 @@ props0 = props0 || {};
 Object.assign(props0, props29);
 }
 }
-const _errs687 = errors;
-let valid173 = true;
-const _errs688 = errors;
-if(errors === _errs688){
+const _errs694 = errors;
+let valid174 = true;
+const _errs695 = errors;
+if(errors === _errs695){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing27;
 if((data.type === undefined) && (missing27 = "type")){
-const err615 = {};
-if(vErrors === null){
-vErrors = [err615];
-}
-else {
-vErrors.push(err615);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
-const err616 = {};
-if(vErrors === null){
-vErrors = [err616];
-}
-else {
-vErrors.push(err616);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err617 = {};
-if(vErrors === null){
-vErrors = [err617];
-}
-else {
-vErrors.push(err617);
-}
-errors++;
-}
-}
-var _valid33 = _errs688 === errors;
-errors = _errs687;
-if(vErrors !== null){
-if(_errs687){
-vErrors.length = _errs687;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid33){
-const _errs691 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err618 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err618];
-}
-else {
-vErrors.push(err618);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data241 = data.data;
-if(data241 && typeof data241 == "object" && !Array.isArray(data241)){
-if(data241.instructions === undefined){
-const err619 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
-if(vErrors === null){
-vErrors = [err619];
-}
-else {
-vErrors.push(err619);
-}
-errors++;
-}
-if(data241.instant === undefined){
-const err620 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err620];
-}
-else {
-vErrors.push(err620);
-}
-errors++;
-}
-for(const key48 in data241){
-if(!((key48 === "instructions") || (key48 === "instant"))){
-const err621 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+const err621 = {};
 if(vErrors === null){
 vErrors = [err621];
 }
@@ -8429,10 +8417,10 @@ vErrors.push(err621);
 }
 errors++;
 }
-}
-if(data241.instructions !== undefined){
-if(typeof data241.instructions !== "string"){
-const err622 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/17/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("human.asked" !== data.type){
+const err622 = {};
 if(vErrors === null){
 vErrors = [err622];
 }
@@ -8442,11 +8430,10 @@ vErrors.push(err622);
 errors++;
 }
 }
-if(data241.instant !== undefined){
-let data243 = data241.instant;
-if(data243 && typeof data243 == "object" && !Array.isArray(data243)){
-if(data243.at === undefined){
-const err623 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err623 = {};
 if(vErrors === null){
 vErrors = [err623];
 }
@@ -8455,8 +8442,22 @@ vErrors.push(err623);
 }
 errors++;
 }
-if(data243.mono === undefined){
-const err624 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+var _valid33 = _errs695 === errors;
+errors = _errs694;
+if(vErrors !== null){
+if(_errs694){
+vErrors.length = _errs694;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid33){
+const _errs698 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err624 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err624];
 }
@@ -8465,9 +8466,11 @@ vErrors.push(err624);
 }
 errors++;
 }
-for(const key49 in data243){
-if(!((key49 === "at") || (key49 === "mono"))){
-const err625 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data244 = data.data;
+if(data244 && typeof data244 == "object" && !Array.isArray(data244)){
+if(data244.instructions === undefined){
+const err625 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
 vErrors = [err625];
 }
@@ -8476,10 +8479,8 @@ vErrors.push(err625);
 }
 errors++;
 }
-}
-if(data243.at !== undefined){
-if(typeof data243.at !== "string"){
-const err626 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data244.instant === undefined){
+const err626 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err626];
 }
@@ -8488,12 +8489,9 @@ vErrors.push(err626);
 }
 errors++;
 }
-}
-if(data243.mono !== undefined){
-let data245 = data243.mono;
-if(typeof data245 === "string"){
-if(!pattern4.test(data245)){
-const err627 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key49 in data244){
+if(!((key49 === "instructions") || (key49 === "instant"))){
+const err627 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err627];
 }
@@ -8503,8 +8501,9 @@ vErrors.push(err627);
 errors++;
 }
 }
-else {
-const err628 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data244.instructions !== undefined){
+if(typeof data244.instructions !== "string"){
+const err628 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/17/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err628];
 }
@@ -8514,9 +8513,11 @@ vErrors.push(err628);
 errors++;
 }
 }
-}
-else {
-const err629 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data244.instant !== undefined){
+let data246 = data244.instant;
+if(data246 && typeof data246 == "object" && !Array.isArray(data246)){
+if(data246.at === undefined){
+const err629 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err629];
 }
@@ -8525,10 +8526,8 @@ vErrors.push(err629);
 }
 errors++;
 }
-}
-}
-else {
-const err630 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data246.mono === undefined){
+const err630 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err630];
 }
@@ -8537,10 +8536,9 @@ vErrors.push(err630);
 }
 errors++;
 }
-}
-}
-else {
-const err631 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key50 in data246){
+if(!((key50 === "at") || (key50 === "mono"))){
+const err631 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err631];
 }
@@ -8549,21 +8547,94 @@ vErrors.push(err631);
 }
 errors++;
 }
-var _valid33 = _errs691 === errors;
-valid173 = _valid33;
-if(valid173){
-var props30 = {};
-props30.data = true;
-props30.type = true;
 }
-}
-if(!valid173){
-const err632 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data246.at !== undefined){
+if(typeof data246.at !== "string"){
+const err632 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err632];
 }
 else {
 vErrors.push(err632);
+}
+errors++;
+}
+}
+if(data246.mono !== undefined){
+let data248 = data246.mono;
+if(typeof data248 === "string"){
+if(!pattern4.test(data248)){
+const err633 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err633];
+}
+else {
+vErrors.push(err633);
+}
+errors++;
+}
+}
+else {
+const err634 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err634];
+}
+else {
+vErrors.push(err634);
+}
+errors++;
+}
+}
+}
+else {
+const err635 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err635];
+}
+else {
+vErrors.push(err635);
+}
+errors++;
+}
+}
+}
+else {
+const err636 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err636];
+}
+else {
+vErrors.push(err636);
+}
+errors++;
+}
+}
+}
+else {
+const err637 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err637];
+}
+else {
+vErrors.push(err637);
+}
+errors++;
+}
+var _valid33 = _errs698 === errors;
+valid174 = _valid33;
+if(valid174){
+var props30 = {};
+props30.data = true;
+props30.type = true;
+}
+}
+if(!valid174){
+const err638 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err638];
+}
+else {
+vErrors.push(err638);
 }
 errors++;
 }
@@ -8576,97 +8647,14 @@ props0 = props0 || {};
 Object.assign(props0, props30);
 }
 }
-const _errs706 = errors;
-let valid178 = true;
-const _errs707 = errors;
-if(errors === _errs707){
+const _errs713 = errors;
+let valid179 = true;
+const _errs714 = errors;
+if(errors === _errs714){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing28;
 if((data.type === undefined) && (missing28 = "type")){
-const err633 = {};
-if(vErrors === null){
-vErrors = [err633];
-}
-else {
-vErrors.push(err633);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.began" !== data.type){
-const err634 = {};
-if(vErrors === null){
-vErrors = [err634];
-}
-else {
-vErrors.push(err634);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err635 = {};
-if(vErrors === null){
-vErrors = [err635];
-}
-else {
-vErrors.push(err635);
-}
-errors++;
-}
-}
-var _valid34 = _errs707 === errors;
-errors = _errs706;
-if(vErrors !== null){
-if(_errs706){
-vErrors.length = _errs706;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid34){
-const _errs710 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err636 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err636];
-}
-else {
-vErrors.push(err636);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data247 = data.data;
-if(data247 && typeof data247 == "object" && !Array.isArray(data247)){
-if(data247.who === undefined){
-const err637 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err637];
-}
-else {
-vErrors.push(err637);
-}
-errors++;
-}
-if(data247.instant === undefined){
-const err638 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err638];
-}
-else {
-vErrors.push(err638);
-}
-errors++;
-}
-for(const key50 in data247){
-if(!((key50 === "who") || (key50 === "instant"))){
-const err639 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+const err639 = {};
 if(vErrors === null){
 vErrors = [err639];
 }
@@ -8675,10 +8663,10 @@ vErrors.push(err639);
 }
 errors++;
 }
-}
-if(data247.who !== undefined){
-if(typeof data247.who !== "string"){
-const err640 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("human.began" !== data.type){
+const err640 = {};
 if(vErrors === null){
 vErrors = [err640];
 }
@@ -8688,11 +8676,10 @@ vErrors.push(err640);
 errors++;
 }
 }
-if(data247.instant !== undefined){
-let data249 = data247.instant;
-if(data249 && typeof data249 == "object" && !Array.isArray(data249)){
-if(data249.at === undefined){
-const err641 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err641 = {};
 if(vErrors === null){
 vErrors = [err641];
 }
@@ -8701,8 +8688,22 @@ vErrors.push(err641);
 }
 errors++;
 }
-if(data249.mono === undefined){
-const err642 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+var _valid34 = _errs714 === errors;
+errors = _errs713;
+if(vErrors !== null){
+if(_errs713){
+vErrors.length = _errs713;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid34){
+const _errs717 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err642 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err642];
 }
@@ -8711,9 +8712,11 @@ vErrors.push(err642);
 }
 errors++;
 }
-for(const key51 in data249){
-if(!((key51 === "at") || (key51 === "mono"))){
-const err643 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data250 = data.data;
+if(data250 && typeof data250 == "object" && !Array.isArray(data250)){
+if(data250.who === undefined){
+const err643 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err643];
 }
@@ -8722,10 +8725,8 @@ vErrors.push(err643);
 }
 errors++;
 }
-}
-if(data249.at !== undefined){
-if(typeof data249.at !== "string"){
-const err644 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data250.instant === undefined){
+const err644 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err644];
 }
@@ -8734,12 +8735,9 @@ vErrors.push(err644);
 }
 errors++;
 }
-}
-if(data249.mono !== undefined){
-let data251 = data249.mono;
-if(typeof data251 === "string"){
-if(!pattern4.test(data251)){
-const err645 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key51 in data250){
+if(!((key51 === "who") || (key51 === "instant"))){
+const err645 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err645];
 }
@@ -8749,8 +8747,9 @@ vErrors.push(err645);
 errors++;
 }
 }
-else {
-const err646 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data250.who !== undefined){
+if(typeof data250.who !== "string"){
+const err646 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err646];
 }
@@ -8760,9 +8759,11 @@ vErrors.push(err646);
 errors++;
 }
 }
-}
-else {
-const err647 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data250.instant !== undefined){
+let data252 = data250.instant;
+if(data252 && typeof data252 == "object" && !Array.isArray(data252)){
+if(data252.at === undefined){
+const err647 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err647];
 }
@@ -8771,10 +8772,8 @@ vErrors.push(err647);
 }
 errors++;
 }
-}
-}
-else {
-const err648 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data252.mono === undefined){
+const err648 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err648];
 }
@@ -8783,10 +8782,9 @@ vErrors.push(err648);
 }
 errors++;
 }
-}
-}
-else {
-const err649 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key52 in data252){
+if(!((key52 === "at") || (key52 === "mono"))){
+const err649 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err649];
 }
@@ -8795,21 +8793,94 @@ vErrors.push(err649);
 }
 errors++;
 }
-var _valid34 = _errs710 === errors;
-valid178 = _valid34;
-if(valid178){
-var props31 = {};
-props31.data = true;
-props31.type = true;
 }
-}
-if(!valid178){
-const err650 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data252.at !== undefined){
+if(typeof data252.at !== "string"){
+const err650 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err650];
 }
 else {
 vErrors.push(err650);
+}
+errors++;
+}
+}
+if(data252.mono !== undefined){
+let data254 = data252.mono;
+if(typeof data254 === "string"){
+if(!pattern4.test(data254)){
+const err651 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err651];
+}
+else {
+vErrors.push(err651);
+}
+errors++;
+}
+}
+else {
+const err652 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err652];
+}
+else {
+vErrors.push(err652);
+}
+errors++;
+}
+}
+}
+else {
+const err653 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err653];
+}
+else {
+vErrors.push(err653);
+}
+errors++;
+}
+}
+}
+else {
+const err654 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err654];
+}
+else {
+vErrors.push(err654);
+}
+errors++;
+}
+}
+}
+else {
+const err655 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err655];
+}
+else {
+vErrors.push(err655);
+}
+errors++;
+}
+var _valid34 = _errs717 === errors;
+valid179 = _valid34;
+if(valid179){
+var props31 = {};
+props31.data = true;
+props31.type = true;
+}
+}
+if(!valid179){
+const err656 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err656];
+}
+else {
+vErrors.push(err656);
 }
 errors++;
 }
@@ -8822,96 +8893,14 @@ props0 = props0 || {};
 Object.assign(props0, props31);
 }
 }
-const _errs725 = errors;
-let valid183 = true;
-const _errs726 = errors;
-if(errors === _errs726){
+const _errs732 = errors;
+let valid184 = true;
+const _errs733 = errors;
+if(errors === _errs733){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing29;
 if((data.type === undefined) && (missing29 = "type")){
-const err651 = {};
-if(vErrors === null){
-vErrors = [err651];
-}
-else {
-vErrors.push(err651);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.done" !== data.type){
-const err652 = {};
-if(vErrors === null){
-vErrors = [err652];
-}
-else {
-vErrors.push(err652);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err653 = {};
-if(vErrors === null){
-vErrors = [err653];
-}
-else {
-vErrors.push(err653);
-}
-errors++;
-}
-}
-var _valid35 = _errs726 === errors;
-errors = _errs725;
-if(vErrors !== null){
-if(_errs725){
-vErrors.length = _errs725;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid35){
-const _errs729 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err654 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err654];
-}
-else {
-vErrors.push(err654);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data253 = data.data;
-if(data253 && typeof data253 == "object" && !Array.isArray(data253)){
-if(data253.who === undefined){
-const err655 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err655];
-}
-else {
-vErrors.push(err655);
-}
-errors++;
-}
-if(data253.instant === undefined){
-const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err656];
-}
-else {
-vErrors.push(err656);
-}
-errors++;
-}
-if(data253.answered === undefined){
-const err657 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+const err657 = {};
 if(vErrors === null){
 vErrors = [err657];
 }
@@ -8920,8 +8909,10 @@ vErrors.push(err657);
 }
 errors++;
 }
-if(data253.attestation === undefined){
-const err658 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+else {
+if(data.type !== undefined){
+if("human.done" !== data.type){
+const err658 = {};
 if(vErrors === null){
 vErrors = [err658];
 }
@@ -8930,9 +8921,11 @@ vErrors.push(err658);
 }
 errors++;
 }
-for(const key52 in data253){
-if(!((((key52 === "who") || (key52 === "instant")) || (key52 === "answered")) || (key52 === "attestation"))){
-const err659 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err659 = {};
 if(vErrors === null){
 vErrors = [err659];
 }
@@ -8942,10 +8935,21 @@ vErrors.push(err659);
 errors++;
 }
 }
-if(data253.who !== undefined){
-let data254 = data253.who;
-if((typeof data254 !== "string") && (data254 !== null)){
-const err660 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.who.type},message:"must be string,null"};
+var _valid35 = _errs733 === errors;
+errors = _errs732;
+if(vErrors !== null){
+if(_errs732){
+vErrors.length = _errs732;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid35){
+const _errs736 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err660 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err660];
 }
@@ -8954,12 +8958,11 @@ vErrors.push(err660);
 }
 errors++;
 }
-}
-if(data253.instant !== undefined){
-let data255 = data253.instant;
-if(data255 && typeof data255 == "object" && !Array.isArray(data255)){
-if(data255.at === undefined){
-const err661 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data.data !== undefined){
+let data256 = data.data;
+if(data256 && typeof data256 == "object" && !Array.isArray(data256)){
+if(data256.who === undefined){
+const err661 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err661];
 }
@@ -8968,8 +8971,8 @@ vErrors.push(err661);
 }
 errors++;
 }
-if(data255.mono === undefined){
-const err662 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data256.instant === undefined){
+const err662 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err662];
 }
@@ -8978,9 +8981,8 @@ vErrors.push(err662);
 }
 errors++;
 }
-for(const key53 in data255){
-if(!((key53 === "at") || (key53 === "mono"))){
-const err663 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
+if(data256.answered === undefined){
+const err663 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
 if(vErrors === null){
 vErrors = [err663];
 }
@@ -8989,10 +8991,8 @@ vErrors.push(err663);
 }
 errors++;
 }
-}
-if(data255.at !== undefined){
-if(typeof data255.at !== "string"){
-const err664 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data256.attestation === undefined){
+const err664 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
 if(vErrors === null){
 vErrors = [err664];
 }
@@ -9001,12 +9001,9 @@ vErrors.push(err664);
 }
 errors++;
 }
-}
-if(data255.mono !== undefined){
-let data257 = data255.mono;
-if(typeof data257 === "string"){
-if(!pattern4.test(data257)){
-const err665 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key53 in data256){
+if(!((((key53 === "who") || (key53 === "instant")) || (key53 === "answered")) || (key53 === "attestation"))){
+const err665 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err665];
 }
@@ -9016,8 +9013,10 @@ vErrors.push(err665);
 errors++;
 }
 }
-else {
-const err666 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data256.who !== undefined){
+let data257 = data256.who;
+if((typeof data257 !== "string") && (data257 !== null)){
+const err666 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.who.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err666];
 }
@@ -9027,9 +9026,11 @@ vErrors.push(err666);
 errors++;
 }
 }
-}
-else {
-const err667 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data256.instant !== undefined){
+let data258 = data256.instant;
+if(data258 && typeof data258 == "object" && !Array.isArray(data258)){
+if(data258.at === undefined){
+const err667 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err667];
 }
@@ -9038,10 +9039,8 @@ vErrors.push(err667);
 }
 errors++;
 }
-}
-if(data253.answered !== undefined){
-if(typeof data253.answered !== "boolean"){
-const err668 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/19/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data258.mono === undefined){
+const err668 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err668];
 }
@@ -9050,11 +9049,9 @@ vErrors.push(err668);
 }
 errors++;
 }
-}
-if(data253.attestation !== undefined){
-let data259 = data253.attestation;
-if((typeof data259 !== "string") && (data259 !== null)){
-const err669 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/19/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.attestation.type},message:"must be string,null"};
+for(const key54 in data258){
+if(!((key54 === "at") || (key54 === "mono"))){
+const err669 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err669];
 }
@@ -9064,9 +9061,9 @@ vErrors.push(err669);
 errors++;
 }
 }
-}
-else {
-const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data258.at !== undefined){
+if(typeof data258.at !== "string"){
+const err670 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err670];
 }
@@ -9076,9 +9073,11 @@ vErrors.push(err670);
 errors++;
 }
 }
-}
-else {
-const err671 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data258.mono !== undefined){
+let data260 = data258.mono;
+if(typeof data260 === "string"){
+if(!pattern4.test(data260)){
+const err671 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err671];
 }
@@ -9087,21 +9086,93 @@ vErrors.push(err671);
 }
 errors++;
 }
-var _valid35 = _errs729 === errors;
-valid183 = _valid35;
-if(valid183){
-var props32 = {};
-props32.data = true;
-props32.type = true;
 }
-}
-if(!valid183){
-const err672 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err672 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err672];
 }
 else {
 vErrors.push(err672);
+}
+errors++;
+}
+}
+}
+else {
+const err673 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err673];
+}
+else {
+vErrors.push(err673);
+}
+errors++;
+}
+}
+if(data256.answered !== undefined){
+if(typeof data256.answered !== "boolean"){
+const err674 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/19/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err674];
+}
+else {
+vErrors.push(err674);
+}
+errors++;
+}
+}
+if(data256.attestation !== undefined){
+let data262 = data256.attestation;
+if((typeof data262 !== "string") && (data262 !== null)){
+const err675 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/19/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err675];
+}
+else {
+vErrors.push(err675);
+}
+errors++;
+}
+}
+}
+else {
+const err676 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err676];
+}
+else {
+vErrors.push(err676);
+}
+errors++;
+}
+}
+}
+else {
+const err677 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err677];
+}
+else {
+vErrors.push(err677);
+}
+errors++;
+}
+var _valid35 = _errs736 === errors;
+valid184 = _valid35;
+if(valid184){
+var props32 = {};
+props32.data = true;
+props32.type = true;
+}
+}
+if(!valid184){
+const err678 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err678];
+}
+else {
+vErrors.push(err678);
 }
 errors++;
 }
@@ -9114,96 +9185,14 @@ props0 = props0 || {};
 Object.assign(props0, props32);
 }
 }
-const _errs748 = errors;
-let valid188 = true;
-const _errs749 = errors;
-if(errors === _errs749){
+const _errs755 = errors;
+let valid189 = true;
+const _errs756 = errors;
+if(errors === _errs756){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing30;
 if((data.type === undefined) && (missing30 = "type")){
-const err673 = {};
-if(vErrors === null){
-vErrors = [err673];
-}
-else {
-vErrors.push(err673);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err674 = {};
-if(vErrors === null){
-vErrors = [err674];
-}
-else {
-vErrors.push(err674);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err675 = {};
-if(vErrors === null){
-vErrors = [err675];
-}
-else {
-vErrors.push(err675);
-}
-errors++;
-}
-}
-var _valid36 = _errs749 === errors;
-errors = _errs748;
-if(vErrors !== null){
-if(_errs748){
-vErrors.length = _errs748;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs752 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err676 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err676];
-}
-else {
-vErrors.push(err676);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data261 = data.data;
-if(data261 && typeof data261 == "object" && !Array.isArray(data261)){
-if(data261.text === undefined){
-const err677 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
-if(vErrors === null){
-vErrors = [err677];
-}
-else {
-vErrors.push(err677);
-}
-errors++;
-}
-if(data261.who === undefined){
-const err678 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err678];
-}
-else {
-vErrors.push(err678);
-}
-errors++;
-}
-if(data261.source === undefined){
-const err679 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+const err679 = {};
 if(vErrors === null){
 vErrors = [err679];
 }
@@ -9212,9 +9201,10 @@ vErrors.push(err679);
 }
 errors++;
 }
-for(const key54 in data261){
-if(!(((key54 === "text") || (key54 === "who")) || (key54 === "source"))){
-const err680 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("note.manual" !== data.type){
+const err680 = {};
 if(vErrors === null){
 vErrors = [err680];
 }
@@ -9224,9 +9214,10 @@ vErrors.push(err680);
 errors++;
 }
 }
-if(data261.text !== undefined){
-if(typeof data261.text !== "string"){
-const err681 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/20/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err681 = {};
 if(vErrors === null){
 vErrors = [err681];
 }
@@ -9236,9 +9227,21 @@ vErrors.push(err681);
 errors++;
 }
 }
-if(data261.who !== undefined){
-if(typeof data261.who !== "string"){
-const err682 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid36 = _errs756 === errors;
+errors = _errs755;
+if(vErrors !== null){
+if(_errs755){
+vErrors.length = _errs755;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid36){
+const _errs759 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err682 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err682];
 }
@@ -9247,11 +9250,11 @@ vErrors.push(err682);
 }
 errors++;
 }
-}
-if(data261.source !== undefined){
-let data264 = data261.source;
-if(!((data264 === "prompt") || (data264 === "note"))){
-const err683 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/20/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(data.data !== undefined){
+let data264 = data.data;
+if(data264 && typeof data264 == "object" && !Array.isArray(data264)){
+if(data264.text === undefined){
+const err683 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
 if(vErrors === null){
 vErrors = [err683];
 }
@@ -9260,10 +9263,8 @@ vErrors.push(err683);
 }
 errors++;
 }
-}
-}
-else {
-const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data264.who === undefined){
+const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err684];
 }
@@ -9272,10 +9273,8 @@ vErrors.push(err684);
 }
 errors++;
 }
-}
-}
-else {
-const err685 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data264.source === undefined){
+const err685 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
 if(vErrors === null){
 vErrors = [err685];
 }
@@ -9284,21 +9283,93 @@ vErrors.push(err685);
 }
 errors++;
 }
-var _valid36 = _errs752 === errors;
-valid188 = _valid36;
-if(valid188){
-var props33 = {};
-props33.data = true;
-props33.type = true;
-}
-}
-if(!valid188){
-const err686 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key55 in data264){
+if(!(((key55 === "text") || (key55 === "who")) || (key55 === "source"))){
+const err686 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err686];
 }
 else {
 vErrors.push(err686);
+}
+errors++;
+}
+}
+if(data264.text !== undefined){
+if(typeof data264.text !== "string"){
+const err687 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/20/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err687];
+}
+else {
+vErrors.push(err687);
+}
+errors++;
+}
+}
+if(data264.who !== undefined){
+if(typeof data264.who !== "string"){
+const err688 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err688];
+}
+else {
+vErrors.push(err688);
+}
+errors++;
+}
+}
+if(data264.source !== undefined){
+let data267 = data264.source;
+if(!((data267 === "prompt") || (data267 === "note"))){
+const err689 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/20/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err689];
+}
+else {
+vErrors.push(err689);
+}
+errors++;
+}
+}
+}
+else {
+const err690 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err690];
+}
+else {
+vErrors.push(err690);
+}
+errors++;
+}
+}
+}
+else {
+const err691 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err691];
+}
+else {
+vErrors.push(err691);
+}
+errors++;
+}
+var _valid36 = _errs759 === errors;
+valid189 = _valid36;
+if(valid189){
+var props33 = {};
+props33.data = true;
+props33.type = true;
+}
+}
+if(!valid189){
+const err692 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err692];
+}
+else {
+vErrors.push(err692);
 }
 errors++;
 }
@@ -9311,97 +9382,14 @@ props0 = props0 || {};
 Object.assign(props0, props33);
 }
 }
-const _errs763 = errors;
-let valid192 = true;
-const _errs764 = errors;
-if(errors === _errs764){
+const _errs770 = errors;
+let valid193 = true;
+const _errs771 = errors;
+if(errors === _errs771){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing31;
 if((data.type === undefined) && (missing31 = "type")){
-const err687 = {};
-if(vErrors === null){
-vErrors = [err687];
-}
-else {
-vErrors.push(err687);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("operator.attached" !== data.type){
-const err688 = {};
-if(vErrors === null){
-vErrors = [err688];
-}
-else {
-vErrors.push(err688);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err689 = {};
-if(vErrors === null){
-vErrors = [err689];
-}
-else {
-vErrors.push(err689);
-}
-errors++;
-}
-}
-var _valid37 = _errs764 === errors;
-errors = _errs763;
-if(vErrors !== null){
-if(_errs763){
-vErrors.length = _errs763;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid37){
-const _errs767 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err690 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err690];
-}
-else {
-vErrors.push(err690);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data266 = data.data;
-if(data266 && typeof data266 == "object" && !Array.isArray(data266)){
-if(data266.who === undefined){
-const err691 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err691];
-}
-else {
-vErrors.push(err691);
-}
-errors++;
-}
-if(data266.host === undefined){
-const err692 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err692];
-}
-else {
-vErrors.push(err692);
-}
-errors++;
-}
-for(const key55 in data266){
-if(!((key55 === "who") || (key55 === "host"))){
-const err693 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+const err693 = {};
 if(vErrors === null){
 vErrors = [err693];
 }
@@ -9410,10 +9398,10 @@ vErrors.push(err693);
 }
 errors++;
 }
-}
-if(data266.who !== undefined){
-if(typeof data266.who !== "string"){
-const err694 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("operator.attached" !== data.type){
+const err694 = {};
 if(vErrors === null){
 vErrors = [err694];
 }
@@ -9423,9 +9411,10 @@ vErrors.push(err694);
 errors++;
 }
 }
-if(data266.host !== undefined){
-if(typeof data266.host !== "string"){
-const err695 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/21/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err695 = {};
 if(vErrors === null){
 vErrors = [err695];
 }
@@ -9435,9 +9424,21 @@ vErrors.push(err695);
 errors++;
 }
 }
+var _valid37 = _errs771 === errors;
+errors = _errs770;
+if(vErrors !== null){
+if(_errs770){
+vErrors.length = _errs770;
 }
 else {
-const err696 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid37){
+const _errs774 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err696 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err696];
 }
@@ -9446,10 +9447,11 @@ vErrors.push(err696);
 }
 errors++;
 }
-}
-}
-else {
-const err697 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data269 = data.data;
+if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
+if(data269.who === undefined){
+const err697 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err697];
 }
@@ -9458,21 +9460,90 @@ vErrors.push(err697);
 }
 errors++;
 }
-var _valid37 = _errs767 === errors;
-valid192 = _valid37;
-if(valid192){
-var props34 = {};
-props34.data = true;
-props34.type = true;
-}
-}
-if(!valid192){
-const err698 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data269.host === undefined){
+const err698 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err698];
 }
 else {
 vErrors.push(err698);
+}
+errors++;
+}
+for(const key56 in data269){
+if(!((key56 === "who") || (key56 === "host"))){
+const err699 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err699];
+}
+else {
+vErrors.push(err699);
+}
+errors++;
+}
+}
+if(data269.who !== undefined){
+if(typeof data269.who !== "string"){
+const err700 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err700];
+}
+else {
+vErrors.push(err700);
+}
+errors++;
+}
+}
+if(data269.host !== undefined){
+if(typeof data269.host !== "string"){
+const err701 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/21/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err701];
+}
+else {
+vErrors.push(err701);
+}
+errors++;
+}
+}
+}
+else {
+const err702 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err702];
+}
+else {
+vErrors.push(err702);
+}
+errors++;
+}
+}
+}
+else {
+const err703 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err703];
+}
+else {
+vErrors.push(err703);
+}
+errors++;
+}
+var _valid37 = _errs774 === errors;
+valid193 = _valid37;
+if(valid193){
+var props34 = {};
+props34.data = true;
+props34.type = true;
+}
+}
+if(!valid193){
+const err704 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err704];
+}
+else {
+vErrors.push(err704);
 }
 errors++;
 }
@@ -9485,100 +9556,14 @@ props0 = props0 || {};
 Object.assign(props0, props34);
 }
 }
-const _errs777 = errors;
-let valid196 = true;
-const _errs778 = errors;
-if(errors === _errs778){
+const _errs784 = errors;
+let valid197 = true;
+const _errs785 = errors;
+if(errors === _errs785){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing32;
 if((data.type === undefined) && (missing32 = "type")){
-const err699 = {};
-if(vErrors === null){
-vErrors = [err699];
-}
-else {
-vErrors.push(err699);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err700 = {};
-if(vErrors === null){
-vErrors = [err700];
-}
-else {
-vErrors.push(err700);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err701 = {};
-if(vErrors === null){
-vErrors = [err701];
-}
-else {
-vErrors.push(err701);
-}
-errors++;
-}
-}
-var _valid38 = _errs778 === errors;
-errors = _errs777;
-if(vErrors !== null){
-if(_errs777){
-vErrors.length = _errs777;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid38){
-const _errs781 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err702 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err702];
-}
-else {
-vErrors.push(err702);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data270 = data.data;
-if(data270 && typeof data270 == "object" && !Array.isArray(data270)){
-if(data270.choice === undefined){
-const err703 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
-if(vErrors === null){
-vErrors = [err703];
-}
-else {
-vErrors.push(err703);
-}
-errors++;
-}
-for(const key56 in data270){
-if(!(key56 === "choice")){
-const err704 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err704];
-}
-else {
-vErrors.push(err704);
-}
-errors++;
-}
-}
-if(data270.choice !== undefined){
-let data271 = data270.choice;
-if(!(((data271 === "retry") || (data271 === "skip")) || (data271 === "abort"))){
-const err705 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/22/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+const err705 = {};
 if(vErrors === null){
 vErrors = [err705];
 }
@@ -9587,10 +9572,10 @@ vErrors.push(err705);
 }
 errors++;
 }
-}
-}
 else {
-const err706 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("operator.chose" !== data.type){
+const err706 = {};
 if(vErrors === null){
 vErrors = [err706];
 }
@@ -9601,8 +9586,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err707 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err707 = {};
 if(vErrors === null){
 vErrors = [err707];
 }
@@ -9611,21 +9597,106 @@ vErrors.push(err707);
 }
 errors++;
 }
-var _valid38 = _errs781 === errors;
-valid196 = _valid38;
-if(valid196){
-var props35 = {};
-props35.data = true;
-props35.type = true;
+}
+var _valid38 = _errs785 === errors;
+errors = _errs784;
+if(vErrors !== null){
+if(_errs784){
+vErrors.length = _errs784;
+}
+else {
+vErrors = null;
 }
 }
-if(!valid196){
-const err708 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(_valid38){
+const _errs788 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err708 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err708];
 }
 else {
 vErrors.push(err708);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data273 = data.data;
+if(data273 && typeof data273 == "object" && !Array.isArray(data273)){
+if(data273.choice === undefined){
+const err709 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+if(vErrors === null){
+vErrors = [err709];
+}
+else {
+vErrors.push(err709);
+}
+errors++;
+}
+for(const key57 in data273){
+if(!(key57 === "choice")){
+const err710 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err710];
+}
+else {
+vErrors.push(err710);
+}
+errors++;
+}
+}
+if(data273.choice !== undefined){
+let data274 = data273.choice;
+if(!(((data274 === "retry") || (data274 === "skip")) || (data274 === "abort"))){
+const err711 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/22/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err711];
+}
+else {
+vErrors.push(err711);
+}
+errors++;
+}
+}
+}
+else {
+const err712 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err712];
+}
+else {
+vErrors.push(err712);
+}
+errors++;
+}
+}
+}
+else {
+const err713 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err713];
+}
+else {
+vErrors.push(err713);
+}
+errors++;
+}
+var _valid38 = _errs788 === errors;
+valid197 = _valid38;
+if(valid197){
+var props35 = {};
+props35.data = true;
+props35.type = true;
+}
+}
+if(!valid197){
+const err714 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err714];
+}
+else {
+vErrors.push(err714);
 }
 errors++;
 }
@@ -9638,96 +9709,14 @@ props0 = props0 || {};
 Object.assign(props0, props35);
 }
 }
-const _errs788 = errors;
-let valid200 = true;
-const _errs789 = errors;
-if(errors === _errs789){
+const _errs795 = errors;
+let valid201 = true;
+const _errs796 = errors;
+if(errors === _errs796){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing33;
 if((data.type === undefined) && (missing33 = "type")){
-const err709 = {};
-if(vErrors === null){
-vErrors = [err709];
-}
-else {
-vErrors.push(err709);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err710 = {};
-if(vErrors === null){
-vErrors = [err710];
-}
-else {
-vErrors.push(err710);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err711 = {};
-if(vErrors === null){
-vErrors = [err711];
-}
-else {
-vErrors.push(err711);
-}
-errors++;
-}
-}
-var _valid39 = _errs789 === errors;
-errors = _errs788;
-if(vErrors !== null){
-if(_errs788){
-vErrors.length = _errs788;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid39){
-const _errs792 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err712 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err712];
-}
-else {
-vErrors.push(err712);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data273 = data.data;
-if(data273 && typeof data273 == "object" && !Array.isArray(data273)){
-if(data273.watcher === undefined){
-const err713 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err713];
-}
-else {
-vErrors.push(err713);
-}
-errors++;
-}
-if(data273.object === undefined){
-const err714 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err714];
-}
-else {
-vErrors.push(err714);
-}
-errors++;
-}
-if(data273.actor === undefined){
-const err715 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+const err715 = {};
 if(vErrors === null){
 vErrors = [err715];
 }
@@ -9736,8 +9725,10 @@ vErrors.push(err715);
 }
 errors++;
 }
-if(data273.change === undefined){
-const err716 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+else {
+if(data.type !== undefined){
+if("watch.observed" !== data.type){
+const err716 = {};
 if(vErrors === null){
 vErrors = [err716];
 }
@@ -9746,8 +9737,11 @@ vErrors.push(err716);
 }
 errors++;
 }
-if(data273.ours === undefined){
-const err717 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+}
+}
+}
+else {
+const err717 = {};
 if(vErrors === null){
 vErrors = [err717];
 }
@@ -9756,8 +9750,22 @@ vErrors.push(err717);
 }
 errors++;
 }
-if(data273.allowedBy === undefined){
-const err718 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+}
+var _valid39 = _errs796 === errors;
+errors = _errs795;
+if(vErrors !== null){
+if(_errs795){
+vErrors.length = _errs795;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid39){
+const _errs799 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err718 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err718];
 }
@@ -9766,8 +9774,11 @@ vErrors.push(err718);
 }
 errors++;
 }
-if(data273.scope === undefined){
-const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+if(data.data !== undefined){
+let data276 = data.data;
+if(data276 && typeof data276 == "object" && !Array.isArray(data276)){
+if(data276.watcher === undefined){
+const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err719];
 }
@@ -9776,9 +9787,8 @@ vErrors.push(err719);
 }
 errors++;
 }
-for(const key57 in data273){
-if(!(func1.call(schema31.allOf[23].then.properties.data.properties, key57))){
-const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+if(data276.object === undefined){
+const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err720];
 }
@@ -9787,10 +9797,8 @@ vErrors.push(err720);
 }
 errors++;
 }
-}
-if(data273.watcher !== undefined){
-if(typeof data273.watcher !== "string"){
-const err721 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data276.actor === undefined){
+const err721 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
 vErrors = [err721];
 }
@@ -9799,10 +9807,8 @@ vErrors.push(err721);
 }
 errors++;
 }
-}
-if(data273.object !== undefined){
-if(typeof data273.object !== "string"){
-const err722 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/23/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data276.change === undefined){
+const err722 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
 if(vErrors === null){
 vErrors = [err722];
 }
@@ -9811,11 +9817,8 @@ vErrors.push(err722);
 }
 errors++;
 }
-}
-if(data273.actor !== undefined){
-let data276 = data273.actor;
-if((typeof data276 !== "string") && (data276 !== null)){
-const err723 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/23/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(data276.ours === undefined){
+const err723 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
 if(vErrors === null){
 vErrors = [err723];
 }
@@ -9824,10 +9827,8 @@ vErrors.push(err723);
 }
 errors++;
 }
-}
-if(data273.change !== undefined){
-if(typeof data273.change !== "string"){
-const err724 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/23/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data276.allowedBy === undefined){
+const err724 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
 if(vErrors === null){
 vErrors = [err724];
 }
@@ -9836,10 +9837,8 @@ vErrors.push(err724);
 }
 errors++;
 }
-}
-if(data273.ours !== undefined){
-if(typeof data273.ours !== "boolean"){
-const err725 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/23/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data276.scope === undefined){
+const err725 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
 if(vErrors === null){
 vErrors = [err725];
 }
@@ -9848,11 +9847,9 @@ vErrors.push(err725);
 }
 errors++;
 }
-}
-if(data273.allowedBy !== undefined){
-let data279 = data273.allowedBy;
-if((typeof data279 !== "string") && (data279 !== null)){
-const err726 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/23/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+for(const key58 in data276){
+if(!(func1.call(schema31.allOf[23].then.properties.data.properties, key58))){
+const err726 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err726];
 }
@@ -9862,10 +9859,9 @@ vErrors.push(err726);
 errors++;
 }
 }
-if(data273.scope !== undefined){
-let data280 = data273.scope;
-if(!((data280 === "recovery-path") || (data280 === "elsewhere"))){
-const err727 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/23/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(data276.watcher !== undefined){
+if(typeof data276.watcher !== "string"){
+const err727 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err727];
 }
@@ -9875,9 +9871,9 @@ vErrors.push(err727);
 errors++;
 }
 }
-if(data273.happened !== undefined){
-if(typeof data273.happened !== "string"){
-const err728 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/23/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data276.object !== undefined){
+if(typeof data276.object !== "string"){
+const err728 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/23/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err728];
 }
@@ -9887,9 +9883,10 @@ vErrors.push(err728);
 errors++;
 }
 }
-}
-else {
-const err729 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data276.actor !== undefined){
+let data279 = data276.actor;
+if((typeof data279 !== "string") && (data279 !== null)){
+const err729 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/23/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.actor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err729];
 }
@@ -9899,9 +9896,9 @@ vErrors.push(err729);
 errors++;
 }
 }
-}
-else {
-const err730 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data276.change !== undefined){
+if(typeof data276.change !== "string"){
+const err730 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/23/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err730];
 }
@@ -9910,21 +9907,95 @@ vErrors.push(err730);
 }
 errors++;
 }
-var _valid39 = _errs792 === errors;
-valid200 = _valid39;
-if(valid200){
-var props36 = {};
-props36.data = true;
-props36.type = true;
 }
-}
-if(!valid200){
-const err731 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data276.ours !== undefined){
+if(typeof data276.ours !== "boolean"){
+const err731 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/23/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err731];
 }
 else {
 vErrors.push(err731);
+}
+errors++;
+}
+}
+if(data276.allowedBy !== undefined){
+let data282 = data276.allowedBy;
+if((typeof data282 !== "string") && (data282 !== null)){
+const err732 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/23/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err732];
+}
+else {
+vErrors.push(err732);
+}
+errors++;
+}
+}
+if(data276.scope !== undefined){
+let data283 = data276.scope;
+if(!((data283 === "recovery-path") || (data283 === "elsewhere"))){
+const err733 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/23/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err733];
+}
+else {
+vErrors.push(err733);
+}
+errors++;
+}
+}
+if(data276.happened !== undefined){
+if(typeof data276.happened !== "string"){
+const err734 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/23/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err734];
+}
+else {
+vErrors.push(err734);
+}
+errors++;
+}
+}
+}
+else {
+const err735 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err735];
+}
+else {
+vErrors.push(err735);
+}
+errors++;
+}
+}
+}
+else {
+const err736 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err736];
+}
+else {
+vErrors.push(err736);
+}
+errors++;
+}
+var _valid39 = _errs799 === errors;
+valid201 = _valid39;
+if(valid201){
+var props36 = {};
+props36.data = true;
+props36.type = true;
+}
+}
+if(!valid201){
+const err737 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err737];
+}
+else {
+vErrors.push(err737);
 }
 errors++;
 }
@@ -9937,96 +10008,14 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs813 = errors;
-let valid204 = true;
-const _errs814 = errors;
-if(errors === _errs814){
+const _errs820 = errors;
+let valid205 = true;
+const _errs821 = errors;
+if(errors === _errs821){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing34;
 if((data.type === undefined) && (missing34 = "type")){
-const err732 = {};
-if(vErrors === null){
-vErrors = [err732];
-}
-else {
-vErrors.push(err732);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err733 = {};
-if(vErrors === null){
-vErrors = [err733];
-}
-else {
-vErrors.push(err733);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err734 = {};
-if(vErrors === null){
-vErrors = [err734];
-}
-else {
-vErrors.push(err734);
-}
-errors++;
-}
-}
-var _valid40 = _errs814 === errors;
-errors = _errs813;
-if(vErrors !== null){
-if(_errs813){
-vErrors.length = _errs813;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid40){
-const _errs817 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err735 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err735];
-}
-else {
-vErrors.push(err735);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data283 = data.data;
-if(data283 && typeof data283 == "object" && !Array.isArray(data283)){
-if(data283.watcher === undefined){
-const err736 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err736];
-}
-else {
-vErrors.push(err736);
-}
-errors++;
-}
-if(data283.required === undefined){
-const err737 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
-if(vErrors === null){
-vErrors = [err737];
-}
-else {
-vErrors.push(err737);
-}
-errors++;
-}
-if(data283.detail === undefined){
-const err738 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+const err738 = {};
 if(vErrors === null){
 vErrors = [err738];
 }
@@ -10035,9 +10024,10 @@ vErrors.push(err738);
 }
 errors++;
 }
-for(const key58 in data283){
-if(!(((key58 === "watcher") || (key58 === "required")) || (key58 === "detail"))){
-const err739 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("watch.gap" !== data.type){
+const err739 = {};
 if(vErrors === null){
 vErrors = [err739];
 }
@@ -10047,9 +10037,10 @@ vErrors.push(err739);
 errors++;
 }
 }
-if(data283.watcher !== undefined){
-if(typeof data283.watcher !== "string"){
-const err740 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err740 = {};
 if(vErrors === null){
 vErrors = [err740];
 }
@@ -10059,9 +10050,21 @@ vErrors.push(err740);
 errors++;
 }
 }
-if(data283.required !== undefined){
-if(typeof data283.required !== "boolean"){
-const err741 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+var _valid40 = _errs821 === errors;
+errors = _errs820;
+if(vErrors !== null){
+if(_errs820){
+vErrors.length = _errs820;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid40){
+const _errs824 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err741 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err741];
 }
@@ -10070,10 +10073,11 @@ vErrors.push(err741);
 }
 errors++;
 }
-}
-if(data283.detail !== undefined){
-if(typeof data283.detail !== "string"){
-const err742 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data286 = data.data;
+if(data286 && typeof data286 == "object" && !Array.isArray(data286)){
+if(data286.watcher === undefined){
+const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err742];
 }
@@ -10082,10 +10086,8 @@ vErrors.push(err742);
 }
 errors++;
 }
-}
-}
-else {
-const err743 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data286.required === undefined){
+const err743 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err743];
 }
@@ -10094,10 +10096,8 @@ vErrors.push(err743);
 }
 errors++;
 }
-}
-}
-else {
-const err744 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data286.detail === undefined){
+const err744 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err744];
 }
@@ -10106,21 +10106,92 @@ vErrors.push(err744);
 }
 errors++;
 }
-var _valid40 = _errs817 === errors;
-valid204 = _valid40;
-if(valid204){
-var props37 = {};
-props37.data = true;
-props37.type = true;
-}
-}
-if(!valid204){
-const err745 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key59 in data286){
+if(!(((key59 === "watcher") || (key59 === "required")) || (key59 === "detail"))){
+const err745 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err745];
 }
 else {
 vErrors.push(err745);
+}
+errors++;
+}
+}
+if(data286.watcher !== undefined){
+if(typeof data286.watcher !== "string"){
+const err746 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err746];
+}
+else {
+vErrors.push(err746);
+}
+errors++;
+}
+}
+if(data286.required !== undefined){
+if(typeof data286.required !== "boolean"){
+const err747 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err747];
+}
+else {
+vErrors.push(err747);
+}
+errors++;
+}
+}
+if(data286.detail !== undefined){
+if(typeof data286.detail !== "string"){
+const err748 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err748];
+}
+else {
+vErrors.push(err748);
+}
+errors++;
+}
+}
+}
+else {
+const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err749];
+}
+else {
+vErrors.push(err749);
+}
+errors++;
+}
+}
+}
+else {
+const err750 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err750];
+}
+else {
+vErrors.push(err750);
+}
+errors++;
+}
+var _valid40 = _errs824 === errors;
+valid205 = _valid40;
+if(valid205){
+var props37 = {};
+props37.data = true;
+props37.type = true;
+}
+}
+if(!valid205){
+const err751 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err751];
+}
+else {
+vErrors.push(err751);
 }
 errors++;
 }
@@ -10133,97 +10204,14 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs829 = errors;
-let valid208 = true;
-const _errs830 = errors;
-if(errors === _errs830){
+const _errs836 = errors;
+let valid209 = true;
+const _errs837 = errors;
+if(errors === _errs837){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing35;
 if((data.type === undefined) && (missing35 = "type")){
-const err746 = {};
-if(vErrors === null){
-vErrors = [err746];
-}
-else {
-vErrors.push(err746);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err747 = {};
-if(vErrors === null){
-vErrors = [err747];
-}
-else {
-vErrors.push(err747);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err748 = {};
-if(vErrors === null){
-vErrors = [err748];
-}
-else {
-vErrors.push(err748);
-}
-errors++;
-}
-}
-var _valid41 = _errs830 === errors;
-errors = _errs829;
-if(vErrors !== null){
-if(_errs829){
-vErrors.length = _errs829;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid41){
-const _errs833 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err749 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err749];
-}
-else {
-vErrors.push(err749);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data288 = data.data;
-if(data288 && typeof data288 == "object" && !Array.isArray(data288)){
-if(data288.watcher === undefined){
-const err750 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err750];
-}
-else {
-vErrors.push(err750);
-}
-errors++;
-}
-if(data288.checks === undefined){
-const err751 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
-if(vErrors === null){
-vErrors = [err751];
-}
-else {
-vErrors.push(err751);
-}
-errors++;
-}
-for(const key59 in data288){
-if(!((key59 === "watcher") || (key59 === "checks"))){
-const err752 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+const err752 = {};
 if(vErrors === null){
 vErrors = [err752];
 }
@@ -10232,10 +10220,10 @@ vErrors.push(err752);
 }
 errors++;
 }
-}
-if(data288.watcher !== undefined){
-if(typeof data288.watcher !== "string"){
-const err753 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("watch.ended" !== data.type){
+const err753 = {};
 if(vErrors === null){
 vErrors = [err753];
 }
@@ -10245,10 +10233,10 @@ vErrors.push(err753);
 errors++;
 }
 }
-if(data288.checks !== undefined){
-let data290 = data288.checks;
-if(!(((typeof data290 == "number") && (!(data290 % 1) && !isNaN(data290))) && (isFinite(data290)))){
-const err754 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err754 = {};
 if(vErrors === null){
 vErrors = [err754];
 }
@@ -10257,9 +10245,22 @@ vErrors.push(err754);
 }
 errors++;
 }
-if((typeof data290 == "number") && (isFinite(data290))){
-if(data290 < 0 || isNaN(data290)){
-const err755 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+var _valid41 = _errs837 === errors;
+errors = _errs836;
+if(vErrors !== null){
+if(_errs836){
+vErrors.length = _errs836;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid41){
+const _errs840 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err755 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err755];
 }
@@ -10268,11 +10269,11 @@ vErrors.push(err755);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data291 = data.data;
+if(data291 && typeof data291 == "object" && !Array.isArray(data291)){
+if(data291.watcher === undefined){
+const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err756];
 }
@@ -10281,10 +10282,8 @@ vErrors.push(err756);
 }
 errors++;
 }
-}
-}
-else {
-const err757 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data291.checks === undefined){
+const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err757];
 }
@@ -10293,21 +10292,93 @@ vErrors.push(err757);
 }
 errors++;
 }
-var _valid41 = _errs833 === errors;
-valid208 = _valid41;
-if(valid208){
-var props38 = {};
-props38.data = true;
-props38.type = true;
-}
-}
-if(!valid208){
-const err758 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key60 in data291){
+if(!((key60 === "watcher") || (key60 === "checks"))){
+const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err758];
 }
 else {
 vErrors.push(err758);
+}
+errors++;
+}
+}
+if(data291.watcher !== undefined){
+if(typeof data291.watcher !== "string"){
+const err759 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err759];
+}
+else {
+vErrors.push(err759);
+}
+errors++;
+}
+}
+if(data291.checks !== undefined){
+let data293 = data291.checks;
+if(!(((typeof data293 == "number") && (!(data293 % 1) && !isNaN(data293))) && (isFinite(data293)))){
+const err760 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err760];
+}
+else {
+vErrors.push(err760);
+}
+errors++;
+}
+if((typeof data293 == "number") && (isFinite(data293))){
+if(data293 < 0 || isNaN(data293)){
+const err761 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err761];
+}
+else {
+vErrors.push(err761);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err762];
+}
+else {
+vErrors.push(err762);
+}
+errors++;
+}
+}
+}
+else {
+const err763 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err763];
+}
+else {
+vErrors.push(err763);
+}
+errors++;
+}
+var _valid41 = _errs840 === errors;
+valid209 = _valid41;
+if(valid209){
+var props38 = {};
+props38.data = true;
+props38.type = true;
+}
+}
+if(!valid209){
+const err764 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err764];
+}
+else {
+vErrors.push(err764);
 }
 errors++;
 }
@@ -10320,96 +10391,14 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs843 = errors;
-let valid212 = true;
-const _errs844 = errors;
-if(errors === _errs844){
+const _errs850 = errors;
+let valid213 = true;
+const _errs851 = errors;
+if(errors === _errs851){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing36;
 if((data.type === undefined) && (missing36 = "type")){
-const err759 = {};
-if(vErrors === null){
-vErrors = [err759];
-}
-else {
-vErrors.push(err759);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err760 = {};
-if(vErrors === null){
-vErrors = [err760];
-}
-else {
-vErrors.push(err760);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err761 = {};
-if(vErrors === null){
-vErrors = [err761];
-}
-else {
-vErrors.push(err761);
-}
-errors++;
-}
-}
-var _valid42 = _errs844 === errors;
-errors = _errs843;
-if(vErrors !== null){
-if(_errs843){
-vErrors.length = _errs843;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs847 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err762 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err762];
-}
-else {
-vErrors.push(err762);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data292 = data.data;
-if(data292 && typeof data292 == "object" && !Array.isArray(data292)){
-if(data292.id === undefined){
-const err763 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err763];
-}
-else {
-vErrors.push(err763);
-}
-errors++;
-}
-if(data292.uses === undefined){
-const err764 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err764];
-}
-else {
-vErrors.push(err764);
-}
-errors++;
-}
-if(data292.with === undefined){
-const err765 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+const err765 = {};
 if(vErrors === null){
 vErrors = [err765];
 }
@@ -10418,9 +10407,10 @@ vErrors.push(err765);
 }
 errors++;
 }
-for(const key60 in data292){
-if(!(((key60 === "id") || (key60 === "uses")) || (key60 === "with"))){
-const err766 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("cleanup.deferred" !== data.type){
+const err766 = {};
 if(vErrors === null){
 vErrors = [err766];
 }
@@ -10430,9 +10420,10 @@ vErrors.push(err766);
 errors++;
 }
 }
-if(data292.id !== undefined){
-if(typeof data292.id !== "string"){
-const err767 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err767 = {};
 if(vErrors === null){
 vErrors = [err767];
 }
@@ -10442,9 +10433,21 @@ vErrors.push(err767);
 errors++;
 }
 }
-if(data292.uses !== undefined){
-if(typeof data292.uses !== "string"){
-const err768 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid42 = _errs851 === errors;
+errors = _errs850;
+if(vErrors !== null){
+if(_errs850){
+vErrors.length = _errs850;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid42){
+const _errs854 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err768 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err768];
 }
@@ -10453,13 +10456,11 @@ vErrors.push(err768);
 }
 errors++;
 }
-}
-if(data292.with !== undefined){
-let data295 = data292.with;
+if(data.data !== undefined){
+let data295 = data.data;
 if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
-}
-else {
-const err769 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data295.id === undefined){
+const err769 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err769];
 }
@@ -10468,10 +10469,8 @@ vErrors.push(err769);
 }
 errors++;
 }
-}
-}
-else {
-const err770 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data295.uses === undefined){
+const err770 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err770];
 }
@@ -10480,10 +10479,8 @@ vErrors.push(err770);
 }
 errors++;
 }
-}
-}
-else {
-const err771 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data295.with === undefined){
+const err771 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err771];
 }
@@ -10492,21 +10489,95 @@ vErrors.push(err771);
 }
 errors++;
 }
-var _valid42 = _errs847 === errors;
-valid212 = _valid42;
-if(valid212){
-var props39 = {};
-props39.data = true;
-props39.type = true;
-}
-}
-if(!valid212){
-const err772 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key61 in data295){
+if(!(((key61 === "id") || (key61 === "uses")) || (key61 === "with"))){
+const err772 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err772];
 }
 else {
 vErrors.push(err772);
+}
+errors++;
+}
+}
+if(data295.id !== undefined){
+if(typeof data295.id !== "string"){
+const err773 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err773];
+}
+else {
+vErrors.push(err773);
+}
+errors++;
+}
+}
+if(data295.uses !== undefined){
+if(typeof data295.uses !== "string"){
+const err774 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err774];
+}
+else {
+vErrors.push(err774);
+}
+errors++;
+}
+}
+if(data295.with !== undefined){
+let data298 = data295.with;
+if(data298 && typeof data298 == "object" && !Array.isArray(data298)){
+}
+else {
+const err775 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err775];
+}
+else {
+vErrors.push(err775);
+}
+errors++;
+}
+}
+}
+else {
+const err776 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err776];
+}
+else {
+vErrors.push(err776);
+}
+errors++;
+}
+}
+}
+else {
+const err777 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err777];
+}
+else {
+vErrors.push(err777);
+}
+errors++;
+}
+var _valid42 = _errs854 === errors;
+valid213 = _valid42;
+if(valid213){
+var props39 = {};
+props39.data = true;
+props39.type = true;
+}
+}
+if(!valid213){
+const err778 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err778];
+}
+else {
+vErrors.push(err778);
 }
 errors++;
 }
@@ -10519,97 +10590,14 @@ props0 = props0 || {};
 Object.assign(props0, props39);
 }
 }
-const _errs860 = errors;
-let valid216 = true;
-const _errs861 = errors;
-if(errors === _errs861){
+const _errs867 = errors;
+let valid217 = true;
+const _errs868 = errors;
+if(errors === _errs868){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing37;
 if((data.type === undefined) && (missing37 = "type")){
-const err773 = {};
-if(vErrors === null){
-vErrors = [err773];
-}
-else {
-vErrors.push(err773);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err774 = {};
-if(vErrors === null){
-vErrors = [err774];
-}
-else {
-vErrors.push(err774);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err775 = {};
-if(vErrors === null){
-vErrors = [err775];
-}
-else {
-vErrors.push(err775);
-}
-errors++;
-}
-}
-var _valid43 = _errs861 === errors;
-errors = _errs860;
-if(vErrors !== null){
-if(_errs860){
-vErrors.length = _errs860;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid43){
-const _errs864 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err776 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err776];
-}
-else {
-vErrors.push(err776);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data297 = data.data;
-if(data297 && typeof data297 == "object" && !Array.isArray(data297)){
-if(data297.id === undefined){
-const err777 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err777];
-}
-else {
-vErrors.push(err777);
-}
-errors++;
-}
-if(data297.identity === undefined){
-const err778 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
-if(vErrors === null){
-vErrors = [err778];
-}
-else {
-vErrors.push(err778);
-}
-errors++;
-}
-for(const key61 in data297){
-if(!((key61 === "id") || (key61 === "identity"))){
-const err779 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+const err779 = {};
 if(vErrors === null){
 vErrors = [err779];
 }
@@ -10618,10 +10606,10 @@ vErrors.push(err779);
 }
 errors++;
 }
-}
-if(data297.id !== undefined){
-if(typeof data297.id !== "string"){
-const err780 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("cleanup.confirmed" !== data.type){
+const err780 = {};
 if(vErrors === null){
 vErrors = [err780];
 }
@@ -10631,12 +10619,10 @@ vErrors.push(err780);
 errors++;
 }
 }
-if(data297.identity !== undefined){
-let data299 = data297.identity;
-if(data299 && typeof data299 == "object" && !Array.isArray(data299)){
+}
 }
 else {
-const err781 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err781 = {};
 if(vErrors === null){
 vErrors = [err781];
 }
@@ -10646,9 +10632,21 @@ vErrors.push(err781);
 errors++;
 }
 }
+var _valid43 = _errs868 === errors;
+errors = _errs867;
+if(vErrors !== null){
+if(_errs867){
+vErrors.length = _errs867;
 }
 else {
-const err782 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid43){
+const _errs871 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err782 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err782];
 }
@@ -10657,10 +10655,11 @@ vErrors.push(err782);
 }
 errors++;
 }
-}
-}
-else {
-const err783 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data300 = data.data;
+if(data300 && typeof data300 == "object" && !Array.isArray(data300)){
+if(data300.id === undefined){
+const err783 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err783];
 }
@@ -10669,21 +10668,93 @@ vErrors.push(err783);
 }
 errors++;
 }
-var _valid43 = _errs864 === errors;
-valid216 = _valid43;
-if(valid216){
-var props40 = {};
-props40.data = true;
-props40.type = true;
-}
-}
-if(!valid216){
-const err784 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data300.identity === undefined){
+const err784 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
 vErrors = [err784];
 }
 else {
 vErrors.push(err784);
+}
+errors++;
+}
+for(const key62 in data300){
+if(!((key62 === "id") || (key62 === "identity"))){
+const err785 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err785];
+}
+else {
+vErrors.push(err785);
+}
+errors++;
+}
+}
+if(data300.id !== undefined){
+if(typeof data300.id !== "string"){
+const err786 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err786];
+}
+else {
+vErrors.push(err786);
+}
+errors++;
+}
+}
+if(data300.identity !== undefined){
+let data302 = data300.identity;
+if(data302 && typeof data302 == "object" && !Array.isArray(data302)){
+}
+else {
+const err787 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err787];
+}
+else {
+vErrors.push(err787);
+}
+errors++;
+}
+}
+}
+else {
+const err788 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err788];
+}
+else {
+vErrors.push(err788);
+}
+errors++;
+}
+}
+}
+else {
+const err789 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err789];
+}
+else {
+vErrors.push(err789);
+}
+errors++;
+}
+var _valid43 = _errs871 === errors;
+valid217 = _valid43;
+if(valid217){
+var props40 = {};
+props40.data = true;
+props40.type = true;
+}
+}
+if(!valid217){
+const err790 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err790];
+}
+else {
+vErrors.push(err790);
 }
 errors++;
 }
@@ -10696,99 +10767,14 @@ props0 = props0 || {};
 Object.assign(props0, props40);
 }
 }
-const _errs875 = errors;
-let valid220 = true;
-const _errs876 = errors;
-if(errors === _errs876){
+const _errs882 = errors;
+let valid221 = true;
+const _errs883 = errors;
+if(errors === _errs883){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing38;
 if((data.type === undefined) && (missing38 = "type")){
-const err785 = {};
-if(vErrors === null){
-vErrors = [err785];
-}
-else {
-vErrors.push(err785);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err786 = {};
-if(vErrors === null){
-vErrors = [err786];
-}
-else {
-vErrors.push(err786);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err787 = {};
-if(vErrors === null){
-vErrors = [err787];
-}
-else {
-vErrors.push(err787);
-}
-errors++;
-}
-}
-var _valid44 = _errs876 === errors;
-errors = _errs875;
-if(vErrors !== null){
-if(_errs875){
-vErrors.length = _errs875;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid44){
-const _errs879 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err788 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err788];
-}
-else {
-vErrors.push(err788);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data301 = data.data;
-if(data301 && typeof data301 == "object" && !Array.isArray(data301)){
-if(data301.id === undefined){
-const err789 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err789];
-}
-else {
-vErrors.push(err789);
-}
-errors++;
-}
-for(const key62 in data301){
-if(!(key62 === "id")){
-const err790 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err790];
-}
-else {
-vErrors.push(err790);
-}
-errors++;
-}
-}
-if(data301.id !== undefined){
-if(typeof data301.id !== "string"){
-const err791 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err791 = {};
 if(vErrors === null){
 vErrors = [err791];
 }
@@ -10797,10 +10783,10 @@ vErrors.push(err791);
 }
 errors++;
 }
-}
-}
 else {
-const err792 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
+const err792 = {};
 if(vErrors === null){
 vErrors = [err792];
 }
@@ -10811,8 +10797,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err793 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err793 = {};
 if(vErrors === null){
 vErrors = [err793];
 }
@@ -10821,21 +10808,105 @@ vErrors.push(err793);
 }
 errors++;
 }
-var _valid44 = _errs879 === errors;
-valid220 = _valid44;
-if(valid220){
-var props41 = {};
-props41.data = true;
-props41.type = true;
+}
+var _valid44 = _errs883 === errors;
+errors = _errs882;
+if(vErrors !== null){
+if(_errs882){
+vErrors.length = _errs882;
+}
+else {
+vErrors = null;
 }
 }
-if(!valid220){
-const err794 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(_valid44){
+const _errs886 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err794 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err794];
 }
 else {
 vErrors.push(err794);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data304 = data.data;
+if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
+if(data304.id === undefined){
+const err795 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err795];
+}
+else {
+vErrors.push(err795);
+}
+errors++;
+}
+for(const key63 in data304){
+if(!(key63 === "id")){
+const err796 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err796];
+}
+else {
+vErrors.push(err796);
+}
+errors++;
+}
+}
+if(data304.id !== undefined){
+if(typeof data304.id !== "string"){
+const err797 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err797];
+}
+else {
+vErrors.push(err797);
+}
+errors++;
+}
+}
+}
+else {
+const err798 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err798];
+}
+else {
+vErrors.push(err798);
+}
+errors++;
+}
+}
+}
+else {
+const err799 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err799];
+}
+else {
+vErrors.push(err799);
+}
+errors++;
+}
+var _valid44 = _errs886 === errors;
+valid221 = _valid44;
+if(valid221){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid221){
+const err800 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err800];
+}
+else {
+vErrors.push(err800);
 }
 errors++;
 }
@@ -10848,97 +10919,14 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs887 = errors;
-let valid224 = true;
-const _errs888 = errors;
-if(errors === _errs888){
+const _errs894 = errors;
+let valid225 = true;
+const _errs895 = errors;
+if(errors === _errs895){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing39;
 if((data.type === undefined) && (missing39 = "type")){
-const err795 = {};
-if(vErrors === null){
-vErrors = [err795];
-}
-else {
-vErrors.push(err795);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err796 = {};
-if(vErrors === null){
-vErrors = [err796];
-}
-else {
-vErrors.push(err796);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err797 = {};
-if(vErrors === null){
-vErrors = [err797];
-}
-else {
-vErrors.push(err797);
-}
-errors++;
-}
-}
-var _valid45 = _errs888 === errors;
-errors = _errs887;
-if(vErrors !== null){
-if(_errs887){
-vErrors.length = _errs887;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid45){
-const _errs891 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err798 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err798];
-}
-else {
-vErrors.push(err798);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data304 = data.data;
-if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
-if(data304.id === undefined){
-const err799 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err799];
-}
-else {
-vErrors.push(err799);
-}
-errors++;
-}
-if(data304.ok === undefined){
-const err800 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
-if(vErrors === null){
-vErrors = [err800];
-}
-else {
-vErrors.push(err800);
-}
-errors++;
-}
-for(const key63 in data304){
-if(!(((key63 === "id") || (key63 === "ok")) || (key63 === "error"))){
-const err801 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+const err801 = {};
 if(vErrors === null){
 vErrors = [err801];
 }
@@ -10947,10 +10935,10 @@ vErrors.push(err801);
 }
 errors++;
 }
-}
-if(data304.id !== undefined){
-if(typeof data304.id !== "string"){
-const err802 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("cleanup.finished" !== data.type){
+const err802 = {};
 if(vErrors === null){
 vErrors = [err802];
 }
@@ -10960,9 +10948,10 @@ vErrors.push(err802);
 errors++;
 }
 }
-if(data304.ok !== undefined){
-if(typeof data304.ok !== "boolean"){
-const err803 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+}
+else {
+const err803 = {};
 if(vErrors === null){
 vErrors = [err803];
 }
@@ -10972,9 +10961,21 @@ vErrors.push(err803);
 errors++;
 }
 }
-if(data304.error !== undefined){
-if(typeof data304.error !== "string"){
-const err804 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid45 = _errs895 === errors;
+errors = _errs894;
+if(vErrors !== null){
+if(_errs894){
+vErrors.length = _errs894;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid45){
+const _errs898 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err804 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err804];
 }
@@ -10983,10 +10984,11 @@ vErrors.push(err804);
 }
 errors++;
 }
-}
-}
-else {
-const err805 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data307 = data.data;
+if(data307 && typeof data307 == "object" && !Array.isArray(data307)){
+if(data307.id === undefined){
+const err805 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err805];
 }
@@ -10995,10 +10997,8 @@ vErrors.push(err805);
 }
 errors++;
 }
-}
-}
-else {
-const err806 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data307.ok === undefined){
+const err806 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err806];
 }
@@ -11007,21 +11007,92 @@ vErrors.push(err806);
 }
 errors++;
 }
-var _valid45 = _errs891 === errors;
-valid224 = _valid45;
-if(valid224){
-var props42 = {};
-props42.data = true;
-props42.type = true;
-}
-}
-if(!valid224){
-const err807 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key64 in data307){
+if(!(((key64 === "id") || (key64 === "ok")) || (key64 === "error"))){
+const err807 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err807];
 }
 else {
 vErrors.push(err807);
+}
+errors++;
+}
+}
+if(data307.id !== undefined){
+if(typeof data307.id !== "string"){
+const err808 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err808];
+}
+else {
+vErrors.push(err808);
+}
+errors++;
+}
+}
+if(data307.ok !== undefined){
+if(typeof data307.ok !== "boolean"){
+const err809 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err809];
+}
+else {
+vErrors.push(err809);
+}
+errors++;
+}
+}
+if(data307.error !== undefined){
+if(typeof data307.error !== "string"){
+const err810 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err810];
+}
+else {
+vErrors.push(err810);
+}
+errors++;
+}
+}
+}
+else {
+const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err811];
+}
+else {
+vErrors.push(err811);
+}
+errors++;
+}
+}
+}
+else {
+const err812 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err812];
+}
+else {
+vErrors.push(err812);
+}
+errors++;
+}
+var _valid45 = _errs898 === errors;
+valid225 = _valid45;
+if(valid225){
+var props42 = {};
+props42.data = true;
+props42.type = true;
+}
+}
+if(!valid225){
+const err813 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err813];
+}
+else {
+vErrors.push(err813);
 }
 errors++;
 }
@@ -11034,96 +11105,14 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs903 = errors;
-let valid228 = true;
-const _errs904 = errors;
-if(errors === _errs904){
+const _errs910 = errors;
+let valid229 = true;
+const _errs911 = errors;
+if(errors === _errs911){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing40;
 if((data.type === undefined) && (missing40 = "type")){
-const err808 = {};
-if(vErrors === null){
-vErrors = [err808];
-}
-else {
-vErrors.push(err808);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.kept" !== data.type){
-const err809 = {};
-if(vErrors === null){
-vErrors = [err809];
-}
-else {
-vErrors.push(err809);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err810 = {};
-if(vErrors === null){
-vErrors = [err810];
-}
-else {
-vErrors.push(err810);
-}
-errors++;
-}
-}
-var _valid46 = _errs904 === errors;
-errors = _errs903;
-if(vErrors !== null){
-if(_errs903){
-vErrors.length = _errs903;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid46){
-const _errs907 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err811 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err811];
-}
-else {
-vErrors.push(err811);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data309 = data.data;
-if(data309 && typeof data309 == "object" && !Array.isArray(data309)){
-if(data309.cleanups === undefined){
-const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
-if(vErrors === null){
-vErrors = [err812];
-}
-else {
-vErrors.push(err812);
-}
-errors++;
-}
-if(data309.things === undefined){
-const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
-if(vErrors === null){
-vErrors = [err813];
-}
-else {
-vErrors.push(err813);
-}
-errors++;
-}
-if(data309.until === undefined){
-const err814 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+const err814 = {};
 if(vErrors === null){
 vErrors = [err814];
 }
@@ -11132,9 +11121,10 @@ vErrors.push(err814);
 }
 errors++;
 }
-for(const key64 in data309){
-if(!(((key64 === "cleanups") || (key64 === "things")) || (key64 === "until"))){
-const err815 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("run.kept" !== data.type){
+const err815 = {};
 if(vErrors === null){
 vErrors = [err815];
 }
@@ -11144,13 +11134,10 @@ vErrors.push(err815);
 errors++;
 }
 }
-if(data309.cleanups !== undefined){
-let data310 = data309.cleanups;
-if(Array.isArray(data310)){
-const len15 = data310.length;
-for(let i15=0; i15<len15; i15++){
-if(typeof data310[i15] !== "string"){
-const err816 = {instancePath:instancePath+"/data/cleanups/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err816 = {};
 if(vErrors === null){
 vErrors = [err816];
 }
@@ -11160,9 +11147,21 @@ vErrors.push(err816);
 errors++;
 }
 }
+var _valid46 = _errs911 === errors;
+errors = _errs910;
+if(vErrors !== null){
+if(_errs910){
+vErrors.length = _errs910;
 }
 else {
-const err817 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+vErrors = null;
+}
+}
+if(_valid46){
+const _errs914 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err817 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err817];
 }
@@ -11171,16 +11170,11 @@ vErrors.push(err817);
 }
 errors++;
 }
-}
-if(data309.things !== undefined){
-let data312 = data309.things;
-if(Array.isArray(data312)){
-const len16 = data312.length;
-for(let i16=0; i16<len16; i16++){
-let data313 = data312[i16];
-if(data313 && typeof data313 == "object" && !Array.isArray(data313)){
-if(data313.system === undefined){
-const err818 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data.data !== undefined){
+let data312 = data.data;
+if(data312 && typeof data312 == "object" && !Array.isArray(data312)){
+if(data312.cleanups === undefined){
+const err818 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
 vErrors = [err818];
 }
@@ -11189,8 +11183,8 @@ vErrors.push(err818);
 }
 errors++;
 }
-if(data313.object === undefined){
-const err819 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data312.things === undefined){
+const err819 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
 vErrors = [err819];
 }
@@ -11199,9 +11193,8 @@ vErrors.push(err819);
 }
 errors++;
 }
-for(const key65 in data313){
-if(!((key65 === "system") || (key65 === "object"))){
-const err820 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
+if(data312.until === undefined){
+const err820 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
 vErrors = [err820];
 }
@@ -11210,10 +11203,9 @@ vErrors.push(err820);
 }
 errors++;
 }
-}
-if(data313.system !== undefined){
-if(typeof data313.system !== "string"){
-const err821 = {instancePath:instancePath+"/data/things/" + i16+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key65 in data312){
+if(!(((key65 === "cleanups") || (key65 === "things")) || (key65 === "until"))){
+const err821 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err821];
 }
@@ -11223,9 +11215,13 @@ vErrors.push(err821);
 errors++;
 }
 }
-if(data313.object !== undefined){
-if(typeof data313.object !== "string"){
-const err822 = {instancePath:instancePath+"/data/things/" + i16+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data312.cleanups !== undefined){
+let data313 = data312.cleanups;
+if(Array.isArray(data313)){
+const len15 = data313.length;
+for(let i15=0; i15<len15; i15++){
+if(typeof data313[i15] !== "string"){
+const err822 = {instancePath:instancePath+"/data/cleanups/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err822];
 }
@@ -11237,7 +11233,7 @@ errors++;
 }
 }
 else {
-const err823 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err823 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err823];
 }
@@ -11247,9 +11243,15 @@ vErrors.push(err823);
 errors++;
 }
 }
-}
-else {
-const err824 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data312.things !== undefined){
+let data315 = data312.things;
+if(Array.isArray(data315)){
+const len16 = data315.length;
+for(let i16=0; i16<len16; i16++){
+let data316 = data315[i16];
+if(data316 && typeof data316 == "object" && !Array.isArray(data316)){
+if(data316.system === undefined){
+const err824 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err824];
 }
@@ -11258,10 +11260,8 @@ vErrors.push(err824);
 }
 errors++;
 }
-}
-if(data309.until !== undefined){
-if(typeof data309.until !== "string"){
-const err825 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data316.object === undefined){
+const err825 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err825];
 }
@@ -11270,10 +11270,9 @@ vErrors.push(err825);
 }
 errors++;
 }
-}
-}
-else {
-const err826 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key66 in data316){
+if(!((key66 === "system") || (key66 === "object"))){
+const err826 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err826];
 }
@@ -11283,9 +11282,9 @@ vErrors.push(err826);
 errors++;
 }
 }
-}
-else {
-const err827 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data316.system !== undefined){
+if(typeof data316.system !== "string"){
+const err827 = {instancePath:instancePath+"/data/things/" + i16+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err827];
 }
@@ -11294,21 +11293,93 @@ vErrors.push(err827);
 }
 errors++;
 }
-var _valid46 = _errs907 === errors;
-valid228 = _valid46;
-if(valid228){
-var props43 = {};
-props43.data = true;
-props43.type = true;
 }
-}
-if(!valid228){
-const err828 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data316.object !== undefined){
+if(typeof data316.object !== "string"){
+const err828 = {instancePath:instancePath+"/data/things/" + i16+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err828];
 }
 else {
 vErrors.push(err828);
+}
+errors++;
+}
+}
+}
+else {
+const err829 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err829];
+}
+else {
+vErrors.push(err829);
+}
+errors++;
+}
+}
+}
+else {
+const err830 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err830];
+}
+else {
+vErrors.push(err830);
+}
+errors++;
+}
+}
+if(data312.until !== undefined){
+if(typeof data312.until !== "string"){
+const err831 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err831];
+}
+else {
+vErrors.push(err831);
+}
+errors++;
+}
+}
+}
+else {
+const err832 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err832];
+}
+else {
+vErrors.push(err832);
+}
+errors++;
+}
+}
+}
+else {
+const err833 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err833];
+}
+else {
+vErrors.push(err833);
+}
+errors++;
+}
+var _valid46 = _errs914 === errors;
+valid229 = _valid46;
+if(valid229){
+var props43 = {};
+props43.data = true;
+props43.type = true;
+}
+}
+if(!valid229){
+const err834 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err834];
+}
+else {
+vErrors.push(err834);
 }
 errors++;
 }
@@ -11321,99 +11392,14 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs928 = errors;
-let valid237 = true;
-const _errs929 = errors;
-if(errors === _errs929){
+const _errs935 = errors;
+let valid238 = true;
+const _errs936 = errors;
+if(errors === _errs936){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing41;
 if((data.type === undefined) && (missing41 = "type")){
-const err829 = {};
-if(vErrors === null){
-vErrors = [err829];
-}
-else {
-vErrors.push(err829);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err830 = {};
-if(vErrors === null){
-vErrors = [err830];
-}
-else {
-vErrors.push(err830);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err831 = {};
-if(vErrors === null){
-vErrors = [err831];
-}
-else {
-vErrors.push(err831);
-}
-errors++;
-}
-}
-var _valid47 = _errs929 === errors;
-errors = _errs928;
-if(vErrors !== null){
-if(_errs928){
-vErrors.length = _errs928;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid47){
-const _errs932 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err832 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err832];
-}
-else {
-vErrors.push(err832);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data318 = data.data;
-if(data318 && typeof data318 == "object" && !Array.isArray(data318)){
-for(const key66 in data318){
-const err833 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err833];
-}
-else {
-vErrors.push(err833);
-}
-errors++;
-}
-}
-else {
-const err834 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err834];
-}
-else {
-vErrors.push(err834);
-}
-errors++;
-}
-}
-}
-else {
-const err835 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err835 = {};
 if(vErrors === null){
 vErrors = [err835];
 }
@@ -11422,21 +11408,106 @@ vErrors.push(err835);
 }
 errors++;
 }
-var _valid47 = _errs932 === errors;
-valid237 = _valid47;
-if(valid237){
-var props44 = {};
-props44.data = true;
-props44.type = true;
-}
-}
-if(!valid237){
-const err836 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+if(data.type !== undefined){
+if("verification.ended" !== data.type){
+const err836 = {};
 if(vErrors === null){
 vErrors = [err836];
 }
 else {
 vErrors.push(err836);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err837 = {};
+if(vErrors === null){
+vErrors = [err837];
+}
+else {
+vErrors.push(err837);
+}
+errors++;
+}
+}
+var _valid47 = _errs936 === errors;
+errors = _errs935;
+if(vErrors !== null){
+if(_errs935){
+vErrors.length = _errs935;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid47){
+const _errs939 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err838 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err838];
+}
+else {
+vErrors.push(err838);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data321 = data.data;
+if(data321 && typeof data321 == "object" && !Array.isArray(data321)){
+for(const key67 in data321){
+const err839 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err839];
+}
+else {
+vErrors.push(err839);
+}
+errors++;
+}
+}
+else {
+const err840 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err840];
+}
+else {
+vErrors.push(err840);
+}
+errors++;
+}
+}
+}
+else {
+const err841 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err841];
+}
+else {
+vErrors.push(err841);
+}
+errors++;
+}
+var _valid47 = _errs939 === errors;
+valid238 = _valid47;
+if(valid238){
+var props44 = {};
+props44.data = true;
+props44.type = true;
+}
+}
+if(!valid238){
+const err842 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err842];
+}
+else {
+vErrors.push(err842);
 }
 errors++;
 }
@@ -11449,99 +11520,14 @@ props0 = props0 || {};
 Object.assign(props0, props44);
 }
 }
-const _errs938 = errors;
-let valid240 = true;
-const _errs939 = errors;
-if(errors === _errs939){
+const _errs945 = errors;
+let valid241 = true;
+const _errs946 = errors;
+if(errors === _errs946){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing42;
 if((data.type === undefined) && (missing42 = "type")){
-const err837 = {};
-if(vErrors === null){
-vErrors = [err837];
-}
-else {
-vErrors.push(err837);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err838 = {};
-if(vErrors === null){
-vErrors = [err838];
-}
-else {
-vErrors.push(err838);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err839 = {};
-if(vErrors === null){
-vErrors = [err839];
-}
-else {
-vErrors.push(err839);
-}
-errors++;
-}
-}
-var _valid48 = _errs939 === errors;
-errors = _errs938;
-if(vErrors !== null){
-if(_errs938){
-vErrors.length = _errs938;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid48){
-const _errs942 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err840 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err840];
-}
-else {
-vErrors.push(err840);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data320 = data.data;
-if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
-if(data320.by === undefined){
-const err841 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
-if(vErrors === null){
-vErrors = [err841];
-}
-else {
-vErrors.push(err841);
-}
-errors++;
-}
-for(const key67 in data320){
-if(!(key67 === "by")){
-const err842 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err842];
-}
-else {
-vErrors.push(err842);
-}
-errors++;
-}
-}
-if(data320.by !== undefined){
-if(typeof data320.by !== "string"){
-const err843 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err843 = {};
 if(vErrors === null){
 vErrors = [err843];
 }
@@ -11550,10 +11536,10 @@ vErrors.push(err843);
 }
 errors++;
 }
-}
-}
 else {
-const err844 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err844 = {};
 if(vErrors === null){
 vErrors = [err844];
 }
@@ -11564,8 +11550,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err845 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err845 = {};
 if(vErrors === null){
 vErrors = [err845];
 }
@@ -11574,21 +11561,105 @@ vErrors.push(err845);
 }
 errors++;
 }
-var _valid48 = _errs942 === errors;
-valid240 = _valid48;
-if(valid240){
-var props45 = {};
-props45.data = true;
-props45.type = true;
+}
+var _valid48 = _errs946 === errors;
+errors = _errs945;
+if(vErrors !== null){
+if(_errs945){
+vErrors.length = _errs945;
+}
+else {
+vErrors = null;
 }
 }
-if(!valid240){
-const err846 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(_valid48){
+const _errs949 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err846 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err846];
 }
 else {
 vErrors.push(err846);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data323 = data.data;
+if(data323 && typeof data323 == "object" && !Array.isArray(data323)){
+if(data323.by === undefined){
+const err847 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+if(vErrors === null){
+vErrors = [err847];
+}
+else {
+vErrors.push(err847);
+}
+errors++;
+}
+for(const key68 in data323){
+if(!(key68 === "by")){
+const err848 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err848];
+}
+else {
+vErrors.push(err848);
+}
+errors++;
+}
+}
+if(data323.by !== undefined){
+if(typeof data323.by !== "string"){
+const err849 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err849];
+}
+else {
+vErrors.push(err849);
+}
+errors++;
+}
+}
+}
+else {
+const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err850];
+}
+else {
+vErrors.push(err850);
+}
+errors++;
+}
+}
+}
+else {
+const err851 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err851];
+}
+else {
+vErrors.push(err851);
+}
+errors++;
+}
+var _valid48 = _errs949 === errors;
+valid241 = _valid48;
+if(valid241){
+var props45 = {};
+props45.data = true;
+props45.type = true;
+}
+}
+if(!valid241){
+const err852 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err852];
+}
+else {
+vErrors.push(err852);
 }
 errors++;
 }
@@ -11601,99 +11672,14 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs950 = errors;
-let valid244 = true;
-const _errs951 = errors;
-if(errors === _errs951){
+const _errs957 = errors;
+let valid245 = true;
+const _errs958 = errors;
+if(errors === _errs958){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing43;
 if((data.type === undefined) && (missing43 = "type")){
-const err847 = {};
-if(vErrors === null){
-vErrors = [err847];
-}
-else {
-vErrors.push(err847);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err848 = {};
-if(vErrors === null){
-vErrors = [err848];
-}
-else {
-vErrors.push(err848);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err849 = {};
-if(vErrors === null){
-vErrors = [err849];
-}
-else {
-vErrors.push(err849);
-}
-errors++;
-}
-}
-var _valid49 = _errs951 === errors;
-errors = _errs950;
-if(vErrors !== null){
-if(_errs950){
-vErrors.length = _errs950;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid49){
-const _errs954 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err850 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err850];
-}
-else {
-vErrors.push(err850);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data323 = data.data;
-if(data323 && typeof data323 == "object" && !Array.isArray(data323)){
-for(const key68 in data323){
-const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err851];
-}
-else {
-vErrors.push(err851);
-}
-errors++;
-}
-}
-else {
-const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err852];
-}
-else {
-vErrors.push(err852);
-}
-errors++;
-}
-}
-}
-else {
-const err853 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err853 = {};
 if(vErrors === null){
 vErrors = [err853];
 }
@@ -11702,21 +11688,106 @@ vErrors.push(err853);
 }
 errors++;
 }
-var _valid49 = _errs954 === errors;
-valid244 = _valid49;
-if(valid244){
-var props46 = {};
-props46.data = true;
-props46.type = true;
-}
-}
-if(!valid244){
-const err854 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err854 = {};
 if(vErrors === null){
 vErrors = [err854];
 }
 else {
 vErrors.push(err854);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err855 = {};
+if(vErrors === null){
+vErrors = [err855];
+}
+else {
+vErrors.push(err855);
+}
+errors++;
+}
+}
+var _valid49 = _errs958 === errors;
+errors = _errs957;
+if(vErrors !== null){
+if(_errs957){
+vErrors.length = _errs957;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid49){
+const _errs961 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err856 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err856];
+}
+else {
+vErrors.push(err856);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data326 = data.data;
+if(data326 && typeof data326 == "object" && !Array.isArray(data326)){
+for(const key69 in data326){
+const err857 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err857];
+}
+else {
+vErrors.push(err857);
+}
+errors++;
+}
+}
+else {
+const err858 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err858];
+}
+else {
+vErrors.push(err858);
+}
+errors++;
+}
+}
+}
+else {
+const err859 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err859];
+}
+else {
+vErrors.push(err859);
+}
+errors++;
+}
+var _valid49 = _errs961 === errors;
+valid245 = _valid49;
+if(valid245){
+var props46 = {};
+props46.data = true;
+props46.type = true;
+}
+}
+if(!valid245){
+const err860 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err860];
+}
+else {
+vErrors.push(err860);
 }
 errors++;
 }
@@ -11729,96 +11800,14 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs960 = errors;
-let valid247 = true;
-const _errs961 = errors;
-if(errors === _errs961){
+const _errs967 = errors;
+let valid248 = true;
+const _errs968 = errors;
+if(errors === _errs968){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing44;
 if((data.type === undefined) && (missing44 = "type")){
-const err855 = {};
-if(vErrors === null){
-vErrors = [err855];
-}
-else {
-vErrors.push(err855);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err856 = {};
-if(vErrors === null){
-vErrors = [err856];
-}
-else {
-vErrors.push(err856);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err857 = {};
-if(vErrors === null){
-vErrors = [err857];
-}
-else {
-vErrors.push(err857);
-}
-errors++;
-}
-}
-var _valid50 = _errs961 === errors;
-errors = _errs960;
-if(vErrors !== null){
-if(_errs960){
-vErrors.length = _errs960;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid50){
-const _errs964 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err858 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err858];
-}
-else {
-vErrors.push(err858);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data325 = data.data;
-if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
-if(data325.probe === undefined){
-const err859 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err859];
-}
-else {
-vErrors.push(err859);
-}
-errors++;
-}
-if(data325.endpoint === undefined){
-const err860 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err860];
-}
-else {
-vErrors.push(err860);
-}
-errors++;
-}
-if(data325.read === undefined){
-const err861 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+const err861 = {};
 if(vErrors === null){
 vErrors = [err861];
 }
@@ -11827,8 +11816,10 @@ vErrors.push(err861);
 }
 errors++;
 }
-if(data325.write === undefined){
-const err862 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err862 = {};
 if(vErrors === null){
 vErrors = [err862];
 }
@@ -11837,8 +11828,11 @@ vErrors.push(err862);
 }
 errors++;
 }
-if(data325.control === undefined){
-const err863 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+}
+}
+}
+else {
+const err863 = {};
 if(vErrors === null){
 vErrors = [err863];
 }
@@ -11847,8 +11841,22 @@ vErrors.push(err863);
 }
 errors++;
 }
-if(data325.sent === undefined){
-const err864 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+}
+var _valid50 = _errs968 === errors;
+errors = _errs967;
+if(vErrors !== null){
+if(_errs967){
+vErrors.length = _errs967;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid50){
+const _errs971 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err864 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err864];
 }
@@ -11857,8 +11865,11 @@ vErrors.push(err864);
 }
 errors++;
 }
-if(data325.done === undefined){
-const err865 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(data.data !== undefined){
+let data328 = data.data;
+if(data328 && typeof data328 == "object" && !Array.isArray(data328)){
+if(data328.probe === undefined){
+const err865 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err865];
 }
@@ -11867,9 +11878,8 @@ vErrors.push(err865);
 }
 errors++;
 }
-for(const key69 in data325){
-if(!((((((((key69 === "probe") || (key69 === "endpoint")) || (key69 === "read")) || (key69 === "write")) || (key69 === "control")) || (key69 === "sent")) || (key69 === "done")) || (key69 === "error"))){
-const err866 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+if(data328.endpoint === undefined){
+const err866 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err866];
 }
@@ -11878,10 +11888,8 @@ vErrors.push(err866);
 }
 errors++;
 }
-}
-if(data325.probe !== undefined){
-if(typeof data325.probe !== "string"){
-const err867 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data328.read === undefined){
+const err867 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err867];
 }
@@ -11890,10 +11898,8 @@ vErrors.push(err867);
 }
 errors++;
 }
-}
-if(data325.endpoint !== undefined){
-if(typeof data325.endpoint !== "string"){
-const err868 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data328.write === undefined){
+const err868 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err868];
 }
@@ -11902,10 +11908,8 @@ vErrors.push(err868);
 }
 errors++;
 }
-}
-if(data325.read !== undefined){
-if(typeof data325.read !== "boolean"){
-const err869 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data328.control === undefined){
+const err869 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err869];
 }
@@ -11914,10 +11918,8 @@ vErrors.push(err869);
 }
 errors++;
 }
-}
-if(data325.write !== undefined){
-if(typeof data325.write !== "boolean"){
-const err870 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data328.sent === undefined){
+const err870 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err870];
 }
@@ -11926,11 +11928,8 @@ vErrors.push(err870);
 }
 errors++;
 }
-}
-if(data325.control !== undefined){
-let data330 = data325.control;
-if((typeof data330 !== "boolean") && (data330 !== null)){
-const err871 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(data328.done === undefined){
+const err871 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
 if(vErrors === null){
 vErrors = [err871];
 }
@@ -11939,12 +11938,9 @@ vErrors.push(err871);
 }
 errors++;
 }
-}
-if(data325.sent !== undefined){
-let data331 = data325.sent;
-if(data331 && typeof data331 == "object" && !Array.isArray(data331)){
-if(data331.at === undefined){
-const err872 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+for(const key70 in data328){
+if(!((((((((key70 === "probe") || (key70 === "endpoint")) || (key70 === "read")) || (key70 === "write")) || (key70 === "control")) || (key70 === "sent")) || (key70 === "done")) || (key70 === "error"))){
+const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err872];
 }
@@ -11953,8 +11949,10 @@ vErrors.push(err872);
 }
 errors++;
 }
-if(data331.mono === undefined){
-const err873 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data328.probe !== undefined){
+if(typeof data328.probe !== "string"){
+const err873 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err873];
 }
@@ -11963,9 +11961,10 @@ vErrors.push(err873);
 }
 errors++;
 }
-for(const key70 in data331){
-if(!((key70 === "at") || (key70 === "mono"))){
-const err874 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+}
+if(data328.endpoint !== undefined){
+if(typeof data328.endpoint !== "string"){
+const err874 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err874];
 }
@@ -11975,9 +11974,9 @@ vErrors.push(err874);
 errors++;
 }
 }
-if(data331.at !== undefined){
-if(typeof data331.at !== "string"){
-const err875 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data328.read !== undefined){
+if(typeof data328.read !== "boolean"){
+const err875 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err875];
 }
@@ -11987,11 +11986,9 @@ vErrors.push(err875);
 errors++;
 }
 }
-if(data331.mono !== undefined){
-let data333 = data331.mono;
-if(typeof data333 === "string"){
-if(!pattern4.test(data333)){
-const err876 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data328.write !== undefined){
+if(typeof data328.write !== "boolean"){
+const err876 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err876];
 }
@@ -12001,8 +11998,10 @@ vErrors.push(err876);
 errors++;
 }
 }
-else {
-const err877 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data328.control !== undefined){
+let data333 = data328.control;
+if((typeof data333 !== "boolean") && (data333 !== null)){
+const err877 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err877];
 }
@@ -12012,9 +12011,11 @@ vErrors.push(err877);
 errors++;
 }
 }
-}
-else {
-const err878 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data328.sent !== undefined){
+let data334 = data328.sent;
+if(data334 && typeof data334 == "object" && !Array.isArray(data334)){
+if(data334.at === undefined){
+const err878 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err878];
 }
@@ -12023,12 +12024,8 @@ vErrors.push(err878);
 }
 errors++;
 }
-}
-if(data325.done !== undefined){
-let data334 = data325.done;
-if(data334 && typeof data334 == "object" && !Array.isArray(data334)){
-if(data334.at === undefined){
-const err879 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data334.mono === undefined){
+const err879 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err879];
 }
@@ -12037,8 +12034,9 @@ vErrors.push(err879);
 }
 errors++;
 }
-if(data334.mono === undefined){
-const err880 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key71 in data334){
+if(!((key71 === "at") || (key71 === "mono"))){
+const err880 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err880];
 }
@@ -12047,9 +12045,10 @@ vErrors.push(err880);
 }
 errors++;
 }
-for(const key71 in data334){
-if(!((key71 === "at") || (key71 === "mono"))){
-const err881 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+}
+if(data334.at !== undefined){
+if(typeof data334.at !== "string"){
+const err881 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err881];
 }
@@ -12059,9 +12058,11 @@ vErrors.push(err881);
 errors++;
 }
 }
-if(data334.at !== undefined){
-if(typeof data334.at !== "string"){
-const err882 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data334.mono !== undefined){
+let data336 = data334.mono;
+if(typeof data336 === "string"){
+if(!pattern4.test(data336)){
+const err882 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err882];
 }
@@ -12071,11 +12072,8 @@ vErrors.push(err882);
 errors++;
 }
 }
-if(data334.mono !== undefined){
-let data336 = data334.mono;
-if(typeof data336 === "string"){
-if(!pattern4.test(data336)){
-const err883 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+const err883 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err883];
 }
@@ -12085,8 +12083,9 @@ vErrors.push(err883);
 errors++;
 }
 }
+}
 else {
-const err884 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err884 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err884];
 }
@@ -12096,9 +12095,11 @@ vErrors.push(err884);
 errors++;
 }
 }
-}
-else {
-const err885 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data328.done !== undefined){
+let data337 = data328.done;
+if(data337 && typeof data337 == "object" && !Array.isArray(data337)){
+if(data337.at === undefined){
+const err885 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err885];
 }
@@ -12107,10 +12108,8 @@ vErrors.push(err885);
 }
 errors++;
 }
-}
-if(data325.error !== undefined){
-if(typeof data325.error !== "string"){
-const err886 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data337.mono === undefined){
+const err886 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err886];
 }
@@ -12119,10 +12118,9 @@ vErrors.push(err886);
 }
 errors++;
 }
-}
-}
-else {
-const err887 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key72 in data337){
+if(!((key72 === "at") || (key72 === "mono"))){
+const err887 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err887];
 }
@@ -12132,9 +12130,9 @@ vErrors.push(err887);
 errors++;
 }
 }
-}
-else {
-const err888 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data337.at !== undefined){
+if(typeof data337.at !== "string"){
+const err888 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err888];
 }
@@ -12143,21 +12141,94 @@ vErrors.push(err888);
 }
 errors++;
 }
-var _valid50 = _errs964 === errors;
-valid247 = _valid50;
-if(valid247){
-var props47 = {};
-props47.data = true;
-props47.type = true;
 }
-}
-if(!valid247){
-const err889 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data337.mono !== undefined){
+let data339 = data337.mono;
+if(typeof data339 === "string"){
+if(!pattern4.test(data339)){
+const err889 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err889];
 }
 else {
 vErrors.push(err889);
+}
+errors++;
+}
+}
+else {
+const err890 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err890];
+}
+else {
+vErrors.push(err890);
+}
+errors++;
+}
+}
+}
+else {
+const err891 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err891];
+}
+else {
+vErrors.push(err891);
+}
+errors++;
+}
+}
+if(data328.error !== undefined){
+if(typeof data328.error !== "string"){
+const err892 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err892];
+}
+else {
+vErrors.push(err892);
+}
+errors++;
+}
+}
+}
+else {
+const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err893];
+}
+else {
+vErrors.push(err893);
+}
+errors++;
+}
+}
+}
+else {
+const err894 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err894];
+}
+else {
+vErrors.push(err894);
+}
+errors++;
+}
+var _valid50 = _errs971 === errors;
+valid248 = _valid50;
+if(valid248){
+var props47 = {};
+props47.data = true;
+props47.type = true;
+}
+}
+if(!valid248){
+const err895 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err895];
+}
+else {
+vErrors.push(err895);
 }
 errors++;
 }
@@ -12170,96 +12241,14 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs996 = errors;
-let valid253 = true;
-const _errs997 = errors;
-if(errors === _errs997){
+const _errs1003 = errors;
+let valid254 = true;
+const _errs1004 = errors;
+if(errors === _errs1004){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
-const err890 = {};
-if(vErrors === null){
-vErrors = [err890];
-}
-else {
-vErrors.push(err890);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err891 = {};
-if(vErrors === null){
-vErrors = [err891];
-}
-else {
-vErrors.push(err891);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err892 = {};
-if(vErrors === null){
-vErrors = [err892];
-}
-else {
-vErrors.push(err892);
-}
-errors++;
-}
-}
-var _valid51 = _errs997 === errors;
-errors = _errs996;
-if(vErrors !== null){
-if(_errs996){
-vErrors.length = _errs996;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid51){
-const _errs1000 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err893 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err893];
-}
-else {
-vErrors.push(err893);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data339 = data.data;
-if(data339 && typeof data339 == "object" && !Array.isArray(data339)){
-if(data339.probe === undefined){
-const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err894];
-}
-else {
-vErrors.push(err894);
-}
-errors++;
-}
-if(data339.store === undefined){
-const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err895];
-}
-else {
-vErrors.push(err895);
-}
-errors++;
-}
-if(data339.n === undefined){
-const err896 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+const err896 = {};
 if(vErrors === null){
 vErrors = [err896];
 }
@@ -12268,8 +12257,10 @@ vErrors.push(err896);
 }
 errors++;
 }
-if(data339.sent === undefined){
-const err897 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err897 = {};
 if(vErrors === null){
 vErrors = [err897];
 }
@@ -12278,8 +12269,11 @@ vErrors.push(err897);
 }
 errors++;
 }
-if(data339.acked === undefined){
-const err898 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+}
+}
+}
+else {
+const err898 = {};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -12288,9 +12282,22 @@ vErrors.push(err898);
 }
 errors++;
 }
-for(const key72 in data339){
-if(!((((((key72 === "probe") || (key72 === "store")) || (key72 === "n")) || (key72 === "sent")) || (key72 === "acked")) || (key72 === "error"))){
-const err899 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+}
+var _valid51 = _errs1004 === errors;
+errors = _errs1003;
+if(vErrors !== null){
+if(_errs1003){
+vErrors.length = _errs1003;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid51){
+const _errs1007 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err899 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12299,10 +12306,11 @@ vErrors.push(err899);
 }
 errors++;
 }
-}
-if(data339.probe !== undefined){
-if(typeof data339.probe !== "string"){
-const err900 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data342 = data.data;
+if(data342 && typeof data342 == "object" && !Array.isArray(data342)){
+if(data342.probe === undefined){
+const err900 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12311,10 +12319,8 @@ vErrors.push(err900);
 }
 errors++;
 }
-}
-if(data339.store !== undefined){
-if(typeof data339.store !== "string"){
-const err901 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data342.store === undefined){
+const err901 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err901];
 }
@@ -12323,11 +12329,8 @@ vErrors.push(err901);
 }
 errors++;
 }
-}
-if(data339.n !== undefined){
-let data342 = data339.n;
-if(!(((typeof data342 == "number") && (!(data342 % 1) && !isNaN(data342))) && (isFinite(data342)))){
-const err902 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data342.n === undefined){
+const err902 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err902];
 }
@@ -12336,9 +12339,8 @@ vErrors.push(err902);
 }
 errors++;
 }
-if((typeof data342 == "number") && (isFinite(data342))){
-if(data342 < 1 || isNaN(data342)){
-const err903 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data342.sent === undefined){
+const err903 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err903];
 }
@@ -12347,13 +12349,8 @@ vErrors.push(err903);
 }
 errors++;
 }
-}
-}
-if(data339.sent !== undefined){
-let data343 = data339.sent;
-if(data343 && typeof data343 == "object" && !Array.isArray(data343)){
-if(data343.at === undefined){
-const err904 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data342.acked === undefined){
+const err904 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err904];
 }
@@ -12362,8 +12359,9 @@ vErrors.push(err904);
 }
 errors++;
 }
-if(data343.mono === undefined){
-const err905 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key73 in data342){
+if(!((((((key73 === "probe") || (key73 === "store")) || (key73 === "n")) || (key73 === "sent")) || (key73 === "acked")) || (key73 === "error"))){
+const err905 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err905];
 }
@@ -12372,9 +12370,10 @@ vErrors.push(err905);
 }
 errors++;
 }
-for(const key73 in data343){
-if(!((key73 === "at") || (key73 === "mono"))){
-const err906 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+}
+if(data342.probe !== undefined){
+if(typeof data342.probe !== "string"){
+const err906 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err906];
 }
@@ -12384,9 +12383,9 @@ vErrors.push(err906);
 errors++;
 }
 }
-if(data343.at !== undefined){
-if(typeof data343.at !== "string"){
-const err907 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data342.store !== undefined){
+if(typeof data342.store !== "string"){
+const err907 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err907];
 }
@@ -12396,11 +12395,10 @@ vErrors.push(err907);
 errors++;
 }
 }
-if(data343.mono !== undefined){
-let data345 = data343.mono;
-if(typeof data345 === "string"){
-if(!pattern4.test(data345)){
-const err908 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data342.n !== undefined){
+let data345 = data342.n;
+if(!(((typeof data345 == "number") && (!(data345 % 1) && !isNaN(data345))) && (isFinite(data345)))){
+const err908 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err908];
 }
@@ -12409,9 +12407,9 @@ vErrors.push(err908);
 }
 errors++;
 }
-}
-else {
-const err909 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data345 == "number") && (isFinite(data345))){
+if(data345 < 1 || isNaN(data345)){
+const err909 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err909];
 }
@@ -12422,8 +12420,11 @@ errors++;
 }
 }
 }
-else {
-const err910 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data342.sent !== undefined){
+let data346 = data342.sent;
+if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
+if(data346.at === undefined){
+const err910 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err910];
 }
@@ -12432,16 +12433,8 @@ vErrors.push(err910);
 }
 errors++;
 }
-}
-if(data339.acked !== undefined){
-let data346 = data339.acked;
-const _errs1019 = errors;
-let valid258 = true;
-const _errs1020 = errors;
-const _errs1021 = errors;
-const _errs1022 = errors;
-if(data346 !== null){
-const err911 = {};
+if(data346.mono === undefined){
+const err911 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err911];
 }
@@ -12450,9 +12443,9 @@ vErrors.push(err911);
 }
 errors++;
 }
-var valid259 = _errs1022 === errors;
-if(valid259){
-const err912 = {};
+for(const key74 in data346){
+if(!((key74 === "at") || (key74 === "mono"))){
+const err912 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err912];
 }
@@ -12461,32 +12454,10 @@ vErrors.push(err912);
 }
 errors++;
 }
-else {
-errors = _errs1021;
-if(vErrors !== null){
-if(_errs1021){
-vErrors.length = _errs1021;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid52 = _errs1020 === errors;
-errors = _errs1019;
-if(vErrors !== null){
-if(_errs1019){
-vErrors.length = _errs1019;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid52){
-const _errs1024 = errors;
-if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
-if(data346.at === undefined){
-const err913 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data346.at !== undefined){
+if(typeof data346.at !== "string"){
+const err913 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err913];
 }
@@ -12495,8 +12466,12 @@ vErrors.push(err913);
 }
 errors++;
 }
-if(data346.mono === undefined){
-const err914 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data346.mono !== undefined){
+let data348 = data346.mono;
+if(typeof data348 === "string"){
+if(!pattern4.test(data348)){
+const err914 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err914];
 }
@@ -12505,9 +12480,9 @@ vErrors.push(err914);
 }
 errors++;
 }
-for(const key74 in data346){
-if(!((key74 === "at") || (key74 === "mono"))){
-const err915 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+}
+else {
+const err915 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err915];
 }
@@ -12517,9 +12492,9 @@ vErrors.push(err915);
 errors++;
 }
 }
-if(data346.at !== undefined){
-if(typeof data346.at !== "string"){
-const err916 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err916 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err916];
 }
@@ -12529,11 +12504,15 @@ vErrors.push(err916);
 errors++;
 }
 }
-if(data346.mono !== undefined){
-let data348 = data346.mono;
-if(typeof data348 === "string"){
-if(!pattern4.test(data348)){
-const err917 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data342.acked !== undefined){
+let data349 = data342.acked;
+const _errs1026 = errors;
+let valid259 = true;
+const _errs1027 = errors;
+const _errs1028 = errors;
+const _errs1029 = errors;
+if(data349 !== null){
+const err917 = {};
 if(vErrors === null){
 vErrors = [err917];
 }
@@ -12542,9 +12521,9 @@ vErrors.push(err917);
 }
 errors++;
 }
-}
-else {
-const err918 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid260 = _errs1029 === errors;
+if(valid260){
+const err918 = {};
 if(vErrors === null){
 vErrors = [err918];
 }
@@ -12553,10 +12532,32 @@ vErrors.push(err918);
 }
 errors++;
 }
-}
+else {
+errors = _errs1028;
+if(vErrors !== null){
+if(_errs1028){
+vErrors.length = _errs1028;
 }
 else {
-const err919 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid52 = _errs1027 === errors;
+errors = _errs1026;
+if(vErrors !== null){
+if(_errs1026){
+vErrors.length = _errs1026;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid52){
+const _errs1031 = errors;
+if(data349 && typeof data349 == "object" && !Array.isArray(data349)){
+if(data349.at === undefined){
+const err919 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err919];
 }
@@ -12565,11 +12566,8 @@ vErrors.push(err919);
 }
 errors++;
 }
-var _valid52 = _errs1024 === errors;
-valid258 = _valid52;
-}
-if(!valid258){
-const err920 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data349.mono === undefined){
+const err920 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err920];
 }
@@ -12578,10 +12576,9 @@ vErrors.push(err920);
 }
 errors++;
 }
-}
-if(data339.error !== undefined){
-if(typeof data339.error !== "string"){
-const err921 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key75 in data349){
+if(!((key75 === "at") || (key75 === "mono"))){
+const err921 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err921];
 }
@@ -12591,9 +12588,9 @@ vErrors.push(err921);
 errors++;
 }
 }
-}
-else {
-const err922 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data349.at !== undefined){
+if(typeof data349.at !== "string"){
+const err922 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err922];
 }
@@ -12603,9 +12600,11 @@ vErrors.push(err922);
 errors++;
 }
 }
-}
-else {
-const err923 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data349.mono !== undefined){
+let data351 = data349.mono;
+if(typeof data351 === "string"){
+if(!pattern4.test(data351)){
+const err923 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err923];
 }
@@ -12614,21 +12613,93 @@ vErrors.push(err923);
 }
 errors++;
 }
-var _valid51 = _errs1000 === errors;
-valid253 = _valid51;
-if(valid253){
-var props49 = {};
-props49.data = true;
-props49.type = true;
 }
-}
-if(!valid253){
-const err924 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err924 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err924];
 }
 else {
 vErrors.push(err924);
+}
+errors++;
+}
+}
+}
+else {
+const err925 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err925];
+}
+else {
+vErrors.push(err925);
+}
+errors++;
+}
+var _valid52 = _errs1031 === errors;
+valid259 = _valid52;
+}
+if(!valid259){
+const err926 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err926];
+}
+else {
+vErrors.push(err926);
+}
+errors++;
+}
+}
+if(data342.error !== undefined){
+if(typeof data342.error !== "string"){
+const err927 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err927];
+}
+else {
+vErrors.push(err927);
+}
+errors++;
+}
+}
+}
+else {
+const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err928];
+}
+else {
+vErrors.push(err928);
+}
+errors++;
+}
+}
+}
+else {
+const err929 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err929];
+}
+else {
+vErrors.push(err929);
+}
+errors++;
+}
+var _valid51 = _errs1007 === errors;
+valid254 = _valid51;
+if(valid254){
+var props49 = {};
+props49.data = true;
+props49.type = true;
+}
+}
+if(!valid254){
+const err930 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err930];
+}
+else {
+vErrors.push(err930);
 }
 errors++;
 }
@@ -12641,96 +12712,14 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1034 = errors;
-let valid261 = true;
-const _errs1035 = errors;
-if(errors === _errs1035){
+const _errs1041 = errors;
+let valid262 = true;
+const _errs1042 = errors;
+if(errors === _errs1042){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing46;
 if((data.type === undefined) && (missing46 = "type")){
-const err925 = {};
-if(vErrors === null){
-vErrors = [err925];
-}
-else {
-vErrors.push(err925);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err926 = {};
-if(vErrors === null){
-vErrors = [err926];
-}
-else {
-vErrors.push(err926);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err927 = {};
-if(vErrors === null){
-vErrors = [err927];
-}
-else {
-vErrors.push(err927);
-}
-errors++;
-}
-}
-var _valid53 = _errs1035 === errors;
-errors = _errs1034;
-if(vErrors !== null){
-if(_errs1034){
-vErrors.length = _errs1034;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid53){
-const _errs1038 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err928 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err928];
-}
-else {
-vErrors.push(err928);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data351 = data.data;
-if(data351 && typeof data351 == "object" && !Array.isArray(data351)){
-if(data351.probe === undefined){
-const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err929];
-}
-else {
-vErrors.push(err929);
-}
-errors++;
-}
-if(data351.store === undefined){
-const err930 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err930];
-}
-else {
-vErrors.push(err930);
-}
-errors++;
-}
-if(data351.ranges === undefined){
-const err931 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+const err931 = {};
 if(vErrors === null){
 vErrors = [err931];
 }
@@ -12739,8 +12728,10 @@ vErrors.push(err931);
 }
 errors++;
 }
-if(data351.systemId === undefined){
-const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err932 = {};
 if(vErrors === null){
 vErrors = [err932];
 }
@@ -12749,8 +12740,11 @@ vErrors.push(err932);
 }
 errors++;
 }
-if(data351.timeline === undefined){
-const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+}
+}
+else {
+const err933 = {};
 if(vErrors === null){
 vErrors = [err933];
 }
@@ -12759,9 +12753,22 @@ vErrors.push(err933);
 }
 errors++;
 }
-for(const key75 in data351){
-if(!(((((key75 === "probe") || (key75 === "store")) || (key75 === "ranges")) || (key75 === "systemId")) || (key75 === "timeline"))){
-const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+}
+var _valid53 = _errs1042 === errors;
+errors = _errs1041;
+if(vErrors !== null){
+if(_errs1041){
+vErrors.length = _errs1041;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid53){
+const _errs1045 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err934 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err934];
 }
@@ -12770,10 +12777,11 @@ vErrors.push(err934);
 }
 errors++;
 }
-}
-if(data351.probe !== undefined){
-if(typeof data351.probe !== "string"){
-const err935 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data354 = data.data;
+if(data354 && typeof data354 == "object" && !Array.isArray(data354)){
+if(data354.probe === undefined){
+const err935 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err935];
 }
@@ -12782,10 +12790,8 @@ vErrors.push(err935);
 }
 errors++;
 }
-}
-if(data351.store !== undefined){
-if(typeof data351.store !== "string"){
-const err936 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data354.store === undefined){
+const err936 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err936];
 }
@@ -12794,16 +12800,8 @@ vErrors.push(err936);
 }
 errors++;
 }
-}
-if(data351.ranges !== undefined){
-let data354 = data351.ranges;
-if(Array.isArray(data354)){
-const len17 = data354.length;
-for(let i17=0; i17<len17; i17++){
-let data355 = data354[i17];
-if(Array.isArray(data355)){
-if(data355.length < 2){
-const err937 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(data354.ranges === undefined){
+const err937 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err937];
 }
@@ -12812,11 +12810,8 @@ vErrors.push(err937);
 }
 errors++;
 }
-const len18 = data355.length;
-if(len18 > 0){
-let data356 = data355[0];
-if(!(((typeof data356 == "number") && (!(data356 % 1) && !isNaN(data356))) && (isFinite(data356)))){
-const err938 = {instancePath:instancePath+"/data/ranges/" + i17+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data354.systemId === undefined){
+const err938 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err938];
 }
@@ -12825,11 +12820,8 @@ vErrors.push(err938);
 }
 errors++;
 }
-}
-if(len18 > 1){
-let data357 = data355[1];
-if(!(((typeof data357 == "number") && (!(data357 % 1) && !isNaN(data357))) && (isFinite(data357)))){
-const err939 = {instancePath:instancePath+"/data/ranges/" + i17+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data354.timeline === undefined){
+const err939 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err939];
 }
@@ -12838,10 +12830,9 @@ vErrors.push(err939);
 }
 errors++;
 }
-}
-const len19 = data355.length;
-if(!(len19 <= 2)){
-const err940 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+for(const key76 in data354){
+if(!(((((key76 === "probe") || (key76 === "store")) || (key76 === "ranges")) || (key76 === "systemId")) || (key76 === "timeline"))){
+const err940 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err940];
 }
@@ -12851,8 +12842,9 @@ vErrors.push(err940);
 errors++;
 }
 }
-else {
-const err941 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data354.probe !== undefined){
+if(typeof data354.probe !== "string"){
+const err941 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err941];
 }
@@ -12862,9 +12854,9 @@ vErrors.push(err941);
 errors++;
 }
 }
-}
-else {
-const err942 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data354.store !== undefined){
+if(typeof data354.store !== "string"){
+const err942 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err942];
 }
@@ -12874,10 +12866,15 @@ vErrors.push(err942);
 errors++;
 }
 }
-if(data351.systemId !== undefined){
-let data358 = data351.systemId;
-if((typeof data358 !== "string") && (data358 !== null)){
-const err943 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data354.ranges !== undefined){
+let data357 = data354.ranges;
+if(Array.isArray(data357)){
+const len17 = data357.length;
+for(let i17=0; i17<len17; i17++){
+let data358 = data357[i17];
+if(Array.isArray(data358)){
+if(data358.length < 2){
+const err943 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err943];
 }
@@ -12886,11 +12883,11 @@ vErrors.push(err943);
 }
 errors++;
 }
-}
-if(data351.timeline !== undefined){
-let data359 = data351.timeline;
-if((!(((typeof data359 == "number") && (!(data359 % 1) && !isNaN(data359))) && (isFinite(data359)))) && (data359 !== null)){
-const err944 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+const len18 = data358.length;
+if(len18 > 0){
+let data359 = data358[0];
+if(!(((typeof data359 == "number") && (!(data359 % 1) && !isNaN(data359))) && (isFinite(data359)))){
+const err944 = {instancePath:instancePath+"/data/ranges/" + i17+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err944];
 }
@@ -12900,9 +12897,10 @@ vErrors.push(err944);
 errors++;
 }
 }
-}
-else {
-const err945 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(len18 > 1){
+let data360 = data358[1];
+if(!(((typeof data360 == "number") && (!(data360 % 1) && !isNaN(data360))) && (isFinite(data360)))){
+const err945 = {instancePath:instancePath+"/data/ranges/" + i17+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err945];
 }
@@ -12912,9 +12910,9 @@ vErrors.push(err945);
 errors++;
 }
 }
-}
-else {
-const err946 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const len19 = data358.length;
+if(!(len19 <= 2)){
+const err946 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err946];
 }
@@ -12923,21 +12921,94 @@ vErrors.push(err946);
 }
 errors++;
 }
-var _valid53 = _errs1038 === errors;
-valid261 = _valid53;
-if(valid261){
-var props50 = {};
-props50.data = true;
-props50.type = true;
 }
-}
-if(!valid261){
-const err947 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err947 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err947];
 }
 else {
 vErrors.push(err947);
+}
+errors++;
+}
+}
+}
+else {
+const err948 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err948];
+}
+else {
+vErrors.push(err948);
+}
+errors++;
+}
+}
+if(data354.systemId !== undefined){
+let data361 = data354.systemId;
+if((typeof data361 !== "string") && (data361 !== null)){
+const err949 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err949];
+}
+else {
+vErrors.push(err949);
+}
+errors++;
+}
+}
+if(data354.timeline !== undefined){
+let data362 = data354.timeline;
+if((!(((typeof data362 == "number") && (!(data362 % 1) && !isNaN(data362))) && (isFinite(data362)))) && (data362 !== null)){
+const err950 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err950];
+}
+else {
+vErrors.push(err950);
+}
+errors++;
+}
+}
+}
+else {
+const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err951];
+}
+else {
+vErrors.push(err951);
+}
+errors++;
+}
+}
+}
+else {
+const err952 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err952];
+}
+else {
+vErrors.push(err952);
+}
+errors++;
+}
+var _valid53 = _errs1045 === errors;
+valid262 = _valid53;
+if(valid262){
+var props50 = {};
+props50.data = true;
+props50.type = true;
+}
+}
+if(!valid262){
+const err953 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err953];
+}
+else {
+vErrors.push(err953);
 }
 errors++;
 }
@@ -12950,96 +13021,14 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
-const _errs1060 = errors;
-let valid268 = true;
-const _errs1061 = errors;
-if(errors === _errs1061){
+const _errs1067 = errors;
+let valid269 = true;
+const _errs1068 = errors;
+if(errors === _errs1068){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing47;
 if((data.type === undefined) && (missing47 = "type")){
-const err948 = {};
-if(vErrors === null){
-vErrors = [err948];
-}
-else {
-vErrors.push(err948);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err949 = {};
-if(vErrors === null){
-vErrors = [err949];
-}
-else {
-vErrors.push(err949);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err950 = {};
-if(vErrors === null){
-vErrors = [err950];
-}
-else {
-vErrors.push(err950);
-}
-errors++;
-}
-}
-var _valid54 = _errs1061 === errors;
-errors = _errs1060;
-if(vErrors !== null){
-if(_errs1060){
-vErrors.length = _errs1060;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid54){
-const _errs1064 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err951 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err951];
-}
-else {
-vErrors.push(err951);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data361 = data.data;
-if(data361 && typeof data361 == "object" && !Array.isArray(data361)){
-if(data361.probe === undefined){
-const err952 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err952];
-}
-else {
-vErrors.push(err952);
-}
-errors++;
-}
-if(data361.store === undefined){
-const err953 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err953];
-}
-else {
-vErrors.push(err953);
-}
-errors++;
-}
-if(data361.instant === undefined){
-const err954 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+const err954 = {};
 if(vErrors === null){
 vErrors = [err954];
 }
@@ -13048,8 +13037,10 @@ vErrors.push(err954);
 }
 errors++;
 }
-if(data361.lsn === undefined){
-const err955 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err955 = {};
 if(vErrors === null){
 vErrors = [err955];
 }
@@ -13058,9 +13049,11 @@ vErrors.push(err955);
 }
 errors++;
 }
-for(const key76 in data361){
-if(!((((key76 === "probe") || (key76 === "store")) || (key76 === "instant")) || (key76 === "lsn"))){
-const err956 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err956 = {};
 if(vErrors === null){
 vErrors = [err956];
 }
@@ -13070,9 +13063,21 @@ vErrors.push(err956);
 errors++;
 }
 }
-if(data361.probe !== undefined){
-if(typeof data361.probe !== "string"){
-const err957 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid54 = _errs1068 === errors;
+errors = _errs1067;
+if(vErrors !== null){
+if(_errs1067){
+vErrors.length = _errs1067;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid54){
+const _errs1071 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err957 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err957];
 }
@@ -13081,10 +13086,11 @@ vErrors.push(err957);
 }
 errors++;
 }
-}
-if(data361.store !== undefined){
-if(typeof data361.store !== "string"){
-const err958 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data364 = data.data;
+if(data364 && typeof data364 == "object" && !Array.isArray(data364)){
+if(data364.probe === undefined){
+const err958 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err958];
 }
@@ -13093,12 +13099,8 @@ vErrors.push(err958);
 }
 errors++;
 }
-}
-if(data361.instant !== undefined){
-let data364 = data361.instant;
-if(data364 && typeof data364 == "object" && !Array.isArray(data364)){
-if(data364.at === undefined){
-const err959 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data364.store === undefined){
+const err959 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err959];
 }
@@ -13107,8 +13109,8 @@ vErrors.push(err959);
 }
 errors++;
 }
-if(data364.mono === undefined){
-const err960 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data364.instant === undefined){
+const err960 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err960];
 }
@@ -13117,9 +13119,8 @@ vErrors.push(err960);
 }
 errors++;
 }
-for(const key77 in data364){
-if(!((key77 === "at") || (key77 === "mono"))){
-const err961 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+if(data364.lsn === undefined){
+const err961 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err961];
 }
@@ -13128,10 +13129,9 @@ vErrors.push(err961);
 }
 errors++;
 }
-}
-if(data364.at !== undefined){
-if(typeof data364.at !== "string"){
-const err962 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key77 in data364){
+if(!((((key77 === "probe") || (key77 === "store")) || (key77 === "instant")) || (key77 === "lsn"))){
+const err962 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err962];
 }
@@ -13141,11 +13141,9 @@ vErrors.push(err962);
 errors++;
 }
 }
-if(data364.mono !== undefined){
-let data366 = data364.mono;
-if(typeof data366 === "string"){
-if(!pattern4.test(data366)){
-const err963 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data364.probe !== undefined){
+if(typeof data364.probe !== "string"){
+const err963 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err963];
 }
@@ -13155,8 +13153,9 @@ vErrors.push(err963);
 errors++;
 }
 }
-else {
-const err964 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data364.store !== undefined){
+if(typeof data364.store !== "string"){
+const err964 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err964];
 }
@@ -13166,9 +13165,11 @@ vErrors.push(err964);
 errors++;
 }
 }
-}
-else {
-const err965 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data364.instant !== undefined){
+let data367 = data364.instant;
+if(data367 && typeof data367 == "object" && !Array.isArray(data367)){
+if(data367.at === undefined){
+const err965 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err965];
 }
@@ -13177,10 +13178,8 @@ vErrors.push(err965);
 }
 errors++;
 }
-}
-if(data361.lsn !== undefined){
-if(typeof data361.lsn !== "string"){
-const err966 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data367.mono === undefined){
+const err966 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err966];
 }
@@ -13189,10 +13188,9 @@ vErrors.push(err966);
 }
 errors++;
 }
-}
-}
-else {
-const err967 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key78 in data367){
+if(!((key78 === "at") || (key78 === "mono"))){
+const err967 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err967];
 }
@@ -13202,9 +13200,9 @@ vErrors.push(err967);
 errors++;
 }
 }
-}
-else {
-const err968 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data367.at !== undefined){
+if(typeof data367.at !== "string"){
+const err968 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err968];
 }
@@ -13213,21 +13211,94 @@ vErrors.push(err968);
 }
 errors++;
 }
-var _valid54 = _errs1064 === errors;
-valid268 = _valid54;
-if(valid268){
-var props51 = {};
-props51.data = true;
-props51.type = true;
 }
-}
-if(!valid268){
-const err969 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data367.mono !== undefined){
+let data369 = data367.mono;
+if(typeof data369 === "string"){
+if(!pattern4.test(data369)){
+const err969 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err969];
 }
 else {
 vErrors.push(err969);
+}
+errors++;
+}
+}
+else {
+const err970 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err970];
+}
+else {
+vErrors.push(err970);
+}
+errors++;
+}
+}
+}
+else {
+const err971 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err971];
+}
+else {
+vErrors.push(err971);
+}
+errors++;
+}
+}
+if(data364.lsn !== undefined){
+if(typeof data364.lsn !== "string"){
+const err972 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err972];
+}
+else {
+vErrors.push(err972);
+}
+errors++;
+}
+}
+}
+else {
+const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err973];
+}
+else {
+vErrors.push(err973);
+}
+errors++;
+}
+}
+}
+else {
+const err974 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err974];
+}
+else {
+vErrors.push(err974);
+}
+errors++;
+}
+var _valid54 = _errs1071 === errors;
+valid269 = _valid54;
+if(valid269){
+var props51 = {};
+props51.data = true;
+props51.type = true;
+}
+}
+if(!valid269){
+const err975 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err975];
+}
+else {
+vErrors.push(err975);
 }
 errors++;
 }
@@ -13240,96 +13311,14 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1083 = errors;
-let valid273 = true;
-const _errs1084 = errors;
-if(errors === _errs1084){
+const _errs1090 = errors;
+let valid274 = true;
+const _errs1091 = errors;
+if(errors === _errs1091){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing48;
 if((data.type === undefined) && (missing48 = "type")){
-const err970 = {};
-if(vErrors === null){
-vErrors = [err970];
-}
-else {
-vErrors.push(err970);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err971 = {};
-if(vErrors === null){
-vErrors = [err971];
-}
-else {
-vErrors.push(err971);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err972 = {};
-if(vErrors === null){
-vErrors = [err972];
-}
-else {
-vErrors.push(err972);
-}
-errors++;
-}
-}
-var _valid55 = _errs1084 === errors;
-errors = _errs1083;
-if(vErrors !== null){
-if(_errs1083){
-vErrors.length = _errs1083;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid55){
-const _errs1087 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err973 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err973];
-}
-else {
-vErrors.push(err973);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data369 = data.data;
-if(data369 && typeof data369 == "object" && !Array.isArray(data369)){
-if(data369.probe === undefined){
-const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err974];
-}
-else {
-vErrors.push(err974);
-}
-errors++;
-}
-if(data369.store === undefined){
-const err975 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err975];
-}
-else {
-vErrors.push(err975);
-}
-errors++;
-}
-if(data369.instant === undefined){
-const err976 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+const err976 = {};
 if(vErrors === null){
 vErrors = [err976];
 }
@@ -13338,8 +13327,10 @@ vErrors.push(err976);
 }
 errors++;
 }
-if(data369.lastArchived === undefined){
-const err977 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err977 = {};
 if(vErrors === null){
 vErrors = [err977];
 }
@@ -13348,8 +13339,11 @@ vErrors.push(err977);
 }
 errors++;
 }
-if(data369.endLsn === undefined){
-const err978 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+}
+}
+}
+else {
+const err978 = {};
 if(vErrors === null){
 vErrors = [err978];
 }
@@ -13358,8 +13352,22 @@ vErrors.push(err978);
 }
 errors++;
 }
-if(data369.failed === undefined){
-const err979 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+var _valid55 = _errs1091 === errors;
+errors = _errs1090;
+if(vErrors !== null){
+if(_errs1090){
+vErrors.length = _errs1090;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid55){
+const _errs1094 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err979 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err979];
 }
@@ -13368,9 +13376,11 @@ vErrors.push(err979);
 }
 errors++;
 }
-for(const key78 in data369){
-if(!((((((key78 === "probe") || (key78 === "store")) || (key78 === "instant")) || (key78 === "lastArchived")) || (key78 === "endLsn")) || (key78 === "failed"))){
-const err980 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data372 = data.data;
+if(data372 && typeof data372 == "object" && !Array.isArray(data372)){
+if(data372.probe === undefined){
+const err980 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err980];
 }
@@ -13379,10 +13389,8 @@ vErrors.push(err980);
 }
 errors++;
 }
-}
-if(data369.probe !== undefined){
-if(typeof data369.probe !== "string"){
-const err981 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data372.store === undefined){
+const err981 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err981];
 }
@@ -13391,10 +13399,8 @@ vErrors.push(err981);
 }
 errors++;
 }
-}
-if(data369.store !== undefined){
-if(typeof data369.store !== "string"){
-const err982 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data372.instant === undefined){
+const err982 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err982];
 }
@@ -13403,12 +13409,8 @@ vErrors.push(err982);
 }
 errors++;
 }
-}
-if(data369.instant !== undefined){
-let data372 = data369.instant;
-if(data372 && typeof data372 == "object" && !Array.isArray(data372)){
-if(data372.at === undefined){
-const err983 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data372.lastArchived === undefined){
+const err983 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
 if(vErrors === null){
 vErrors = [err983];
 }
@@ -13417,8 +13419,8 @@ vErrors.push(err983);
 }
 errors++;
 }
-if(data372.mono === undefined){
-const err984 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data372.endLsn === undefined){
+const err984 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
 if(vErrors === null){
 vErrors = [err984];
 }
@@ -13427,9 +13429,8 @@ vErrors.push(err984);
 }
 errors++;
 }
-for(const key79 in data372){
-if(!((key79 === "at") || (key79 === "mono"))){
-const err985 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+if(data372.failed === undefined){
+const err985 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
 if(vErrors === null){
 vErrors = [err985];
 }
@@ -13438,10 +13439,9 @@ vErrors.push(err985);
 }
 errors++;
 }
-}
-if(data372.at !== undefined){
-if(typeof data372.at !== "string"){
-const err986 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key79 in data372){
+if(!((((((key79 === "probe") || (key79 === "store")) || (key79 === "instant")) || (key79 === "lastArchived")) || (key79 === "endLsn")) || (key79 === "failed"))){
+const err986 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err986];
 }
@@ -13451,11 +13451,9 @@ vErrors.push(err986);
 errors++;
 }
 }
-if(data372.mono !== undefined){
-let data374 = data372.mono;
-if(typeof data374 === "string"){
-if(!pattern4.test(data374)){
-const err987 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data372.probe !== undefined){
+if(typeof data372.probe !== "string"){
+const err987 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err987];
 }
@@ -13465,8 +13463,9 @@ vErrors.push(err987);
 errors++;
 }
 }
-else {
-const err988 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data372.store !== undefined){
+if(typeof data372.store !== "string"){
+const err988 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err988];
 }
@@ -13476,9 +13475,11 @@ vErrors.push(err988);
 errors++;
 }
 }
-}
-else {
-const err989 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data372.instant !== undefined){
+let data375 = data372.instant;
+if(data375 && typeof data375 == "object" && !Array.isArray(data375)){
+if(data375.at === undefined){
+const err989 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err989];
 }
@@ -13487,11 +13488,8 @@ vErrors.push(err989);
 }
 errors++;
 }
-}
-if(data369.lastArchived !== undefined){
-let data375 = data369.lastArchived;
-if((typeof data375 !== "string") && (data375 !== null)){
-const err990 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(data375.mono === undefined){
+const err990 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err990];
 }
@@ -13500,11 +13498,9 @@ vErrors.push(err990);
 }
 errors++;
 }
-}
-if(data369.endLsn !== undefined){
-let data376 = data369.endLsn;
-if((typeof data376 !== "string") && (data376 !== null)){
-const err991 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+for(const key80 in data375){
+if(!((key80 === "at") || (key80 === "mono"))){
+const err991 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err991];
 }
@@ -13514,10 +13510,9 @@ vErrors.push(err991);
 errors++;
 }
 }
-if(data369.failed !== undefined){
-let data377 = data369.failed;
-if(!(((typeof data377 == "number") && (!(data377 % 1) && !isNaN(data377))) && (isFinite(data377)))){
-const err992 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data375.at !== undefined){
+if(typeof data375.at !== "string"){
+const err992 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err992];
 }
@@ -13526,9 +13521,12 @@ vErrors.push(err992);
 }
 errors++;
 }
-if((typeof data377 == "number") && (isFinite(data377))){
-if(data377 < 0 || isNaN(data377)){
-const err993 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data375.mono !== undefined){
+let data377 = data375.mono;
+if(typeof data377 === "string"){
+if(!pattern4.test(data377)){
+const err993 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err993];
 }
@@ -13538,10 +13536,8 @@ vErrors.push(err993);
 errors++;
 }
 }
-}
-}
 else {
-const err994 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err994 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err994];
 }
@@ -13553,7 +13549,7 @@ errors++;
 }
 }
 else {
-const err995 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err995 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err995];
 }
@@ -13562,21 +13558,96 @@ vErrors.push(err995);
 }
 errors++;
 }
-var _valid55 = _errs1087 === errors;
-valid273 = _valid55;
-if(valid273){
-var props52 = {};
-props52.data = true;
-props52.type = true;
 }
-}
-if(!valid273){
-const err996 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data372.lastArchived !== undefined){
+let data378 = data372.lastArchived;
+if((typeof data378 !== "string") && (data378 !== null)){
+const err996 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err996];
 }
 else {
 vErrors.push(err996);
+}
+errors++;
+}
+}
+if(data372.endLsn !== undefined){
+let data379 = data372.endLsn;
+if((typeof data379 !== "string") && (data379 !== null)){
+const err997 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err997];
+}
+else {
+vErrors.push(err997);
+}
+errors++;
+}
+}
+if(data372.failed !== undefined){
+let data380 = data372.failed;
+if(!(((typeof data380 == "number") && (!(data380 % 1) && !isNaN(data380))) && (isFinite(data380)))){
+const err998 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err998];
+}
+else {
+vErrors.push(err998);
+}
+errors++;
+}
+if((typeof data380 == "number") && (isFinite(data380))){
+if(data380 < 0 || isNaN(data380)){
+const err999 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err999];
+}
+else {
+vErrors.push(err999);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1000 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1000];
+}
+else {
+vErrors.push(err1000);
+}
+errors++;
+}
+}
+}
+else {
+const err1001 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1001];
+}
+else {
+vErrors.push(err1001);
+}
+errors++;
+}
+var _valid55 = _errs1094 === errors;
+valid274 = _valid55;
+if(valid274){
+var props52 = {};
+props52.data = true;
+props52.type = true;
+}
+}
+if(!valid274){
+const err1002 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1002];
+}
+else {
+vErrors.push(err1002);
 }
 errors++;
 }
@@ -13591,67 +13662,7 @@ Object.assign(props0, props52);
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.seq === undefined){
-const err997 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
-if(vErrors === null){
-vErrors = [err997];
-}
-else {
-vErrors.push(err997);
-}
-errors++;
-}
-if(data.at === undefined){
-const err998 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err998];
-}
-else {
-vErrors.push(err998);
-}
-errors++;
-}
-if(data.mono === undefined){
-const err999 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err999];
-}
-else {
-vErrors.push(err999);
-}
-errors++;
-}
-if(data.boot === undefined){
-const err1000 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
-if(vErrors === null){
-vErrors = [err1000];
-}
-else {
-vErrors.push(err1000);
-}
-errors++;
-}
-if(data.prev === undefined){
-const err1001 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
-if(vErrors === null){
-vErrors = [err1001];
-}
-else {
-vErrors.push(err1001);
-}
-errors++;
-}
-if(data.type === undefined){
-const err1002 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err1002];
-}
-else {
-vErrors.push(err1002);
-}
-errors++;
-}
-if(data.data === undefined){
-const err1003 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1003 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
 if(vErrors === null){
 vErrors = [err1003];
 }
@@ -13660,9 +13671,8 @@ vErrors.push(err1003);
 }
 errors++;
 }
-for(const key80 in data){
-if(!(func1.call(schema31.properties, key80))){
-const err1004 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
+if(data.at === undefined){
+const err1004 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1004];
 }
@@ -13671,11 +13681,8 @@ vErrors.push(err1004);
 }
 errors++;
 }
-}
-if(data.seq !== undefined){
-let data378 = data.seq;
-if(!(((typeof data378 == "number") && (!(data378 % 1) && !isNaN(data378))) && (isFinite(data378)))){
-const err1005 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.mono === undefined){
+const err1005 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1005];
 }
@@ -13684,9 +13691,8 @@ vErrors.push(err1005);
 }
 errors++;
 }
-if((typeof data378 == "number") && (isFinite(data378))){
-if(data378 < 0 || isNaN(data378)){
-const err1006 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data.boot === undefined){
+const err1006 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
 if(vErrors === null){
 vErrors = [err1006];
 }
@@ -13695,11 +13701,8 @@ vErrors.push(err1006);
 }
 errors++;
 }
-}
-}
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err1007 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.prev === undefined){
+const err1007 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
 if(vErrors === null){
 vErrors = [err1007];
 }
@@ -13708,12 +13711,8 @@ vErrors.push(err1007);
 }
 errors++;
 }
-}
-if(data.mono !== undefined){
-let data380 = data.mono;
-if(typeof data380 === "string"){
-if(!pattern4.test(data380)){
-const err1008 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data.type === undefined){
+const err1008 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err1008];
 }
@@ -13722,9 +13721,8 @@ vErrors.push(err1008);
 }
 errors++;
 }
-}
-else {
-const err1009 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data === undefined){
+const err1009 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1009];
 }
@@ -13733,10 +13731,9 @@ vErrors.push(err1009);
 }
 errors++;
 }
-}
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1010 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key81 in data){
+if(!(func1.call(schema31.properties, key81))){
+const err1010 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1010];
 }
@@ -13746,9 +13743,10 @@ vErrors.push(err1010);
 errors++;
 }
 }
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1011 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.seq !== undefined){
+let data381 = data.seq;
+if(!(((typeof data381 == "number") && (!(data381 % 1) && !isNaN(data381))) && (isFinite(data381)))){
+const err1011 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1011];
 }
@@ -13757,11 +13755,9 @@ vErrors.push(err1011);
 }
 errors++;
 }
-}
-if(data.attempt !== undefined){
-let data383 = data.attempt;
-if(!(((typeof data383 == "number") && (!(data383 % 1) && !isNaN(data383))) && (isFinite(data383)))){
-const err1012 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data381 == "number") && (isFinite(data381))){
+if(data381 < 0 || isNaN(data381)){
+const err1012 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1012];
 }
@@ -13770,9 +13766,11 @@ vErrors.push(err1012);
 }
 errors++;
 }
-if((typeof data383 == "number") && (isFinite(data383))){
-if(data383 < 1 || isNaN(data383)){
-const err1013 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1013 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1013];
 }
@@ -13782,10 +13780,11 @@ vErrors.push(err1013);
 errors++;
 }
 }
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1014 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.mono !== undefined){
+let data383 = data.mono;
+if(typeof data383 === "string"){
+if(!pattern4.test(data383)){
+const err1014 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1014];
 }
@@ -13795,11 +13794,8 @@ vErrors.push(err1014);
 errors++;
 }
 }
-if(data.prev !== undefined){
-let data385 = data.prev;
-if(typeof data385 === "string"){
-if(!pattern25.test(data385)){
-const err1015 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+else {
+const err1015 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1015];
 }
@@ -13809,8 +13805,9 @@ vErrors.push(err1015);
 errors++;
 }
 }
-else {
-const err1016 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1016 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1016];
 }
@@ -13820,10 +13817,9 @@ vErrors.push(err1016);
 errors++;
 }
 }
-if(data.type !== undefined){
-let data386 = data.type;
-if(!(((((((((((((((((((((((((((((((((((((((data386 === "run.started") || (data386 === "plan.approved")) || (data386 === "run.resumed")) || (data386 === "preflight.checked")) || (data386 === "connection.provisioning")) || (data386 === "connection.provisioned")) || (data386 === "endpoint.opened")) || (data386 === "endpoint.switched")) || (data386 === "probe.started")) || (data386 === "probe.stopped")) || (data386 === "step.started")) || (data386 === "step.attempt-failed")) || (data386 === "step.finished")) || (data386 === "step.skipped")) || (data386 === "fault.sent")) || (data386 === "evidence.recorded")) || (data386 === "evidence.write-failed")) || (data386 === "human.asked")) || (data386 === "human.began")) || (data386 === "human.done")) || (data386 === "note.manual")) || (data386 === "operator.attached")) || (data386 === "operator.chose")) || (data386 === "watch.observed")) || (data386 === "watch.gap")) || (data386 === "watch.ended")) || (data386 === "cleanup.deferred")) || (data386 === "cleanup.confirmed")) || (data386 === "cleanup.started")) || (data386 === "cleanup.finished")) || (data386 === "run.kept")) || (data386 === "verification.ended")) || (data386 === "cancel.requested")) || (data386 === "run.finished")) || (data386 === "probe.sample")) || (data386 === "ledger.row")) || (data386 === "ledger.recovered")) || (data386 === "lsn.sample")) || (data386 === "archive.sample"))){
-const err1017 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1017 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1017];
 }
@@ -13833,10 +13829,10 @@ vErrors.push(err1017);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data387 = data.data;
-if(!(data387 && typeof data387 == "object" && !Array.isArray(data387))){
-const err1018 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.attempt !== undefined){
+let data386 = data.attempt;
+if(!(((typeof data386 == "number") && (!(data386 % 1) && !isNaN(data386))) && (isFinite(data386)))){
+const err1018 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1018];
 }
@@ -13845,15 +13841,90 @@ vErrors.push(err1018);
 }
 errors++;
 }
-}
-}
-else {
-const err1019 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data386 == "number") && (isFinite(data386))){
+if(data386 < 1 || isNaN(data386)){
+const err1019 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err1019];
 }
 else {
 vErrors.push(err1019);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1020 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1020];
+}
+else {
+vErrors.push(err1020);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data388 = data.prev;
+if(typeof data388 === "string"){
+if(!pattern25.test(data388)){
+const err1021 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1021];
+}
+else {
+vErrors.push(err1021);
+}
+errors++;
+}
+}
+else {
+const err1022 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1022];
+}
+else {
+vErrors.push(err1022);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data389 = data.type;
+if(!(((((((((((((((((((((((((((((((((((((((data389 === "run.started") || (data389 === "plan.approved")) || (data389 === "run.resumed")) || (data389 === "preflight.checked")) || (data389 === "connection.provisioning")) || (data389 === "connection.provisioned")) || (data389 === "endpoint.opened")) || (data389 === "endpoint.switched")) || (data389 === "probe.started")) || (data389 === "probe.stopped")) || (data389 === "step.started")) || (data389 === "step.attempt-failed")) || (data389 === "step.finished")) || (data389 === "step.skipped")) || (data389 === "fault.sent")) || (data389 === "evidence.recorded")) || (data389 === "evidence.write-failed")) || (data389 === "human.asked")) || (data389 === "human.began")) || (data389 === "human.done")) || (data389 === "note.manual")) || (data389 === "operator.attached")) || (data389 === "operator.chose")) || (data389 === "watch.observed")) || (data389 === "watch.gap")) || (data389 === "watch.ended")) || (data389 === "cleanup.deferred")) || (data389 === "cleanup.confirmed")) || (data389 === "cleanup.started")) || (data389 === "cleanup.finished")) || (data389 === "run.kept")) || (data389 === "verification.ended")) || (data389 === "cancel.requested")) || (data389 === "run.finished")) || (data389 === "probe.sample")) || (data389 === "ledger.row")) || (data389 === "ledger.recovered")) || (data389 === "lsn.sample")) || (data389 === "archive.sample"))){
+const err1023 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1023];
+}
+else {
+vErrors.push(err1023);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data390 = data.data;
+if(!(data390 && typeof data390 == "object" && !Array.isArray(data390))){
+const err1024 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1024];
+}
+else {
+vErrors.push(err1024);
+}
+errors++;
+}
+}
+}
+else {
+const err1025 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1025];
+}
+else {
+vErrors.push(err1025);
 }
 errors++;
 }

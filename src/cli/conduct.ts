@@ -50,6 +50,7 @@ export interface Conducting {
   readonly sealer: Sealer | undefined;
   /** The bundles that were the latest when the run began. */
   readonly previous?: DrillRequest['previous'];
+  readonly closes?: DrillRequest['closes'];
   readonly locks: Pick<RunLocks, 'release'>;
   readonly keep: boolean;
   readonly json: boolean;
@@ -138,6 +139,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
       operator: operator(),
       ...(drill.approvals === undefined ? {} : { approvals: drill.approvals }),
       ...(drill.previous === undefined ? {} : { previous: drill.previous }),
+      ...(drill.closes === undefined ? {} : { closes: drill.closes }),
       toolVersion: toolVersion(),
       runDir: paths.dir,
       registry,

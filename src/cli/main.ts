@@ -112,13 +112,14 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .addOption(set)
     .option('--evidence-dir <folder>', 'where the bundle goes', 'evidence')
     .option('--answers <file>', 'prepared answers for manual steps (YAML)')
+    .option('--closes <bundle>', 'the failed drill that this one repeats, mended')
     .option('--keep', 'leave the restored system up; muster cleanup removes it', false)
     .option('--json', 'stream the events to stdout, one JSON object a line', false)
     .option('--yes', 'never prompt', false)
     .option('--detach', 'run on its own and print the run\'s id; see attach', false)
     .addOption(key)
     .addOption(timestampUrl)
-    .action(async (runbook: string | undefined, options: { env?: string; plan?: string; set?: string[]; evidenceDir: string; answers?: string; keep: boolean; json: boolean; yes: boolean; detach: boolean; key?: string; timestampUrl?: string }) => {
+    .action(async (runbook: string | undefined, options: { env?: string; plan?: string; set?: string[]; evidenceDir: string; answers?: string; closes?: string; keep: boolean; json: boolean; yes: boolean; detach: boolean; key?: string; timestampUrl?: string }) => {
       const { env: environment, plan, set: inputs = [], answers, detach, ...rest } = options;
       if (detach) return done(await (await import('./detach.js')).detach(args, io));
       done(await (await import('./run.js')).run({ runbook, environment, plan, set: inputs, answers, ...rest }, io));
@@ -157,6 +158,18 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .addOption(new Option('--format <format>', 'how to print it').choices(['html', 'markdown', 'json', 'junit', 'oscal', 'csv', 'pdf']).default('markdown'))
     .option('--out <file>', 'write it to a file')
     .action(async (bundle: string, options: { format: string; out?: string }) => done(await (await import('./report.js')).report({ bundle, ...options }, io)));
+
+  program
+    .command('amend <bundle>')
+    .description('Print the runbook with what was done by hand inserted as steps, as a diff to review')
+    .action(async (bundle: string) => done(await (await import('./amend.js')).amend({ bundle }, io)));
+
+  program
+    .command('watch')
+    .description('Watch the existing systems of an environment and propose a profile of the changes to expect')
+    .addOption(env)
+    .option('--for <duration>', 'how long', '10m')
+    .action(async (options: { env: string; for: string }) => done(await (await import('./watch.js')).watch({ environment: options.env, duration: options.for }, io)));
 
   program
     .command('steps [type]')

@@ -7,6 +7,7 @@ import { identityOf } from '../clients/process/identity.js';
 import { BundleError, openBundle, type BundleWriter } from '../evidence/bag.js';
 import { latestBundles } from '../evidence/order.js';
 import type { ReliedApproval } from './approvals.js';
+import { closedDrill } from './closes.js';
 import { guardOf } from './compose.js';
 import { conduct } from './conduct.js';
 import { tellParent } from './detach.js';
@@ -27,6 +28,8 @@ export interface RunOptions extends Omit<DrillSources, 'runbook' | 'environment'
   /** A saved plan: exactly that is run. */
   readonly plan: string | undefined;
   readonly evidenceDir: string;
+  /** The bundle of a drill that did not pass and that this one repeats. */
+  readonly closes?: string | undefined;
   readonly keep: boolean;
   readonly json: boolean;
   /** Never prompt. */
@@ -50,6 +53,7 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
   const answers: Answers = options.answers === undefined ? new Map() : await readAnswers(resolve(io.cwd, options.answers));
   const { plan } = prepared;
   const sealer = await sealerOf(options, io);
+  const closes = options.closes === undefined ? {} : { closes: await closedDrill(options.closes, plan.binding.runbook.name, io.cwd) };
   const state = stateDir(io.env, io.cwd);
   const paths = runPaths(state, newRunId(plan.binding.runbook.name));
   const evidenceDir = resolve(io.cwd, options.evidenceDir);
@@ -83,6 +87,7 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
       bundle,
       sealer,
       previous,
+      ...closes,
       locks,
       keep: options.keep,
       json: options.json,

@@ -20,6 +20,8 @@ export const eventData = {
       host: Type.String(),
       plan: Type.String(),
       sandbox: Type.Boolean(),
+      /** A drill that did not pass and that this one repeats; sha256 of its tag manifest. No verdict depends on it. */
+      closes: Type.Optional(Type.Object({ run: Type.String(), sha256: Type.String() }, strict)),
       /** The bundles that stood in the evidence folder and that no other there named. No verdict depends on it; `verify` on a folder does. */
       previous: Type.Optional(Type.Array(Type.Object({ run: Type.String(), sha256: Type.String({ description: 'Of its tag manifest' }) }, strict))),
     },

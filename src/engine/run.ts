@@ -115,6 +115,7 @@ class Drill {
       plan: digest,
       sandbox: binding.environment.sandbox,
       ...(request.previous === undefined ? {} : { previous: request.previous }),
+      ...(request.closes === undefined ? {} : { closes: request.closes }),
     });
     for (const approval of request.approvals ?? []) await request.journal.append('plan.approved', approval);
     await this.#checked(request.plan.observed.checks);

@@ -48,6 +48,8 @@ type How = Pick<DrillOptions, 'checkout' | 'uid' | 'env' | 'terminal'>;
 /** A drill that is under way, seen as another process sees it. */
 export interface LiveDrill {
   readonly child: ChildProcess;
+  /** Its state directory. */
+  readonly state: string;
   /** Resolves when the command has ended. */
   readonly ended: Promise<unknown>;
   /** Resolves to the first event of the journal that fits; rejects when the drill ends without one. */
@@ -149,6 +151,13 @@ export async function judge(drilled: Drilled): Promise<Judged> {
     evidence: <K extends EvidenceKind>(kind: K) => of('evidence.recorded').filter(({ data }) => data.kind === kind).map(({ data }) => data.data as EvidenceOf<K>),
     why: (code) => result.reasons.filter((reason) => reason.code === code).map(({ detail }) => detail).join('\n'),
   };
+}
+
+/** A command that goes on while something else happens; its state is `folder`/state. */
+export function begin(folder: string, args: readonly string[], options: How = {}): { readonly live: LiveDrill; readonly ended: Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> } {
+  const state = join(folder, 'state');
+  const { child, ended } = start(folder, state, args, options);
+  return { live: liveDrill(state, child, ended), ended };
 }
 
 /** Another command of the command line, in `folder`. */

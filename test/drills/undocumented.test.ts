@@ -1,43 +1,13 @@
 import { execFile } from 'node:child_process';
-import { appendFile, copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
-import type { BackupsDetails, LocalDetails, PostgresDetails } from '../../src/clients/postgres/details.js';
-import type { DrillEvent, EventOf } from '../../src/engine/events.js';
-import { drill, removeFolders, runsIn, type LiveDrill } from './harness.js';
+import type { BackupsDetails, LocalDetails } from '../../src/clients/postgres/details.js';
+import { drill, removeFolders } from './harness.js';
+import { finished, somebody, type Somebody } from './somebody.js';
 
 afterAll(removeFolders);
-
-/** Somebody at a second terminal of the same machine. */
-interface Somebody {
-  readonly copy: PostgresDetails & { readonly local: LocalDetails };
-  readonly backups: BackupsDetails;
-  /** A client that connects, says one thing, and is gone. */
-  psql(sql: string, application?: string): Promise<void>;
-}
-
-const provisioned = (name: string) => (event: DrillEvent): event is EventOf<'connection.provisioned'> => event.type === 'connection.provisioned' && event.data.connection === name;
-
-async function somebody(live: LiveDrill, state: string): Promise<Somebody> {
-  const details = async <T>(name: string): Promise<T> => ((await live.until(provisioned(name))) as EventOf<'connection.provisioned'>).data.details as T;
-  const copy = await details<Somebody['copy']>('copy');
-  const [run = ''] = runsIn(state);
-  return {
-    copy,
-    backups: await details<BackupsDetails>('backups'),
-    async psql(sql, application = 'psql') {
-      const password = await readFile(join(state, 'runs', run, 'postgres-password'), 'utf8');
-      const client = new pg.Client({ host: copy.host, port: copy.port, user: copy.user, database: copy.database, password, application_name: application });
-      await client.connect();
-      await client.query(sql);
-      await client.end();
-    },
-  };
-}
-
-const finished = (step: string) => (event: DrillEvent) => event.type === 'step.finished' && event.step === step;
 
 interface Case {
   readonly what: string;
@@ -90,7 +60,7 @@ test.each(cases)('$what fails the drill, and nobody told Muster', { timeout: 120
   const judged = await drill({
     watched: true,
     beside: async (live) => {
-      const who = await somebody(live, live.state);
+      const who = await somebody(live);
       await live.until(finished('content'));
       await does(who);
     },

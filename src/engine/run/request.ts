@@ -82,6 +82,8 @@ export interface DrillRequest {
   readonly operator: string;
   /** The bundles that this run follows in its evidence folder. */
   readonly previous?: EventDataOf<'run.started'>['previous'];
+  /** The failed drill that this one repeats. */
+  readonly closes?: EventDataOf<'run.started'>['closes'];
   /** Version of Muster. */
   readonly toolVersion: string;
   /** runs/<run id> in the state directory; exists. */
