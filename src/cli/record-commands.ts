@@ -31,6 +31,17 @@ export function recordCommands(program: Command, io: CommandIo, done: (code: num
     .action(async (before: string, after: string, options: { format: string }) => done(await (await import('./compare.js')).compare({ before, after, ...options }, io)));
 
   program
+    .command('controls')
+    .description('Which drill is a record for which control; it does not assess compliance')
+    .option('--mapping <file>', 'a mapping of your own, beside those shipped; repeatable', (value: string, all: string[]) => [...all, value], [])
+    .option('--framework <name>', 'only this framework; repeatable', (value: string, all: string[]) => [...all, value], [])
+    .addOption(evidenceDir)
+    .addOption(signers)
+    .option('--as-of <time>', 'as it was on that day')
+    .addOption(format('text', 'markdown', 'json'))
+    .action(async (options: { mapping: string[]; framework: string[]; evidenceDir: string; allowedSigners?: string; asOf?: string; format: string }) => done(await (await import('./controls.js')).controls(options, io)));
+
+  program
     .command('findings')
     .description('What drills found and nobody has closed yet; 1 when one is overdue or a claim does not hold')
     .option('--file <file>', 'owners, due dates, tickets and what closes a finding', 'findings.yaml')
