@@ -1,16 +1,13 @@
 import { lstat, readFile, readdir, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { formatDuration } from '../engine/duration.js';
 import type { Drill } from '../engine/drill.js';
 import { UsageError, messageOf } from '../engine/errors.js';
 import { openArchive } from '../evidence/archive-reader.js';
 import { checkOrder } from '../evidence/order.js';
-import type { Defect } from '../evidence/reader.js';
-import { parseAllowedSigners } from '../evidence/ssh/allowed-signers.js';
-import { verifyBundle, type Verification, type VerifyOptions } from '../evidence/verify.js';
 import { visible } from '../report/visible.js';
 import type { CommandIo } from './io.js';
+import { verifyMany, type Trust, type Verified } from './verify-many.js';
 
 export interface VerifyArgs {
   /** A bundle, an archive of one, or a folder of both. */
@@ -22,8 +19,7 @@ export interface VerifyArgs {
 /** `muster verify BUNDLE|DIR`. 0: sound; 1: any defect. It is about the bundle: that of a failed drill can be sound. Throws UsageError. */
 export async function verify(args: VerifyArgs, io: CommandIo): Promise<number> {
   const { bundles, many } = await findBundles(resolve(io.cwd, args.path), args.path);
-  const options = await trustOf(args, io.cwd);
-  const verifications = await inParallel(bundles, availableParallelism() * 2, (bundle) => verifyBundle(bundle, options));
+  const verifications = await verifyMany(bundles, await trustOf(args, io.cwd));
   let unsound = 0;
   const order = many ? checkOrder(verifications.flatMap(({ link }) => link ?? [])) : [];
   for (const [index, verification] of verifications.entries()) {
@@ -35,27 +31,16 @@ export async function verify(args: VerifyArgs, io: CommandIo): Promise<number> {
   return unsound === 0 ? 0 : 1;
 }
 
-async function trustOf({ allowedSigners, timestampCa }: VerifyArgs, cwd: string): Promise<VerifyOptions> {
+async function trustOf({ allowedSigners, timestampCa }: VerifyArgs, cwd: string): Promise<Trust> {
   const read = (file: string) =>
     readFile(resolve(cwd, file), 'utf8').catch((error: unknown) => {
       throw new UsageError(`cannot read ${visible(file)}: ${messageOf(error)}`);
     });
   if (timestampCa !== undefined) await read(timestampCa);
   return {
-    ...(allowedSigners === undefined ? {} : { allowedSigners: parseAllowedSigners(await read(allowedSigners), allowedSigners) }),
-    ...(timestampCa === undefined ? {} : { timestampCa: resolve(cwd, timestampCa) }),
+    allowedSigners: allowedSigners === undefined ? undefined : { file: allowedSigners, text: await read(allowedSigners) },
+    timestampCa: timestampCa === undefined ? undefined : resolve(cwd, timestampCa),
   };
-}
-
-/** Results in the order of `items`; at most `limit` are under way. */
-async function inParallel<T, R>(items: readonly T[], limit: number, act: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Map<number, R>();
-  const queue = items.entries();
-  const worker = async () => {
-    for (const [index, item] of queue) results.set(index, await act(item));
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  return items.flatMap((_, index) => results.get(index) ?? []);
 }
 
 function shownPath(bundle: string, cwd: string): string {
@@ -99,7 +84,7 @@ async function isBundle(folder: string): Promise<boolean> {
 const maxDefects = 50;
 
 /** Everything from the bundle is made visible before it reaches a terminal. */
-function described(name: string, { defects, seal, notes, checked, drill }: Verification & { readonly defects: readonly Defect[] }): string {
+function described(name: string, { defects, seal, notes, checked, drill }: Verified): string {
   const sealed = seal === null ? 'UNSIGNED' : seal.principal === null ? `sealed with ${seal.fingerprint}, whose key that is was not checked` : `sealed by ${seal.principal}`;
   const lines = [`${visible(name)}: ${defects.length === 0 ? `sound, ${sealed}` : `NOT SOUND, ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}`}`];
   for (const defect of defects.slice(0, maxDefects)) lines.push(`  ${defect.code}: ${defect.file === undefined ? '' : `${defect.file}: `}${defect.detail}`);
@@ -111,7 +96,7 @@ function described(name: string, { defects, seal, notes, checked, drill }: Verif
   return lines.map((line) => `${visible(line)}\n`).join('');
 }
 
-function folderLines(verifications: readonly Verification[], unsound: number): string {
+function folderLines(verifications: readonly Verified[], unsound: number): string {
   const unsigned = verifications.filter(({ seal }) => seal === null).length;
   const unlinked = verifications.filter(({ link }) => (link?.previous ?? null) === null).length;
   const lines = [`${verifications.length - unsound} of ${verifications.length} bundles are sound${unsigned === 0 ? '' : `, ${unsigned} UNSIGNED`}.`];

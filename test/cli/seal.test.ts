@@ -102,6 +102,22 @@ describe('muster run --key', () => {
   });
 });
 
+describe('muster verify of many bundles', () => {
+  it('says of each what it says of one, in order, and finds the one that is damaged', async () => {
+    await keygen('--out', 'key');
+    const bundle = await drill('--key', 'key');
+    for (let n = 10; n < 30; n += 1) cpSync(at('evidence', bundle), at('evidence', `copy-${n}`), { recursive: true });
+    appendFileSync(at('evidence/copy-17/bagit.txt'), 'x');
+    const { code, stdout } = await place.run(['verify', 'evidence', '--allowed-signers', 'signers']);
+    expect(code).toBe(1);
+    const heads = stdout.split('\n').filter((line) => line.startsWith('evidence/'));
+    expect(heads.map((line) => line.split(':')[0])).toEqual([`evidence/${bundle}`, ...Array.from({ length: 20 }, (_, n) => `evidence/copy-${n + 10}`)]);
+    expect(heads.filter((line) => /: sound, sealed by \S+@/.test(line))).toHaveLength(20);
+    expect(stdout).toMatch(/evidence\/copy-17: NOT SOUND, 2 defects\n {2}digest-differs: bagit\.txt/);
+    expect(stdout).toContain('20 of 21 bundles are sound.');
+  });
+});
+
 describe('the order of bundles', () => {
   it('shows a bundle that was taken away or replaced, and no verdict depends on it', async () => {
     const first = await drill();
