@@ -153,6 +153,13 @@ export async function judge(drilled: Drilled): Promise<Judged> {
   };
 }
 
+/** A command that goes on while something else happens; its state is `folder`/state. */
+export function begin(folder: string, args: readonly string[], options: How = {}): { readonly live: LiveDrill; readonly ended: Promise<Ended> } {
+  const state = join(folder, 'state');
+  const started = start(folder, state, args, options);
+  return { live: liveDrill(state, started), ended: started.ended };
+}
+
 /** Another command of the command line, in `folder`. */
 export async function muster(folder: string, args: readonly string[], options: How = {}): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   return start(folder, join(folder, 'state'), args, options).ended;
