@@ -7,20 +7,21 @@ export interface Cancellation {
   release(): void;
 }
 
-/**
- * The first SIGINT or SIGTERM cancels and lets the drill clean up; the second calls `stop`, which ends the process.
- * SIGHUP (a lost terminal) does not end a run.
- */
+/** The first SIGINT or SIGTERM cancels and lets the drill clean up; the second calls `stop`, which ends the process. */
 export function listenForCancel(stop: () => void): Cancellation {
   const controller = new AbortController();
   const cancel = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) stop();
     else controller.abort(new Cancelled(name));
   };
-  const ignore = (): void => {};
-  process.on('SIGINT', cancel).on('SIGTERM', cancel).on('SIGHUP', ignore);
+  process.on('SIGINT', cancel).on('SIGTERM', cancel);
   return {
     signal: controller.signal,
-    release: () => void process.off('SIGINT', cancel).off('SIGTERM', cancel).off('SIGHUP', ignore),
+    release: () => void process.off('SIGINT', cancel).off('SIGTERM', cancel),
   };
+}
+
+/** A lost terminal ends neither a run nor its cleanup, from before its first file to after its bundle. */
+export function outliveTerminal(): void {
+  process.on('SIGHUP', () => {});
 }

@@ -11,6 +11,7 @@ import { createStyle, wantsColour } from '../report/style.js';
 import { summary } from '../report/terminal-summary.js';
 import { visible } from '../report/visible.js';
 import { endProcessesWith } from '../clients/process/end.js';
+import { outliveTerminal } from './cancellation.js';
 import { bindPorts, guardToEnd, sharedAdapters } from './compose.js';
 import { exitCodes } from './exit-codes.js';
 import { finishRun, type Finished } from './finish.js';
@@ -35,6 +36,7 @@ export interface CleanupOptions extends SealOptions {
  * the drill had been done.
  */
 export async function cleanup(name: string, options: CleanupOptions, io: CommandIo): Promise<number> {
+  outliveTerminal();
   const state = stateDir(io.env, io.cwd);
   if (runIdPattern.test(name) && !(await listRuns(state)).includes(name)) {
     io.stderr(`Nothing is left of run ${name} in ${state}.\n`);

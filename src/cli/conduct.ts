@@ -82,8 +82,8 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
   const inventory = new Inventory(plan, paths, world);
   const records = new Map<string, EventOf<'evidence.recorded'>[]>();
   const journalOptions: JournalOptions = { boot: bootId(), redactor };
-  const progress = await createProgress({ plan, stream: process.stderr, env: io.env });
   const cancellation = listenForCancel(() => stopAtOnce(paths.id));
+  const progress = await createProgress({ plan, stream: process.stderr, env: io.env });
   let journal: Journal | undefined;
   let spool: Spool | undefined;
   let kept: Conducted['kept'] = null;

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isatty } from 'node:tty';
 import { Command, CommanderError, Option } from 'commander';
 import { packageRoot } from '../engine/package-root.js';
 import { exitCodes } from './exit-codes.js';
@@ -22,6 +23,11 @@ export async function main(args: readonly string[], io: CommandIo = processIo())
 function processIo(): CommandIo {
   // A closed terminal or pipe (EIO, EPIPE) ends nobody's drill; what cannot be shown stands in the journal.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  // Node.js aborts at its exit when it cannot give a terminal its settings back; one that is gone is closed before.
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+  process.on('exit', () => {
+    for (const fd of terminals) if (!isatty(fd)) closeSync(fd);
+  });
   return { stdout: (text) => void process.stdout.write(text), stderr: (text) => void process.stderr.write(text), cwd: process.cwd(), env: process.env };
 }
 

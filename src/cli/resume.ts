@@ -7,6 +7,7 @@ import { whyNotResumable } from '../engine/resume.js';
 import { LiveWorld } from '../engine/world.js';
 import { BundleError, openBundle, type BundleWriter } from '../evidence/bag.js';
 import type { Sealer } from '../evidence/seal.js';
+import { outliveTerminal } from './cancellation.js';
 import { guardOf } from './compose.js';
 import { conduct, type Conducted } from './conduct.js';
 import { parseSet } from './inputs.js';
@@ -30,6 +31,7 @@ export interface ResumeOptions extends SealOptions {
  * nobody measured is counted as a gap.
  */
 export async function resume(name: string, options: ResumeOptions, plainIo: CommandIo): Promise<number> {
+  outliveTerminal();
   const taken = await takeOver(name, plainIo);
   try {
     const why = await whyNotResumable(taken.journal, taken.plan, registry, bootId(), toolVersion());

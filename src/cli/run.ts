@@ -6,6 +6,7 @@ import { readAnswers, type Answers } from '../clients/operator/answers.js';
 import { identityOf } from '../clients/process/identity.js';
 import { BundleError, openBundle, type BundleWriter } from '../evidence/bag.js';
 import { latestBundles } from '../evidence/order.js';
+import { outliveTerminal } from './cancellation.js';
 import type { ReliedApproval } from './approvals.js';
 import { closedDrill } from './closes.js';
 import { guardOf } from './compose.js';
@@ -39,6 +40,7 @@ export interface RunOptions extends Omit<DrillSources, 'runbook' | 'environment'
 
 /** `muster run`: plans, runs, derives the verdict, writes the bundle and says how it went. */
 export async function run(options: RunOptions, plainIo: CommandIo): Promise<number> {
+  outliveTerminal();
   const { prepared, approvals } = await prepareRun(options, plainIo);
   const io = withoutSecrets(plainIo, prepared.secrets);
   try {

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageRoot } from '../../src/engine/package-root.js';
+import type { Drill } from '../../src/engine/drill.js';
 import type { DrillEvent } from '../../src/engine/events.js';
+import { parseJournal } from '../../src/engine/journal.js';
 
 export const runbook = join(packageRoot(), 'test/cli/fixtures/commands.yaml');
 export const environment = join(packageRoot(), 'test/cli/fixtures/environment.yaml');
@@ -32,6 +34,17 @@ export class Place {
     return new Started(child);
   }
 
+  /** On a terminal; `type` and `hangUp` work it. */
+  terminal(args: readonly string[]): OnTerminal {
+    const child = spawn('python3', [join(packageRoot(), 'test/cli/on-terminal.py'), process.execPath, join(packageRoot(), 'bin/muster.js'), ...args], {
+      cwd: this.cwd,
+      env: { PATH: process.env['PATH'] ?? '', HOME: this.cwd, MUSTER_STATE_DIR: this.state, TERM: 'xterm', NO_COLOR: '1' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.#children.push(child);
+    return new OnTerminal(child);
+  }
+
   run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
     return this.start(args, env).ended;
   }
@@ -49,8 +62,16 @@ export class Place {
     return readdirSync(join(this.cwd, 'evidence')).filter((name) => !name.startsWith('.'));
   }
 
+  drillOf(bundle: string): Drill {
+    return JSON.parse(readFileSync(join(this.cwd, 'evidence', bundle, 'data/drill.json'), 'utf8')) as Drill;
+  }
+
   verdict(bundle: string): string {
-    return (JSON.parse(readFileSync(join(this.cwd, 'evidence', bundle, 'data/drill.json'), 'utf8')) as { verdict: string }).verdict;
+    return this.drillOf(bundle).verdict;
+  }
+
+  events(bundle: string): readonly DrillEvent[] {
+    return parseJournal(readFileSync(join(this.cwd, 'evidence', bundle, 'data/events.jsonl'), 'utf8')).events;
   }
 
   async remove(): Promise<void> {
@@ -95,5 +116,46 @@ export class Started {
       void this.ended.then(({ stderr }) => reject(new Error(`the command ended first: ${stderr}`)));
       look();
     });
+  }
+}
+
+/** A command on a terminal. Its screen is what was written to it so far. */
+export class OnTerminal {
+  readonly ended: Promise<{ readonly code: number | null; readonly screen: string }>;
+  #screen = '';
+  #looked = 0;
+  readonly #seen = new Set<() => void>();
+
+  constructor(private readonly child: ChildProcess) {
+    if (child.stdout === null) throw new Error('no pipes');
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.#screen += text;
+      for (const seen of this.#seen) seen();
+    });
+    this.ended = once(child, 'close').then(([code]: unknown[]) => ({ code: typeof code === 'number' ? code : null, screen: this.#screen }));
+  }
+
+  /** Resolves once `text` was shown after what was waited for before; rejects when the command ends without it. */
+  shows(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const at = this.#screen.indexOf(text, this.#looked);
+        if (at < 0) return;
+        this.#looked = at + text.length;
+        this.#seen.delete(look);
+        resolve();
+      };
+      this.#seen.add(look);
+      void this.ended.then(({ screen }) => reject(new Error(`the command ended without showing ${JSON.stringify(text)}: ${screen}`)));
+      look();
+    });
+  }
+
+  type(text: string): void {
+    this.child.stdin?.write(text);
+  }
+
+  hangUp(): void {
+    this.child.stdin?.end();
   }
 }
