@@ -5,5 +5,5 @@ import { optionsOf, type Trust } from './verify-many.js';
 /** A thread of `muster verify`: is given paths of bundles, gives back what was found. An error ends it, and so the command. */
 const options = optionsOf(workerData as Trust);
 parentPort?.on('message', (path: string) => {
-  void verifyBundle(path, options).then(({ input: _, ...verified }) => parentPort?.postMessage(verified));
+  void verifyBundle(path, options).then((verification) => parentPort?.postMessage({ ...verification, input: undefined }));
 });
