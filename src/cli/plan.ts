@@ -21,7 +21,7 @@ export async function plan(options: PlanOptions, io: CommandIo): Promise<number>
   const seen = await observe(prepared, options, io);
   const folder = options.out === undefined ? io.cwd : dirname(resolve(io.cwd, options.out));
   const from = (path: string) => relative(folder, resolve(io.cwd, path));
-  const plan = { ...seen, observed: { ...seen.observed, documents: { runbook: from(options.runbook), environment: from(options.environment) } } };
+  const plan = { ...seen, observed: { ...prepared.secrets.prose(seen.observed), documents: { runbook: from(options.runbook), environment: from(options.environment) } } };
   const json = `${JSON.stringify(plan, null, 2)}\n`;
   if (options.out !== undefined) {
     const path = resolve(io.cwd, options.out);

@@ -13,6 +13,8 @@ export interface Diagnostic {
   readonly found?: string;
   /** A nearest name, a quoting hint, what to do next. */
   readonly hint?: string;
+  /** The line holds a secret: it must not be shown. */
+  readonly secret?: boolean;
 }
 
 /** The document or the command line is unusable; nothing was touched. Exit code 2. */

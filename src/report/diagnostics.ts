@@ -13,7 +13,9 @@ export function renderDiagnostics(diagnostics: readonly Diagnostic[], cwd = proc
     if (lines === undefined) files.set(file, (lines = read(resolve(cwd, file))));
     return lines;
   };
-  return diagnostics.map((each) => renderOne(each, linesOf(each.position.file)[each.position.line - 1])).join('\n');
+  const place = ({ position }: Diagnostic): string => `${position.file}:${position.line}`;
+  const hidden = new Set(diagnostics.filter(({ secret }) => secret === true).map(place));
+  return diagnostics.map((each) => renderOne(each, hidden.has(place(each)) ? undefined : linesOf(each.position.file)[each.position.line - 1])).join('\n');
 }
 
 function read(path: string): readonly string[] {

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -57,6 +58,49 @@ it('refuses the drill when something forbidden is reached, before any step', asy
   expect(code).toBe(3);
   expect(() => readFileSync(join(place.cwd, 'prepared'))).toThrow('ENOENT');
   expect(bytes).toBe(0);
+});
+
+const withNamespaces = await requireComponent({ name: 'network namespaces', obtain: async () => (spawnSync('unshare', ['--net', 'true']).status === 0 ? undefined : 'It needs Linux, root, and util-linux.') });
+withNamespaces('a command that is run by `unshare --net`', () => {
+  it.each([[['bash', '-c'], 1], [['unshare', '--net', 'bash', '-c'], 0]] as const)('%j reaches the network: %i', async (argv, reached) => {
+    let connections = 0;
+    const count = (): void => void (connections += 1);
+    server.on('connection', count);
+    const args = documents('192.0.2.1:9', port());
+    const [runbook = '', environment = ''] = [args[1], args[3]];
+    writeFileSync(environment, readFileSync(environment, 'utf8').replace('[touch]', '[touch, bash, unshare]').replace(/forbidden: .*/, 'forbidden: []'));
+    const command = JSON.stringify([...argv, `exec 3<>/dev/tcp/127.0.0.1/${port()}`]);
+    writeFileSync(runbook, readFileSync(runbook, 'utf8').replace(`[touch, ${place.cwd}/prepared], effect: create`, `${command}, effect: read, expectExit: [0, 1]`));
+    const { stdout } = await place.run(args);
+    server.off('connection', count);
+    expect(stdout).toContain('"status":"succeeded"');
+    expect(connections).toBe(reached);
+  });
+});
+
+it('takes no target from the output of a step that leads outside', async () => {
+  let connections = 0;
+  const count = (): void => void (connections += 1);
+  server.on('connection', count);
+  const args = documents('192.0.2.1:9', 1);
+  const [runbook = '', environment = ''] = [args[1], args[3]];
+  writeFileSync(environment, readFileSync(environment, 'utf8').replace('[touch]', '[touch, printf]').replace(/forbidden: .*/, 'forbidden: []'));
+  const told = JSON.stringify({ url: `http://127.0.0.1:${port()}/`, folder: place.cwd, program: '/bin/sh' });
+  const uses: readonly (readonly [string, object])[] = [
+    ['http.check', { url: '{{ steps.prepare.json.url }}' }],
+    ['exec', { argv: ['touch', 'leak'], cwd: '{{ steps.prepare.json.folder }}', effect: 'read' }],
+    ['exec', { argv: ['{{ steps.prepare.json.program }}', '-c', `touch ${place.cwd}/leak`], effect: 'read' }],
+  ];
+  const text = readFileSync(runbook, 'utf8').replace(`[touch, ${place.cwd}/prepared], effect: create`, `[printf, "%s", ${JSON.stringify(told)}], outputs: json, effect: read`);
+  for (const [type, input] of uses) {
+    writeFileSync(runbook, text.replace(/uses: exec, with: .* }\n$/, `uses: ${type}, with: ${JSON.stringify(input)} }\n`));
+    const { code, stderr } = await place.run(args);
+    expect(stderr).toContain('outside the boundary');
+    expect(code).toBe(3);
+  }
+  server.off('connection', count);
+  expect(connections).toBe(0);
+  expect(existsSync(join(place.cwd, 'leak'))).toBe(false);
 });
 
 const withRoutes = await requireComponent({ name: 'routes of our own', obtain: async () => routesMissing() });

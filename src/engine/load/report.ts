@@ -10,6 +10,8 @@ export interface Finding {
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
   readonly hint?: string | undefined;
+  /** The line must not be shown. */
+  readonly secret?: boolean;
 }
 
 /** Gathers what is wrong with one document: at most one finding for each place, none about a value that is already known to be broken. */
@@ -53,8 +55,8 @@ export class Report {
   }
 }
 
-export function diagnostic(position: SourcePosition, { message, expected, found, hint }: Finding): Diagnostic {
-  return { position, message, ...(expected === undefined ? {} : { expected }), ...(found === undefined ? {} : { found }), ...(hint === undefined ? {} : { hint }) };
+export function diagnostic(position: SourcePosition, { message, expected, found, hint, secret }: Finding): Diagnostic {
+  return { position, message, ...(expected === undefined ? {} : { expected }), ...(found === undefined ? {} : { found }), ...(hint === undefined ? {} : { hint }), ...(secret === true ? { secret } : {}) };
 }
 
 /** A value in a few words. */

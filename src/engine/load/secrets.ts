@@ -37,5 +37,5 @@ function named(text: string, at: Pointer): string | undefined {
 }
 
 function refuse(report: Report, at: Pointer, what: string, hint = 'use an x-sensitive input, secretEnv of exec, or PGPASSWORD and the pgpass file'): void {
-  report.broken(at, { message: `a secret must not stand here: ${what}`, expected: 'a value that comes from the environment of Muster', found: 'a secret', hint });
+  report.broken(at, { message: `a secret must not stand here: ${what}`, expected: 'a value that comes from the environment of Muster', found: 'a secret', hint, secret: true });
 }

@@ -123,6 +123,7 @@ function parsed(stdout: string): unknown {
   try {
     return JSON.parse(stdout);
   } catch (error) {
-    throw new StepError('output-not-json', `stdout is not one JSON value: ${messageOf(error)}`, { cause: error });
+    // The parser's own message quotes a piece of the text, which may be a piece of a secret.
+    throw new StepError('output-not-json', 'stdout is not one JSON value', { cause: error });
   }
 }
