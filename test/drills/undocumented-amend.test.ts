@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { begin, judge, muster, removeFolders, root, scratch, type Drilled, type LiveDrill } from './harness.js';
-import { finished, somebody } from './somebody.js';
+import { judge, muster, removeFolders, root, scratch, type Drilled, type LiveDrill } from './harness.js';
+import { begin, finished, somebody } from './somebody.js';
 
 afterAll(removeFolders);
 
@@ -22,7 +22,7 @@ test('what was done by hand is amended, committed, and the repeated drill passes
   git('add', '.');
   git('commit', '-qm', 'The drill');
 
-  const run = async (args: readonly string[], beside?: (live: LiveDrill) => Promise<void>): Promise<Drilled> => {
+  const run = async (args: readonly string[], beside?: (live: Pick<LiveDrill, 'state' | 'until'>) => Promise<void>): Promise<Drilled> => {
     const { live, ended } = begin(folder, ['run', runbook, '--env', environment, '--evidence-dir', evidenceDir, '--set', 'rows=2000', '--yes', ...args]);
     const [end] = await Promise.all([ended, beside?.(live)]);
     const runId = /\d{8}T\d{6}Z-pitr-restore-[0-9a-f]{6}/.exec(end.stderr)?.[0] ?? null;
