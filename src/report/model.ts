@@ -6,6 +6,7 @@ import { formatDuration } from '../engine/duration.js';
 import { timeline, type RunClock } from './model-clock.js';
 import { deviations, humanWork, type Deviation, type HumanWork } from './model-deviations.js';
 import { evidenceList, scopeOfClaim, type EvidenceItem } from './model-evidence.js';
+import { approvals, clockRows, findingRows, gapRows, type Approvals, type ClockRow, type FindingRow, type GapRow } from './model-findings.js';
 import { ganttOf, type Gantt } from './model-gantt.js';
 import { recoveryPhases, recoveryPoint, recoveryTime, storeRows, type Objective, type PhaseShare, type StoreRow } from './model-objectives.js';
 import { probeLanes, type ProbeLane } from './model-probes.js';
@@ -42,11 +43,16 @@ export interface ReportModel {
   readonly stores: readonly StoreRow[];
   readonly gantt: Gantt;
   readonly probes: readonly ProbeLane[];
+  readonly gaps: readonly GapRow[];
+  readonly clock: readonly ClockRow[];
   readonly evidence: readonly EvidenceItem[];
   readonly scope: readonly Fact[];
   readonly human: readonly HumanWork[];
   readonly deviations: readonly Deviation[];
   readonly changesAllowed: number;
+  readonly findings: readonly FindingRow[];
+  readonly owner: string;
+  readonly approvals: Approvals;
   readonly controls: readonly string[];
   readonly notProved: readonly string[];
   readonly files: readonly ReportFile[];
@@ -108,11 +114,16 @@ export function reportModel(input: ReportInput): ReportModel {
     stores: storeRows(drill),
     gantt: ganttOf(drill, runbook, events, clock),
     probes: probeLanes(drill, events, clock),
+    gaps: gapRows(drill),
+    clock: clockRows(drill),
     evidence: evidenceList(drill, events, files),
     scope: scopeOfClaim(plan, events),
     human: humanWork(events, clock),
     deviations: deviations(events, clock),
     changesAllowed: drill.changes.allowed,
+    findings: findingRows(drill, (code) => reasonWords[code]),
+    owner: runbook.metadata.owner,
+    approvals: approvals(plan, events),
     controls: runbook.metadata.controls ?? [],
     notProved: drill.notProved,
     files: files.filter((file) => !file.path.startsWith('logs/')),

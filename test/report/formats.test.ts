@@ -52,6 +52,29 @@ describe('report.html', () => {
     expect(page).toMatch(/<th scope="row">switch.*skipped/);
   });
 
+  it('says of each reason what to do, and who approved the plan', () => {
+    const input = inputOf({ failAt: 'restore' });
+    const page = reportHtml(input);
+    expect(page).toContain('Findings and actions');
+    expect(page).toContain('fails the drill');
+    expect(html).not.toContain('Findings and actions');
+    expect(html).toContain('The environment demands no approval of the plan.');
+    const approved = reportHtml({ ...input, plan: { ...input.plan, binding: { ...input.plan.binding, environment: { ...input.plan.binding.environment, approvals: { required: 2 } } } }, events: [...input.events, { ...input.events[0], type: 'plan.approved', data: { who: 'kim@example.org', key: 'SHA256:abc', file: 'sig/approval-kim.json', approval: 'a'.repeat(64), signature: 'b'.repeat(64) } } as ReportInput['events'][number]] });
+    expect(approved).toContain('The environment demands 2 approvals of the plan');
+    expect(approved).toContain('<b>kim@example.org</b> approved it: sig/approval-kim.json');
+  });
+
+  it('shows gaps and where the clocks disagree', () => {
+    const input = inputOf();
+    expect(html).toContain('No gap:');
+    expect(html).toContain('The monotonic clock and UTC agree');
+    const drill = { ...input.drill, gaps: [{ probe: 'availability', startMs: 1200, ms: 5000 }], clock: [{ span: 'fault to restored', monotonicMs: 8000, utcMs: 12_000, countedMs: 12_000 }] };
+    const page = reportHtml({ ...input, drill });
+    expect(page).toMatch(/availability<\/th><td class="n">1\.20 s<\/td><td class="n">5\.00 s</);
+    expect(page).toMatch(/fault to restored<\/th><td class="n">8\.00 s<\/td><td class="n">12\.0 s<\/td><td class="n">12\.0 s</);
+    expect(reportMarkdown({ ...input, drill })).toContain('saw nothing for 5.00 s, from 1.20 s after the fault');
+  });
+
   it('shows a missed objective with its bar beyond the target', () => {
     const page = reportHtml(inputOf({ rtoMs: 4000 }));
     expect(page).toContain('Objective missed');

@@ -17,8 +17,11 @@ export const page = `<!doctype html>
 {{> objectives}}
 {{> gantt}}
 {{> probes}}
+{{> measuring}}
 {{> evidence}}
 {{> deviations}}
+{{> findings}}
+{{> approvals}}
 {{> limits}}
 {{> check}}
 </main>
@@ -82,6 +85,25 @@ export const parts = {
 <details><summary>As a table</summary><table class="plain narrow"><thead><tr><th scope="col" class="n">From</th><th scope="col" class="n">For</th><th scope="col">State</th></tr></thead><tbody>{{#each table}}<tr><td class="n">{{from}}</td><td class="n">{{duration}}</td><td>{{state}}</td></tr>{{/each}}</tbody></table>{{#if more}}<p>{{more}} more in <a href="events.jsonl">events.jsonl</a>.</p>{{/if}}</details>
 </figure>
 {{/each}}</section>{{/if}}`,
+
+  measuring: `<section aria-labelledby="measuring"><h2 id="measuring">Gaps and clock</h2>
+{{#if gaps.length}}<div class="scroll"><table class="plain"><thead><tr><th scope="col">Probe</th><th scope="col" class="n">From, after the fault</th><th scope="col" class="n">Not observed for</th></tr></thead><tbody>
+{{#each gaps}}<tr><th scope="row">{{probe}}</th><td class="n">{{from}}</td><td class="n">{{lasted}}</td></tr>
+{{/each}}</tbody></table></div>{{else}}<p>No gap: from the fault to the end of the verification, no probe was silent for longer than it may be.</p>{{/if}}
+{{#if clock.length}}<h3>Where the clocks disagree</h3><div class="scroll"><table class="plain"><thead><tr><th scope="col">Span</th><th scope="col" class="n">Monotonic</th><th scope="col" class="n">UTC</th><th scope="col" class="n">Counted</th></tr></thead><tbody>
+{{#each clock}}<tr><th scope="row">{{span}}</th><td class="n">{{monotonic}}</td><td class="n">{{utc}}</td><td class="n">{{counted}}</td></tr>
+{{/each}}</tbody></table></div>{{else}}<p>The monotonic clock and UTC agree over every measured span.</p>{{/if}}</section>`,
+
+  findings: `{{#if findings.length}}<section aria-labelledby="findings"><h2 id="findings">Findings and actions</h2>
+<ul class="evidence">{{#each findings}}<li><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{weight}}</span>
+<div><p><b>{{words}}</b> <code>{{code}}</code>{{#if where}}<span class="req">at {{where}}</span>{{/if}}</p><p class="says">{{action}}</p></div></li>
+{{/each}}</ul>
+<p class="why">The runbook's owner is {{owner}}. Who sees to each finding, until when and in which ticket is decided after the drill and stands in findings.yaml; <code>muster findings</code> lists what is still open. A finding closes only by a later drill that passes, or by a signed acceptance of its risk.</p></section>{{/if}}`,
+
+  approvals: `<section aria-labelledby="approvals"><h2 id="approvals">Approvals</h2>
+<p>{{approvals.policy}}</p>
+{{#if approvals.given.length}}<ul class="files">{{#each approvals.given}}<li><b>{{who}}</b> approved it: {{file}}<code class="hash">{{key}}</code><code class="hash">{{sha256}}</code></li>{{/each}}</ul>{{else}}<p>The run relied on none.</p>{{/if}}
+<p class="why">Reviews that were signed after the drill stand beside the seal, in the bundle's sig folder.</p></section>`,
 
   evidence: `<section aria-labelledby="evidence"><h2 id="evidence">Evidence</h2>
 {{#if evidence.length}}<ul class="evidence">
