@@ -67,7 +67,7 @@ withNamespaces('a command that is run by `unshare --net`', () => {
     const count = (): void => void (connections += 1);
     server.on('connection', count);
     const args = documents('192.0.2.1:9', port());
-    const [runbook = '', environment = ''] = [args[1], args[3]];
+    const [, runbook = '', , environment = ''] = args;
     writeFileSync(environment, readFileSync(environment, 'utf8').replace('[touch]', '[touch, bash, unshare]').replace(/forbidden: .*/, 'forbidden: []'));
     const command = JSON.stringify([...argv, `exec 3<>/dev/tcp/127.0.0.1/${port()}`]);
     writeFileSync(runbook, readFileSync(runbook, 'utf8').replace(`[touch, ${place.cwd}/prepared], effect: create`, `${command}, effect: read, expectExit: [0, 1]`));
@@ -83,7 +83,7 @@ it('takes no target from the output of a step that leads outside', async () => {
   const count = (): void => void (connections += 1);
   server.on('connection', count);
   const args = documents('192.0.2.1:9', 1);
-  const [runbook = '', environment = ''] = [args[1], args[3]];
+  const [, runbook = '', , environment = ''] = args;
   writeFileSync(environment, readFileSync(environment, 'utf8').replace('[touch]', '[touch, printf]').replace(/forbidden: .*/, 'forbidden: []'));
   const told = JSON.stringify({ url: `http://127.0.0.1:${port()}/`, folder: place.cwd, program: '/bin/sh' });
   const uses: readonly (readonly [string, object])[] = [

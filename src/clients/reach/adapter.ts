@@ -40,7 +40,7 @@ async function addressesOf(host: string): Promise<string[] | Reached> {
   try {
     return [...new Set((await lookup(bare, { all: true })).map(({ address }) => address))];
   } catch (error) {
-    return { found: 'could-not-run', detail: `${host} has no address: ${String(codeOf(error) ?? messageOf(error))}` };
+    return { found: 'could-not-run', detail: `${host} has no address: ${messageOf(error)}` };
   }
 }
 

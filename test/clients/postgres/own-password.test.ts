@@ -73,7 +73,6 @@ describe('a server that a run makes', () => {
     await here.port.repository('backups').prepareRestore({ into: 'copy', backup: backup.name, target: { type: 'immediate' }, timeline: 'current', settings: {} }, signal);
     await here.port.local('copy').start({ wait: 'promoted', timeoutMs: 60_000 });
     expect(await login('copy')).toEqual({ current_user: 'postgres' });
-    const { port } = here.world.connections.get('copy')?.details as unknown as PostgresDetails;
-    expect(await connects(port, { password: 'postgres' })).toBe('28P01');
+    expect(await connects(Number(here.world.connections.get('copy')?.details['port']), { password: 'postgres' })).toBe('28P01');
   });
 });
