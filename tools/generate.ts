@@ -1,6 +1,6 @@
 /**
- * Writes what follows from the step, probe and provisioner definitions: schemas/**, src/cli/registry.generated.ts
- * and docs/steps.md. `--check` writes nothing, names the files that differ and exits 1.
+ * Writes what follows from the step, probe and provisioner definitions: schemas/**, src/cli/registry.generated.ts,
+ * docs/steps.md and docs/permissions.md. `--check` writes nothing, names the files that differ and exits 1.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { messageOf } from '../src/engine/errors.js';
 import { packageRoot } from '../src/engine/package-root.js';
 import { catalogEntry } from './generate/catalog.js';
 import { discover, type Found } from './generate/discover.js';
-import { stepsPage } from './generate/docs.js';
+import { permissionsPage, stepsPage } from './generate/docs.js';
 import { controlsSchema, attestationSchema, draft, drillSchema, environmentForEditors, eventSchema, findingsSchema, idOf, planSchema, profileSchema, runbookForEditors } from './generate/documents.js';
 import { normalize } from './generate/normalize.js';
 import { registrySource } from './generate/registry.js';
@@ -47,6 +47,7 @@ function outputs(found: readonly Found[]): Map<string, string> {
   for (const [name, code] of validators(found)) files.set(`schemas/validators/${name}`, code);
   files.set('src/cli/registry.generated.ts', registrySource(found));
   files.set('docs/steps.md', stepsPage(found));
+  files.set('docs/permissions.md', permissionsPage(found));
   return files;
 }
 

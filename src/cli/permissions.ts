@@ -50,11 +50,11 @@ async function connectionLines(binding: PlanBinding, name: string, versionOf: Ve
   const connection = binding.environment.connections[name];
   const rights = rightsOn(binding, name);
   if (connection?.kind !== 'postgres' || rights.length === 0) return [];
-  const { host, port, database, user } = connection.with;
-  if (typeof host !== 'string' || typeof user !== 'string') return ['', `-- ${name}: the run makes this server and is its superuser; nothing is to be granted.`];
+  const { host, port = 5432, database, user } = connection.with;
+  if (typeof host !== 'string' || typeof user !== 'string' || typeof port !== 'number' || typeof database !== 'string') return ['', `-- ${name}: the run makes this server and is its superuser; nothing is to be granted.`];
   const version = await versionOf(name);
-  const lines = ['', `-- ${name}: ${host}:${String(port ?? 5432)}, role ${user}. Run this as a superuser in the database named.`, ...(version === undefined ? [`-- The server was not reached: this is for PostgreSQL ${maintainSince / 10_000} or later; before, GRANT UPDATE instead of MAINTAIN.`] : [])];
-  for (const [asked, needed] of byDatabase(rights, String(database))) {
+  const lines = ['', `-- ${name}: ${host}:${port}, role ${user}. Run this as a superuser in the database named.`, ...(version === undefined ? [`-- The server was not reached: this is for PostgreSQL ${maintainSince / 10_000} or later; before, GRANT UPDATE instead of MAINTAIN.`] : [])];
+  for (const [asked, needed] of byDatabase(rights, database)) {
     lines.push(`-- Database ${asked}:`, `GRANT CONNECT ON DATABASE ${sqlName(asked)} TO ${sqlName(user)};`, ...grantLines(needed, user, version ?? maintainSince));
   }
   return lines;

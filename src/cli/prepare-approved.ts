@@ -55,7 +55,7 @@ function documentsOf(plan: Plan, { runbook, environment }: ApprovedSources, path
 /** As text again, since that is how inputs are given; what is set here comes before. */
 function inputsOf(plan: Plan, set: readonly string[]): string[] {
   const given = parseSet(set);
-  const planned = Object.entries(plan.binding.inputs).flatMap(([name, value]) => (typeof value === 'object' || Object.hasOwn(given, name) ? [] : [`${name}=${String(value)}`]));
+  const planned = Object.entries(plan.binding.inputs).flatMap(([name, value]) => ((typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') || Object.hasOwn(given, name) ? [] : [`${name}=${value}`]));
   return [...planned, ...set];
 }
 

@@ -1,7 +1,7 @@
 import { flattenSteps, type Plan, type PlanStep } from '../engine/plan-document.js';
 import { checkCounts, checkLines } from './plan-checks.js';
 import { allSteps, argumentsOf, boundaryFacts, headFacts, openValues, permissionsOf, selectionOf, timing } from './plan-model.js';
-import { padEnd, type Style } from './style.js';
+import { padEnd, width as columnsOf, type Style } from './style.js';
 import { blocksOf } from './terminal-blocks.js';
 import { phaseTitles } from './terminal-model.js';
 import { visible } from './visible.js';
@@ -47,7 +47,7 @@ export function planText(plan: Plan, style: Style, columns: number): string {
 
   const open = allSteps(plan).flatMap((step) => openValues(step.with).map(({ at, path }) => `${step.id}: ${at} = <${path}>`));
   out.push('', style.strong('Known only in the run'), ...(open.length === 0 ? ['  nothing'] : open.map((line) => `  ${visible(line)}`)));
-  out.push('', style.dim(`Nothing was started or written. Plan digest ${plan.digest}`), '');
+  out.push('', style.dim('Nothing was started or written.'), style.dim(`Plan digest ${plan.digest}`), '');
   return out.join('\n');
 }
 
@@ -74,15 +74,13 @@ function dimmed(text: string, style: Style, width: number): string[] {
   return hanging('      ', 8, visible(text), width).map(style.dim);
 }
 
-const escapes = /\u001b\[[0-9;]*m/g;
-
 /** Words after `first`, broken before `width`; further lines are indented. `first` and `text` may hold colours. */
 function hanging(first: string, indent: number, text: string, width: number): string[] {
   const lines: string[] = [];
   let line = first;
   let empty = true;
   for (const word of text.split(' ')) {
-    const long = `${line}${empty ? '' : ' '}${word}`.replaceAll(escapes, '').length > width;
+    const long = columnsOf(`${line}${empty ? '' : ' '}${word}`) > width;
     if (long && !empty) {
       lines.push(line);
       line = `${' '.repeat(indent)}${word}`;

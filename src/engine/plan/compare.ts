@@ -135,7 +135,7 @@ function placed(binding: PlanBinding): Placed {
 }
 
 function byId(probes: PlanBinding['probes']): Record<string, unknown> {
-  return Object.fromEntries(probes.map(({ does: _, ...probe }) => [probe.id, probe]));
+  return Object.fromEntries(probes.map((probe) => [probe.id, Object.fromEntries(Object.entries(probe).filter(([name]) => !derived.has(name)))]));
 }
 
 function withoutCommit<T extends Pick<PlanBinding['runbook'], 'git'>>(document: T): T {

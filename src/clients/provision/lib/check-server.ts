@@ -72,15 +72,15 @@ async function rightsChecks(session: PostgresSession, rights: readonly NeededRig
   const checks: PreflightCheck[] = [];
   const waiting: string[] = [];
   let held = 0;
-  for (const { right, by } of rights) {
-    if (right.sql?.on === 'statement') continue;
+  const checkable = rights.filter(({ right }) => right.sql?.on !== 'statement');
+  for (const { right, by } of checkable) {
     const name = right.sql === undefined ? right.grant : rightInWords(right.sql);
     const { result, detail } = right.sql === undefined ? { result: 'could-not-run' as const, detail: 'nothing says how to check it' } : await checkRight(session, right.sql, who, ctx.makes);
     if (result === 'passed') held += 1;
     else if (result === 'deferred') waiting.push(name);
     else checks.push({ id: `${prefix}${name}`, result, detail: `${detail} (needed by ${by.join(', ')})` });
   }
-  const detail = `${who.role} has ${held} of the ${rights.length} rights that the steps need`;
+  const detail = `${who.role} has ${held} of the ${checkable.length} rights that the steps need`;
   if (waiting.length > 0) checks.push({ id: `${prefix}rights`, result: 'deferred', detail: `${detail}; the run's own steps have yet to make what these are about: ${waiting.join('; ')}` });
   else if (held > 0) checks.push({ id: `${prefix}rights`, result: checks.some(({ result }) => result === 'failed') ? 'failed' : 'passed', detail });
   return checks;
