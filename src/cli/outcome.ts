@@ -1,5 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
+import { parseJournal } from '../engine/journal.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { summary } from '../report/terminal-summary.js';
 import { visible } from '../report/visible.js';
@@ -22,6 +23,7 @@ export async function report(conducted: Conducted, paths: RunPaths, json: boolea
   const text = summary(drill, { bundle: bundle === null ? null : shown(bundle, io.cwd) }, createStyle(wantsColour(stream.isTTY, io.env)));
   if (json) io.stderr(text);
   else io.stdout(text);
+  if (drill.changes.allowed > 0) io.stderr(await letThrough(paths));
   if (bundle !== null) io.stderr(sealLines(finished.seal, shown(bundle, io.cwd), createStyle(wantsColour(process.stderr.isTTY, io.env))));
   const code = sealedCode(finished);
   if (kept !== null) {
@@ -33,6 +35,17 @@ export async function report(conducted: Conducted, paths: RunPaths, json: boolea
     return tellLeft(conducted, paths, io) ? exitCodes.residue : code;
   }
   return (await leftBehind(conducted, paths, io)) ? exitCodes.residue : code;
+}
+
+/** What the profiles of the environment let through: nobody should have to open the bundle to see that. */
+async function letThrough(paths: RunPaths): Promise<string> {
+  const lines = new Set<string>();
+  for (const event of parseJournal(await readFile(paths.journal, 'utf8')).events) {
+    if (event.type !== 'watch.observed' || event.data.allowedBy === null) continue;
+    const { object, change, actor, allowedBy } = event.data;
+    lines.add(`  ${visible(`${object}: ${change}${actor === null ? '' : ` by ${actor}`} (${allowedBy})`)}\n`);
+  }
+  return `\nProfiles of the environment let through:\n${[...lines].join('')}`;
 }
 
 /** Says what could not be cleaned up; else the run's state goes. */

@@ -14,7 +14,7 @@ const nextSteps: Readonly<Record<ReasonCode, string>> = {
   'wrong-restore-point': 'The copy stopped elsewhere than asked: see evidence/wal-end.json and check that the archive is complete.',
   'wrong-timeline': 'The copy followed another branch of history: set the restore step’s timeline, and see that copies never archive.',
   'archive-contaminated': 'Something wrote into the source’s archive: find and remove it before the next real recovery, and keep archive_mode=off on copies.',
-  'undocumented-change': 'Add the missing step to the runbook, commit it, and repeat the drill.',
+  'undocumented-change': 'muster amend BUNDLE prints the runbook with the missing step; commit it, and repeat the drill with --closes BUNDLE.',
   'unversioned-runbook': 'Commit the runbook and the environment, then repeat the drill (or set runbooks: any for a sandbox).',
   'isolation-violated': 'The restored workload could reach what it must not: close that path before the next drill.',
   'operator-retry': 'A person had to try a step again: give it retry: in the runbook or mend what made it fail.',

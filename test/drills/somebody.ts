@@ -54,6 +54,8 @@ function journalIn(state: string): DrillEvent[] {
 export interface Somebody {
   readonly copy: PostgresDetails & { readonly local: LocalDetails };
   readonly backups: BackupsDetails;
+  /** Of the run's servers. */
+  readonly password: string;
   /** A client that connects, says one thing, and is gone. */
   psql(sql: string, application?: string): Promise<void>;
 }
@@ -64,11 +66,12 @@ export async function somebody(live: Live): Promise<Somebody> {
   const details = async <T>(name: string): Promise<T> => ((await live.until(provisioned(name))) as EventOf<'connection.provisioned'>).data.details as T;
   const copy = await details<Somebody['copy']>('copy');
   const [run = ''] = runsIn(live.state);
+  const password = await readFile(join(live.state, 'runs', run, 'postgres-password'), 'utf8');
   return {
     copy,
+    password,
     backups: await details<BackupsDetails>('backups'),
     async psql(sql, application = 'psql') {
-      const password = await readFile(join(live.state, 'runs', run, 'postgres-password'), 'utf8');
       const client = new pg.Client({ host: copy.host, port: copy.port, user: copy.user, database: copy.database, password, application_name: application });
       await client.connect();
       await client.query(sql);

@@ -43,6 +43,8 @@ export class LoggedServer implements ServerWatch {
   readonly #due = new ComparisonTimes();
   /** Statements whose failure may still be logged, by pid; those of the last turn are told in this one. */
   #pending = new Map<number, Observation[]>();
+  /** What statements of others were about. */
+  readonly #said = new Set<string>();
 
   constructor(
     private readonly watched: Watched,
@@ -103,7 +105,8 @@ export class LoggedServer implements ServerWatch {
   }
 
   #compare(before: ServerFacts, after: ServerFacts): void {
-    for (const difference of differences(before, after)) this.#observe({ ...difference, actor: null, proof: 'none' });
+    // A statement that was logged says the same and who it was.
+    for (const difference of differences(before, after)) if (!this.#said.has(difference.object)) this.#observe({ ...difference, actor: null, proof: 'none' });
   }
 
   #take(entry: LogEntry): void {
@@ -113,7 +116,8 @@ export class LoggedServer implements ServerWatch {
       if (text.startsWith('database system is ready to accept connections')) this.#ready = true;
       for (const [pattern, of] of serverLines) {
         const found = pattern.exec(text);
-        if (found !== null) this.#observe({ ...of(found), actor: null, at, proof: 'none' });
+        // A signal is answered a little later than the call that sent it returns.
+        if (found !== null) this.#observe({ ...of(found), actor: null, at, since: new Date(Date.parse(at) - 500).toISOString(), proof: 'none' });
       }
       return;
     }
@@ -134,7 +138,10 @@ export class LoggedServer implements ServerWatch {
   }
 
   #flush(pid: number): void {
-    for (const observation of this.#pending.get(pid) ?? []) this.ctx.observed(observation);
+    for (const observation of this.#pending.get(pid) ?? []) {
+      this.#said.add(observation.object);
+      this.ctx.observed(observation);
+    }
     this.#pending.delete(pid);
   }
 
