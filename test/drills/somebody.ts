@@ -57,7 +57,7 @@ export interface Somebody {
   /** Of the run's servers. */
   readonly password: string;
   /** A client that connects, says one thing, and is gone. */
-  psql(sql: string, application?: string): Promise<void>;
+  readonly psql: (sql: string, application?: string) => Promise<void>;
 }
 
 const provisioned = (name: string) => (event: DrillEvent): event is EventOf<'connection.provisioned'> => event.type === 'connection.provisioned' && event.data.connection === name;
