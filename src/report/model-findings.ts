@@ -56,6 +56,13 @@ export function gapRows({ gaps }: Drill): GapRow[] {
   return gaps.map(({ probe, startMs, ms }) => ({ probe, from: formatDuration(startMs), lasted: formatDuration(ms) }));
 }
 
+/** Nothing is said to have been observed where there was nothing to observe it with. */
+export function noGaps({ fault }: Drill, { binding }: Plan): string {
+  if (fault === null) return 'Gaps were not looked for: no fault was sent.';
+  if (!binding.probes.some(({ samples }) => samples === 'availability')) return 'Gaps were not looked for: no probe observed the service.';
+  return 'No gap was found between the fault and the end of the verification.';
+}
+
 export function clockRows({ clock }: Drill): ClockRow[] {
   return clock.map(({ span, monotonicMs, utcMs, countedMs }) => ({ span, monotonic: formatDuration(monotonicMs), utc: formatDuration(utcMs), counted: formatDuration(countedMs) }));
 }

@@ -6,7 +6,7 @@ import { formatDuration } from '../engine/duration.js';
 import { timeline, type RunClock } from './model-clock.js';
 import { deviations, humanWork, type Deviation, type HumanWork } from './model-deviations.js';
 import { evidenceList, scopeOfClaim, type EvidenceItem } from './model-evidence.js';
-import { approvals, clockRows, findingRows, gapRows, type Approvals, type ClockRow, type FindingRow, type GapRow } from './model-findings.js';
+import { approvals, clockRows, findingRows, gapRows, noGaps, type Approvals, type ClockRow, type FindingRow, type GapRow } from './model-findings.js';
 import { ganttOf, type Gantt } from './model-gantt.js';
 import { recoveryPhases, recoveryPoint, recoveryTime, storeRows, type Objective, type PhaseShare, type StoreRow } from './model-objectives.js';
 import { probeLanes, type ProbeLane } from './model-probes.js';
@@ -44,6 +44,8 @@ export interface ReportModel {
   readonly gantt: Gantt;
   readonly probes: readonly ProbeLane[];
   readonly gaps: readonly GapRow[];
+  /** What an empty list of gaps means. */
+  readonly noGaps: string;
   readonly clock: readonly ClockRow[];
   readonly evidence: readonly EvidenceItem[];
   readonly scope: readonly Fact[];
@@ -115,6 +117,7 @@ export function reportModel(input: ReportInput): ReportModel {
     gantt: ganttOf(drill, runbook, events, clock),
     probes: probeLanes(drill, events, clock),
     gaps: gapRows(drill),
+    noGaps: noGaps(drill, plan),
     clock: clockRows(drill),
     evidence: evidenceList(drill, events, files),
     scope: scopeOfClaim(plan, events),

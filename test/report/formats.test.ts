@@ -66,8 +66,10 @@ describe('report.html', () => {
 
   it('shows gaps and where the clocks disagree', () => {
     const input = inputOf();
-    expect(html).toContain('No gap:');
-    expect(html).toContain('The monotonic clock and UTC agree');
+    expect(html).toContain('No gap was found between the fault and the end');
+    expect(html).toContain('No measured span was found over which');
+    // An empty list is no proof where nothing was observed.
+    expect(reportHtml({ ...input, drill: { ...input.drill, fault: null } })).toContain('Gaps were not looked for: no fault was sent.');
     const drill = { ...input.drill, gaps: [{ probe: 'availability', startMs: 1200, ms: 5000 }], clock: [{ span: 'fault to restored', monotonicMs: 8000, utcMs: 12_000, countedMs: 12_000 }] };
     const page = reportHtml({ ...input, drill });
     expect(page).toMatch(/availability<\/th><td class="n">1\.20 s<\/td><td class="n">5\.00 s</);

@@ -13,7 +13,9 @@ export function seriesOf(bundles: readonly BundleSummary[]): Series[] {
   const byPlace = new Map<string, BundleSummary[]>();
   for (const bundle of bundles) {
     const key = JSON.stringify([bundle.runbook.name, bundle.environment.name, bundle.environment.sandbox]);
-    byPlace.set(key, [...(byPlace.get(key) ?? []), bundle]);
+    const known = byPlace.get(key);
+    if (known === undefined) byPlace.set(key, [bundle]);
+    else known.push(bundle);
   }
   return [...byPlace.values()].flatMap((drills) => {
     const last = drills.at(-1);

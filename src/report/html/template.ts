@@ -89,10 +89,10 @@ export const parts = {
   measuring: `<section aria-labelledby="measuring"><h2 id="measuring">Gaps and clock</h2>
 {{#if gaps.length}}<div class="scroll"><table class="plain"><thead><tr><th scope="col">Probe</th><th scope="col" class="n">From, after the fault</th><th scope="col" class="n">Not observed for</th></tr></thead><tbody>
 {{#each gaps}}<tr><th scope="row">{{probe}}</th><td class="n">{{from}}</td><td class="n">{{lasted}}</td></tr>
-{{/each}}</tbody></table></div>{{else}}<p>No gap: from the fault to the end of the verification, no probe was silent for longer than it may be.</p>{{/if}}
+{{/each}}</tbody></table></div>{{else}}<p>{{noGaps}}</p>{{/if}}
 {{#if clock.length}}<h3>Where the clocks disagree</h3><div class="scroll"><table class="plain"><thead><tr><th scope="col">Span</th><th scope="col" class="n">Monotonic</th><th scope="col" class="n">UTC</th><th scope="col" class="n">Counted</th></tr></thead><tbody>
 {{#each clock}}<tr><th scope="row">{{span}}</th><td class="n">{{monotonic}}</td><td class="n">{{utc}}</td><td class="n">{{counted}}</td></tr>
-{{/each}}</tbody></table></div>{{else}}<p>The monotonic clock and UTC agree over every measured span.</p>{{/if}}</section>`,
+{{/each}}</tbody></table></div>{{else}}<p>No measured span was found over which the monotonic clock and UTC disagree.</p>{{/if}}</section>`,
 
   findings: `{{#if findings.length}}<section aria-labelledby="findings"><h2 id="findings">Findings and actions</h2>
 <ul class="evidence">{{#each findings}}<li><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{weight}}</span>
