@@ -17,6 +17,6 @@ export function checkLines(checks: readonly ObservedCheck[], style: Style, { pas
   const mark = { passed: '✔', failed: '✖', deferred: '…', 'could-not-run': '?' };
   return order.flatMap((result) => checks.filter((check) => check.result === result)).map((check) => {
     const who = check.step === null ? '' : `step ${check.step}: `;
-    return `  ${colour[check.result](`${mark[check.result]} ${words[check.result]}`)}  ${visible(`${who}${check.id}`)} ${style.dim(visible(check.detail))}`;
+    return `  ${colour[check.result](`${mark[check.result]} ${words[check.result]}`)}  ${visible(`${who}${check.id}`)}: ${style.dim(visible(check.detail))}`;
   });
 }

@@ -17,7 +17,7 @@ function render(plan: Plan, details: boolean): string {
   const { binding, observed } = plan;
   const destroying = allSteps(plan).filter(({ effect }) => effect === 'destroy');
   const out = [`## Plan: ${cell(binding.runbook.title)}`, '', '| | |', '|---|---|', ...headFacts(plan).map(([name, text]) => `| ${name} | ${cell(text)} |`), `| digest | \`${plan.digest}\` |`, ''];
-  if (destroying.length > 0) out.push(`> :warning: **Destroying steps:** ${destroying.map(({ id, does }) => `\`${id}\` (${cell(does)})`).join(', ')}`, '');
+  if (destroying.length > 0) out.push(`> :warning: **Destroying steps:** ${destroying.map(({ id, does, calls }) => `\`${id}\` (${cell(calls[0] ?? does)})`).join(', ')}`, '');
 
   const failed = observed.checks.filter(({ result }) => result === 'failed');
   out.push(`### Preflight: ${checkCounts(observed.checks)}`, '');

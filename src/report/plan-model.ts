@@ -50,10 +50,17 @@ export function argumentsOf(input: Readonly<Record<string, unknown>>): string {
   return Object.entries(input).map(([name, value]) => `${name}: ${inWords(value)}`).join(', ');
 }
 
+/** Rights on a server stand together. */
 export function permissionsOf(permissions: readonly Record<string, unknown>[]): string[] {
+  const onServers = new Map<string, Set<string>>();
+  for (const permission of permissions) {
+    if (permission['system'] !== 'postgres') continue;
+    const connection = word(permission['connection']);
+    onServers.set(connection, (onServers.get(connection) ?? new Set()).add(word(permission['grant'])));
+  }
   const lines = permissions.map((permission) => {
     const { system } = permission;
-    if (system === 'postgres') return `${word(permission['grant'])} (on ${word(permission['connection'])})`;
+    if (system === 'postgres') return `on ${word(permission['connection'])}: ${[...(onServers.get(word(permission['connection'])) ?? [])].join(', ')}`;
     if (system === 'command') return `run ${word(permission['command'])}`;
     if (system === 'path') return `${word(permission['access'])} ${word(permission['path'])}`;
     return Object.values(permission).map(word).join(' ');

@@ -13,7 +13,7 @@ export function planText(plan: Plan, style: Style, columns: number): string {
   const out: string[] = [style.strong(visible(binding.runbook.title))];
   const fact = (name: string, text: string, label = 14): void => void out.push(...hanging(`  ${padEnd(style.dim(name), label)}`, label + 2, visible(text), width));
   for (const [name, text] of headFacts(plan)) fact(name, text);
-  for (const step of allSteps(plan)) if (step.effect === 'destroy') out.push(...hanging(`  ${padEnd(style.bad('DESTROYS'), 14)}`, 16, visible(`${step.id}: ${step.does}`), width));
+  for (const step of allSteps(plan)) if (step.effect === 'destroy') out.push(...hanging(`  ${padEnd(style.bad('DESTROYS'), 14)}`, 16, visible(`${step.id}: ${step.calls[0] ?? step.does}`), width));
 
   out.push('', style.strong('Boundary'));
   for (const [name, text] of boundaryFacts(plan)) fact(name, text);
