@@ -15,7 +15,13 @@ export async function makeCluster(local: LocalDetails, superuser: { readonly use
   const passwordFile = join(dirname(local.dataDir), 'initdb-password');
   const args = ['-D', local.dataDir, '-U', superuser.user, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--data-checksums', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions'];
   await writeOwned(passwordFile, superuser.password, local);
-  const { code, output } = await run(join(local.binDir, 'initdb'), args, local, runId, signal).finally(() => rm(passwordFile, { force: true }));
+  let result: { code: number | null; output: string };
+  try {
+    result = await run(join(local.binDir, 'initdb'), args, local, runId, signal);
+  } finally {
+    await rm(passwordFile, { force: true });
+  }
+  const { code, output } = result;
   if (code !== 0) throw new StepError('initdb-failed', `initdb failed: ${output.trim().split('\n').slice(-3).join(' ')}`);
   const conf = join(local.dataDir, 'postgresql.conf');
   const own = confLines({ ...defaults, ...settings, ...watchedSettings(local.version) });
