@@ -93,7 +93,7 @@ function draw(model: RunModel, stream: NodeJS.WriteStream, style: Style): View {
         const state = model.steps.get(id)?.state ?? 'waiting';
         if (state === 'succeeded') return 'done';
         if (state === 'skipped' || state === 'cancelled') return 'skipped';
-        if (state === 'failed' || state === 'timed-out') return 'failed';
+        if (state === 'failed' || state === 'timed-out') return model.failedForGood(id) ? 'failed' : 'running';
         return model.stage === 'finished' ? 'skipped' : 'running';
       },
     );

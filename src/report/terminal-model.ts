@@ -51,6 +51,8 @@ export class RunModel {
   readonly cleanups = { registered: 0, done: 0, failed: 0 };
   stage: 'starting' | 'provisioning' | 'steps' | 'cleaning' | 'finished' = 'starting';
   cancelled = false;
+  /** The step that the last event about a step belongs to. */
+  private latest: string | null = null;
   private readonly gates: readonly string[];
 
   constructor(readonly plan: Plan) {
@@ -150,9 +152,16 @@ export class RunModel {
     if (view !== undefined) Object.assign(view, change);
   }
 
+  /** It failed, and the drill has gone on: nobody can have it tried again any more. */
+  failedForGood(id: string): boolean {
+    return this.latest !== id || this.stage === 'cleaning' || this.stage === 'finished';
+  }
+
   private step(event: DrillEvent, change: Partial<StepView>): void {
     const view = event.step === undefined ? undefined : this.steps.get(event.step);
-    if (view !== undefined) Object.assign(view, change);
+    if (view === undefined) return;
+    Object.assign(view, change);
+    this.latest = view.id;
   }
 
   private sample(data: EventOf<'probe.sample'>['data']): void {

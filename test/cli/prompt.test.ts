@@ -30,6 +30,7 @@ describe('a failed step at a terminal', () => {
     terminal.type('r\r');
     const { code, screen } = await terminal.ended;
     expect(screen).toContain('ann says: put the flag there');
+    expect(screen.slice(screen.lastIndexOf('Restore'))).toContain('✔ flag');
     expect(code).toBe(1);
     const { verdict, reasons, steps } = place.drillOf(only());
     expect(verdict).toBe('failed');

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { processesWith } from '../../src/clients/process/identity.js';
+import type { Drill } from '../../src/engine/drill.js';
 import { sampleTypes, type DrillEvent, type EventType } from '../../src/engine/events.js';
 import { parseJournal } from '../../src/engine/journal.js';
 import { packageRoot } from '../../src/engine/package-root.js';
@@ -55,6 +56,7 @@ export class CrashSite {
       } else {
         expect([0, 1], `resume: ${resumed.stderr}`).toContain(resumed.code);
         await this.#nothingLeft(run, before);
+        if (!resumed.stderr.includes('No step of this run is left')) this.#completed(run);
       }
     }
     const cleaned = await this.#muster('cleanup', run);
@@ -67,6 +69,13 @@ export class CrashSite {
 
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** The gap is all that a run which could be continued lacks. */
+  #completed(run: string): void {
+    const { verdict, steps, reasons } = JSON.parse(readFileSync(join(this.dir, 'evidence', run, 'data/drill.json'), 'utf8')) as Drill;
+    expect(steps.filter(({ status }) => status !== 'succeeded').map(({ id, error }) => [id, error])).toEqual([]);
+    expect(['passed', 'incomplete'], JSON.stringify(reasons)).toContain(verdict);
   }
 
   /** The bundle is sound, and passed only if nothing was missing when the process died. */
