@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { CrashSite, type Answer, type Point } from './crash.js';
 
-/** Every line of the PITR drill's journal, and the first sample of each type; MUSTER_CRASH_POINTS=40,41 takes only those. */
+/** Every line of the PITR drill's journal, and the first sample of each type; MUSTER_CRASH_POINTS='40,step.started restore' takes only those. */
 const site = new CrashSite();
 const chosen = process.env['MUSTER_CRASH_POINTS']?.split(',').map((text): Point => (/^\d+$/.test(text) ? Number(text) : (text as Point)));
 const points = chosen ?? (await site.points());

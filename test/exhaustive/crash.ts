@@ -11,8 +11,8 @@ import { sampleTypes, type DrillEvent, type EventType } from '../../src/engine/e
 import { parseJournal } from '../../src/engine/journal.js';
 import { packageRoot } from '../../src/engine/package-root.js';
 
-/** Where the drill dies: after a line of its journal, or after the first sample of a type. */
-export type Point = number | (typeof sampleTypes)[number];
+/** Where the drill dies: after a line of its journal by number, or after the first of a type, or of a type and a step. */
+export type Point = number | EventType | `${EventType} ${string}`;
 /** What the operator then does first. */
 export type Answer = 'resume' | 'cleanup';
 
