@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { before, drill, expectNothingLeft, muster, processesOf, removeFolders, run, runsIn, type LiveDrill } from './harness.js';
+import { before, drill, expectNothingLeft, judge, muster, processesOf, removeFolders, run, runsIn, type LiveDrill } from './harness.js';
 
 afterAll(removeFolders);
 
@@ -48,16 +50,23 @@ test('SIGINT twice: exit 5 at once, no bundle; what is left can be cleaned up, a
   expect(existsSync(drilled.evidenceDir) && drilled.bundle !== null).toBe(false);
 });
 
-test('killed after the fault: resume leaves a sound bundle that did not pass, and nothing else', async () => {
+test('killed after the fault and resumed: ends with a sound bundle that tells of the unwatched time, and leaves nothing', async () => {
   const drilled = await run({
-    ...waiting,
+    runbook: (runbook) => before(runbook, 'restore', { id: 'pause', phase: 'restore', uses: 'exec', with: { argv: ['sh', '-c', 'until test -e "$0/go"; do sleep 0.05; done', '{{ state }}'], effect: 'read' } }),
+    environment: ({ boundary }) => (boundary.commands = [...(boundary.commands ?? []), 'sh']),
     beside: async (live) => {
       await paused(live);
       live.child.kill('SIGKILL');
     },
   });
   expect(drilled.code).toBeNull();
+  await writeFile(join(drilled.state, 'go'), '');
+  // Longer than what may lie between two samples.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
   const resumed = await muster(drilled.folder, ['resume', String(drilled.runId)]);
   expect(resumed.code, resumed.stderr).toBe(1);
+  const judged = await judge({ ...drilled, bundle: join(drilled.evidenceDir, String(drilled.runId)) });
+  expect(judged.drill.verdict).not.toBe('passed');
+  expect(judged.codes).toContain('probe-gap');
   expectNothingLeft(drilled);
 });

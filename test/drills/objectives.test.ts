@@ -70,7 +70,7 @@ test('probes, restore point and every demand for evidence taken out: still incom
 test('a fault that breaks nothing: rto-not-measured', async () => {
   const judged = await drill({
     runbook: (runbook) => {
-      edit(runbook, 'bad-deploy', { sql: 'DROP TABLE IF EXISTS :"table"', identifiers: { table: 'nothing' } });
+      edit(runbook, 'bad-deploy', { sql: 'CREATE TABLE harmless (id bigint)', identifiers: undefined, effect: 'create' });
       remove(runbook, 'noticed');
     },
   });
