@@ -2,7 +2,6 @@ import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { Type } from 'typebox';
-import type {} from '../../clients/ports.js';
 import { sha256 } from '../../engine/canonical.js';
 import { defineWatcher, type WatchContext } from '../../engine/define-watcher.js';
 import { messageOf } from '../../engine/errors.js';
