@@ -42,16 +42,20 @@ describe('run', () => {
     expect(existsSync(join(dir, 'pwned'))).toBe(false);
   });
 
-  test('inherits PATH, HOME, LANG and TZ only', async () => {
+  test('inherits PATH, HOME, LANG and TZ only, and is told who it is by name', async () => {
     process.env['PGHOST'] = 'prod.example';
+    process.env['PGAPPNAME'] = 'somebody else';
     try {
       const { stdout } = await port.run(['env'], { env: { GIVEN: '1', MUSTER_RUN: 'another' }, mark: 'm' }, signal);
       const names = stdout.trim().split('\n').map((line) => line.split('=')[0]);
-      expect(names).toEqual(expect.arrayContaining(['PATH', 'GIVEN', 'MUSTER_RUN', 'MUSTER_STEP', 'MUSTER_MARK']));
-      expect(names.filter((name) => !['PATH', 'HOME', 'LANG', 'TZ', 'GIVEN', 'MUSTER_RUN', 'MUSTER_STEP', 'MUSTER_MARK'].includes(name ?? ''))).toEqual([]);
+      expect(names).toEqual(expect.arrayContaining(['PATH', 'GIVEN', 'PGAPPNAME', 'MUSTER_RUN', 'MUSTER_STEP', 'MUSTER_MARK']));
+      expect(names.filter((name) => !['PATH', 'HOME', 'LANG', 'TZ', 'GIVEN', 'PGAPPNAME', 'MUSTER_RUN', 'MUSTER_STEP', 'MUSTER_MARK'].includes(name ?? ''))).toEqual([]);
       expect(stdout).toContain('MUSTER_RUN=run-1\n');
+      // What a watcher knows our children's sessions by.
+      expect(stdout).toMatch(/^PGAPPNAME=muster\/run-1\/.+$/m);
     } finally {
       delete process.env['PGHOST'];
+      delete process.env['PGAPPNAME'];
     }
   });
 
