@@ -62,8 +62,10 @@ class Drill {
   }
 
   async run(): Promise<DrillResult> {
-    const ending = this.#endingOf(await this.#toItsEnd());
+    const end = await this.#toItsEnd();
+    const ending = this.#endingOf(end);
     const { journal } = this.runtime.request;
+    await tolerant(() => this.#countRefusal(end));
     if (!ending.completed) await tolerant(() => this.#skipRest(ending));
     const cleanupFailures = await this.#windDown(ending.refused !== undefined);
     const journalError = journal.broken.aborted ? journalErrorOf(journal.broken.reason) : undefined;
@@ -209,6 +211,18 @@ class Drill {
     return stopped;
   }
 
+  /** Something is broken, by this process or by the one before: nothing can be refused any more. */
+  #broke(): boolean {
+    return this.runtime.request.takeover !== undefined || this.runtime.fault.sent;
+  }
+
+  /** A refusal that came too late to undo everything as if nothing had been: a check that failed, which the verdict counts. */
+  async #countRefusal(end: End): Promise<void> {
+    if (end === 'ended' || !('thrown' in end) || !(end.thrown instanceof RefusedError) || !this.#broke()) return;
+    const { message, details } = end.thrown;
+    await this.#checked([{ id: 'refused after the fault', step: null, result: 'failed', detail: [message, ...details].join('; ') }]);
+  }
+
   async #skipRest({ cancelled, stopped }: Ending): Promise<void> {
     const how = stopped?.status === 'timed-out' ? 'timed out' : stopped?.status === 'failed' ? 'failed' : 'was cancelled';
     const detail = stopped === undefined ? `the run ${cancelled ? 'was cancelled' : this.runtime.request.takeover === undefined ? 'ended' : 'was interrupted and ended'}` : `step ${stopped.step.id} ${how}`;
@@ -219,8 +233,7 @@ class Drill {
     const cancelled = this.#life.signal.reason instanceof Cancelled;
     if (end === 'ended') return { completed: false, cancelled: cancelled || this.runtime.request.takeover?.state.cancelled === true };
     if ('stopped' in end) return { completed: end.stopped === null && !cancelled, cancelled, ...(end.stopped === null ? {} : { stopped: end.stopped }) };
-    // After the fault nothing can be refused any more.
-    if (end.thrown instanceof RefusedError && !cancelled && this.runtime.request.takeover === undefined) return { completed: false, cancelled: false, refused: end.thrown };
+    if (end.thrown instanceof RefusedError && !cancelled && !this.#broke()) return { completed: false, cancelled: false, refused: end.thrown };
     if (end.thrown === this.#life.signal.reason || end.thrown instanceof RefusedError || end.thrown instanceof JournalError) return { completed: false, cancelled };
     return { completed: false, cancelled, error: end.thrown };
   }

@@ -3,10 +3,11 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pendingCleanups } from '../../src/engine/cleanup.js';
-import { GuardError } from '../../src/engine/errors.js';
+import { GuardError, RefusedError } from '../../src/engine/errors.js';
 import { Cancelled } from '../../src/engine/retry.js';
+import { derive } from '../../src/engine/verdict.js';
 import { worldFromEvents } from '../../src/engine/world.js';
-import { eventsOf, run, story, tempDir } from './fixtures/drill.js';
+import { drillOf, eventsOf, run, story, tempDir } from './fixtures/drill.js';
 
 let dir: string;
 const at = (name: string) => join(dir, name);
@@ -242,6 +243,20 @@ describe('refusals before the first inject', () => {
     const { result, events } = await run(dir, { steps: [make('break', 'inject'), make('bad', 'restore')] }, { guard });
     expect(result.refused).toBeUndefined();
     expect(eventsOf(events, 'step.finished').at(-1)?.data).toMatchObject({ status: 'failed', error: { code: 'refused' } });
+  });
+
+  it('from outside of the steps are counted after the fault: what was broken is never forgotten', async () => {
+    const boundary = (when: 'before' | 'after') => (when === 'before' ? Promise.resolve([]) : Promise.reject(new RefusedError('production was out of sight', ['for a while'])));
+    const source = { steps: [make('break', 'inject'), make('mend', 'restore')] };
+    const { result, events } = await run(dir, source, { hooks: { boundary } });
+    expect(result.refused).toBeUndefined();
+    expect(result.completed).toBe(false);
+    expect(events.at(-1)?.type).toBe('run.finished');
+    const { plan, runbook } = drillOf(source);
+    const { verdict, reasons } = derive(runbook, plan, events);
+    expect(verdict).not.toBe('passed');
+    expect(reasons).toContainEqual(expect.objectContaining({ code: 'partial-run', detail: expect.stringContaining('refused after the fault') as string }));
+    expect(eventsOf(events, 'preflight.checked').at(-1)?.data.detail).toBe('production was out of sight; for a while');
   });
 
   it('for want of a healthy baseline name the probe', async () => {
