@@ -183,6 +183,7 @@ export interface NeededRight {
 /** For the preflight of a connection. */
 export interface ConnectionContext extends PlanContext {
   readonly connection: string;
+  readonly role: 'production' | 'source' | 'target';
   readonly clock: Clock;
   /** It is there: it was before, or this run has made it. Else what needs it is `deferred`. */
   readonly there: boolean;

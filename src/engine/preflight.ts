@@ -103,6 +103,7 @@ async function connectionChecks(name: string, request: PreflightRequest): Promis
   const ctx: ConnectionContext = {
     ...contextOf(request),
     connection: name,
+    role: connection.role,
     clock: request.clock,
     there: world.connections.has(name) && (filledBy === null || stage === 'verified'),
     filledBy,

@@ -4,6 +4,7 @@ import type { EvidenceOf } from '../../engine/kinds/index.js';
 import type { World } from '../../engine/world.js';
 import type { PostgresDetails } from './details.js';
 import type { ArchiveFile, PostgresPort } from './port.js';
+import { powersOf } from './powers.js';
 
 export type Fingerprint = EvidenceOf<'production-fingerprint'>;
 
@@ -29,13 +30,6 @@ export async function fingerprints(when: 'before' | 'after', world: World, port:
   return found;
 }
 
-/** Rights that a read-only transaction does not hold back. */
-const powersOf = `SELECT array_remove(ARRAY[
-    CASE WHEN r.rolsuper THEN 'superuser' END,
-    CASE WHEN pg_has_role(r.oid, 'pg_execute_server_program', 'USAGE') THEN 'pg_execute_server_program' END,
-    CASE WHEN pg_has_role(r.oid, 'pg_write_server_files', 'USAGE') THEN 'pg_write_server_files' END], NULL) AS powers
-  FROM pg_roles r WHERE r.rolname = $1`;
-
 /** On a primary the timeline of its WAL now, on a standby that of its last restartpoint. */
 const identity = `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system, current_user::text AS "as",
   CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
@@ -45,8 +39,7 @@ async function ofServer(connection: string, { user, observer }: PostgresDetails,
   const session = await port.connect({ connection }, { effect: 'read', label: 'fingerprint', statementTimeoutMs: 10_000, ...(observer === undefined ? {} : { as: observer }) });
   try {
     const [row] = (await session.query<{ system: string; as: string; timeline: number }>(identity)).rows;
-    const [rights] = (await session.query<{ powers: string[] }>(powersOf, [user])).rows;
-    return { as: row?.as ?? null, systemId: row?.system ?? null, timeline: row?.timeline ?? null, powers: rights?.powers ?? [] };
+    return { as: row?.as ?? null, systemId: row?.system ?? null, timeline: row?.timeline ?? null, powers: await powersOf(session, user) };
   } finally {
     await session.close();
   }

@@ -2,6 +2,9 @@ import { rmSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fingerprints, type EarlierListings } from '../../../src/clients/postgres/fingerprint.js';
+import { checkServer } from '../../../src/clients/provision/lib/check-server.js';
+import { systemClock } from '../../../src/engine/clock.js';
+import type { ConnectionContext, Ports } from '../../../src/engine/define-step.js';
 import { postgresWorld, type PostgresWorld } from '../../components/postgres.js';
 
 let here: PostgresWorld;
@@ -43,6 +46,17 @@ describe('the fingerprint of production', () => {
     expect(after.find(({ connection }) => connection === 'backups')?.archive).toMatchObject({ files: 2, removed: ['000000010000000000000001'], changed: ['000000010000000000000002'] });
     expect(after.find(({ connection }) => connection === 'prod')).toMatchObject({ systemId: of('prod')?.systemId, timeline: 1 });
     expect(readdirSync(wal)).toHaveLength(2);
+  });
+
+  it.each([
+    ['prod', /^WARNING: postgres has superuser, /],
+    ['least', /^looker has no power/],
+  ])('preflight says of %s beforehand what its role may do beyond reading', async (connection, said) => {
+    const ports: Partial<Ports> = { postgres: here.portFor('preflight') };
+    const ctx: ConnectionContext = { connection, role: 'production', ports: ports as Ports, rights: [], makes: [], there: true, filledBy: null, clock: systemClock(), signal: new AbortController().signal, runbookDir: '/', stateDir: '/', stage: 'before' };
+    process.env['PGPASSWORD'] = 'looker-pw';
+    const checks = await checkServer(ctx).finally(() => delete process.env['PGPASSWORD']);
+    expect(checks.find(({ id }) => id === 'least power on production')).toMatchObject({ result: 'passed', detail: expect.stringMatching(said) as string });
   });
 
   it('alters nothing: its sessions only read', () => {

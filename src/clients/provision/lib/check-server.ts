@@ -3,6 +3,7 @@ import { GuardError, messageOf, StepError } from '../../../engine/errors.js';
 import { checkRight, type RightsOf } from '../../postgres/check-rights.js';
 import { rightInWords } from '../../postgres/grants.js';
 import type { PostgresSession } from '../../postgres/port.js';
+import { powersOf } from '../../postgres/powers.js';
 
 /** How far a server's clock may be from ours: time targets come from the server, the fault's time from us. */
 const maxOffsetMs = 1_000;
@@ -19,7 +20,7 @@ export async function checkServer(ctx: ConnectionContext): Promise<PreflightChec
       await inSession(ctx, database, async (session) => {
         const who = await identity(session);
         checks.push({ id: `${prefix}reachable`, result: 'passed', detail: `PostgreSQL ${who.serverVersion} as ${who.role}${who.superuser ? ', a superuser' : ''}` });
-        if (database === undefined) checks.push(await clockCheck(session, ctx));
+        if (database === undefined) checks.push(await clockCheck(session, ctx), ...(await powersCheck(session, who, ctx)));
         checks.push(...(await rightsChecks(session, rights, who, ctx, prefix)));
       });
     } catch (error) {
@@ -29,6 +30,14 @@ export async function checkServer(ctx: ConnectionContext): Promise<PreflightChec
     }
   }
   return checks;
+}
+
+/** It may do more than our read-only transactions hold back: allowed, and said here before it stands under "not proved". */
+async function powersCheck(session: PostgresSession, { role }: RightsOf, { role: of }: ConnectionContext): Promise<PreflightCheck[]> {
+  if (of !== 'production') return [];
+  const powers = await powersOf(session, role);
+  const detail = powers.length === 0 ? `${role} has no power that a read-only transaction leaves` : `WARNING: ${role} has ${powers.join(', ')}, which a read-only transaction does not hold back; give Muster a role with pg_read_all_data and pg_monitor only`;
+  return [{ id: 'least power on production', result: 'passed', detail }];
 }
 
 async function inSession(ctx: ConnectionContext, database: string | undefined, work: (session: PostgresSession) => Promise<void>): Promise<void> {
