@@ -27,6 +27,7 @@ export async function attach(name: string, { who }: { readonly who: string | und
   if (!(await isAlive(meta))) throw new UsageError(`run ${paths.id} is not running; muster ps says what to do about it`);
   const plan = JSON.parse(await readFile(paths.plan, 'utf8')) as Plan;
   const journal = await open(paths.journal, 'r');
+  let closes: string | null = null;
   const left = new AbortController();
   const leave = (): void => left.abort();
   process.on('SIGINT', leave).on('SIGTERM', leave).on('SIGHUP', leave);
@@ -38,6 +39,7 @@ export async function attach(name: string, { who }: { readonly who: string | und
       let ended = false;
       for (const event of await lines.next()) {
         progress.event(event);
+        if (event.type === 'run.started') closes = event.data.closes?.run ?? null;
         ended ||= event.type === 'run.finished';
       }
       return ended;
@@ -59,18 +61,18 @@ export async function attach(name: string, { who }: { readonly who: string | und
     io.stderr(`\nDetached; run ${paths.id} goes on. Follow it again: npx muster attach ${paths.id}\n`);
     return exitCodes.passed;
   }
-  return outcome(paths.id, join(meta.evidenceDir, paths.id), io);
+  return outcome(paths.id, { bundle: join(meta.evidenceDir, paths.id), closes }, io);
 }
 
-async function outcome(run: string, bundle: string, io: CommandIo): Promise<number> {
+async function outcome(run: string, places: { readonly bundle: string; readonly closes: string | null }, io: CommandIo): Promise<number> {
   let drill: Drill;
   try {
-    drill = JSON.parse(await readFile(join(bundle, 'data/drill.json'), 'utf8')) as Drill;
+    drill = JSON.parse(await readFile(join(places.bundle, 'data/drill.json'), 'utf8')) as Drill;
   } catch {
     io.stderr(`Run ${run} has ended without a bundle: it was refused, or its process died. muster ps says whether something is left.\n`);
     return exitCodes.notPassed;
   }
-  io.stdout(summary(drill, { bundle }, createStyle(wantsColour(process.stdout.isTTY, io.env))));
+  io.stdout(summary(drill, places, createStyle(wantsColour(process.stdout.isTTY, io.env))));
   return exitCodeOf(drill);
 }
 

@@ -22,7 +22,7 @@ import { registry } from './registry.generated.js';
 import { Inventory, type Left } from './residue.js';
 import { conductTaken, inputsOf } from './resume.js';
 import { sealLines } from './seal-lines.js';
-import { sealerOf, type SealOptions } from './sealer.js';
+import { sealerIfUsable, type SealOptions } from './sealer.js';
 import { listRuns, runIdPattern, stateDir } from './state.js';
 import { forget, hasBundle, own, takeOver, type TakenOver } from './taken-over.js';
 
@@ -42,7 +42,7 @@ export async function cleanup(name: string, options: CleanupOptions, io: Command
     io.stderr(`Nothing is left of run ${name} in ${state}.\n`);
     return exitCodes.passed;
   }
-  const sealer = await sealerOf(options, io);
+  const sealer = await sealerIfUsable(options, io);
   const taken = await takeOver(name, io);
   try {
     await own(taken);
@@ -132,8 +132,8 @@ function inputsIfGiven(taken: TakenOver, set: readonly string[], io: CommandIo):
   }
 }
 
-function tell({ drill, bundle, seal }: Finished, io: CommandIo): void {
-  io.stdout(summary(drill, { bundle }, createStyle(wantsColour(process.stdout.isTTY, io.env))));
+function tell({ drill, bundle, seal, closes }: Finished, io: CommandIo): void {
+  io.stdout(summary(drill, { bundle, closes }, createStyle(wantsColour(process.stdout.isTTY, io.env))));
   if (bundle !== null) io.stderr(sealLines(seal, bundle, createStyle(wantsColour(process.stderr.isTTY, io.env))));
 }
 

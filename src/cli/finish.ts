@@ -26,6 +26,8 @@ export interface Finished {
   /** The bundle's folder; null when it could not be written. */
   readonly bundle: string | null;
   readonly seal: FinishedBundle['seal'];
+  /** The drill that did not pass and that this one repeats. */
+  readonly closes: string | null;
 }
 
 /**
@@ -36,14 +38,15 @@ export async function finishRun(request: FinishRequest): Promise<Finished> {
   const { paths, plan, runbook, bundle, sealer } = request;
   const journalText = await readFile(paths.journal, 'utf8');
   const { events } = parseJournal(journalText);
+  const closes = events.find((event) => event.type === 'run.started')?.data.closes?.run ?? null;
   const [runbookText, environmentText] = await Promise.all([readFile(paths.runbook, 'utf8'), readFile(paths.environment, 'utf8')]);
   try {
     const { drill, path, seal } = await bundle.finish({ runbookText, environmentText, plan, journalText, logsDir: paths.logs, approvals: await approvalsOf(paths), ...(sealer === undefined ? {} : { sealer }) });
-    return { drill, bundle: path, seal };
+    return { drill, bundle: path, seal, closes };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     const failed = await recordFailure(request, error, events);
-    return { drill: derive(runbook, plan, [...events, failed]), bundle: null, seal: null };
+    return { drill: derive(runbook, plan, [...events, failed]), bundle: null, seal: null, closes };
   }
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { messageOf, RefusedError, StepError } from '../engine/errors.js';
 import type { Guard } from '../engine/guard.js';
 import type { Plan } from '../engine/plan-document.js';
+import type { Redactor } from '../engine/redact.js';
 import { createScope } from '../engine/run/scope.js';
 import { LiveWorld } from '../engine/world.js';
 import { takeAdvisoryLock } from '../clients/lock/advisory-lock.js';
@@ -30,7 +31,7 @@ export function claimKey(run: string): string {
  * each PostgreSQL server that is there already an advisory lock, which also keeps out other machines. Throws RefusedError,
  * having let go of what it took, that says who holds it.
  */
-export async function takeLocks(plan: Plan, run: string, state: string, guard: Guard): Promise<RunLocks> {
+export async function takeLocks(plan: Plan, run: string, state: string, guard: Guard, secrets: Redactor): Promise<RunLocks> {
   const files: FileLock[] = [];
   const sessions: PostgresSession[] = [];
   const release = async (): Promise<void> => {
@@ -44,7 +45,7 @@ export async function takeLocks(plan: Plan, run: string, state: string, guard: G
     }
     for (const [name, { provision }] of Object.entries(plan.binding.environment.connections)) {
       if (provision !== 'existing-postgres') continue;
-      const session = await lockedSession(plan, name, run, guard);
+      const session = await lockedSession(plan, name, run, guard, secrets);
       if (session !== null) sessions.push(session);
     }
   } catch (error) {
@@ -70,7 +71,7 @@ async function protectedBy(plan: Plan): Promise<string[]> {
 }
 
 /** null where the server cannot be reached now: preflight and the run itself say so. */
-async function lockedSession(plan: Plan, name: string, run: string, guard: Guard): Promise<PostgresSession | null> {
+async function lockedSession(plan: Plan, name: string, run: string, guard: Guard, secrets: Redactor): Promise<PostgresSession | null> {
   const connection = plan.binding.environment.connections[name];
   if (connection === undefined) return null;
   const { kind, role, provision, with: details } = connection;
@@ -79,7 +80,7 @@ async function lockedSession(plan: Plan, name: string, run: string, guard: Guard
   const scope = createScope({ who: 'lock', phase: 'provision', runId: run, signal: new AbortController().signal, guard });
   let session: PostgresSession;
   try {
-    session = await bindPorts(sharedAdapters())(scope, world).postgres.connect({ connection: name }, { effect: 'read' });
+    session = await bindPorts(sharedAdapters(undefined, secrets))(scope, world).postgres.connect({ connection: name }, { effect: 'read' });
   } catch (error) {
     if (error instanceof StepError) return null;
     throw error;

@@ -18,9 +18,9 @@ export async function report(conducted: Conducted, paths: RunPaths, json: boolea
     const code = await reportFailure(result.refused, io);
     return (await leftBehind(conducted, paths, io)) ? exitCodes.residue : code;
   }
-  const { drill, bundle } = finished;
+  const { drill, bundle, closes } = finished;
   const stream = json ? process.stderr : process.stdout;
-  const text = summary(drill, { bundle: bundle === null ? null : shown(bundle, io.cwd) }, createStyle(wantsColour(stream.isTTY, io.env)));
+  const text = summary(drill, { bundle: bundle === null ? null : shown(bundle, io.cwd), closes }, createStyle(wantsColour(stream.isTTY, io.env)));
   if (json) io.stderr(text);
   else io.stdout(text);
   if (drill.changes.allowed > 0) io.stderr(await letThrough(paths));

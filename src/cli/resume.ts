@@ -16,7 +16,7 @@ import { takeLocks, type RunLocks } from './locks.js';
 import { report } from './outcome.js';
 import { secretsOf, sensitiveInputs, toolVersion } from './prepare.js';
 import { registry } from './registry.generated.js';
-import { sealerOf, type SealOptions } from './sealer.js';
+import { sealerIfUsable, type SealOptions } from './sealer.js';
 import { own, takeOver, takeoverOf, type TakenOver } from './taken-over.js';
 
 export interface ResumeOptions extends SealOptions {
@@ -46,10 +46,10 @@ export async function resume(name: string, options: ResumeOptions, plainIo: Comm
 }
 
 async function goOn(taken: TakenOver, inputs: ResolvedInputs, secrets: Redactor, options: ResumeOptions, io: CommandIo): Promise<number> {
-  const sealer = await sealerOf(options, io);
+  const sealer = await sealerIfUsable(options, io);
   const { plan, paths, journal, meta, state } = taken;
   const guard = guardOf({ plan, world: new LiveWorld(), ownDirectories: [], protectedDirectories: [state, meta.evidenceDir], runbookDir: dirname(meta.runbook) });
-  const locks = await takeLocks(plan, paths.id, state, guard);
+  const locks = await takeLocks(plan, paths.id, state, guard, secrets);
   await own(taken);
   if (journal.over) io.stderr('No step of this run is left to be done: ending it.\n');
   const conducted = await conductTaken(taken, { mode: journal.over ? 'end' : 'continue', inputs, secrets, sealer, locks, keep: meta.keep, json: options.json, yes: options.yes }, io);

@@ -66,7 +66,7 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
   const bundle = await reserve(evidenceDir, paths);
   let locks: RunLocks;
   try {
-    locks = await takeLocks(plan, paths.id, state, guardOf({ plan, world: new LiveWorld(), ownDirectories: [], protectedDirectories: [state, evidenceDir], runbookDir: dirname(runbookPath) }));
+    locks = await takeLocks(plan, paths.id, state, guardOf({ plan, world: new LiveWorld(), ownDirectories: [], protectedDirectories: [state, evidenceDir], runbookDir: dirname(runbookPath) }), prepared.secrets);
   } catch (error) {
     await bundle.abandon();
     await rm(paths.dir, { recursive: true, force: true });

@@ -9,6 +9,26 @@ export interface SealOptions {
   readonly timestampUrl?: string | undefined;
 }
 
+/**
+ * For the end of a run that is under way already, which a key that cannot be used does not stop: why stands where the seal
+ * would, and the bundle can be sealed later.
+ */
+export async function sealerIfUsable(options: SealOptions, io: CommandIo): Promise<Sealer | undefined> {
+  try {
+    return await sealerOf(options, io);
+  } catch (error) {
+    return {
+      signer: {
+        get publicKey(): never {
+          throw error;
+        },
+        comment: '',
+        sign: () => Promise.reject(error),
+      },
+    };
+  }
+}
+
 /** Whoever seals, asked for before anything is touched. Undefined when no key is named. Throws UsageError. */
 export async function sealerOf(options: SealOptions, io: CommandIo): Promise<Sealer | undefined> {
   const named = options.key ?? io.env['MUSTER_KEY'];

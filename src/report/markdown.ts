@@ -23,6 +23,7 @@ export function reportMarkdown(input: ReportInput): string {
           ...model.deviations.map((deviation) => `- ${deviation.at}: ${text(deviation.what)}${deviation.who === '' ? '' : ` (${text(deviation.who)})`}${deviation.detail === '' ? '' : `: ${text(deviation.detail)}`}`),
           ...model.human.map((work) => `- manual step ${code(work.step)}: ${text(work.who)} attested ${text(work.attestation)}; waited ${work.waited}${work.worked === '' ? '' : `, worked ${work.worked}`}`),
         ].join('\n'),
+    input.drill.manual.steps === 0 ? '' : text(model.manual),
     model.findings.length === 0 ? '' : ['### Findings and actions', '', ...model.findings.map((finding) => `- **${finding.words}** (\`${finding.code}\`, ${finding.weight}): ${text(finding.action)}`)].join('\n'),
     model.gaps.length + model.clock.length === 0 ? '' : ['### Gaps and clock', '', ...model.gaps.map((gap) => `- probe ${code(gap.probe)} saw nothing for ${gap.lasted}, from ${gap.from} after the fault`), ...model.clock.map((span) => `- ${text(span.span)}: ${span.monotonic} by the monotonic clock, ${span.utc} by UTC; ${span.counted} counted`)].join('\n'),
     folded('What was drilled, and what this holds for', table(['', ''], [...model.identity, ...model.scope].map((fact) => [fact.label, fact.code === true ? code(fact.value) : text(fact.value)]))),

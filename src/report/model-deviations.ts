@@ -1,3 +1,4 @@
+import type { Drill } from '../engine/drill.js';
 import type { DrillEvent } from '../engine/events.js';
 import { formatDuration } from '../engine/duration.js';
 import type { RunClock } from './model-clock.js';
@@ -54,6 +55,12 @@ function deviation(event: DrillEvent): Omit<Deviation, 'at'> | null {
     default:
       return null;
   }
+}
+
+/** How much of the recovery is still done by hand: the budget of manual steps. */
+export function manualWords({ manual: { steps, waitingMs, workingMs } }: Pick<Drill, 'manual'>): string {
+  if (steps === 0 && waitingMs === 0 && workingMs === 0) return 'The runbook has no manual step.';
+  return `The runbook has ${steps} manual ${steps === 1 ? 'step' : 'steps'}. This drill waited ${formatDuration(waitingMs)} for people, and they worked ${formatDuration(workingMs)}. \`muster history\` shows the trend.`;
 }
 
 export function humanWork(events: readonly DrillEvent[], clock: RunClock): HumanWork[] {

@@ -1,10 +1,10 @@
 import type { Drill, ReasonCode } from '../engine/drill.js';
-import type { DrillEvent } from '../engine/events.js';
+import type { DrillEvent, EventDataOf } from '../engine/events.js';
 import type { Runbook } from '../engine/documents.js';
 import type { Plan } from '../engine/plan-document.js';
 import { formatDuration } from '../engine/duration.js';
 import { timeline, type RunClock } from './model-clock.js';
-import { deviations, humanWork, type Deviation, type HumanWork } from './model-deviations.js';
+import { deviations, humanWork, manualWords, type Deviation, type HumanWork } from './model-deviations.js';
 import { evidenceList, scopeOfClaim, type EvidenceItem } from './model-evidence.js';
 import { approvals, clockRows, findingRows, gapRows, noGaps, type Approvals, type ClockRow, type FindingRow, type GapRow } from './model-findings.js';
 import { ganttOf, type Gantt } from './model-gantt.js';
@@ -50,6 +50,8 @@ export interface ReportModel {
   readonly evidence: readonly EvidenceItem[];
   readonly scope: readonly Fact[];
   readonly human: readonly HumanWork[];
+  /** What the runbook leaves to people, and what it cost. */
+  readonly manual: string;
   readonly deviations: readonly Deviation[];
   readonly changesAllowed: number;
   readonly findings: readonly FindingRow[];
@@ -122,6 +124,7 @@ export function reportModel(input: ReportInput): ReportModel {
     evidence: evidenceList(drill, events, files),
     scope: scopeOfClaim(plan, events),
     human: humanWork(events, clock),
+    manual: manualWords(drill),
     deviations: deviations(events, clock),
     changesAllowed: drill.changes.allowed,
     findings: findingRows(drill, (code) => reasonWords[code]),
@@ -158,12 +161,19 @@ function identity({ drill, plan, runbook, events }: ReportInput, clock: RunClock
     { label: 'Owner', value: runbook.metadata.owner },
     { label: 'Operator', value: started === undefined ? 'unknown' : `${started.data.operator} on ${started.data.host}` },
     { label: 'Run', value: drill.run, code: true },
+    ...closes(drill, started?.data.closes),
     { label: 'Runbook in git', value: git === null ? 'not under version control' : gitWords(git), code: true },
     { label: 'Runbook sha256', value: drill.runbook.sha256, code: true },
     { label: 'Plan digest', value: drill.plan, code: true },
     { label: 'Made by', value: `Muster ${started?.data.tool.version ?? binding.tool}, rules ${drill.rules}${started === undefined ? '' : `, Node ${started.data.tool.node}, ${started.data.tool.platform}`}`, code: true },
   ];
   return facts;
+}
+
+/** The failed drill that this one repeats: only a pass closes it. */
+function closes(drill: Drill, closed: EventDataOf<'run.started'>['closes']): Fact[] {
+  if (closed === undefined) return [];
+  return [{ label: drill.verdict === 'passed' ? 'Closes the drill' : 'Does not close the drill', value: `${closed.run}, sha256 ${closed.sha256}`, code: true }];
 }
 
 function gitWords(git: NonNullable<Plan['binding']['runbook']['git']>): string {

@@ -1,8 +1,8 @@
 import type { ReasonCode } from '../engine/drill.js';
 
-/** What a reader can do about each reason. */
-export function nextStepFor(code: ReasonCode): string {
-  return nextSteps[code];
+/** What a reader can do about each reason; `bundle` as the reader would type it. */
+export function nextStepFor(code: ReasonCode, bundle = 'BUNDLE'): string {
+  return nextSteps[code].replaceAll('BUNDLE', () => bundle);
 }
 
 const nextSteps: Readonly<Record<ReasonCode, string>> = {

@@ -7,6 +7,8 @@ import { visible } from './visible.js';
 export interface SummaryPlaces {
   /** The bundle's folder, as the reader would type it; null when none could be written. */
   readonly bundle: string | null;
+  /** The drill that did not pass and that this one repeats. */
+  readonly closes?: string | null;
 }
 
 /** The end of a run on the terminal: verdict, reasons and what to do, RTO and RPO against their targets, the bundle. */
@@ -16,9 +18,10 @@ export function summary(drill: Drill, places: SummaryPlaces, style: Style): stri
   for (const [index, reason] of drill.reasons.entries()) {
     out.push(`  ${colour(reason.code)}${reason.step === undefined ? '' : ` at step ${reason.step}`}: ${visible(reason.detail)}`);
     // Reasons of one code stand together; what to do about them is said once.
-    if (drill.reasons[index + 1]?.code !== reason.code) out.push(style.dim(`    ${nextStepFor(reason.code)}`));
+    if (drill.reasons[index + 1]?.code !== reason.code) out.push(style.dim(`    ${nextStepFor(reason.code, places.bundle ?? undefined)}`));
   }
   if (drill.reasons.length > 0) out.push('');
+  if (typeof places.closes === 'string') out.push(`  ${drill.verdict === 'passed' ? style.good('closes') : style.warn('does not close')}  ${visible(places.closes)}`, '');
 
   const row = (name: string, achieved: string, target: string, status: string): string => `  ${padEnd(name, 6)}${padEnd(achieved, 14)}${padEnd(target, 14)}${status}`;
   out.push(style.dim(row('', 'achieved', 'target', '')));

@@ -41,6 +41,16 @@ describe('muster history', () => {
     expect(stdout).toMatch(/RTO █·█ {2}last 8\.05 s!, median 8\.05 s, target 4\.00 s/);
   });
 
+  it('shows whether people do less from drill to drill, and wait less for them', async () => {
+    const { stdout } = await run('text', 'pitr-restore');
+    expect(stdout).toMatch(/manual steps \S{3} {2}last 1; waited for people \S{3} {2}last \S+ s, worked \S+ s/);
+    const [head = '', first = ''] = (await run('csv', 'pitr-restore')).stdout.split('\r\n');
+    const [columns, cells] = [head.split(','), first.split(',')];
+    expect(cells[columns.indexOf('manual_steps')]).toBe('1');
+    for (const name of ['waiting_ms', 'working_ms']) expect(Number(cells[columns.indexOf(name)])).toBeGreaterThan(0);
+    expect((await run('prometheus')).stdout).toMatch(/^muster_last_waiting_seconds\{runbook="pitr-restore",.*\} [\d.]+$/m);
+  });
+
   it('keeps the figures of other environments apart', async () => {
     const { stdout } = await run('text');
     expect(stdout).toMatch(/^pitr-restore in sandbox \(sandbox\)/m);

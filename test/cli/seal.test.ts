@@ -31,6 +31,21 @@ const previous = (bundle: string) => {
   return event.type === 'run.started' ? event.data.previous?.map(({ run }) => run) : undefined;
 };
 
+describe('a key that cannot be used any more', () => {
+  it.each(['cleanup', 'resume'])('does not stop muster %s: the bundle is written, unsealed, and that is said', async (command) => {
+    const drill = place.start(place.drill('--json', '--set', 'verify=2'));
+    await drill.event(({ type, step }) => type === 'step.started' && step === 'verify');
+    drill.child.kill('SIGKILL');
+    await drill.ended;
+    const [run = ''] = place.runs();
+    const { code, stderr } = await place.run([command, run], { MUSTER_KEY: 'gone', MUSTER_INPUT_token: 'a-token-of-tests' });
+    expect(stderr).toContain('NOT SEALED: cannot read the key');
+    expect(code).toBe(command === 'cleanup' ? 0 : 1);
+    expect(place.runs()).toEqual([]);
+    expect((await place.run(['verify', join('evidence', last())])).code).toBe(0);
+  });
+});
+
 describe('muster keygen', () => {
   it.each(['ed25519', 'ecdsa'])('makes an %s key that only its owner reads, and prints its line for allowed_signers', async (type) => {
     const { code, stdout } = await keygen('--out', 'key', '--type', type);

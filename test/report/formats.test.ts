@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Drill } from '../../src/engine/drill.js';
 import { derive } from '../../src/engine/verdict.js';
 import { reportFiles } from '../../src/evidence/bag.js';
 import { digestOf, payloadTexts } from '../../src/evidence/texts.js';
@@ -8,6 +9,8 @@ import { reportHtml } from '../../src/report/html.js';
 import { reportJson } from '../../src/report/json.js';
 import { reportMarkdown } from '../../src/report/markdown.js';
 import type { ReportInput } from '../../src/report/model.js';
+import { createStyle } from '../../src/report/style.js';
+import { summary } from '../../src/report/terminal-summary.js';
 import { visible } from '../../src/report/visible.js';
 import { UsageError } from '../../src/engine/errors.js';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -62,6 +65,33 @@ describe('report.html', () => {
     const approved = reportHtml({ ...input, plan: { ...input.plan, binding: { ...input.plan.binding, environment: { ...input.plan.binding.environment, approvals: { required: 2 } } } }, events: [...input.events, { ...input.events[0], type: 'plan.approved', data: { who: 'kim@example.org', key: 'SHA256:abc', file: 'sig/approval-kim.json', approval: 'a'.repeat(64), signature: 'b'.repeat(64) } } as ReportInput['events'][number]] });
     expect(approved).toContain('The environment demands 2 approvals of the plan');
     expect(approved).toContain('<b>kim@example.org</b> approved it: sig/approval-kim.json');
+  });
+
+  it('names the failed drill that this one repeats, and whether it closes it', () => {
+    const closes = { run: '20260101T000000Z-pitr-restore-abcdef', sha256: 'c'.repeat(64) };
+    const repeated = (options: SampleOptions) => {
+      const input = inputOf(options);
+      return { ...input, events: input.events.map((event) => (event.type === 'run.started' ? { ...event, data: { ...event.data, closes } } : event)) };
+    };
+    const [passed, failed] = [repeated({}), repeated({ failAt: 'restore' })];
+    expect(reportHtml(passed)).toMatch(/Closes the drill<\/dt><dd><code>20260101T000000Z-pitr-restore-abcdef, sha256 c{64}/);
+    expect(reportHtml(failed)).toContain('Does not close the drill');
+    expect(reportMarkdown(passed)).toMatch(/Closes the drill \| `20260101T000000Z-pitr-restore-abcdef/);
+    const said = (input: ReportInput) => summary(input.drill, { bundle: 'evidence/b', closes: closes.run }, createStyle(false));
+    expect(said(passed)).toContain(`  closes  ${closes.run}\n`);
+    expect(said(failed)).toContain(`  does not close  ${closes.run}\n`);
+    expect(html).not.toMatch(/close the drill/i);
+  });
+
+  it('says how much of the recovery people do, and how long that took', () => {
+    expect(html).toMatch(/The runbook has 1 manual step\. This drill waited .+ for people, and they worked .+\./);
+    expect(reportMarkdown(inputOf())).toContain('The runbook has 1 manual step');
+  });
+
+  it('of an undocumented change names the bundle to amend', () => {
+    const { drill } = inputOf();
+    const changed: Drill = { ...drill, verdict: 'failed', reasons: [{ code: 'undocumented-change', detail: 'x' }] };
+    expect(summary(changed, { bundle: 'evidence/b' }, createStyle(false))).toContain('muster amend evidence/b prints the runbook with the missing step; commit it, and repeat the drill with --closes evidence/b.');
   });
 
   it('shows gaps and where the clocks disagree', () => {

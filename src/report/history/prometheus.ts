@@ -25,6 +25,8 @@ const metrics: readonly Metric[] = [
   { name: 'muster_rto_objective_seconds', help: 'Recovery time objective of the last drill.', samples: last((drill) => seconds(drill.rto.objectiveMs)) },
   { name: 'muster_last_rpo_seconds', help: 'Data loss of the last drill; absent when it was not measured.', samples: last((drill) => seconds(drill.rpo.ms)) },
   { name: 'muster_rpo_objective_seconds', help: 'Recovery point objective of the last drill.', samples: last((drill) => seconds(drill.rpo.objectiveMs)) },
+  { name: 'muster_last_manual_steps', help: 'Steps of the last drill that the runbook leaves to people.', samples: last((drill) => drill.manual.steps) },
+  { name: 'muster_last_waiting_seconds', help: 'How long the last drill waited for people.', samples: last((drill) => seconds(drill.manual.waitingMs)) },
   { name: 'muster_last_outage_seconds', help: 'Outage that clients saw in the last drill; absent when it was not measured.', samples: last((drill) => seconds(drill.outageMs)) },
 ];
 

@@ -22,11 +22,22 @@ function seriesLines({ runbook, title, environment, sandbox, drills }: Series, s
     `  ${passed} of ${drills.length} passed`,
     `  RTO ${style.accent(sparkline(rto))}  ${summary(rto, drills.at(-1)?.rto)}`,
     `  RPO ${style.accent(sparkline(rpo))}  ${summary(rpo, drills.at(-1)?.rpo)}`,
+    ...manualLines(drills, style),
     ...drills.map((drill) => {
       const codes = [...new Set(drill.reasons.map(({ code }) => code))].join(' ');
       return `  ${drill.startedAt === null ? 'never started'.padEnd(23) : utc(drill.startedAt)}  ${tone(drill.verdict, style)(padEnd(drill.verdict, 10))}  RTO ${padStart(figure(drill.rto), 12)}  RPO ${padStart(figure(drill.rpo), 12)}  ${padEnd(visible(drill.runbook.version), 8)} ${visible(drill.run)}${codes === '' ? '' : `  ${codes}`}`;
     }),
   ];
+}
+
+type Manual = Series['drills'][number]['manual'];
+
+/** Nothing where no drill has left anything to people. */
+function manualLines(drills: Series['drills'], style: Style): string[] {
+  const last = drills.at(-1)?.manual;
+  if (last === undefined || drills.every(({ manual }) => manual.steps === 0 && manual.waitingMs === 0)) return [];
+  const spark = (of: (manual: Manual) => number) => style.accent(sparkline(drills.map(({ manual }) => of(manual))));
+  return [`  manual steps ${spark(({ steps }) => steps)}  last ${last.steps}; waited for people ${spark(({ waitingMs }) => waitingMs)}  last ${formatDuration(last.waitingMs)}, worked ${formatDuration(last.workingMs)}`];
 }
 
 function summary(values: readonly (number | null)[], last: Figure | undefined): string {

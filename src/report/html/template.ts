@@ -120,7 +120,8 @@ export const parts = {
 {{#if changesAllowed}}<p>{{changesAllowed}} changes by expected actors were let through.</p>{{/if}}
 {{#if human.length}}<h3>Documented manual steps</h3><div class="scroll"><table class="plain"><thead><tr><th scope="col">Step</th><th scope="col">Attested by</th><th scope="col" class="n">Waited</th><th scope="col" class="n">Worked</th><th scope="col">Attestation</th></tr></thead><tbody>
 {{#each human}}<tr><th scope="row">{{step}}</th><td>{{who}}</td><td class="n">{{waited}}</td><td class="n">{{worked}}</td><td>{{attestation}}</td></tr>
-{{/each}}</tbody></table></div>{{else}}<p>No documented manual step was reached.</p>{{/if}}</section>`,
+{{/each}}</tbody></table></div>{{else}}<p>No documented manual step was reached.</p>{{/if}}
+<p>{{manual}}</p></section>`,
 
   limits: `<section aria-labelledby="limits"><h2 id="limits">What this holds for, and what it does not prove</h2>
 <dl class="lines scope">{{#each scope}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/each}}</dl>
