@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../engine/make-folder.js';
 import { exitCodes } from './exit-codes.js';
 import type { CommandIo } from './io.js';
-import { runPaths, stateDir } from './state.js';
+import { runPaths, stateDir, stateUnwritable } from './state.js';
 
 const marker = 'MUSTER_DETACHED';
 
@@ -15,8 +16,7 @@ const marker = 'MUSTER_DETACHED';
 export async function detach(args: readonly string[], io: CommandIo): Promise<number> {
   const state = stateDir(io.env, io.cwd);
   const draft = join(state, 'runs', `.detached-${randomBytes(6).toString('hex')}.log`);
-  await mkdir(dirname(draft), { recursive: true, mode: 0o711 });
-  const log = await open(draft, 'wx', 0o600);
+  const log = await openDraft(draft);
   const entry = process.argv[1];
   if (entry === undefined) throw new Error('there is no program to start again');
   try {
@@ -56,4 +56,13 @@ export function tellParent(run: string): void {
   process.send({ run }, () => {
     if (process.connected) process.disconnect();
   });
+}
+
+async function openDraft(file: string): Promise<FileHandle> {
+  try {
+    await makeFolder(dirname(file), 0o711);
+    return await open(file, 'wx', 0o600);
+  } catch (error) {
+    throw stateUnwritable(dirname(file), error);
+  }
 }

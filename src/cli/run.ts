@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { messageOf, RefusedError } from '../engine/errors.js';
+import { RefusedError } from '../engine/errors.js';
+import { makeFolder } from '../engine/make-folder.js';
 import { LiveWorld } from '../engine/world.js';
 import { readAnswers, type Answers } from '../clients/operator/answers.js';
 import { identityOf } from '../clients/process/identity.js';
@@ -20,7 +21,7 @@ import { report } from './outcome.js';
 import { sensitiveInputs, type DrillSources, type Prepared } from './prepare.js';
 import { prepareRun } from './prepare-run.js';
 import { sealerOf, type SealOptions } from './sealer.js';
-import { newRunId, runPaths, stateDir, writeMeta, type RunPaths } from './state.js';
+import { newRunId, runPaths, stateDir, stateUnwritable, writeMeta, type RunPaths } from './state.js';
 
 export interface RunOptions extends Omit<DrillSources, 'runbook' | 'environment'>, SealOptions {
   /** Both, or a plan that names them. */
@@ -108,7 +109,7 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
 async function writeState(paths: RunPaths, { plan, runbook, environment }: Prepared, approvals: readonly ReliedApproval[], facts: { readonly evidenceDir: string; readonly runbook: string; readonly environment: string; readonly keep: boolean; readonly given: readonly string[] }): Promise<void> {
   const identity = await identityOf(process.pid);
   try {
-    await mkdir(paths.dir, { recursive: true, mode: 0o711 });
+    await makeFolder(paths.dir, 0o711);
     await writeFile(paths.plan, `${JSON.stringify(plan)}\n`, { mode: 0o600 });
     await writeFile(paths.runbook, runbook.text, { mode: 0o600 });
     await writeFile(paths.environment, environment.text, { mode: 0o600 });
@@ -120,7 +121,7 @@ async function writeState(paths: RunPaths, { plan, runbook, environment }: Prepa
     await writeMeta(paths, { id: paths.id, pid: process.pid, startTime: identity?.startTime ?? null, ...facts });
   } catch (error) {
     await rm(paths.dir, { recursive: true, force: true }).catch(() => {});
-    throw new RefusedError(`cannot write the state of the run to ${paths.dir}`, [messageOf(error), 'Set MUSTER_STATE_DIR to a folder that may be written.'], { cause: error });
+    throw stateUnwritable(paths.dir, error);
   }
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { UsageError } from '../engine/errors.js';
+import { messageOf, RefusedError, UsageError } from '../engine/errors.js';
 
 /** What a run leaves in the state directory until it is cleaned up. */
 export interface RunPaths {
@@ -79,7 +79,7 @@ export async function listRuns(state: string): Promise<string[]> {
     return (await readdir(join(state, 'runs'))).filter((name) => runIdPattern.test(name)).sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    throw new UsageError(`cannot read the state directory ${state}: ${messageOf(error)}; MUSTER_STATE_DIR names another`, { cause: error });
   }
 }
 
@@ -91,6 +91,11 @@ export async function findRun(state: string, name: string): Promise<RunPaths> {
   if (only !== undefined && fitting.length === 1) return runPaths(state, only);
   const known = runs.length === 0 ? `there are no runs in ${state}` : `runs in ${state}:\n${runs.map((id) => `  ${id}`).join('\n')}`;
   throw new UsageError(`${fitting.length === 0 ? 'no' : 'more than one'} run ${JSON.stringify(name)}; ${known}`);
+}
+
+/** The state of a run cannot be written to `path`; nothing was started. */
+export function stateUnwritable(path: string, error: unknown): RefusedError {
+  return new RefusedError(`cannot write the state of the run to ${path}`, [messageOf(error), 'Set MUSTER_STATE_DIR to a folder that may be written.'], { cause: error });
 }
 
 /** Whole or not at all: another process may read it at any time. */

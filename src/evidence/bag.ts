@@ -9,6 +9,7 @@ import { messageOf } from '../engine/errors.js';
 import type { EventOf } from '../engine/events.js';
 import { parseJournal } from '../engine/journal.js';
 import { parseSource } from '../engine/load/source.js';
+import { makeFolder } from '../engine/make-folder.js';
 import type { Plan } from '../engine/plan-document.js';
 import { derive } from '../engine/verdict.js';
 import type { ApprovalFiles } from './approval.js';
@@ -76,12 +77,12 @@ async function reserve(evidenceDir: string, runId: string): Promise<boolean> {
   const { path, partial } = places(evidenceDir, runId);
   if (await stats(path)) throw new BundleError(path, 'a bundle of this run is there already');
   return writing(partial, async () => {
-    const made = await mkdir(evidenceDir, { recursive: true, mode: 0o755 });
-    await mkdir(partial, { recursive: true, mode: 0o755 });
+    const made = await makeFolder(evidenceDir, 0o755);
+    await makeFolder(partial, 0o755);
     const proof = join(partial, '.writable');
     await writeFlushed(proof, 'This folder becomes a bundle of evidence.\n');
     await rm(proof);
-    return made !== undefined;
+    return made;
   });
 }
 

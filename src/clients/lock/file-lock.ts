@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { sha256 } from '../../engine/canonical.js';
+import { makeFolder } from '../../engine/make-folder.js';
 import { identityOf } from '../process/identity.js';
 
 /** Who holds a lock. */
@@ -38,7 +39,7 @@ export const silentMs = 60_000;
  * the same dead holder cannot both succeed it.
  */
 export async function takeFileLock(folder: string, key: string, run: string): Promise<FileLock | Holder> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   const prefix = sha256(key).slice(0, 32);
   const own: Holder = { key, run, host: hostname(), pid: process.pid, startTime: (await identityOf(process.pid))?.startTime ?? null, since: new Date().toISOString() };
   for (;;) {

@@ -1,8 +1,9 @@
 import { lstatSync } from 'node:fs';
-import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { sha256 } from '../../engine/canonical.js';
 import { messageOf } from '../../engine/errors.js';
+import { makeFolder } from '../../engine/make-folder.js';
 import type { BundleSummary, History, Unreadable } from '../../report/history/types.js';
 import { readSummary, summaryFiles } from './summary.js';
 
@@ -85,7 +86,7 @@ async function readCache(file: string): Promise<Map<string, Cached>> {
 async function writeCache(file: string, bundles: ReadonlyMap<string, Cached>): Promise<void> {
   const fresh = `${file}.${process.pid}`;
   try {
-    await mkdir(join(file, '..'), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(file), 0o700);
     await writeFile(fresh, JSON.stringify({ form, bundles: Object.fromEntries(bundles) }), { mode: 0o600 });
     await rename(fresh, file);
   } catch {
