@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { UsageError } from '../engine/errors.js';
 import { parseJournal } from '../engine/journal.js';
 import type { Plan } from '../engine/plan-document.js';
@@ -8,6 +8,7 @@ import { visible } from '../report/visible.js';
 import { insertSteps } from './amend/insert.js';
 import { missingSteps } from './amend/missing.js';
 import { unifiedDiff } from './amend/unified.js';
+import { bundlePath } from './bundle-path.js';
 import { exitCodes } from './exit-codes.js';
 import type { CommandIo } from './io.js';
 
@@ -16,7 +17,7 @@ import type { CommandIo } from './io.js';
  * `git apply`. A bundle that is not sound amends nothing: 1.
  */
 export async function amend({ bundle }: { readonly bundle: string }, io: CommandIo): Promise<number> {
-  const path = resolve(io.cwd, bundle);
+  const path = await bundlePath(bundle, io.cwd);
   const { defects } = await verifyBundle(path);
   if (defects.length > 0) {
     io.stderr(`${visible(bundle)} is not sound, so nothing is made of it: ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}. \`muster verify\` names them.\n`);

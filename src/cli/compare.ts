@@ -1,12 +1,10 @@
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { UsageError } from '../engine/errors.js';
 import { verifyBundle } from '../evidence/verify.js';
 import { compareDrills } from '../report/compare/model.js';
 import { comparisonMarkdown, comparisonText } from '../report/compare/render.js';
 import type { ReportInput } from '../report/model.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { visible } from '../report/visible.js';
+import { bundlePath } from './bundle-path.js';
 import type { CommandIo } from './io.js';
 
 export interface CompareArgs {
@@ -33,9 +31,7 @@ export async function compare(args: CompareArgs, io: CommandIo): Promise<number>
 
 /** Undefined, and said why, when the bundle does not verify: nothing is told from it. */
 async function read(path: string, io: CommandIo): Promise<ReportInput | undefined> {
-  const bundle = resolve(io.cwd, path);
-  if ((await stat(bundle).catch(() => undefined)) === undefined) throw new UsageError(`there is no bundle ${visible(path)}`);
-  const { input } = await verifyBundle(bundle);
+  const { input } = await verifyBundle(await bundlePath(path, io.cwd));
   if (input === undefined) io.stderr(`${visible(path)} is not sound, so nothing is compared with it. \`muster verify\` names why.\n`);
   return input;
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { packBundle } from '../evidence/pack.js';
 import { UnsoundBundleError } from '../evidence/seal-bundle.js';
 import { visible } from '../report/visible.js';
+import { bundlePath } from './bundle-path.js';
 import type { CommandIo } from './io.js';
 
 export interface PackArgs {
@@ -11,7 +12,7 @@ export interface PackArgs {
 
 /** `muster pack BUNDLE [--out FILE]`: a zip, the same byte for byte whenever the bundle is. 1 when it is not sound. Throws UsageError. */
 export async function pack({ bundle, out }: PackArgs, io: CommandIo): Promise<number> {
-  const folder = resolve(io.cwd, bundle);
+  const folder = await bundlePath(bundle, io.cwd);
   try {
     const { path, sha256 } = await packBundle(folder, out === undefined ? `${folder}.zip` : resolve(io.cwd, out));
     io.stdout(`${sha256}  ${visible(path)}\n`);

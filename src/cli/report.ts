@@ -1,10 +1,10 @@
-import { stat, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UsageError, messageOf } from '../engine/errors.js';
-import { openArchive } from '../evidence/archive-reader.js';
 import { verifyBundle } from '../evidence/verify.js';
 import type { ReportInput } from '../report/model.js';
 import { visible } from '../report/visible.js';
+import { bundlePath } from './bundle-path.js';
 import type { CommandIo } from './io.js';
 
 export interface ReportArgs {
@@ -32,9 +32,7 @@ export async function report(args: ReportArgs, io: CommandIo): Promise<number> {
   const format = Object.hasOwn(formats, args.format) ? formats[args.format] : undefined;
   if (format === undefined) throw new UsageError(`there is no report format ${visible(args.format)}; expected one of ${Object.keys(formats).join(', ')}`);
   if (args.format === 'pdf' && args.out === undefined) throw new UsageError('a PDF is no text: say where it goes with --out FILE');
-  const bundle = resolve(io.cwd, args.bundle);
-  const found = await stat(bundle).catch(() => undefined);
-  if (found === undefined || !(found.isDirectory() || (found.isFile() && (await openArchive(bundle)) !== undefined))) throw new UsageError(`there is no bundle ${visible(args.bundle)}`);
+  const bundle = await bundlePath(args.bundle, io.cwd);
   const { defects, input } = await verifyBundle(bundle);
   if (input === undefined) {
     io.stderr(`${visible(args.bundle)} is not sound, so nothing is reported from it: ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}. \`muster verify\` names them.\n`);

@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
 import { UsageError } from '../engine/errors.js';
 import { sealBundle, UnsoundBundleError } from '../evidence/seal-bundle.js';
 import { visible } from '../report/visible.js';
+import { bundlePath } from './bundle-path.js';
 import type { CommandIo } from './io.js';
 import { sealerOf, type SealOptions } from './sealer.js';
 
@@ -14,7 +14,7 @@ export async function seal(args: SealArgs, io: CommandIo): Promise<number> {
   const sealer = await sealerOf(args, io);
   if (sealer === undefined) throw new UsageError('name the key with --key or MUSTER_KEY; `muster keygen` makes one');
   try {
-    const { fingerprint } = await sealBundle(resolve(io.cwd, args.bundle), sealer);
+    const { fingerprint } = await sealBundle(await bundlePath(args.bundle, io.cwd), sealer);
     io.stdout(`Sealed with ${fingerprint}: ${visible(args.bundle)}\n`);
     return 0;
   } catch (error) {

@@ -106,7 +106,7 @@ async function currentRunbooks(paths: readonly string[], io: CommandIo): Promise
 /** The file itself, or the YAML files in the folder. Throws UsageError when there is neither. */
 async function yamlFiles(path: string, shown: string): Promise<string[]> {
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw new UsageError(`there is no ${visible(shown)}; name runbooks, or folders of them`);
+  if (found === undefined) throw new UsageError(`there is no file or folder ${visible(shown)}; name runbooks, or folders of them`);
   if (!found.isDirectory()) return [path];
   return (await readdir(path)).filter((name) => ['.yaml', '.yml'].includes(extname(name))).toSorted().map((name) => join(path, name));
 }

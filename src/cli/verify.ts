@@ -6,6 +6,7 @@ import { UsageError, messageOf } from '../engine/errors.js';
 import { openArchive } from '../evidence/archive-reader.js';
 import { checkOrder } from '../evidence/order.js';
 import { visible } from '../report/visible.js';
+import { isBundle } from './bundle-path.js';
 import type { CommandIo } from './io.js';
 import { verifyMany, type Trust, type Verified } from './verify-many.js';
 
@@ -73,12 +74,6 @@ async function findBundles(path: string, shown: string): Promise<Found> {
   }
   if (bundles.length === 0) throw new UsageError(`${visible(shown)} holds no bundle of evidence; name a bundle, or a folder of bundles`);
   return { bundles, many: true };
-}
-
-/** Also one from which files were taken away. */
-async function isBundle(folder: string): Promise<boolean> {
-  const names = new Set(await readdir(folder));
-  return ['bagit.txt', 'bag-info.txt', 'manifest-sha256.txt', 'tagmanifest-sha256.txt'].some((name) => names.has(name)) || (names.has('data') && names.has('README.txt'));
 }
 
 const maxDefects = 50;
