@@ -50,10 +50,8 @@ function commands(args: readonly string[], io: CommandIo, done: (code: number) =
     .helpCommand(false)
     .showSuggestionAfterError()
     .configureOutput({ writeOut: (text) => io.stdout(text), writeErr: (text) => io.stderr(text), outputError: (text, write) => write(text.replace(/^error: /, 'muster: ')) })
-    .exitOverride()
-    .action(() => {
-      program.help({ error: true });
-    });
+    .showHelpAfterError('`muster --help` lists the commands, `muster COMMAND --help` what one takes.')
+    .exitOverride();
   program.addHelpText(
     'after',
     `

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { parseJournal } from '../engine/journal.js';
@@ -67,7 +68,12 @@ function tellLeft({ result, left }: Pick<Conducted, 'result' | 'left'>, paths: R
 /** A second Ctrl-C: nothing is waited for any more. */
 export function stopAtOnce(id: string): never {
   const showCursor = process.stderr.isTTY ? '\u001b[?25h' : '';
-  process.stderr.write(`${showCursor}\nStopped at once; what the drill made is still there. Remove it with: npx muster cleanup ${id}\n`);
+  try {
+    // Not through the stream: the drawing holds back what goes there until it ends.
+    writeSync(2, `${showCursor}\nStopped at once; what the drill made is still there. Remove it with: npx muster cleanup ${id}\n`);
+  } catch {
+    // Nobody reads it any more.
+  }
   process.exit(exitCodes.residue);
 }
 

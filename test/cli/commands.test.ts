@@ -17,7 +17,9 @@ const stack = /\n\s+at .+:\d+:\d+/;
 describe('the command line', () => {
   it.each([
     [['--bogus'], /unknown option '--bogus'/],
-    [['bogus'], /unknown command 'bogus'|too many arguments/],
+    [['bogus'], /unknown command 'bogus'/],
+    [['rum'], /Did you mean run\?/],
+    [['validate'], /missing required argument 'document'[\s\S]*muster --help/],
     [['plan', '--env', environment], /missing required argument 'runbook'/],
     [['plan', runbook], /required option '--env <environment>' not specified/],
     [['run', runbook, '--env', environment, '--ye'], /unknown option '--ye'/],
@@ -30,6 +32,11 @@ describe('the command line', () => {
     [['plan', 'nowhere.yaml', '--env', environment], /nowhere\.yaml/],
     [['cleanup', 'nothing'], /no run "nothing"; there are no runs/],
     [['verify', 'nowhere'], /there is no nowhere/],
+    [['report', 'nowhere'], /there is no bundle nowhere/],
+    [['report', '.'], /\. is no bundle of evidence/],
+    [['pack', '.'], /\. is no bundle of evidence/],
+    [['amend', '.'], /\. is no bundle of evidence/],
+    [['compare', '.', '.'], /\. is no bundle of evidence/],
   ])('%j is refused with 2, says why, and shows no stack trace', async (args, message) => {
     const { code, stdout, stderr } = await place.run(args);
     expect(stderr).toMatch(message);

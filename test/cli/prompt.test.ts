@@ -93,3 +93,31 @@ it('a drill whose terminal is closed goes on to its end', async () => {
   expect(place.verdict(only())).toBe('passed');
   expect(place.runs()).toEqual([]);
 });
+
+it('a second Ctrl-C says on the drawing what is left and how to remove it', async () => {
+  const book = join(place.cwd, 'undo.yaml');
+  const waiting = (flag: string) => JSON.stringify({ shell: 'sh', script: 'until test -e "$1"; do sleep 0.05; done', argv: [join(place.cwd, flag)], effect: 'read' });
+  writeFileSync(book, `apiVersion: muster/v1
+kind: Runbook
+metadata: { name: undo, version: 1.0.0, title: Undone slowly, owner: tests }
+objectives: {}
+fault: injected
+requires: {}
+steps:
+  - { id: hold, phase: prepare, uses: exec, with: ${waiting('never')} }
+cleanup:
+  - { id: undo, uses: exec, with: ${waiting('flag')} }
+`);
+  const terminal = place.terminal(['run', book, '--env', environment]);
+  await terminal.shows('hold');
+  terminal.type('\u0003');
+  await terminal.shows('undo');
+  terminal.type('\u0003');
+  const { code, screen } = await terminal.ended;
+  expect(code).toBe(5);
+  const [run = ''] = place.runs();
+  expect(screen).toContain(`npx muster cleanup ${run}`);
+  writeFileSync(join(place.cwd, 'flag'), '');
+  expect(await place.run(['cleanup', run])).toMatchObject({ code: 0 });
+  expect(place.runs()).toEqual([]);
+});
