@@ -62,6 +62,11 @@ export class Facts {
     return (this.#evidence.get(kind) ?? []) as unknown as readonly Recorded<K>[];
   }
 
+  /** How each preflight check ended the last time, under the name that a reader knows it by. */
+  get preflight(): ReadonlyMap<string, EventOf<'preflight.checked'>['data']['result']> {
+    return new Map(this.of('preflight.checked').map(({ event: { data: { step, id, result } } }) => [step === undefined ? id : `step ${step}: ${id}`, result]));
+  }
+
   get cancelled(): boolean {
     return this.of('cancel.requested').length > 0;
   }

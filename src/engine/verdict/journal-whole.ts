@@ -22,9 +22,7 @@ export function journalFindings(facts: Facts): Finding[] {
   const stopped = facts.cancelled || facts.of('step.skipped').some(({ event }) => event.data.because === 'earlier-failure') || facts.of('step.finished').some(({ event }) => event.data.status !== 'succeeded');
   const verified = facts.of('verification.ended').length;
   if (verified > 1 || (verified === 0 && !stopped)) partial('the journal does not hold exactly one end of the verification');
-  const failed = new Map<string, boolean>();
-  for (const { event } of facts.of('preflight.checked')) failed.set(JSON.stringify([event.data.step ?? null, event.data.id]), event.data.result === 'failed');
-  const refused = [...failed].filter(([, bad]) => bad).map(([key]) => key);
+  const refused = [...facts.preflight].filter(([, result]) => result === 'failed').map(([name]) => name);
   if (refused.length > 0) partial(`the drill went on though a preflight check failed: ${names(refused)}`);
   return [...found, ...foreignPlan(facts)];
 }

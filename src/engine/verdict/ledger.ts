@@ -4,7 +4,7 @@ import { endpointMoves } from './endpoints.js';
 import type { Facts, Line } from './facts.js';
 import type { Fault } from './fault.js';
 import type { Finding } from './reasons.js';
-import type { Recovery } from './rto.js';
+import { noVerificationEnd, type Recovery } from './rto.js';
 import { fromMs, later, toMs } from './time.js';
 import type { Moment } from './timeline.js';
 
@@ -100,7 +100,7 @@ export function ledgerStores(facts: Facts, probe: PlanProbe, fault: Fault | null
       lastRecovered: null, lastRecoveredAckAt: null, discarded: null, unacknowledgedPresent: null, whyNotMeasured: null,
     };
     const not = (why: string, known: Partial<StoreRpo> = {}, findings: readonly Finding[] = [], atLeast: bigint | null = null): StoreResult => ({ store: { ...empty, ...known, whyNotMeasured: why }, findings, atLeast });
-    if (!fault || !ended) return not(noFault ?? 'the journal does not hold exactly one end of the verification');
+    if (!fault || !ended) return not(noFault ?? noVerificationEnd(facts));
     const rows = readRows(facts, rowLines.filter(({ event }) => event.data.store === store));
     if (typeof rows === 'string') return not(rows);
     const before = rows.filter((row): row is Row & { acked: Moment } => row.acked !== null && row.acked.position <= fault.moment.position);

@@ -36,9 +36,7 @@ export function notProved(facts: Facts, fault: Fault | null, recovery: Recovery)
     const why = unversioned(binding.runbook.git);
     if (why !== null) said.push(`The runbook's history: ${why}.`);
   }
-  const unchecked = new Map<string, string>();
-  for (const { event } of facts.of('preflight.checked')) unchecked.set(JSON.stringify([event.data.step ?? null, event.data.id]), event.data.result);
-  const open = [...unchecked].filter(([, result]) => result === 'could-not-run' || result === 'deferred').map(([key]) => key);
+  const open = [...facts.preflight].filter(([, result]) => result === 'could-not-run' || result === 'deferred').map(([name]) => name);
   if (open.length > 0) said.push(`Preflight checks that could not run: ${names(open)}.`);
   const broken = facts.of('probe.stopped').filter(({ event }) => event.data.error !== undefined).map(({ event }) => event.data.probe);
   if (broken.length > 0) said.push(`Probes that ended with an error: ${names(broken)}.`);

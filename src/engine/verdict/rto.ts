@@ -16,6 +16,11 @@ export interface Recovery {
   readonly findings: readonly Finding[];
 }
 
+/** Why `verificationEnd` is null. */
+export function noVerificationEnd(facts: Facts): string {
+  return facts.of('verification.ended').length === 0 ? 'the drill ended before its verification did' : 'the journal does not hold exactly one end of the verification';
+}
+
 /** The one end of the verification, or null. */
 export function verificationEnd(facts: Facts): Moment | null {
   const lines = facts.of('verification.ended');
@@ -77,7 +82,7 @@ export function deriveRto(facts: Facts, steps: readonly StepFact[], fault: Fault
     findings: [...(more.findings ?? []), ...(objective === null || rto.status === 'missed' ? [] : [{ code: 'rto-not-measured', detail: why } as const])],
   });
   if (!fault) return not(noFault ?? 'no fault was sent');
-  if (!ended) return not('the journal does not hold exactly one end of the verification');
+  if (!ended) return not(noVerificationEnd(facts));
   const window = facts.timeline.between(fault.moment, ended);
   if (!window || window.value < 0n) return not('no time can be told between the fault and the end of the verification');
 
