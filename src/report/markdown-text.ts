@@ -7,7 +7,7 @@ export function markdownText(value: string): string {
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replaceAll(/[\\`*_{}[\]#|~$]/g, '\\$&')
-    .replace(/^\s*(?=[-+=]|\d+[.)])/, '\\')
+    .replace(/^\s*(?=[-+=])|^\s*\d+(?=[.)](?:\s|$))/, '$&\\')
     .replaceAll('://', ':\\/\\/')
     .replaceAll(/www\./gi, (www) => `${www.slice(0, 3)}\\.`)
     .replaceAll('@', '@<!-- -->');
