@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["rules","run","verdict","reasons","title","runbook","environment","plan","startedAt","finishedAt","fault","rto","rpo","steps","evidence","manual","changes","gaps","clock","notProved"],"properties":{"rules":{"type":"number","const":1},"run":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"reasons":{"type":"array","items":{"type":"object","required":["code","detail"],"properties":{"code":{"enum":["rto-missed","rpo-missed","step-failed","step-timed-out","content-differs","wrong-restore-point","wrong-timeline","archive-contaminated","undocumented-change","unversioned-runbook","isolation-violated","operator-retry","evidence-write-failed","residue","rto-not-measured","rpo-not-measured","evidence-missing","manual-unanswered","step-skipped","partial-run","watch-gap","probe-gap","isolation-unproven","backup-made-by-drill","cancelled"]},"step":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"title":{"type":"string"},"runbook":{"type":"object","required":["name","version","sha256"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"environment":{"type":"object","required":["name","sandbox"],"properties":{"name":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false},"plan":{"type":"string","description":"Digest of the plan binding"},"startedAt":{"type":["string","null"]},"finishedAt":{"type":["string","null"]},"fault":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["kind","at","step","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"at":{"type":"string"},"step":{"type":["string","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"rto":{"type":"object","required":["title","objectiveMs","status","valueMs","upperMs","restoredMs","gateMs","waitingMs","withoutWaitingMs","firstFailedMs","outageMs","phases","whyNotMeasured"],"properties":{"title":{"type":"string","description":"Says when production cutover was not exercised"},"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"upperMs":{"type":["number","null"]},"restoredMs":{"type":["number","null"]},"gateMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"withoutWaitingMs":{"type":["number","null"]},"firstFailedMs":{"type":["number","null"]},"outageMs":{"type":["number","null"]},"phases":{"type":"array","items":{"type":"object","required":["phase","exercised","ms"],"properties":{"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"]},"exercised":{"type":"boolean"},"ms":{"type":["number","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"rpo":{"type":"object","required":["objectiveMs","status","valueMs","basis","lost","stores","whyNotMeasured"],"properties":{"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"basis":{"if":{"not":{"type":"null"}},"then":{"enum":["ledger","samples","derived","code"]}},"lost":{"type":["integer","null"]},"stores":{"type":"array","items":{"type":"object","required":["store","probe","basis","valueMs","acknowledgedBeforeFault","recovered","lost","firstLost","lastRecovered","lastRecoveredAckAt","discarded","unacknowledgedPresent","whyNotMeasured"],"properties":{"store":{"type":"string"},"probe":{"type":"string"},"basis":{"enum":["ledger","samples","derived","code"]},"valueMs":{"type":["number","null"]},"acknowledgedBeforeFault":{"type":["integer","null"]},"recovered":{"type":["integer","null"]},"lost":{"type":["integer","null"]},"firstLost":{"type":["integer","null"]},"lastRecovered":{"type":["integer","null"]},"lastRecoveredAckAt":{"type":["string","null"]},"discarded":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["count","spanMs","description"],"properties":{"count":{"type":"integer"},"spanMs":{"type":"number"},"description":{"type":"string"}},"additionalProperties":false}},"unacknowledgedPresent":{"type":["integer","null"]},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"steps":{"type":"array","items":{"type":"object","required":["id","uses","phase","branch","status","attempts","startMs","durationMs","waitingMs","workingMs","error"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"branch":{"type":["string","null"]},"status":{"enum":["succeeded","failed","timed-out","cancelled","skipped","not-executed","interrupted"]},"attempts":{"type":"integer","minimum":0},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"workingMs":{"type":"number"},"error":{"type":["string","null"]}},"additionalProperties":false}},"evidence":{"type":"array","items":{"type":"object","required":["kind","required","records"],"properties":{"kind":{"type":"string"},"required":{"type":"boolean"},"records":{"type":"integer","minimum":0}},"additionalProperties":false}},"manual":{"type":"object","required":["steps","waitingMs","workingMs"],"properties":{"steps":{"type":"integer"},"waitingMs":{"type":"number"},"workingMs":{"type":"number"}},"additionalProperties":false},"changes":{"type":"object","required":["undocumented","allowed","elsewhere"],"properties":{"undocumented":{"type":"integer"},"allowed":{"type":"integer"},"elsewhere":{"type":"integer"}},"additionalProperties":false},"gaps":{"type":"array","items":{"type":"object","required":["probe","startMs","ms"],"properties":{"probe":{"type":"string"},"startMs":{"type":"number"},"ms":{"type":"number"}},"additionalProperties":false}},"clock":{"type":"array","items":{"type":"object","required":["span","monotonicMs","utcMs","countedMs"],"properties":{"span":{"type":"string"},"monotonicMs":{"type":"number"},"utcMs":{"type":"number"},"countedMs":{"type":"number"}},"additionalProperties":false}},"notProved":{"type":"array","items":{"type":"string"}}},"additionalProperties":false,"title":"Muster drill result"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["rules","run","verdict","reasons","title","runbook","environment","plan","startedAt","finishedAt","fault","rto","rpo","steps","evidence","manual","changes","gaps","clock","notProved"],"properties":{"rules":{"type":"number","const":1},"run":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"reasons":{"type":"array","items":{"type":"object","required":["code","detail"],"properties":{"code":{"enum":["rto-missed","rpo-missed","step-failed","step-timed-out","content-differs","wrong-restore-point","wrong-timeline","archive-contaminated","undocumented-change","unversioned-runbook","isolation-violated","operator-retry","evidence-write-failed","residue","rto-not-measured","rpo-not-measured","evidence-missing","manual-unanswered","step-skipped","partial-run","watch-gap","probe-gap","isolation-unproven","backup-made-by-drill","cancelled"]},"step":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"title":{"type":"string"},"runbook":{"type":"object","required":["name","version","sha256"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"environment":{"type":"object","required":["name","sandbox"],"properties":{"name":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false},"plan":{"type":"string","description":"Digest of the plan binding"},"startedAt":{"type":["string","null"]},"finishedAt":{"type":["string","null"]},"fault":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["kind","at","step","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"at":{"type":"string"},"step":{"type":["string","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"rto":{"type":"object","required":["title","objectiveMs","status","valueMs","upperMs","restoredMs","gateMs","waitingMs","withoutWaitingMs","firstFailedMs","outageMs","phases","whyNotMeasured"],"properties":{"title":{"type":"string","description":"Says when production cutover was not exercised"},"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"upperMs":{"type":["number","null"]},"restoredMs":{"type":["number","null"]},"gateMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"withoutWaitingMs":{"type":["number","null"]},"firstFailedMs":{"type":["number","null"]},"outageMs":{"type":["number","null"]},"phases":{"type":"array","items":{"type":"object","required":["phase","exercised","ms"],"properties":{"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"]},"exercised":{"type":"boolean"},"ms":{"type":["number","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"rpo":{"type":"object","required":["objectiveMs","status","valueMs","basis","lost","stores","whyNotMeasured"],"properties":{"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"basis":{"if":{"not":{"type":"null"}},"then":{"enum":["ledger","samples","derived","code"]}},"lost":{"type":["integer","null"]},"stores":{"type":"array","items":{"type":"object","required":["store","probe","basis","valueMs","acknowledgedBeforeFault","recovered","lost","firstLost","lastRecovered","lastRecoveredAckAt","discarded","unacknowledgedPresent","whyNotMeasured"],"properties":{"store":{"type":"string"},"probe":{"type":"string"},"basis":{"enum":["ledger","samples","derived","code"]},"valueMs":{"type":["number","null"]},"acknowledgedBeforeFault":{"type":["integer","null"]},"recovered":{"type":["integer","null"]},"lost":{"type":["integer","null"]},"firstLost":{"type":["integer","null"]},"lastRecovered":{"type":["integer","null"]},"lastRecoveredAckAt":{"type":["string","null"]},"discarded":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["count","spanMs","description"],"properties":{"count":{"type":"integer"},"spanMs":{"type":"number"},"description":{"type":"string"}},"additionalProperties":false}},"unacknowledgedPresent":{"type":["integer","null"]},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"steps":{"type":"array","items":{"type":"object","required":["id","uses","phase","branch","status","attempts","startMs","durationMs","waitingMs","workingMs","error"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"branch":{"type":["string","null"]},"status":{"enum":["succeeded","failed","timed-out","cancelled","skipped","not-executed","interrupted"]},"attempts":{"type":"integer","minimum":0},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"workingMs":{"type":"number"},"error":{"type":["string","null"]}},"additionalProperties":false}},"evidence":{"type":"array","items":{"type":"object","required":["kind","required","records"],"properties":{"kind":{"type":"string"},"required":{"type":"boolean"},"records":{"type":"integer","minimum":0}},"additionalProperties":false}},"manual":{"type":"object","required":["steps","waitingMs","workingMs"],"properties":{"steps":{"type":"integer"},"waitingMs":{"type":"number"},"workingMs":{"type":"number"}},"additionalProperties":false},"changes":{"type":"object","required":["undocumented","allowed","elsewhere"],"properties":{"undocumented":{"type":"integer"},"allowed":{"type":"integer"},"elsewhere":{"type":"integer"}},"additionalProperties":false},"gaps":{"type":"array","items":{"type":"object","required":["probe","startMs","ms"],"properties":{"probe":{"type":"string"},"startMs":{"type":"number"},"ms":{"type":"number"}},"additionalProperties":false}},"clock":{"type":"array","items":{"type":"object","required":["span","monotonicMs","utcMs","countedMs"],"properties":{"span":{"type":"string"},"monotonicMs":{"type":"number"},"utcMs":{"type":"number"},"countedMs":{"type":"number"}},"additionalProperties":false}},"notProved":{"type":"array","items":{"type":"string"}},"store":{"type":"object","required":["where","lock","open"],"properties":{"where":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster drill result"};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -2806,14 +2806,373 @@ vErrors.push(err230);
 errors++;
 }
 }
-}
-else {
-const err231 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.store !== undefined){
+let data106 = data.store;
+if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
+if(data106.where === undefined){
+const err231 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "where"},message:"must have required property '"+"where"+"'"};
 if(vErrors === null){
 vErrors = [err231];
 }
 else {
 vErrors.push(err231);
+}
+errors++;
+}
+if(data106.lock === undefined){
+const err232 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "lock"},message:"must have required property '"+"lock"+"'"};
+if(vErrors === null){
+vErrors = [err232];
+}
+else {
+vErrors.push(err232);
+}
+errors++;
+}
+if(data106.open === undefined){
+const err233 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "open"},message:"must have required property '"+"open"+"'"};
+if(vErrors === null){
+vErrors = [err233];
+}
+else {
+vErrors.push(err233);
+}
+errors++;
+}
+for(const key16 in data106){
+if(!(((key16 === "where") || (key16 === "lock")) || (key16 === "open"))){
+const err234 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err234];
+}
+else {
+vErrors.push(err234);
+}
+errors++;
+}
+}
+if(data106.where !== undefined){
+if(typeof data106.where !== "string"){
+const err235 = {instancePath:instancePath+"/store/where",schemaPath:"#/properties/store/properties/where/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err235];
+}
+else {
+vErrors.push(err235);
+}
+errors++;
+}
+}
+if(data106.lock !== undefined){
+let data108 = data106.lock;
+const _errs243 = errors;
+let valid39 = true;
+const _errs244 = errors;
+const _errs245 = errors;
+const _errs246 = errors;
+if(data108 !== null){
+const err236 = {};
+if(vErrors === null){
+vErrors = [err236];
+}
+else {
+vErrors.push(err236);
+}
+errors++;
+}
+var valid40 = _errs246 === errors;
+if(valid40){
+const err237 = {};
+if(vErrors === null){
+vErrors = [err237];
+}
+else {
+vErrors.push(err237);
+}
+errors++;
+}
+else {
+errors = _errs245;
+if(vErrors !== null){
+if(_errs245){
+vErrors.length = _errs245;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid3 = _errs244 === errors;
+errors = _errs243;
+if(vErrors !== null){
+if(_errs243){
+vErrors.length = _errs243;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs248 = errors;
+if(data108 && typeof data108 == "object" && !Array.isArray(data108)){
+if(data108.mode === undefined){
+const err238 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "mode"},message:"must have required property '"+"mode"+"'"};
+if(vErrors === null){
+vErrors = [err238];
+}
+else {
+vErrors.push(err238);
+}
+errors++;
+}
+if(data108.until === undefined){
+const err239 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(vErrors === null){
+vErrors = [err239];
+}
+else {
+vErrors.push(err239);
+}
+errors++;
+}
+for(const key17 in data108){
+if(!((key17 === "mode") || (key17 === "until"))){
+const err240 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err240];
+}
+else {
+vErrors.push(err240);
+}
+errors++;
+}
+}
+if(data108.mode !== undefined){
+let data109 = data108.mode;
+if(!((data109 === "governance") || (data109 === "compliance"))){
+const err241 = {instancePath:instancePath+"/store/lock/mode",schemaPath:"#/properties/store/properties/lock/then/properties/mode/enum",keyword:"enum",params:{allowedValues: schema31.properties.store.properties.lock.then.properties.mode.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err241];
+}
+else {
+vErrors.push(err241);
+}
+errors++;
+}
+}
+if(data108.until !== undefined){
+if(typeof data108.until !== "string"){
+const err242 = {instancePath:instancePath+"/store/lock/until",schemaPath:"#/properties/store/properties/lock/then/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err242];
+}
+else {
+vErrors.push(err242);
+}
+errors++;
+}
+}
+}
+else {
+const err243 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err243];
+}
+else {
+vErrors.push(err243);
+}
+errors++;
+}
+var _valid3 = _errs248 === errors;
+valid39 = _valid3;
+}
+if(!valid39){
+const err244 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err244];
+}
+else {
+vErrors.push(err244);
+}
+errors++;
+}
+}
+if(data106.open !== undefined){
+let data111 = data106.open;
+if(Array.isArray(data111)){
+const len8 = data111.length;
+for(let i8=0; i8<len8; i8++){
+let data112 = data111[i8];
+if(data112 && typeof data112 == "object" && !Array.isArray(data112)){
+if(data112.run === undefined){
+const err245 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
+if(vErrors === null){
+vErrors = [err245];
+}
+else {
+vErrors.push(err245);
+}
+errors++;
+}
+if(data112.plan === undefined){
+const err246 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
+if(vErrors === null){
+vErrors = [err246];
+}
+else {
+vErrors.push(err246);
+}
+errors++;
+}
+if(data112.operator === undefined){
+const err247 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+if(vErrors === null){
+vErrors = [err247];
+}
+else {
+vErrors.push(err247);
+}
+errors++;
+}
+if(data112.at === undefined){
+const err248 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err248];
+}
+else {
+vErrors.push(err248);
+}
+errors++;
+}
+if(data112.refused === undefined){
+const err249 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
+if(vErrors === null){
+vErrors = [err249];
+}
+else {
+vErrors.push(err249);
+}
+errors++;
+}
+for(const key18 in data112){
+if(!(((((key18 === "run") || (key18 === "plan")) || (key18 === "operator")) || (key18 === "at")) || (key18 === "refused"))){
+const err250 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err250];
+}
+else {
+vErrors.push(err250);
+}
+errors++;
+}
+}
+if(data112.run !== undefined){
+if(typeof data112.run !== "string"){
+const err251 = {instancePath:instancePath+"/store/open/" + i8+"/run",schemaPath:"#/properties/store/properties/open/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err251];
+}
+else {
+vErrors.push(err251);
+}
+errors++;
+}
+}
+if(data112.plan !== undefined){
+let data114 = data112.plan;
+if((typeof data114 !== "string") && (data114 !== null)){
+const err252 = {instancePath:instancePath+"/store/open/" + i8+"/plan",schemaPath:"#/properties/store/properties/open/items/properties/plan/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.plan.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err252];
+}
+else {
+vErrors.push(err252);
+}
+errors++;
+}
+}
+if(data112.operator !== undefined){
+let data115 = data112.operator;
+if((typeof data115 !== "string") && (data115 !== null)){
+const err253 = {instancePath:instancePath+"/store/open/" + i8+"/operator",schemaPath:"#/properties/store/properties/open/items/properties/operator/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.operator.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err253];
+}
+else {
+vErrors.push(err253);
+}
+errors++;
+}
+}
+if(data112.at !== undefined){
+let data116 = data112.at;
+if((typeof data116 !== "string") && (data116 !== null)){
+const err254 = {instancePath:instancePath+"/store/open/" + i8+"/at",schemaPath:"#/properties/store/properties/open/items/properties/at/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.at.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err254];
+}
+else {
+vErrors.push(err254);
+}
+errors++;
+}
+}
+if(data112.refused !== undefined){
+if(typeof data112.refused !== "boolean"){
+const err255 = {instancePath:instancePath+"/store/open/" + i8+"/refused",schemaPath:"#/properties/store/properties/open/items/properties/refused/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err255];
+}
+else {
+vErrors.push(err255);
+}
+errors++;
+}
+}
+}
+else {
+const err256 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err256];
+}
+else {
+vErrors.push(err256);
+}
+errors++;
+}
+}
+}
+else {
+const err257 = {instancePath:instancePath+"/store/open",schemaPath:"#/properties/store/properties/open/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err257];
+}
+else {
+vErrors.push(err257);
+}
+errors++;
+}
+}
+}
+else {
+const err258 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err258];
+}
+else {
+vErrors.push(err258);
+}
+errors++;
+}
+}
+}
+else {
+const err259 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err259];
+}
+else {
+vErrors.push(err259);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
@@ -769,7 +769,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.resumed" !== data.type){
+if("store.registered" !== data.type){
 const err59 = {};
 if(vErrors === null){
 vErrors = [err59];
@@ -819,8 +819,8 @@ errors++;
 if(data.data !== undefined){
 let data26 = data.data;
 if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
-if(data26.host === undefined){
-const err62 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data26.store === undefined){
+const err62 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -829,8 +829,8 @@ vErrors.push(err62);
 }
 errors++;
 }
-if(data26.operator === undefined){
-const err63 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+if(data26.lock === undefined){
+const err63 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lock"},message:"must have required property '"+"lock"+"'"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -839,8 +839,8 @@ vErrors.push(err63);
 }
 errors++;
 }
-if(data26.cut === undefined){
-const err64 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
+if(data26.open === undefined){
+const err64 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "open"},message:"must have required property '"+"open"+"'"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -850,7 +850,7 @@ vErrors.push(err64);
 errors++;
 }
 for(const key5 in data26){
-if(!(((key5 === "host") || (key5 === "operator")) || (key5 === "cut"))){
+if(!(((key5 === "store") || (key5 === "lock")) || (key5 === "open"))){
 const err65 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err65];
@@ -861,9 +861,9 @@ vErrors.push(err65);
 errors++;
 }
 }
-if(data26.host !== undefined){
-if(typeof data26.host !== "string"){
-const err66 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/2/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data26.store !== undefined){
+if(typeof data26.store !== "string"){
+const err66 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/2/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -873,9 +873,15 @@ vErrors.push(err66);
 errors++;
 }
 }
-if(data26.operator !== undefined){
-if(typeof data26.operator !== "string"){
-const err67 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/2/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data26.lock !== undefined){
+let data28 = data26.lock;
+const _errs79 = errors;
+let valid18 = true;
+const _errs80 = errors;
+const _errs81 = errors;
+const _errs82 = errors;
+if(data28 !== null){
+const err67 = {};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -884,10 +890,9 @@ vErrors.push(err67);
 }
 errors++;
 }
-}
-if(data26.cut !== undefined){
-if(typeof data26.cut !== "boolean"){
-const err68 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/2/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+var valid19 = _errs82 === errors;
+if(valid19){
+const err68 = {};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -896,10 +901,32 @@ vErrors.push(err68);
 }
 errors++;
 }
-}
+else {
+errors = _errs81;
+if(vErrors !== null){
+if(_errs81){
+vErrors.length = _errs81;
 }
 else {
-const err69 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid3 = _errs80 === errors;
+errors = _errs79;
+if(vErrors !== null){
+if(_errs79){
+vErrors.length = _errs79;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs84 = errors;
+if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
+if(data28.mode === undefined){
+const err69 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/required",keyword:"required",params:{missingProperty: "mode"},message:"must have required property '"+"mode"+"'"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -908,10 +935,8 @@ vErrors.push(err69);
 }
 errors++;
 }
-}
-}
-else {
-const err70 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data28.until === undefined){
+const err70 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -920,16 +945,9 @@ vErrors.push(err70);
 }
 errors++;
 }
-var _valid2 = _errs71 === errors;
-valid14 = _valid2;
-if(valid14){
-var props2 = {};
-props2.data = true;
-props2.type = true;
-}
-}
-if(!valid14){
-const err71 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key6 in data28){
+if(!((key6 === "mode") || (key6 === "until"))){
+const err71 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -938,23 +956,11 @@ vErrors.push(err71);
 }
 errors++;
 }
-if(props0 !== true && props2 !== undefined){
-if(props2 === true){
-props0 = true;
 }
-else {
-props0 = props0 || {};
-Object.assign(props0, props2);
-}
-}
-const _errs83 = errors;
-let valid18 = true;
-const _errs84 = errors;
-if(errors === _errs84){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing3;
-if((data.type === undefined) && (missing3 = "type")){
-const err72 = {};
+if(data28.mode !== undefined){
+let data29 = data28.mode;
+if(!((data29 === "governance") || (data29 === "compliance"))){
+const err72 = {instancePath:instancePath+"/data/lock/mode",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/properties/mode/enum",keyword:"enum",params:{allowedValues: schema31.allOf[2].then.properties.data.properties.lock.then.properties.mode.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -963,10 +969,10 @@ vErrors.push(err72);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("preflight.checked" !== data.type){
-const err73 = {};
+}
+if(data28.until !== undefined){
+if(typeof data28.until !== "string"){
+const err73 = {instancePath:instancePath+"/data/lock/until",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -977,9 +983,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err74 = {};
+const err74 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -988,22 +993,11 @@ vErrors.push(err74);
 }
 errors++;
 }
-}
 var _valid3 = _errs84 === errors;
-errors = _errs83;
-if(vErrors !== null){
-if(_errs83){
-vErrors.length = _errs83;
+valid18 = _valid3;
 }
-else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs87 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err75 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(!valid18){
+const err75 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -1012,11 +1006,16 @@ vErrors.push(err75);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data31 = data.data;
-if(data31 && typeof data31 == "object" && !Array.isArray(data31)){
-if(data31.id === undefined){
-const err76 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+if(data26.open !== undefined){
+let data31 = data26.open;
+if(Array.isArray(data31)){
+const len1 = data31.length;
+for(let i1=0; i1<len1; i1++){
+let data32 = data31[i1];
+if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
+if(data32.run === undefined){
+const err76 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -1025,8 +1024,8 @@ vErrors.push(err76);
 }
 errors++;
 }
-if(data31.result === undefined){
-const err77 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+if(data32.plan === undefined){
+const err77 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1035,8 +1034,8 @@ vErrors.push(err77);
 }
 errors++;
 }
-if(data31.detail === undefined){
-const err78 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data32.operator === undefined){
+const err78 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1045,9 +1044,8 @@ vErrors.push(err78);
 }
 errors++;
 }
-for(const key6 in data31){
-if(!((((key6 === "id") || (key6 === "result")) || (key6 === "detail")) || (key6 === "step"))){
-const err79 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(data32.at === undefined){
+const err79 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1056,10 +1054,8 @@ vErrors.push(err79);
 }
 errors++;
 }
-}
-if(data31.id !== undefined){
-if(typeof data31.id !== "string"){
-const err80 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/3/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data32.refused === undefined){
+const err80 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1068,11 +1064,9 @@ vErrors.push(err80);
 }
 errors++;
 }
-}
-if(data31.result !== undefined){
-let data33 = data31.result;
-if(!((((data33 === "passed") || (data33 === "failed")) || (data33 === "deferred")) || (data33 === "could-not-run"))){
-const err81 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/3/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[3].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
+for(const key7 in data32){
+if(!(((((key7 === "run") || (key7 === "plan")) || (key7 === "operator")) || (key7 === "at")) || (key7 === "refused"))){
+const err81 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1082,9 +1076,9 @@ vErrors.push(err81);
 errors++;
 }
 }
-if(data31.detail !== undefined){
-if(typeof data31.detail !== "string"){
-const err82 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/3/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data32.run !== undefined){
+if(typeof data32.run !== "string"){
+const err82 = {instancePath:instancePath+"/data/open/" + i1+"/run",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1094,9 +1088,10 @@ vErrors.push(err82);
 errors++;
 }
 }
-if(data31.step !== undefined){
-if(typeof data31.step !== "string"){
-const err83 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/3/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data32.plan !== undefined){
+let data34 = data32.plan;
+if((typeof data34 !== "string") && (data34 !== null)){
+const err83 = {instancePath:instancePath+"/data/open/" + i1+"/plan",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/plan/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.plan.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1106,9 +1101,10 @@ vErrors.push(err83);
 errors++;
 }
 }
-}
-else {
-const err84 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data32.operator !== undefined){
+let data35 = data32.operator;
+if((typeof data35 !== "string") && (data35 !== null)){
+const err84 = {instancePath:instancePath+"/data/open/" + i1+"/operator",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/operator/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.operator.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1118,9 +1114,10 @@ vErrors.push(err84);
 errors++;
 }
 }
-}
-else {
-const err85 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data32.at !== undefined){
+let data36 = data32.at;
+if((typeof data36 !== "string") && (data36 !== null)){
+const err85 = {instancePath:instancePath+"/data/open/" + i1+"/at",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/at/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.at.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1129,21 +1126,81 @@ vErrors.push(err85);
 }
 errors++;
 }
-var _valid3 = _errs87 === errors;
-valid18 = _valid3;
-if(valid18){
-var props3 = {};
-props3.data = true;
-props3.type = true;
 }
-}
-if(!valid18){
-const err86 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data32.refused !== undefined){
+if(typeof data32.refused !== "boolean"){
+const err86 = {instancePath:instancePath+"/data/open/" + i1+"/refused",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/refused/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err86];
 }
 else {
 vErrors.push(err86);
+}
+errors++;
+}
+}
+}
+else {
+const err87 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err87];
+}
+else {
+vErrors.push(err87);
+}
+errors++;
+}
+}
+}
+else {
+const err88 = {instancePath:instancePath+"/data/open",schemaPath:"#/allOf/2/then/properties/data/properties/open/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err88];
+}
+else {
+vErrors.push(err88);
+}
+errors++;
+}
+}
+}
+else {
+const err89 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err89];
+}
+else {
+vErrors.push(err89);
+}
+errors++;
+}
+}
+}
+else {
+const err90 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err90];
+}
+else {
+vErrors.push(err90);
+}
+errors++;
+}
+var _valid2 = _errs71 === errors;
+valid14 = _valid2;
+if(valid14){
+var props3 = {};
+props3.data = true;
+props3.type = true;
+}
+}
+if(!valid14){
+const err91 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err91];
+}
+else {
+vErrors.push(err91);
 }
 errors++;
 }
@@ -1156,86 +1213,14 @@ props0 = props0 || {};
 Object.assign(props0, props3);
 }
 }
-const _errs100 = errors;
-let valid22 = true;
-const _errs101 = errors;
-if(errors === _errs101){
+const _errs106 = errors;
+let valid24 = true;
+const _errs107 = errors;
+if(errors === _errs107){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing4;
-if((data.type === undefined) && (missing4 = "type")){
-const err87 = {};
-if(vErrors === null){
-vErrors = [err87];
-}
-else {
-vErrors.push(err87);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioning" !== data.type){
-const err88 = {};
-if(vErrors === null){
-vErrors = [err88];
-}
-else {
-vErrors.push(err88);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err89 = {};
-if(vErrors === null){
-vErrors = [err89];
-}
-else {
-vErrors.push(err89);
-}
-errors++;
-}
-}
-var _valid4 = _errs101 === errors;
-errors = _errs100;
-if(vErrors !== null){
-if(_errs100){
-vErrors.length = _errs100;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid4){
-const _errs104 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err90 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err90];
-}
-else {
-vErrors.push(err90);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data37 = data.data;
-if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
-if(data37.connection === undefined){
-const err91 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err91];
-}
-else {
-vErrors.push(err91);
-}
-errors++;
-}
-if(data37.provision === undefined){
-const err92 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
+let missing3;
+if((data.type === undefined) && (missing3 = "type")){
+const err92 = {};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1244,9 +1229,10 @@ vErrors.push(err92);
 }
 errors++;
 }
-for(const key7 in data37){
-if(!((key7 === "connection") || (key7 === "provision"))){
-const err93 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("run.resumed" !== data.type){
+const err93 = {};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1256,9 +1242,10 @@ vErrors.push(err93);
 errors++;
 }
 }
-if(data37.connection !== undefined){
-if(typeof data37.connection !== "string"){
-const err94 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err94 = {};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1268,9 +1255,21 @@ vErrors.push(err94);
 errors++;
 }
 }
-if(data37.provision !== undefined){
-if(typeof data37.provision !== "string"){
-const err95 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/4/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid4 = _errs107 === errors;
+errors = _errs106;
+if(vErrors !== null){
+if(_errs106){
+vErrors.length = _errs106;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid4){
+const _errs110 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err95 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1279,10 +1278,11 @@ vErrors.push(err95);
 }
 errors++;
 }
-}
-}
-else {
-const err96 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data39 = data.data;
+if(data39 && typeof data39 == "object" && !Array.isArray(data39)){
+if(data39.host === undefined){
+const err96 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1291,10 +1291,8 @@ vErrors.push(err96);
 }
 errors++;
 }
-}
-}
-else {
-const err97 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data39.operator === undefined){
+const err97 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1303,21 +1301,102 @@ vErrors.push(err97);
 }
 errors++;
 }
-var _valid4 = _errs104 === errors;
-valid22 = _valid4;
-if(valid22){
-var props4 = {};
-props4.data = true;
-props4.type = true;
-}
-}
-if(!valid22){
-const err98 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data39.cut === undefined){
+const err98 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
 if(vErrors === null){
 vErrors = [err98];
 }
 else {
 vErrors.push(err98);
+}
+errors++;
+}
+for(const key8 in data39){
+if(!(((key8 === "host") || (key8 === "operator")) || (key8 === "cut"))){
+const err99 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
+}
+errors++;
+}
+}
+if(data39.host !== undefined){
+if(typeof data39.host !== "string"){
+const err100 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/3/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err100];
+}
+else {
+vErrors.push(err100);
+}
+errors++;
+}
+}
+if(data39.operator !== undefined){
+if(typeof data39.operator !== "string"){
+const err101 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/3/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
+}
+errors++;
+}
+}
+if(data39.cut !== undefined){
+if(typeof data39.cut !== "boolean"){
+const err102 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/3/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err102];
+}
+else {
+vErrors.push(err102);
+}
+errors++;
+}
+}
+}
+else {
+const err103 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err103];
+}
+else {
+vErrors.push(err103);
+}
+errors++;
+}
+}
+}
+else {
+const err104 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err104];
+}
+else {
+vErrors.push(err104);
+}
+errors++;
+}
+var _valid4 = _errs110 === errors;
+valid24 = _valid4;
+if(valid24){
+var props4 = {};
+props4.data = true;
+props4.type = true;
+}
+}
+if(!valid24){
+const err105 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err105];
+}
+else {
+vErrors.push(err105);
 }
 errors++;
 }
@@ -1330,106 +1409,14 @@ props0 = props0 || {};
 Object.assign(props0, props4);
 }
 }
-const _errs114 = errors;
-let valid26 = true;
-const _errs115 = errors;
-if(errors === _errs115){
+const _errs122 = errors;
+let valid28 = true;
+const _errs123 = errors;
+if(errors === _errs123){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing5;
-if((data.type === undefined) && (missing5 = "type")){
-const err99 = {};
-if(vErrors === null){
-vErrors = [err99];
-}
-else {
-vErrors.push(err99);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioned" !== data.type){
-const err100 = {};
-if(vErrors === null){
-vErrors = [err100];
-}
-else {
-vErrors.push(err100);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err101 = {};
-if(vErrors === null){
-vErrors = [err101];
-}
-else {
-vErrors.push(err101);
-}
-errors++;
-}
-}
-var _valid5 = _errs115 === errors;
-errors = _errs114;
-if(vErrors !== null){
-if(_errs114){
-vErrors.length = _errs114;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid5){
-const _errs118 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err102 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err102];
-}
-else {
-vErrors.push(err102);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data41 = data.data;
-if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
-if(data41.connection === undefined){
-const err103 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err103];
-}
-else {
-vErrors.push(err103);
-}
-errors++;
-}
-if(data41.kind === undefined){
-const err104 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err104];
-}
-else {
-vErrors.push(err104);
-}
-errors++;
-}
-if(data41.role === undefined){
-const err105 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
-if(vErrors === null){
-vErrors = [err105];
-}
-else {
-vErrors.push(err105);
-}
-errors++;
-}
-if(data41.provision === undefined){
-const err106 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
+let missing4;
+if((data.type === undefined) && (missing4 = "type")){
+const err106 = {};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1438,8 +1425,10 @@ vErrors.push(err106);
 }
 errors++;
 }
-if(data41.details === undefined){
-const err107 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
+else {
+if(data.type !== undefined){
+if("preflight.checked" !== data.type){
+const err107 = {};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1448,9 +1437,11 @@ vErrors.push(err107);
 }
 errors++;
 }
-for(const key8 in data41){
-if(!(((((key8 === "connection") || (key8 === "kind")) || (key8 === "role")) || (key8 === "provision")) || (key8 === "details"))){
-const err108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err108 = {};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1460,9 +1451,21 @@ vErrors.push(err108);
 errors++;
 }
 }
-if(data41.connection !== undefined){
-if(typeof data41.connection !== "string"){
-const err109 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid5 = _errs123 === errors;
+errors = _errs122;
+if(vErrors !== null){
+if(_errs122){
+vErrors.length = _errs122;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid5){
+const _errs126 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err109 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1471,10 +1474,11 @@ vErrors.push(err109);
 }
 errors++;
 }
-}
-if(data41.kind !== undefined){
-if(typeof data41.kind !== "string"){
-const err110 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/5/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data44 = data.data;
+if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
+if(data44.id === undefined){
+const err110 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1483,10 +1487,8 @@ vErrors.push(err110);
 }
 errors++;
 }
-}
-if(data41.role !== undefined){
-if(typeof data41.role !== "string"){
-const err111 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/5/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data44.result === undefined){
+const err111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1495,10 +1497,8 @@ vErrors.push(err111);
 }
 errors++;
 }
-}
-if(data41.provision !== undefined){
-if(typeof data41.provision !== "string"){
-const err112 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data44.detail === undefined){
+const err112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1507,13 +1507,9 @@ vErrors.push(err112);
 }
 errors++;
 }
-}
-if(data41.details !== undefined){
-let data46 = data41.details;
-if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
-}
-else {
-const err113 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/5/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key9 in data44){
+if(!((((key9 === "id") || (key9 === "result")) || (key9 === "detail")) || (key9 === "step"))){
+const err113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1523,9 +1519,9 @@ vErrors.push(err113);
 errors++;
 }
 }
-}
-else {
-const err114 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data44.id !== undefined){
+if(typeof data44.id !== "string"){
+const err114 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/4/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1535,9 +1531,10 @@ vErrors.push(err114);
 errors++;
 }
 }
-}
-else {
-const err115 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data44.result !== undefined){
+let data46 = data44.result;
+if(!((((data46 === "passed") || (data46 === "failed")) || (data46 === "deferred")) || (data46 === "could-not-run"))){
+const err115 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/4/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[4].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1546,21 +1543,69 @@ vErrors.push(err115);
 }
 errors++;
 }
-var _valid5 = _errs118 === errors;
-valid26 = _valid5;
-if(valid26){
-var props5 = {};
-props5.data = true;
-props5.type = true;
 }
-}
-if(!valid26){
-const err116 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data44.detail !== undefined){
+if(typeof data44.detail !== "string"){
+const err116 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/4/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err116];
 }
 else {
 vErrors.push(err116);
+}
+errors++;
+}
+}
+if(data44.step !== undefined){
+if(typeof data44.step !== "string"){
+const err117 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/4/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+}
+}
+else {
+const err118 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err118];
+}
+else {
+vErrors.push(err118);
+}
+errors++;
+}
+}
+}
+else {
+const err119 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err119];
+}
+else {
+vErrors.push(err119);
+}
+errors++;
+}
+var _valid5 = _errs126 === errors;
+valid28 = _valid5;
+if(valid28){
+var props5 = {};
+props5.data = true;
+props5.type = true;
+}
+}
+if(!valid28){
+const err120 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err120];
+}
+else {
+vErrors.push(err120);
 }
 errors++;
 }
@@ -1573,76 +1618,14 @@ props0 = props0 || {};
 Object.assign(props0, props5);
 }
 }
-const _errs135 = errors;
-let valid30 = true;
-const _errs136 = errors;
-if(errors === _errs136){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing6;
-if((data.type === undefined) && (missing6 = "type")){
-const err117 = {};
-if(vErrors === null){
-vErrors = [err117];
-}
-else {
-vErrors.push(err117);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("endpoint.opened" !== data.type){
-const err118 = {};
-if(vErrors === null){
-vErrors = [err118];
-}
-else {
-vErrors.push(err118);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err119 = {};
-if(vErrors === null){
-vErrors = [err119];
-}
-else {
-vErrors.push(err119);
-}
-errors++;
-}
-}
-var _valid6 = _errs136 === errors;
-errors = _errs135;
-if(vErrors !== null){
-if(_errs135){
-vErrors.length = _errs135;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid6){
 const _errs139 = errors;
+let valid32 = true;
+const _errs140 = errors;
+if(errors === _errs140){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err120 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err120];
-}
-else {
-vErrors.push(err120);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data48 = data.data;
-if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
-if(data48.endpoint === undefined){
-const err121 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+let missing5;
+if((data.type === undefined) && (missing5 = "type")){
+const err121 = {};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1651,8 +1634,10 @@ vErrors.push(err121);
 }
 errors++;
 }
-if(data48.host === undefined){
-const err122 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+else {
+if(data.type !== undefined){
+if("connection.provisioning" !== data.type){
+const err122 = {};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1661,8 +1646,11 @@ vErrors.push(err122);
 }
 errors++;
 }
-if(data48.port === undefined){
-const err123 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
+}
+}
+}
+else {
+const err123 = {};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1671,8 +1659,22 @@ vErrors.push(err123);
 }
 errors++;
 }
-if(data48.to === undefined){
-const err124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+}
+var _valid6 = _errs140 === errors;
+errors = _errs139;
+if(vErrors !== null){
+if(_errs139){
+vErrors.length = _errs139;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid6){
+const _errs143 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err124 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1681,9 +1683,11 @@ vErrors.push(err124);
 }
 errors++;
 }
-for(const key9 in data48){
-if(!((((key9 === "endpoint") || (key9 === "host")) || (key9 === "port")) || (key9 === "to"))){
-const err125 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data50 = data.data;
+if(data50 && typeof data50 == "object" && !Array.isArray(data50)){
+if(data50.connection === undefined){
+const err125 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1692,10 +1696,8 @@ vErrors.push(err125);
 }
 errors++;
 }
-}
-if(data48.endpoint !== undefined){
-if(typeof data48.endpoint !== "string"){
-const err126 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/6/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data50.provision === undefined){
+const err126 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1704,10 +1706,9 @@ vErrors.push(err126);
 }
 errors++;
 }
-}
-if(data48.host !== undefined){
-if(typeof data48.host !== "string"){
-const err127 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/6/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key10 in data50){
+if(!((key10 === "connection") || (key10 === "provision"))){
+const err127 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1717,10 +1718,9 @@ vErrors.push(err127);
 errors++;
 }
 }
-if(data48.port !== undefined){
-let data51 = data48.port;
-if(!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51)))){
-const err128 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/6/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data50.connection !== undefined){
+if(typeof data50.connection !== "string"){
+const err128 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1730,10 +1730,9 @@ vErrors.push(err128);
 errors++;
 }
 }
-if(data48.to !== undefined){
-let data52 = data48.to;
-if((typeof data52 !== "string") && (data52 !== null)){
-const err129 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/6/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[6].then.properties.data.properties.to.type},message:"must be string,null"};
+if(data50.provision !== undefined){
+if(typeof data50.provision !== "string"){
+const err129 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1745,7 +1744,7 @@ errors++;
 }
 }
 else {
-const err130 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err130 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1757,7 +1756,7 @@ errors++;
 }
 }
 else {
-const err131 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err131 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1766,16 +1765,16 @@ vErrors.push(err131);
 }
 errors++;
 }
-var _valid6 = _errs139 === errors;
-valid30 = _valid6;
-if(valid30){
+var _valid6 = _errs143 === errors;
+valid32 = _valid6;
+if(valid32){
 var props6 = {};
 props6.data = true;
 props6.type = true;
 }
 }
-if(!valid30){
-const err132 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid32){
+const err132 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1794,12 +1793,12 @@ Object.assign(props0, props6);
 }
 }
 const _errs153 = errors;
-let valid34 = true;
+let valid36 = true;
 const _errs154 = errors;
 if(errors === _errs154){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing7;
-if((data.type === undefined) && (missing7 = "type")){
+let missing6;
+if((data.type === undefined) && (missing6 = "type")){
 const err133 = {};
 if(vErrors === null){
 vErrors = [err133];
@@ -1811,7 +1810,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("endpoint.switched" !== data.type){
+if("connection.provisioned" !== data.type){
 const err134 = {};
 if(vErrors === null){
 vErrors = [err134];
@@ -1849,7 +1848,7 @@ if(_valid7){
 const _errs157 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err136 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err136 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1861,8 +1860,8 @@ errors++;
 if(data.data !== undefined){
 let data54 = data.data;
 if(data54 && typeof data54 == "object" && !Array.isArray(data54)){
-if(data54.endpoint === undefined){
-const err137 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(data54.connection === undefined){
+const err137 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1871,8 +1870,8 @@ vErrors.push(err137);
 }
 errors++;
 }
-if(data54.from === undefined){
-const err138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(data54.kind === undefined){
+const err138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1881,8 +1880,8 @@ vErrors.push(err138);
 }
 errors++;
 }
-if(data54.to === undefined){
-const err139 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(data54.role === undefined){
+const err139 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1891,9 +1890,8 @@ vErrors.push(err139);
 }
 errors++;
 }
-for(const key10 in data54){
-if(!(((key10 === "endpoint") || (key10 === "from")) || (key10 === "to"))){
-const err140 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+if(data54.provision === undefined){
+const err140 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -1902,10 +1900,8 @@ vErrors.push(err140);
 }
 errors++;
 }
-}
-if(data54.endpoint !== undefined){
-if(typeof data54.endpoint !== "string"){
-const err141 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data54.details === undefined){
+const err141 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1914,11 +1910,9 @@ vErrors.push(err141);
 }
 errors++;
 }
-}
-if(data54.from !== undefined){
-let data56 = data54.from;
-if((typeof data56 !== "string") && (data56 !== null)){
-const err142 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.from.type},message:"must be string,null"};
+for(const key11 in data54){
+if(!(((((key11 === "connection") || (key11 === "kind")) || (key11 === "role")) || (key11 === "provision")) || (key11 === "details"))){
+const err142 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1928,9 +1922,9 @@ vErrors.push(err142);
 errors++;
 }
 }
-if(data54.to !== undefined){
-if(typeof data54.to !== "string"){
-const err143 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data54.connection !== undefined){
+if(typeof data54.connection !== "string"){
+const err143 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/6/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1940,9 +1934,9 @@ vErrors.push(err143);
 errors++;
 }
 }
-}
-else {
-const err144 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data54.kind !== undefined){
+if(typeof data54.kind !== "string"){
+const err144 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/6/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1952,9 +1946,9 @@ vErrors.push(err144);
 errors++;
 }
 }
-}
-else {
-const err145 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data54.role !== undefined){
+if(typeof data54.role !== "string"){
+const err145 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/6/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -1963,21 +1957,72 @@ vErrors.push(err145);
 }
 errors++;
 }
-var _valid7 = _errs157 === errors;
-valid34 = _valid7;
-if(valid34){
-var props7 = {};
-props7.data = true;
-props7.type = true;
 }
-}
-if(!valid34){
-const err146 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data54.provision !== undefined){
+if(typeof data54.provision !== "string"){
+const err146 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/6/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err146];
 }
 else {
 vErrors.push(err146);
+}
+errors++;
+}
+}
+if(data54.details !== undefined){
+let data59 = data54.details;
+if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
+}
+else {
+const err147 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/6/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err147];
+}
+else {
+vErrors.push(err147);
+}
+errors++;
+}
+}
+}
+else {
+const err148 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err148];
+}
+else {
+vErrors.push(err148);
+}
+errors++;
+}
+}
+}
+else {
+const err149 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err149];
+}
+else {
+vErrors.push(err149);
+}
+errors++;
+}
+var _valid7 = _errs157 === errors;
+valid36 = _valid7;
+if(valid36){
+var props7 = {};
+props7.data = true;
+props7.type = true;
+}
+}
+if(!valid36){
+const err150 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err150];
+}
+else {
+vErrors.push(err150);
 }
 errors++;
 }
@@ -1990,76 +2035,14 @@ props0 = props0 || {};
 Object.assign(props0, props7);
 }
 }
-const _errs169 = errors;
-let valid38 = true;
-const _errs170 = errors;
-if(errors === _errs170){
+const _errs174 = errors;
+let valid40 = true;
+const _errs175 = errors;
+if(errors === _errs175){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing8;
-if((data.type === undefined) && (missing8 = "type")){
-const err147 = {};
-if(vErrors === null){
-vErrors = [err147];
-}
-else {
-vErrors.push(err147);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.started" !== data.type){
-const err148 = {};
-if(vErrors === null){
-vErrors = [err148];
-}
-else {
-vErrors.push(err148);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err149 = {};
-if(vErrors === null){
-vErrors = [err149];
-}
-else {
-vErrors.push(err149);
-}
-errors++;
-}
-}
-var _valid8 = _errs170 === errors;
-errors = _errs169;
-if(vErrors !== null){
-if(_errs169){
-vErrors.length = _errs169;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid8){
-const _errs173 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err150 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err150];
-}
-else {
-vErrors.push(err150);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data59 = data.data;
-if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
-if(data59.probe === undefined){
-const err151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let missing7;
+if((data.type === undefined) && (missing7 = "type")){
+const err151 = {};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -2068,8 +2051,10 @@ vErrors.push(err151);
 }
 errors++;
 }
-if(data59.uses === undefined){
-const err152 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+else {
+if(data.type !== undefined){
+if("endpoint.opened" !== data.type){
+const err152 = {};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -2078,9 +2063,11 @@ vErrors.push(err152);
 }
 errors++;
 }
-for(const key11 in data59){
-if(!((key11 === "probe") || (key11 === "uses"))){
-const err153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err153 = {};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -2090,9 +2077,21 @@ vErrors.push(err153);
 errors++;
 }
 }
-if(data59.probe !== undefined){
-if(typeof data59.probe !== "string"){
-const err154 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/8/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid8 = _errs175 === errors;
+errors = _errs174;
+if(vErrors !== null){
+if(_errs174){
+vErrors.length = _errs174;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid8){
+const _errs178 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err154 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err154];
 }
@@ -2101,10 +2100,11 @@ vErrors.push(err154);
 }
 errors++;
 }
-}
-if(data59.uses !== undefined){
-if(typeof data59.uses !== "string"){
-const err155 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/8/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data61 = data.data;
+if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
+if(data61.endpoint === undefined){
+const err155 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -2113,10 +2113,8 @@ vErrors.push(err155);
 }
 errors++;
 }
-}
-}
-else {
-const err156 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data61.host === undefined){
+const err156 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err156];
 }
@@ -2125,10 +2123,8 @@ vErrors.push(err156);
 }
 errors++;
 }
-}
-}
-else {
-const err157 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data61.port === undefined){
+const err157 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -2137,21 +2133,116 @@ vErrors.push(err157);
 }
 errors++;
 }
-var _valid8 = _errs173 === errors;
-valid38 = _valid8;
-if(valid38){
-var props8 = {};
-props8.data = true;
-props8.type = true;
-}
-}
-if(!valid38){
-const err158 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data61.to === undefined){
+const err158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err158];
 }
 else {
 vErrors.push(err158);
+}
+errors++;
+}
+for(const key12 in data61){
+if(!((((key12 === "endpoint") || (key12 === "host")) || (key12 === "port")) || (key12 === "to"))){
+const err159 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err159];
+}
+else {
+vErrors.push(err159);
+}
+errors++;
+}
+}
+if(data61.endpoint !== undefined){
+if(typeof data61.endpoint !== "string"){
+const err160 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err160];
+}
+else {
+vErrors.push(err160);
+}
+errors++;
+}
+}
+if(data61.host !== undefined){
+if(typeof data61.host !== "string"){
+const err161 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/7/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err161];
+}
+else {
+vErrors.push(err161);
+}
+errors++;
+}
+}
+if(data61.port !== undefined){
+let data64 = data61.port;
+if(!(((typeof data64 == "number") && (!(data64 % 1) && !isNaN(data64))) && (isFinite(data64)))){
+const err162 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/7/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err162];
+}
+else {
+vErrors.push(err162);
+}
+errors++;
+}
+}
+if(data61.to !== undefined){
+let data65 = data61.to;
+if((typeof data65 !== "string") && (data65 !== null)){
+const err163 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.to.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err163];
+}
+else {
+vErrors.push(err163);
+}
+errors++;
+}
+}
+}
+else {
+const err164 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err164];
+}
+else {
+vErrors.push(err164);
+}
+errors++;
+}
+}
+}
+else {
+const err165 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err165];
+}
+else {
+vErrors.push(err165);
+}
+errors++;
+}
+var _valid8 = _errs178 === errors;
+valid40 = _valid8;
+if(valid40){
+var props8 = {};
+props8.data = true;
+props8.type = true;
+}
+}
+if(!valid40){
+const err166 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err166];
+}
+else {
+vErrors.push(err166);
 }
 errors++;
 }
@@ -2164,123 +2255,14 @@ props0 = props0 || {};
 Object.assign(props0, props8);
 }
 }
-const _errs183 = errors;
-let valid42 = true;
-const _errs184 = errors;
-if(errors === _errs184){
+const _errs192 = errors;
+let valid44 = true;
+const _errs193 = errors;
+if(errors === _errs193){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing9;
-if((data.type === undefined) && (missing9 = "type")){
-const err159 = {};
-if(vErrors === null){
-vErrors = [err159];
-}
-else {
-vErrors.push(err159);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.stopped" !== data.type){
-const err160 = {};
-if(vErrors === null){
-vErrors = [err160];
-}
-else {
-vErrors.push(err160);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err161 = {};
-if(vErrors === null){
-vErrors = [err161];
-}
-else {
-vErrors.push(err161);
-}
-errors++;
-}
-}
-var _valid9 = _errs184 === errors;
-errors = _errs183;
-if(vErrors !== null){
-if(_errs183){
-vErrors.length = _errs183;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid9){
-const _errs187 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err162 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err162];
-}
-else {
-vErrors.push(err162);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data63 = data.data;
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-if(data63.probe === undefined){
-const err163 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err163];
-}
-else {
-vErrors.push(err163);
-}
-errors++;
-}
-for(const key12 in data63){
-if(!((key12 === "probe") || (key12 === "error"))){
-const err164 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err164];
-}
-else {
-vErrors.push(err164);
-}
-errors++;
-}
-}
-if(data63.probe !== undefined){
-if(typeof data63.probe !== "string"){
-const err165 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err165];
-}
-else {
-vErrors.push(err165);
-}
-errors++;
-}
-}
-if(data63.error !== undefined){
-if(typeof data63.error !== "string"){
-const err166 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/9/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err166];
-}
-else {
-vErrors.push(err166);
-}
-errors++;
-}
-}
-}
-else {
-const err167 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let missing8;
+if((data.type === undefined) && (missing8 = "type")){
+const err167 = {};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -2289,10 +2271,10 @@ vErrors.push(err167);
 }
 errors++;
 }
-}
-}
 else {
-const err168 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("endpoint.switched" !== data.type){
+const err168 = {};
 if(vErrors === null){
 vErrors = [err168];
 }
@@ -2301,21 +2283,163 @@ vErrors.push(err168);
 }
 errors++;
 }
-var _valid9 = _errs187 === errors;
-valid42 = _valid9;
-if(valid42){
-var props9 = {};
-props9.data = true;
-props9.type = true;
 }
 }
-if(!valid42){
-const err169 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err169 = {};
 if(vErrors === null){
 vErrors = [err169];
 }
 else {
 vErrors.push(err169);
+}
+errors++;
+}
+}
+var _valid9 = _errs193 === errors;
+errors = _errs192;
+if(vErrors !== null){
+if(_errs192){
+vErrors.length = _errs192;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid9){
+const _errs196 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err170 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err170];
+}
+else {
+vErrors.push(err170);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data67 = data.data;
+if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
+if(data67.endpoint === undefined){
+const err171 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(vErrors === null){
+vErrors = [err171];
+}
+else {
+vErrors.push(err171);
+}
+errors++;
+}
+if(data67.from === undefined){
+const err172 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(vErrors === null){
+vErrors = [err172];
+}
+else {
+vErrors.push(err172);
+}
+errors++;
+}
+if(data67.to === undefined){
+const err173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(vErrors === null){
+vErrors = [err173];
+}
+else {
+vErrors.push(err173);
+}
+errors++;
+}
+for(const key13 in data67){
+if(!(((key13 === "endpoint") || (key13 === "from")) || (key13 === "to"))){
+const err174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err174];
+}
+else {
+vErrors.push(err174);
+}
+errors++;
+}
+}
+if(data67.endpoint !== undefined){
+if(typeof data67.endpoint !== "string"){
+const err175 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/8/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err175];
+}
+else {
+vErrors.push(err175);
+}
+errors++;
+}
+}
+if(data67.from !== undefined){
+let data69 = data67.from;
+if((typeof data69 !== "string") && (data69 !== null)){
+const err176 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/8/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[8].then.properties.data.properties.from.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err176];
+}
+else {
+vErrors.push(err176);
+}
+errors++;
+}
+}
+if(data67.to !== undefined){
+if(typeof data67.to !== "string"){
+const err177 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/8/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err177];
+}
+else {
+vErrors.push(err177);
+}
+errors++;
+}
+}
+}
+else {
+const err178 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err178];
+}
+else {
+vErrors.push(err178);
+}
+errors++;
+}
+}
+}
+else {
+const err179 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err179];
+}
+else {
+vErrors.push(err179);
+}
+errors++;
+}
+var _valid9 = _errs196 === errors;
+valid44 = _valid9;
+if(valid44){
+var props9 = {};
+props9.data = true;
+props9.type = true;
+}
+}
+if(!valid44){
+const err180 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err180];
+}
+else {
+vErrors.push(err180);
 }
 errors++;
 }
@@ -2328,31 +2452,31 @@ props0 = props0 || {};
 Object.assign(props0, props9);
 }
 }
-const _errs197 = errors;
-let valid46 = true;
-const _errs198 = errors;
-if(errors === _errs198){
+const _errs208 = errors;
+let valid48 = true;
+const _errs209 = errors;
+if(errors === _errs209){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing10;
-if((data.type === undefined) && (missing10 = "type")){
-const err170 = {};
+let missing9;
+if((data.type === undefined) && (missing9 = "type")){
+const err181 = {};
 if(vErrors === null){
-vErrors = [err170];
+vErrors = [err181];
 }
 else {
-vErrors.push(err170);
+vErrors.push(err181);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("step.started" !== data.type){
-const err171 = {};
+if("probe.started" !== data.type){
+const err182 = {};
 if(vErrors === null){
-vErrors = [err171];
+vErrors = [err182];
 }
 else {
-vErrors.push(err171);
+vErrors.push(err182);
 }
 errors++;
 }
@@ -2360,139 +2484,136 @@ errors++;
 }
 }
 else {
-const err172 = {};
+const err183 = {};
 if(vErrors === null){
-vErrors = [err172];
+vErrors = [err183];
 }
 else {
-vErrors.push(err172);
+vErrors.push(err183);
 }
 errors++;
 }
 }
-var _valid10 = _errs198 === errors;
-errors = _errs197;
+var _valid10 = _errs209 === errors;
+errors = _errs208;
 if(vErrors !== null){
-if(_errs197){
-vErrors.length = _errs197;
+if(_errs208){
+vErrors.length = _errs208;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid10){
-const _errs201 = errors;
+const _errs212 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err173 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err184 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err173];
+vErrors = [err184];
 }
 else {
-vErrors.push(err173);
+vErrors.push(err184);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data67 = data.data;
-if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
-if(data67.uses === undefined){
-const err174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+let data72 = data.data;
+if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
+if(data72.probe === undefined){
+const err185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
-vErrors = [err174];
+vErrors = [err185];
 }
 else {
-vErrors.push(err174);
+vErrors.push(err185);
 }
 errors++;
 }
-if(data67.with === undefined){
-const err175 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(data72.uses === undefined){
+const err186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err175];
+vErrors = [err186];
 }
 else {
-vErrors.push(err175);
+vErrors.push(err186);
 }
 errors++;
 }
-for(const key13 in data67){
-if(!((key13 === "uses") || (key13 === "with"))){
-const err176 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+for(const key14 in data72){
+if(!((key14 === "probe") || (key14 === "uses"))){
+const err187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err176];
+vErrors = [err187];
 }
 else {
-vErrors.push(err176);
-}
-errors++;
-}
-}
-if(data67.uses !== undefined){
-if(typeof data67.uses !== "string"){
-const err177 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/10/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err177];
-}
-else {
-vErrors.push(err177);
+vErrors.push(err187);
 }
 errors++;
 }
 }
-if(data67.with !== undefined){
-let data69 = data67.with;
-if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
-}
-else {
-const err178 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/10/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data72.probe !== undefined){
+if(typeof data72.probe !== "string"){
+const err188 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err178];
+vErrors = [err188];
 }
 else {
-vErrors.push(err178);
+vErrors.push(err188);
+}
+errors++;
+}
+}
+if(data72.uses !== undefined){
+if(typeof data72.uses !== "string"){
+const err189 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/9/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err189];
+}
+else {
+vErrors.push(err189);
 }
 errors++;
 }
 }
 }
 else {
-const err179 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err190 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err179];
+vErrors = [err190];
 }
 else {
-vErrors.push(err179);
+vErrors.push(err190);
 }
 errors++;
 }
 }
 }
 else {
-const err180 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err191 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err180];
+vErrors = [err191];
 }
 else {
-vErrors.push(err180);
+vErrors.push(err191);
 }
 errors++;
 }
-var _valid10 = _errs201 === errors;
-valid46 = _valid10;
-if(valid46){
+var _valid10 = _errs212 === errors;
+valid48 = _valid10;
+if(valid48){
 var props10 = {};
 props10.data = true;
 props10.type = true;
 }
 }
-if(!valid46){
-const err181 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid48){
+const err192 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err181];
+vErrors = [err192];
 }
 else {
-vErrors.push(err181);
+vErrors.push(err192);
 }
 errors++;
 }
@@ -2505,154 +2626,14 @@ props0 = props0 || {};
 Object.assign(props0, props10);
 }
 }
-const _errs212 = errors;
-let valid50 = true;
-const _errs213 = errors;
-if(errors === _errs213){
+const _errs222 = errors;
+let valid52 = true;
+const _errs223 = errors;
+if(errors === _errs223){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing11;
-if((data.type === undefined) && (missing11 = "type")){
-const err182 = {};
-if(vErrors === null){
-vErrors = [err182];
-}
-else {
-vErrors.push(err182);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.attempt-failed" !== data.type){
-const err183 = {};
-if(vErrors === null){
-vErrors = [err183];
-}
-else {
-vErrors.push(err183);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err184 = {};
-if(vErrors === null){
-vErrors = [err184];
-}
-else {
-vErrors.push(err184);
-}
-errors++;
-}
-}
-var _valid11 = _errs213 === errors;
-errors = _errs212;
-if(vErrors !== null){
-if(_errs212){
-vErrors.length = _errs212;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid11){
-const _errs216 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err185 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err185];
-}
-else {
-vErrors.push(err185);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data71 = data.data;
-if(data71 && typeof data71 == "object" && !Array.isArray(data71)){
-if(data71.error === undefined){
-const err186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
-if(vErrors === null){
-vErrors = [err186];
-}
-else {
-vErrors.push(err186);
-}
-errors++;
-}
-if(data71.timedOut === undefined){
-const err187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
-if(vErrors === null){
-vErrors = [err187];
-}
-else {
-vErrors.push(err187);
-}
-errors++;
-}
-if(data71.retryInMs === undefined){
-const err188 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
-if(vErrors === null){
-vErrors = [err188];
-}
-else {
-vErrors.push(err188);
-}
-errors++;
-}
-for(const key14 in data71){
-if(!(((key14 === "error") || (key14 === "timedOut")) || (key14 === "retryInMs"))){
-const err189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err189];
-}
-else {
-vErrors.push(err189);
-}
-errors++;
-}
-}
-if(data71.error !== undefined){
-let data72 = data71.error;
-if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
-if(data72.code === undefined){
-const err190 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
-if(vErrors === null){
-vErrors = [err190];
-}
-else {
-vErrors.push(err190);
-}
-errors++;
-}
-if(data72.message === undefined){
-const err191 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
-if(vErrors === null){
-vErrors = [err191];
-}
-else {
-vErrors.push(err191);
-}
-errors++;
-}
-for(const key15 in data72){
-if(!(((key15 === "code") || (key15 === "message")) || (key15 === "hint"))){
-const err192 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err192];
-}
-else {
-vErrors.push(err192);
-}
-errors++;
-}
-}
-if(data72.code !== undefined){
-if(typeof data72.code !== "string"){
-const err193 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing10;
+if((data.type === undefined) && (missing10 = "type")){
+const err193 = {};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -2661,10 +2642,10 @@ vErrors.push(err193);
 }
 errors++;
 }
-}
-if(data72.message !== undefined){
-if(typeof data72.message !== "string"){
-const err194 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("probe.stopped" !== data.type){
+const err194 = {};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -2674,9 +2655,10 @@ vErrors.push(err194);
 errors++;
 }
 }
-if(data72.hint !== undefined){
-if(typeof data72.hint !== "string"){
-const err195 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/11/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err195 = {};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -2686,9 +2668,21 @@ vErrors.push(err195);
 errors++;
 }
 }
+var _valid11 = _errs223 === errors;
+errors = _errs222;
+if(vErrors !== null){
+if(_errs222){
+vErrors.length = _errs222;
 }
 else {
-const err196 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/11/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid11){
+const _errs226 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err196 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -2697,10 +2691,11 @@ vErrors.push(err196);
 }
 errors++;
 }
-}
-if(data71.timedOut !== undefined){
-if(typeof data71.timedOut !== "boolean"){
-const err197 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/11/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data.data !== undefined){
+let data76 = data.data;
+if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
+if(data76.probe === undefined){
+const err197 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -2709,11 +2704,9 @@ vErrors.push(err197);
 }
 errors++;
 }
-}
-if(data71.retryInMs !== undefined){
-let data77 = data71.retryInMs;
-if(!((typeof data77 == "number") && (isFinite(data77)))){
-const err198 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/11/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+for(const key15 in data76){
+if(!((key15 === "probe") || (key15 === "error"))){
+const err198 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -2723,9 +2716,9 @@ vErrors.push(err198);
 errors++;
 }
 }
-}
-else {
-const err199 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data76.probe !== undefined){
+if(typeof data76.probe !== "string"){
+const err199 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/10/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -2735,9 +2728,9 @@ vErrors.push(err199);
 errors++;
 }
 }
-}
-else {
-const err200 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data76.error !== undefined){
+if(typeof data76.error !== "string"){
+const err200 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/10/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -2746,21 +2739,45 @@ vErrors.push(err200);
 }
 errors++;
 }
-var _valid11 = _errs216 === errors;
-valid50 = _valid11;
-if(valid50){
-var props11 = {};
-props11.data = true;
-props11.type = true;
 }
 }
-if(!valid50){
-const err201 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err201 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err201];
 }
 else {
 vErrors.push(err201);
+}
+errors++;
+}
+}
+}
+else {
+const err202 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err202];
+}
+else {
+vErrors.push(err202);
+}
+errors++;
+}
+var _valid11 = _errs226 === errors;
+valid52 = _valid11;
+if(valid52){
+var props11 = {};
+props11.data = true;
+props11.type = true;
+}
+}
+if(!valid52){
+const err203 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err203];
+}
+else {
+vErrors.push(err203);
 }
 errors++;
 }
@@ -2773,38 +2790,13 @@ props0 = props0 || {};
 Object.assign(props0, props11);
 }
 }
-const _errs235 = errors;
-let valid55 = true;
 const _errs236 = errors;
-if(errors === _errs236){
+let valid56 = true;
+const _errs237 = errors;
+if(errors === _errs237){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing12;
-if((data.type === undefined) && (missing12 = "type")){
-const err202 = {};
-if(vErrors === null){
-vErrors = [err202];
-}
-else {
-vErrors.push(err202);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("step.finished" !== data.type){
-const err203 = {};
-if(vErrors === null){
-vErrors = [err203];
-}
-else {
-vErrors.push(err203);
-}
-errors++;
-}
-}
-}
-}
-else {
+let missing11;
+if((data.type === undefined) && (missing11 = "type")){
 const err204 = {};
 if(vErrors === null){
 vErrors = [err204];
@@ -2814,22 +2806,10 @@ vErrors.push(err204);
 }
 errors++;
 }
-}
-var _valid12 = _errs236 === errors;
-errors = _errs235;
-if(vErrors !== null){
-if(_errs235){
-vErrors.length = _errs235;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid12){
-const _errs239 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err205 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("step.started" !== data.type){
+const err205 = {};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -2838,11 +2818,11 @@ vErrors.push(err205);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data79 = data.data;
-if(data79 && typeof data79 == "object" && !Array.isArray(data79)){
-if(data79.status === undefined){
-const err206 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+}
+}
+}
+else {
+const err206 = {};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -2851,9 +2831,22 @@ vErrors.push(err206);
 }
 errors++;
 }
-for(const key16 in data79){
-if(!(((key16 === "status") || (key16 === "output")) || (key16 === "error"))){
-const err207 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+}
+var _valid12 = _errs237 === errors;
+errors = _errs236;
+if(vErrors !== null){
+if(_errs236){
+vErrors.length = _errs236;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid12){
+const _errs240 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err207 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -2862,11 +2855,11 @@ vErrors.push(err207);
 }
 errors++;
 }
-}
-if(data79.status !== undefined){
-let data80 = data79.status;
-if(!((((data80 === "succeeded") || (data80 === "failed")) || (data80 === "timed-out")) || (data80 === "cancelled"))){
-const err208 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/12/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[12].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
+if(data.data !== undefined){
+let data80 = data.data;
+if(data80 && typeof data80 == "object" && !Array.isArray(data80)){
+if(data80.uses === undefined){
+const err208 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -2875,12 +2868,8 @@ vErrors.push(err208);
 }
 errors++;
 }
-}
-if(data79.error !== undefined){
-let data81 = data79.error;
-if(data81 && typeof data81 == "object" && !Array.isArray(data81)){
-if(data81.code === undefined){
-const err209 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(data80.with === undefined){
+const err209 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -2889,8 +2878,9 @@ vErrors.push(err209);
 }
 errors++;
 }
-if(data81.message === undefined){
-const err210 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+for(const key16 in data80){
+if(!((key16 === "uses") || (key16 === "with"))){
+const err210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -2899,9 +2889,10 @@ vErrors.push(err210);
 }
 errors++;
 }
-for(const key17 in data81){
-if(!(((key17 === "code") || (key17 === "message")) || (key17 === "hint"))){
-const err211 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+}
+if(data80.uses !== undefined){
+if(typeof data80.uses !== "string"){
+const err211 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/11/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -2911,9 +2902,12 @@ vErrors.push(err211);
 errors++;
 }
 }
-if(data81.code !== undefined){
-if(typeof data81.code !== "string"){
-const err212 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data80.with !== undefined){
+let data82 = data80.with;
+if(data82 && typeof data82 == "object" && !Array.isArray(data82)){
+}
+else {
+const err212 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/11/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -2923,9 +2917,9 @@ vErrors.push(err212);
 errors++;
 }
 }
-if(data81.message !== undefined){
-if(typeof data81.message !== "string"){
-const err213 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err213 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -2935,9 +2929,9 @@ vErrors.push(err213);
 errors++;
 }
 }
-if(data81.hint !== undefined){
-if(typeof data81.hint !== "string"){
-const err214 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err214 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -2946,57 +2940,21 @@ vErrors.push(err214);
 }
 errors++;
 }
-}
-}
-else {
-const err215 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err215];
-}
-else {
-vErrors.push(err215);
-}
-errors++;
-}
-}
-}
-else {
-const err216 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err216];
-}
-else {
-vErrors.push(err216);
-}
-errors++;
-}
-}
-}
-else {
-const err217 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err217];
-}
-else {
-vErrors.push(err217);
-}
-errors++;
-}
-var _valid12 = _errs239 === errors;
-valid55 = _valid12;
-if(valid55){
+var _valid12 = _errs240 === errors;
+valid56 = _valid12;
+if(valid56){
 var props12 = {};
 props12.data = true;
 props12.type = true;
 }
 }
-if(!valid55){
-const err218 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid56){
+const err215 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err218];
+vErrors = [err215];
 }
 else {
-vErrors.push(err218);
+vErrors.push(err215);
 }
 errors++;
 }
@@ -3009,14 +2967,63 @@ props0 = props0 || {};
 Object.assign(props0, props12);
 }
 }
-const _errs255 = errors;
+const _errs251 = errors;
 let valid60 = true;
-const _errs256 = errors;
-if(errors === _errs256){
+const _errs252 = errors;
+if(errors === _errs252){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing13;
-if((data.type === undefined) && (missing13 = "type")){
-const err219 = {};
+let missing12;
+if((data.type === undefined) && (missing12 = "type")){
+const err216 = {};
+if(vErrors === null){
+vErrors = [err216];
+}
+else {
+vErrors.push(err216);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("step.attempt-failed" !== data.type){
+const err217 = {};
+if(vErrors === null){
+vErrors = [err217];
+}
+else {
+vErrors.push(err217);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err218 = {};
+if(vErrors === null){
+vErrors = [err218];
+}
+else {
+vErrors.push(err218);
+}
+errors++;
+}
+}
+var _valid13 = _errs252 === errors;
+errors = _errs251;
+if(vErrors !== null){
+if(_errs251){
+vErrors.length = _errs251;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid13){
+const _errs255 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err219 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -3025,10 +3032,11 @@ vErrors.push(err219);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("step.skipped" !== data.type){
-const err220 = {};
+if(data.data !== undefined){
+let data84 = data.data;
+if(data84 && typeof data84 == "object" && !Array.isArray(data84)){
+if(data84.error === undefined){
+const err220 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -3037,11 +3045,8 @@ vErrors.push(err220);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err221 = {};
+if(data84.timedOut === undefined){
+const err221 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -3050,22 +3055,8 @@ vErrors.push(err221);
 }
 errors++;
 }
-}
-var _valid13 = _errs256 === errors;
-errors = _errs255;
-if(vErrors !== null){
-if(_errs255){
-vErrors.length = _errs255;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid13){
-const _errs259 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err222 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data84.retryInMs === undefined){
+const err222 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -3074,11 +3065,9 @@ vErrors.push(err222);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data86 = data.data;
-if(data86 && typeof data86 == "object" && !Array.isArray(data86)){
-if(data86.because === undefined){
-const err223 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
+for(const key17 in data84){
+if(!(((key17 === "error") || (key17 === "timedOut")) || (key17 === "retryInMs"))){
+const err223 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -3087,8 +3076,12 @@ vErrors.push(err223);
 }
 errors++;
 }
-if(data86.detail === undefined){
-const err224 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data84.error !== undefined){
+let data85 = data84.error;
+if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
+if(data85.code === undefined){
+const err224 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -3097,9 +3090,8 @@ vErrors.push(err224);
 }
 errors++;
 }
-for(const key18 in data86){
-if(!((key18 === "because") || (key18 === "detail"))){
-const err225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+if(data85.message === undefined){
+const err225 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -3108,11 +3100,9 @@ vErrors.push(err225);
 }
 errors++;
 }
-}
-if(data86.because !== undefined){
-let data87 = data86.because;
-if(!(((data87 === "earlier-failure") || (data87 === "cancelled")) || (data87 === "operator"))){
-const err226 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/13/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
+for(const key18 in data85){
+if(!(((key18 === "code") || (key18 === "message")) || (key18 === "hint"))){
+const err226 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -3122,9 +3112,9 @@ vErrors.push(err226);
 errors++;
 }
 }
-if(data86.detail !== undefined){
-if(typeof data86.detail !== "string"){
-const err227 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/13/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data85.code !== undefined){
+if(typeof data85.code !== "string"){
+const err227 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -3134,9 +3124,9 @@ vErrors.push(err227);
 errors++;
 }
 }
-}
-else {
-const err228 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data85.message !== undefined){
+if(typeof data85.message !== "string"){
+const err228 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -3146,9 +3136,9 @@ vErrors.push(err228);
 errors++;
 }
 }
-}
-else {
-const err229 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data85.hint !== undefined){
+if(typeof data85.hint !== "string"){
+const err229 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -3157,7 +3147,68 @@ vErrors.push(err229);
 }
 errors++;
 }
-var _valid13 = _errs259 === errors;
+}
+}
+else {
+const err230 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err230];
+}
+else {
+vErrors.push(err230);
+}
+errors++;
+}
+}
+if(data84.timedOut !== undefined){
+if(typeof data84.timedOut !== "boolean"){
+const err231 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/12/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err231];
+}
+else {
+vErrors.push(err231);
+}
+errors++;
+}
+}
+if(data84.retryInMs !== undefined){
+let data90 = data84.retryInMs;
+if(!((typeof data90 == "number") && (isFinite(data90)))){
+const err232 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/12/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err232];
+}
+else {
+vErrors.push(err232);
+}
+errors++;
+}
+}
+}
+else {
+const err233 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err233];
+}
+else {
+vErrors.push(err233);
+}
+errors++;
+}
+}
+}
+else {
+const err234 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err234];
+}
+else {
+vErrors.push(err234);
+}
+errors++;
+}
+var _valid13 = _errs255 === errors;
 valid60 = _valid13;
 if(valid60){
 var props13 = {};
@@ -3166,12 +3217,12 @@ props13.type = true;
 }
 }
 if(!valid60){
-const err230 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err235 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err230];
+vErrors = [err235];
 }
 else {
-vErrors.push(err230);
+vErrors.push(err235);
 }
 errors++;
 }
@@ -3184,86 +3235,14 @@ props0 = props0 || {};
 Object.assign(props0, props13);
 }
 }
-const _errs268 = errors;
-let valid64 = true;
-const _errs269 = errors;
-if(errors === _errs269){
+const _errs274 = errors;
+let valid65 = true;
+const _errs275 = errors;
+if(errors === _errs275){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing14;
-if((data.type === undefined) && (missing14 = "type")){
-const err231 = {};
-if(vErrors === null){
-vErrors = [err231];
-}
-else {
-vErrors.push(err231);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("fault.sent" !== data.type){
-const err232 = {};
-if(vErrors === null){
-vErrors = [err232];
-}
-else {
-vErrors.push(err232);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err233 = {};
-if(vErrors === null){
-vErrors = [err233];
-}
-else {
-vErrors.push(err233);
-}
-errors++;
-}
-}
-var _valid14 = _errs269 === errors;
-errors = _errs268;
-if(vErrors !== null){
-if(_errs268){
-vErrors.length = _errs268;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid14){
-const _errs272 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err234 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err234];
-}
-else {
-vErrors.push(err234);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data90 = data.data;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.kind === undefined){
-const err235 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err235];
-}
-else {
-vErrors.push(err235);
-}
-errors++;
-}
-if(data90.instant === undefined){
-const err236 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+let missing13;
+if((data.type === undefined) && (missing13 = "type")){
+const err236 = {};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -3272,8 +3251,10 @@ vErrors.push(err236);
 }
 errors++;
 }
-if(data90.detail === undefined){
-const err237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+else {
+if(data.type !== undefined){
+if("step.finished" !== data.type){
+const err237 = {};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -3282,9 +3263,11 @@ vErrors.push(err237);
 }
 errors++;
 }
-for(const key19 in data90){
-if(!(((key19 === "kind") || (key19 === "instant")) || (key19 === "detail"))){
-const err238 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err238 = {};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -3294,10 +3277,21 @@ vErrors.push(err238);
 errors++;
 }
 }
-if(data90.kind !== undefined){
-let data91 = data90.kind;
-if(!(((data91 === "injected") || (data91 === "declared")) || (data91 === "planned"))){
-const err239 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/14/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+var _valid14 = _errs275 === errors;
+errors = _errs274;
+if(vErrors !== null){
+if(_errs274){
+vErrors.length = _errs274;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid14){
+const _errs278 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err239 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -3306,12 +3300,11 @@ vErrors.push(err239);
 }
 errors++;
 }
-}
-if(data90.instant !== undefined){
-let data92 = data90.instant;
+if(data.data !== undefined){
+let data92 = data.data;
 if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
-if(data92.at === undefined){
-const err240 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data92.status === undefined){
+const err240 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -3320,8 +3313,9 @@ vErrors.push(err240);
 }
 errors++;
 }
-if(data92.mono === undefined){
-const err241 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key19 in data92){
+if(!(((key19 === "status") || (key19 === "output")) || (key19 === "error"))){
+const err241 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -3330,9 +3324,11 @@ vErrors.push(err241);
 }
 errors++;
 }
-for(const key20 in data92){
-if(!((key20 === "at") || (key20 === "mono"))){
-const err242 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+}
+if(data92.status !== undefined){
+let data93 = data92.status;
+if(!((((data93 === "succeeded") || (data93 === "failed")) || (data93 === "timed-out")) || (data93 === "cancelled"))){
+const err242 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/13/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -3342,9 +3338,11 @@ vErrors.push(err242);
 errors++;
 }
 }
-if(data92.at !== undefined){
-if(typeof data92.at !== "string"){
-const err243 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.error !== undefined){
+let data94 = data92.error;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(data94.code === undefined){
+const err243 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -3353,12 +3351,8 @@ vErrors.push(err243);
 }
 errors++;
 }
-}
-if(data92.mono !== undefined){
-let data94 = data92.mono;
-if(typeof data94 === "string"){
-if(!pattern4.test(data94)){
-const err244 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data94.message === undefined){
+const err244 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -3367,9 +3361,9 @@ vErrors.push(err244);
 }
 errors++;
 }
-}
-else {
-const err245 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/14/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key20 in data94){
+if(!(((key20 === "code") || (key20 === "message")) || (key20 === "hint"))){
+const err245 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -3379,9 +3373,9 @@ vErrors.push(err245);
 errors++;
 }
 }
-}
-else {
-const err246 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/14/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data94.code !== undefined){
+if(typeof data94.code !== "string"){
+const err246 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -3391,9 +3385,9 @@ vErrors.push(err246);
 errors++;
 }
 }
-if(data90.detail !== undefined){
-if(typeof data90.detail !== "string"){
-const err247 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data94.message !== undefined){
+if(typeof data94.message !== "string"){
+const err247 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -3403,9 +3397,9 @@ vErrors.push(err247);
 errors++;
 }
 }
-}
-else {
-const err248 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data94.hint !== undefined){
+if(typeof data94.hint !== "string"){
+const err248 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -3417,7 +3411,7 @@ errors++;
 }
 }
 else {
-const err249 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err249 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -3426,21 +3420,45 @@ vErrors.push(err249);
 }
 errors++;
 }
-var _valid14 = _errs272 === errors;
-valid64 = _valid14;
-if(valid64){
-var props14 = {};
-props14.data = true;
-props14.type = true;
 }
 }
-if(!valid64){
-const err250 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err250 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err250];
 }
 else {
 vErrors.push(err250);
+}
+errors++;
+}
+}
+}
+else {
+const err251 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err251];
+}
+else {
+vErrors.push(err251);
+}
+errors++;
+}
+var _valid14 = _errs278 === errors;
+valid65 = _valid14;
+if(valid65){
+var props14 = {};
+props14.data = true;
+props14.type = true;
+}
+}
+if(!valid65){
+const err252 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err252];
+}
+else {
+vErrors.push(err252);
 }
 errors++;
 }
@@ -3453,38 +3471,13 @@ props0 = props0 || {};
 Object.assign(props0, props14);
 }
 }
-const _errs288 = errors;
-let valid69 = true;
-const _errs289 = errors;
-if(errors === _errs289){
+const _errs294 = errors;
+let valid70 = true;
+const _errs295 = errors;
+if(errors === _errs295){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing15;
-if((data.type === undefined) && (missing15 = "type")){
-const err251 = {};
-if(vErrors === null){
-vErrors = [err251];
-}
-else {
-vErrors.push(err251);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.recorded" !== data.type){
-const err252 = {};
-if(vErrors === null){
-vErrors = [err252];
-}
-else {
-vErrors.push(err252);
-}
-errors++;
-}
-}
-}
-}
-else {
+let missing14;
+if((data.type === undefined) && (missing14 = "type")){
 const err253 = {};
 if(vErrors === null){
 vErrors = [err253];
@@ -3494,22 +3487,10 @@ vErrors.push(err253);
 }
 errors++;
 }
-}
-var _valid15 = _errs289 === errors;
-errors = _errs288;
-if(vErrors !== null){
-if(_errs288){
-vErrors.length = _errs288;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid15){
-const _errs292 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err254 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("step.skipped" !== data.type){
+const err254 = {};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3518,15 +3499,10 @@ vErrors.push(err254);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data97 = data.data;
-const _errs297 = errors;
-let valid73 = true;
-const _errs298 = errors;
-if(errors === _errs298){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing16;
-if((data97.kind === undefined) && (missing16 = "kind")){
+}
+}
+}
+else {
 const err255 = {};
 if(vErrors === null){
 vErrors = [err255];
@@ -3536,10 +3512,22 @@ vErrors.push(err255);
 }
 errors++;
 }
+}
+var _valid15 = _errs295 === errors;
+errors = _errs294;
+if(vErrors !== null){
+if(_errs294){
+vErrors.length = _errs294;
+}
 else {
-if(data97.kind !== undefined){
-if("backup" !== data97.kind){
-const err256 = {};
+vErrors = null;
+}
+}
+if(_valid15){
+const _errs298 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err256 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3548,11 +3536,11 @@ vErrors.push(err256);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err257 = {};
+if(data.data !== undefined){
+let data99 = data.data;
+if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
+if(data99.because === undefined){
+const err257 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3561,22 +3549,8 @@ vErrors.push(err257);
 }
 errors++;
 }
-}
-var _valid16 = _errs298 === errors;
-errors = _errs297;
-if(vErrors !== null){
-if(_errs297){
-vErrors.length = _errs297;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid16){
-const _errs301 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err258 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data99.detail === undefined){
+const err258 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3585,11 +3559,9 @@ vErrors.push(err258);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data99 = data97.data;
-if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
-if(data99.repository === undefined){
-const err259 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+for(const key21 in data99){
+if(!((key21 === "because") || (key21 === "detail"))){
+const err259 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3598,8 +3570,11 @@ vErrors.push(err259);
 }
 errors++;
 }
-if(data99.name === undefined){
-const err260 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+if(data99.because !== undefined){
+let data100 = data99.because;
+if(!(((data100 === "earlier-failure") || (data100 === "cancelled")) || (data100 === "operator"))){
+const err260 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/14/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3608,8 +3583,10 @@ vErrors.push(err260);
 }
 errors++;
 }
-if(data99.provider === undefined){
-const err261 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
+}
+if(data99.detail !== undefined){
+if(typeof data99.detail !== "string"){
+const err261 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3618,8 +3595,10 @@ vErrors.push(err261);
 }
 errors++;
 }
-if(data99.origin === undefined){
-const err262 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
+}
+}
+else {
+const err262 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3628,8 +3607,10 @@ vErrors.push(err262);
 }
 errors++;
 }
-if(data99.startedAt === undefined){
-const err263 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
+}
+}
+else {
+const err263 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3638,8 +3619,16 @@ vErrors.push(err263);
 }
 errors++;
 }
-if(data99.finishedAt === undefined){
-const err264 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
+var _valid15 = _errs298 === errors;
+valid70 = _valid15;
+if(valid70){
+var props15 = {};
+props15.data = true;
+props15.type = true;
+}
+}
+if(!valid70){
+const err264 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3648,8 +3637,23 @@ vErrors.push(err264);
 }
 errors++;
 }
-if(data99.startLsn === undefined){
-const err265 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
+if(props0 !== true && props15 !== undefined){
+if(props15 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props15);
+}
+}
+const _errs307 = errors;
+let valid74 = true;
+const _errs308 = errors;
+if(errors === _errs308){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing15;
+if((data.type === undefined) && (missing15 = "type")){
+const err265 = {};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -3658,8 +3662,10 @@ vErrors.push(err265);
 }
 errors++;
 }
-if(data99.stopLsn === undefined){
-const err266 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
+else {
+if(data.type !== undefined){
+if("fault.sent" !== data.type){
+const err266 = {};
 if(vErrors === null){
 vErrors = [err266];
 }
@@ -3668,8 +3674,11 @@ vErrors.push(err266);
 }
 errors++;
 }
-if(data99.timeline === undefined){
-const err267 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+}
+}
+else {
+const err267 = {};
 if(vErrors === null){
 vErrors = [err267];
 }
@@ -3678,8 +3687,22 @@ vErrors.push(err267);
 }
 errors++;
 }
-if(data99.systemId === undefined){
-const err268 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+}
+var _valid16 = _errs308 === errors;
+errors = _errs307;
+if(vErrors !== null){
+if(_errs307){
+vErrors.length = _errs307;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid16){
+const _errs311 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err268 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err268];
 }
@@ -3688,8 +3711,11 @@ vErrors.push(err268);
 }
 errors++;
 }
-if(data99.serverVersion === undefined){
-const err269 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
+if(data.data !== undefined){
+let data103 = data.data;
+if(data103 && typeof data103 == "object" && !Array.isArray(data103)){
+if(data103.kind === undefined){
+const err269 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3698,9 +3724,8 @@ vErrors.push(err269);
 }
 errors++;
 }
-for(const key21 in data99){
-if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties, key21))){
-const err270 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+if(data103.instant === undefined){
+const err270 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3709,10 +3734,8 @@ vErrors.push(err270);
 }
 errors++;
 }
-}
-if(data99.repository !== undefined){
-if(typeof data99.repository !== "string"){
-const err271 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.detail === undefined){
+const err271 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3721,10 +3744,9 @@ vErrors.push(err271);
 }
 errors++;
 }
-}
-if(data99.name !== undefined){
-if(typeof data99.name !== "string"){
-const err272 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key22 in data103){
+if(!(((key22 === "kind") || (key22 === "instant")) || (key22 === "detail"))){
+const err272 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3734,9 +3756,10 @@ vErrors.push(err272);
 errors++;
 }
 }
-if(data99.provider !== undefined){
-if(typeof data99.provider !== "string"){
-const err273 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data103.kind !== undefined){
+let data104 = data103.kind;
+if(!(((data104 === "injected") || (data104 === "declared")) || (data104 === "planned"))){
+const err273 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -3746,10 +3769,11 @@ vErrors.push(err273);
 errors++;
 }
 }
-if(data99.origin !== undefined){
-let data103 = data99.origin;
-if(!((data103 === "drill") || (data103 === "schedule"))){
-const err274 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+if(data103.instant !== undefined){
+let data105 = data103.instant;
+if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
+if(data105.at === undefined){
+const err274 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/15/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -3758,12 +3782,8 @@ vErrors.push(err274);
 }
 errors++;
 }
-}
-if(data99.startedAt !== undefined){
-let data104 = data99.startedAt;
-if(typeof data104 === "string"){
-if(!pattern5.test(data104)){
-const err275 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data105.mono === undefined){
+const err275 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/15/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -3772,9 +3792,9 @@ vErrors.push(err275);
 }
 errors++;
 }
-}
-else {
-const err276 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key23 in data105){
+if(!((key23 === "at") || (key23 === "mono"))){
+const err276 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/15/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -3784,11 +3804,9 @@ vErrors.push(err276);
 errors++;
 }
 }
-if(data99.finishedAt !== undefined){
-let data105 = data99.finishedAt;
-if(typeof data105 === "string"){
-if(!pattern5.test(data105)){
-const err277 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data105.at !== undefined){
+if(typeof data105.at !== "string"){
+const err277 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/15/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err277];
 }
@@ -3798,8 +3816,11 @@ vErrors.push(err277);
 errors++;
 }
 }
-else {
-const err278 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data105.mono !== undefined){
+let data107 = data105.mono;
+if(typeof data107 === "string"){
+if(!pattern4.test(data107)){
+const err278 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/15/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err278];
 }
@@ -3809,11 +3830,8 @@ vErrors.push(err278);
 errors++;
 }
 }
-if(data99.startLsn !== undefined){
-let data106 = data99.startLsn;
-if(typeof data106 === "string"){
-if(!pattern7.test(data106)){
-const err279 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+else {
+const err279 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/15/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err279];
 }
@@ -3823,8 +3841,9 @@ vErrors.push(err279);
 errors++;
 }
 }
+}
 else {
-const err280 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err280 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/15/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err280];
 }
@@ -3834,11 +3853,9 @@ vErrors.push(err280);
 errors++;
 }
 }
-if(data99.stopLsn !== undefined){
-let data107 = data99.stopLsn;
-if(typeof data107 === "string"){
-if(!pattern7.test(data107)){
-const err281 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data103.detail !== undefined){
+if(typeof data103.detail !== "string"){
+const err281 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/15/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err281];
 }
@@ -3848,8 +3865,9 @@ vErrors.push(err281);
 errors++;
 }
 }
+}
 else {
-const err282 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err282 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -3859,10 +3877,9 @@ vErrors.push(err282);
 errors++;
 }
 }
-if(data99.timeline !== undefined){
-let data108 = data99.timeline;
-if(!(((typeof data108 == "number") && (!(data108 % 1) && !isNaN(data108))) && (isFinite(data108)))){
-const err283 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err283 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err283];
 }
@@ -3871,9 +3888,16 @@ vErrors.push(err283);
 }
 errors++;
 }
-if((typeof data108 == "number") && (isFinite(data108))){
-if(data108 < 1 || isNaN(data108)){
-const err284 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+var _valid16 = _errs311 === errors;
+valid74 = _valid16;
+if(valid74){
+var props16 = {};
+props16.data = true;
+props16.type = true;
+}
+}
+if(!valid74){
+const err284 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err284];
 }
@@ -3882,11 +3906,23 @@ vErrors.push(err284);
 }
 errors++;
 }
+if(props0 !== true && props16 !== undefined){
+if(props16 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props16);
 }
 }
-if(data99.systemId !== undefined){
-if(typeof data99.systemId !== "string"){
-const err285 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const _errs327 = errors;
+let valid79 = true;
+const _errs328 = errors;
+if(errors === _errs328){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing16;
+if((data.type === undefined) && (missing16 = "type")){
+const err285 = {};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -3895,10 +3931,10 @@ vErrors.push(err285);
 }
 errors++;
 }
-}
-if(data99.serverVersion !== undefined){
-if(typeof data99.serverVersion !== "string"){
-const err286 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("evidence.recorded" !== data.type){
+const err286 = {};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -3908,10 +3944,10 @@ vErrors.push(err286);
 errors++;
 }
 }
-if(data99.sizeBytes !== undefined){
-let data111 = data99.sizeBytes;
-if(!(((typeof data111 == "number") && (!(data111 % 1) && !isNaN(data111))) && (isFinite(data111)))){
-const err287 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err287 = {};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -3920,9 +3956,22 @@ vErrors.push(err287);
 }
 errors++;
 }
-if((typeof data111 == "number") && (isFinite(data111))){
-if(data111 < 0 || isNaN(data111)){
-const err288 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+var _valid17 = _errs328 === errors;
+errors = _errs327;
+if(vErrors !== null){
+if(_errs327){
+vErrors.length = _errs327;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid17){
+const _errs331 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err288 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -3931,11 +3980,16 @@ vErrors.push(err288);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err289 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data110 = data.data;
+const _errs336 = errors;
+let valid83 = true;
+const _errs337 = errors;
+if(errors === _errs337){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing17;
+if((data110.kind === undefined) && (missing17 = "kind")){
+const err289 = {};
 if(vErrors === null){
 vErrors = [err289];
 }
@@ -3944,10 +3998,10 @@ vErrors.push(err289);
 }
 errors++;
 }
-}
-}
 else {
-const err290 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.kind !== undefined){
+if("backup" !== data110.kind){
+const err290 = {};
 if(vErrors === null){
 vErrors = [err290];
 }
@@ -3956,16 +4010,11 @@ vErrors.push(err290);
 }
 errors++;
 }
-var _valid16 = _errs301 === errors;
-valid73 = _valid16;
-if(valid73){
-var props15 = {};
-props15.data = true;
-props15.kind = true;
 }
 }
-if(!valid73){
-const err291 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err291 = {};
 if(vErrors === null){
 vErrors = [err291];
 }
@@ -3974,14 +4023,22 @@ vErrors.push(err291);
 }
 errors++;
 }
-const _errs330 = errors;
-let valid77 = true;
-const _errs331 = errors;
-if(errors === _errs331){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing17;
-if((data97.kind === undefined) && (missing17 = "kind")){
-const err292 = {};
+}
+var _valid18 = _errs337 === errors;
+errors = _errs336;
+if(vErrors !== null){
+if(_errs336){
+vErrors.length = _errs336;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid18){
+const _errs340 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err292 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err292];
 }
@@ -3990,10 +4047,11 @@ vErrors.push(err292);
 }
 errors++;
 }
-else {
-if(data97.kind !== undefined){
-if("restore-target" !== data97.kind){
-const err293 = {};
+if(data110.data !== undefined){
+let data112 = data110.data;
+if(data112 && typeof data112 == "object" && !Array.isArray(data112)){
+if(data112.repository === undefined){
+const err293 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -4002,11 +4060,8 @@ vErrors.push(err293);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err294 = {};
+if(data112.name === undefined){
+const err294 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -4015,22 +4070,8 @@ vErrors.push(err294);
 }
 errors++;
 }
-}
-var _valid17 = _errs331 === errors;
-errors = _errs330;
-if(vErrors !== null){
-if(_errs330){
-vErrors.length = _errs330;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid17){
-const _errs334 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err295 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data112.provider === undefined){
+const err295 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -4039,11 +4080,8 @@ vErrors.push(err295);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data113 = data97.data;
-if(data113 && typeof data113 == "object" && !Array.isArray(data113)){
-if(data113.connection === undefined){
-const err296 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data112.origin === undefined){
+const err296 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err296];
 }
@@ -4052,8 +4090,8 @@ vErrors.push(err296);
 }
 errors++;
 }
-if(data113.backup === undefined){
-const err297 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
+if(data112.startedAt === undefined){
+const err297 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -4062,8 +4100,8 @@ vErrors.push(err297);
 }
 errors++;
 }
-if(data113.type === undefined){
-const err298 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(data112.finishedAt === undefined){
+const err298 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -4072,8 +4110,8 @@ vErrors.push(err298);
 }
 errors++;
 }
-if(data113.requested === undefined){
-const err299 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
+if(data112.startLsn === undefined){
+const err299 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
 if(vErrors === null){
 vErrors = [err299];
 }
@@ -4082,8 +4120,8 @@ vErrors.push(err299);
 }
 errors++;
 }
-if(data113.sent === undefined){
-const err300 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data112.stopLsn === undefined){
+const err300 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
 if(vErrors === null){
 vErrors = [err300];
 }
@@ -4092,8 +4130,8 @@ vErrors.push(err300);
 }
 errors++;
 }
-if(data113.inclusive === undefined){
-const err301 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
+if(data112.timeline === undefined){
+const err301 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -4102,8 +4140,8 @@ vErrors.push(err301);
 }
 errors++;
 }
-if(data113.timeline === undefined){
-const err302 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data112.systemId === undefined){
+const err302 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -4112,8 +4150,8 @@ vErrors.push(err302);
 }
 errors++;
 }
-if(data113.settings === undefined){
-const err303 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
+if(data112.serverVersion === undefined){
+const err303 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -4122,9 +4160,9 @@ vErrors.push(err303);
 }
 errors++;
 }
-for(const key22 in data113){
-if(!((((((((key22 === "connection") || (key22 === "backup")) || (key22 === "type")) || (key22 === "requested")) || (key22 === "sent")) || (key22 === "inclusive")) || (key22 === "timeline")) || (key22 === "settings"))){
-const err304 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+for(const key24 in data112){
+if(!(func1.call(schema31.allOf[16].then.properties.data.allOf[0].then.properties.data.properties, key24))){
+const err304 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -4134,9 +4172,9 @@ vErrors.push(err304);
 errors++;
 }
 }
-if(data113.connection !== undefined){
-if(typeof data113.connection !== "string"){
-const err305 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data112.repository !== undefined){
+if(typeof data112.repository !== "string"){
+const err305 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -4146,9 +4184,9 @@ vErrors.push(err305);
 errors++;
 }
 }
-if(data113.backup !== undefined){
-if(typeof data113.backup !== "string"){
-const err306 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data112.name !== undefined){
+if(typeof data112.name !== "string"){
+const err306 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -4158,10 +4196,9 @@ vErrors.push(err306);
 errors++;
 }
 }
-if(data113.type !== undefined){
-let data116 = data113.type;
-if(!((((((data116 === "time") || (data116 === "lsn")) || (data116 === "name")) || (data116 === "xid")) || (data116 === "immediate")) || (data116 === "latest"))){
-const err307 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data112.provider !== undefined){
+if(typeof data112.provider !== "string"){
+const err307 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -4171,10 +4208,10 @@ vErrors.push(err307);
 errors++;
 }
 }
-if(data113.requested !== undefined){
-let data117 = data113.requested;
-if((typeof data117 !== "string") && (data117 !== null)){
-const err308 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
+if(data112.origin !== undefined){
+let data116 = data112.origin;
+if(!((data116 === "drill") || (data116 === "schedule"))){
+const err308 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -4184,10 +4221,11 @@ vErrors.push(err308);
 errors++;
 }
 }
-if(data113.sent !== undefined){
-let data118 = data113.sent;
-if((typeof data118 !== "string") && (data118 !== null)){
-const err309 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
+if(data112.startedAt !== undefined){
+let data117 = data112.startedAt;
+if(typeof data117 === "string"){
+if(!pattern5.test(data117)){
+const err309 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -4197,10 +4235,8 @@ vErrors.push(err309);
 errors++;
 }
 }
-if(data113.inclusive !== undefined){
-let data119 = data113.inclusive;
-if((typeof data119 !== "boolean") && (data119 !== null)){
-const err310 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
+else {
+const err310 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err310];
 }
@@ -4210,9 +4246,11 @@ vErrors.push(err310);
 errors++;
 }
 }
-if(data113.timeline !== undefined){
-if(typeof data113.timeline !== "string"){
-const err311 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data112.finishedAt !== undefined){
+let data118 = data112.finishedAt;
+if(typeof data118 === "string"){
+if(!pattern5.test(data118)){
+const err311 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -4222,12 +4260,8 @@ vErrors.push(err311);
 errors++;
 }
 }
-if(data113.settings !== undefined){
-let data121 = data113.settings;
-if(data121 && typeof data121 == "object" && !Array.isArray(data121)){
-for(const key23 in data121){
-if(typeof data121[key23] !== "string"){
-const err312 = {instancePath:instancePath+"/data/data/settings/" + key23.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err312 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -4237,9 +4271,11 @@ vErrors.push(err312);
 errors++;
 }
 }
-}
-else {
-const err313 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data112.startLsn !== undefined){
+let data119 = data112.startLsn;
+if(typeof data119 === "string"){
+if(!pattern7.test(data119)){
+const err313 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -4249,9 +4285,8 @@ vErrors.push(err313);
 errors++;
 }
 }
-}
 else {
-const err314 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err314 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -4261,9 +4296,11 @@ vErrors.push(err314);
 errors++;
 }
 }
-}
-else {
-const err315 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data112.stopLsn !== undefined){
+let data120 = data112.stopLsn;
+if(typeof data120 === "string"){
+if(!pattern7.test(data120)){
+const err315 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -4272,16 +4309,9 @@ vErrors.push(err315);
 }
 errors++;
 }
-var _valid17 = _errs334 === errors;
-valid77 = _valid17;
-if(valid77){
-var props16 = {};
-props16.data = true;
-props16.kind = true;
 }
-}
-if(!valid77){
-const err316 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err316 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -4290,23 +4320,11 @@ vErrors.push(err316);
 }
 errors++;
 }
-if(props15 !== true && props16 !== undefined){
-if(props16 === true){
-props15 = true;
 }
-else {
-props15 = props15 || {};
-Object.assign(props15, props16);
-}
-}
-const _errs358 = errors;
-let valid82 = true;
-const _errs359 = errors;
-if(errors === _errs359){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing18;
-if((data97.kind === undefined) && (missing18 = "kind")){
-const err317 = {};
+if(data112.timeline !== undefined){
+let data121 = data112.timeline;
+if(!(((typeof data121 == "number") && (!(data121 % 1) && !isNaN(data121))) && (isFinite(data121)))){
+const err317 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -4315,10 +4333,9 @@ vErrors.push(err317);
 }
 errors++;
 }
-else {
-if(data97.kind !== undefined){
-if("wal-end" !== data97.kind){
-const err318 = {};
+if((typeof data121 == "number") && (isFinite(data121))){
+if(data121 < 1 || isNaN(data121)){
+const err318 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -4329,9 +4346,9 @@ errors++;
 }
 }
 }
-}
-else {
-const err319 = {};
+if(data112.systemId !== undefined){
+if(typeof data112.systemId !== "string"){
+const err319 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -4341,21 +4358,9 @@ vErrors.push(err319);
 errors++;
 }
 }
-var _valid18 = _errs359 === errors;
-errors = _errs358;
-if(vErrors !== null){
-if(_errs358){
-vErrors.length = _errs358;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid18){
-const _errs362 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err320 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data112.serverVersion !== undefined){
+if(typeof data112.serverVersion !== "string"){
+const err320 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -4364,11 +4369,11 @@ vErrors.push(err320);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data124 = data97.data;
-if(data124 && typeof data124 == "object" && !Array.isArray(data124)){
-if(data124.connection === undefined){
-const err321 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+if(data112.sizeBytes !== undefined){
+let data124 = data112.sizeBytes;
+if(!(((typeof data124 == "number") && (!(data124 % 1) && !isNaN(data124))) && (isFinite(data124)))){
+const err321 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -4377,8 +4382,9 @@ vErrors.push(err321);
 }
 errors++;
 }
-if(data124.stop === undefined){
-const err322 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
+if((typeof data124 == "number") && (isFinite(data124))){
+if(data124 < 0 || isNaN(data124)){
+const err322 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -4387,8 +4393,11 @@ vErrors.push(err322);
 }
 errors++;
 }
-if(data124.logLine === undefined){
-const err323 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
+}
+}
+}
+else {
+const err323 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -4397,8 +4406,10 @@ vErrors.push(err323);
 }
 errors++;
 }
-if(data124.replayEndLsn === undefined){
-const err324 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
+}
+}
+else {
+const err324 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -4407,8 +4418,16 @@ vErrors.push(err324);
 }
 errors++;
 }
-if(data124.lastCommitAt === undefined){
-const err325 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
+var _valid18 = _errs340 === errors;
+valid83 = _valid18;
+if(valid83){
+var props17 = {};
+props17.data = true;
+props17.kind = true;
+}
+}
+if(!valid83){
+const err325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -4417,8 +4436,14 @@ vErrors.push(err325);
 }
 errors++;
 }
-if(data124.inRecovery === undefined){
-const err326 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
+const _errs369 = errors;
+let valid87 = true;
+const _errs370 = errors;
+if(errors === _errs370){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing18;
+if((data110.kind === undefined) && (missing18 = "kind")){
+const err326 = {};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -4427,8 +4452,10 @@ vErrors.push(err326);
 }
 errors++;
 }
-if(data124.systemId === undefined){
-const err327 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+else {
+if(data110.kind !== undefined){
+if("restore-target" !== data110.kind){
+const err327 = {};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -4437,8 +4464,11 @@ vErrors.push(err327);
 }
 errors++;
 }
-if(data124.timeline === undefined){
-const err328 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+}
+}
+else {
+const err328 = {};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -4447,8 +4477,22 @@ vErrors.push(err328);
 }
 errors++;
 }
-if(data124.history === undefined){
-const err329 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
+}
+var _valid19 = _errs370 === errors;
+errors = _errs369;
+if(vErrors !== null){
+if(_errs369){
+vErrors.length = _errs369;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid19){
+const _errs373 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err329 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4457,8 +4501,11 @@ vErrors.push(err329);
 }
 errors++;
 }
-if(data124.archiveMode === undefined){
-const err330 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
+if(data110.data !== undefined){
+let data126 = data110.data;
+if(data126 && typeof data126 == "object" && !Array.isArray(data126)){
+if(data126.connection === undefined){
+const err330 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err330];
 }
@@ -4467,9 +4514,8 @@ vErrors.push(err330);
 }
 errors++;
 }
-for(const key24 in data124){
-if(!(func1.call(schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties, key24))){
-const err331 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+if(data126.backup === undefined){
+const err331 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
 if(vErrors === null){
 vErrors = [err331];
 }
@@ -4478,10 +4524,8 @@ vErrors.push(err331);
 }
 errors++;
 }
-}
-if(data124.connection !== undefined){
-if(typeof data124.connection !== "string"){
-const err332 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data126.type === undefined){
+const err332 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err332];
 }
@@ -4490,12 +4534,8 @@ vErrors.push(err332);
 }
 errors++;
 }
-}
-if(data124.stop !== undefined){
-let data126 = data124.stop;
-if(data126 && typeof data126 == "object" && !Array.isArray(data126)){
-if(data126.kind === undefined){
-const err333 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data126.requested === undefined){
+const err333 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
 if(vErrors === null){
 vErrors = [err333];
 }
@@ -4504,9 +4544,8 @@ vErrors.push(err333);
 }
 errors++;
 }
-for(const key25 in data126){
-if(!(((((key25 === "kind") || (key25 === "xid")) || (key25 === "time")) || (key25 === "lsn")) || (key25 === "name"))){
-const err334 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+if(data126.sent === undefined){
+const err334 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err334];
 }
@@ -4515,11 +4554,8 @@ vErrors.push(err334);
 }
 errors++;
 }
-}
-if(data126.kind !== undefined){
-let data127 = data126.kind;
-if(!((((((data127 === "before") || (data127 === "after")) || (data127 === "restore-point")) || (data127 === "lsn")) || (data127 === "consistency")) || (data127 === "end-of-wal"))){
-const err335 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(data126.inclusive === undefined){
+const err335 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
 if(vErrors === null){
 vErrors = [err335];
 }
@@ -4528,10 +4564,8 @@ vErrors.push(err335);
 }
 errors++;
 }
-}
-if(data126.xid !== undefined){
-if(typeof data126.xid !== "string"){
-const err336 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data126.timeline === undefined){
+const err336 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err336];
 }
@@ -4540,12 +4574,8 @@ vErrors.push(err336);
 }
 errors++;
 }
-}
-if(data126.time !== undefined){
-let data129 = data126.time;
-if(typeof data129 === "string"){
-if(!pattern5.test(data129)){
-const err337 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data126.settings === undefined){
+const err337 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4554,9 +4584,9 @@ vErrors.push(err337);
 }
 errors++;
 }
-}
-else {
-const err338 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key25 in data126){
+if(!((((((((key25 === "connection") || (key25 === "backup")) || (key25 === "type")) || (key25 === "requested")) || (key25 === "sent")) || (key25 === "inclusive")) || (key25 === "timeline")) || (key25 === "settings"))){
+const err338 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4566,11 +4596,9 @@ vErrors.push(err338);
 errors++;
 }
 }
-if(data126.lsn !== undefined){
-let data130 = data126.lsn;
-if(typeof data130 === "string"){
-if(!pattern7.test(data130)){
-const err339 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data126.connection !== undefined){
+if(typeof data126.connection !== "string"){
+const err339 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4580,8 +4608,9 @@ vErrors.push(err339);
 errors++;
 }
 }
-else {
-const err340 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data126.backup !== undefined){
+if(typeof data126.backup !== "string"){
+const err340 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4591,9 +4620,10 @@ vErrors.push(err340);
 errors++;
 }
 }
-if(data126.name !== undefined){
-if(typeof data126.name !== "string"){
-const err341 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data126.type !== undefined){
+let data129 = data126.type;
+if(!((((((data129 === "time") || (data129 === "lsn")) || (data129 === "name")) || (data129 === "xid")) || (data129 === "immediate")) || (data129 === "latest"))){
+const err341 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4603,9 +4633,10 @@ vErrors.push(err341);
 errors++;
 }
 }
-}
-else {
-const err342 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data126.requested !== undefined){
+let data130 = data126.requested;
+if((typeof data130 !== "string") && (data130 !== null)){
+const err342 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4615,10 +4646,10 @@ vErrors.push(err342);
 errors++;
 }
 }
-if(data124.logLine !== undefined){
-let data132 = data124.logLine;
-if((typeof data132 !== "string") && (data132 !== null)){
-const err343 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
+if(data126.sent !== undefined){
+let data131 = data126.sent;
+if((typeof data131 !== "string") && (data131 !== null)){
+const err343 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4628,10 +4659,10 @@ vErrors.push(err343);
 errors++;
 }
 }
-if(data124.replayEndLsn !== undefined){
-let data133 = data124.replayEndLsn;
-if((typeof data133 !== "string") && (data133 !== null)){
-const err344 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
+if(data126.inclusive !== undefined){
+let data132 = data126.inclusive;
+if((typeof data132 !== "boolean") && (data132 !== null)){
+const err344 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4641,15 +4672,9 @@ vErrors.push(err344);
 errors++;
 }
 }
-if(data124.lastCommitAt !== undefined){
-let data134 = data124.lastCommitAt;
-const _errs386 = errors;
-let valid87 = true;
-const _errs387 = errors;
-const _errs388 = errors;
-const _errs389 = errors;
-if(data134 !== null){
-const err345 = {};
+if(data126.timeline !== undefined){
+if(typeof data126.timeline !== "string"){
+const err345 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4658,9 +4683,13 @@ vErrors.push(err345);
 }
 errors++;
 }
-var valid88 = _errs389 === errors;
-if(valid88){
-const err346 = {};
+}
+if(data126.settings !== undefined){
+let data134 = data126.settings;
+if(data134 && typeof data134 == "object" && !Array.isArray(data134)){
+for(const key26 in data134){
+if(typeof data134[key26] !== "string"){
+const err346 = {instancePath:instancePath+"/data/data/settings/" + key26.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4669,32 +4698,10 @@ vErrors.push(err346);
 }
 errors++;
 }
-else {
-errors = _errs388;
-if(vErrors !== null){
-if(_errs388){
-vErrors.length = _errs388;
+}
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid19 = _errs387 === errors;
-errors = _errs386;
-if(vErrors !== null){
-if(_errs386){
-vErrors.length = _errs386;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid19){
-const _errs391 = errors;
-if(typeof data134 === "string"){
-if(!pattern5.test(data134)){
-const err347 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+const err347 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4704,8 +4711,9 @@ vErrors.push(err347);
 errors++;
 }
 }
+}
 else {
-const err348 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err348 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4714,11 +4722,10 @@ vErrors.push(err348);
 }
 errors++;
 }
-var _valid19 = _errs391 === errors;
-valid87 = _valid19;
 }
-if(!valid87){
-const err349 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err349 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4727,10 +4734,16 @@ vErrors.push(err349);
 }
 errors++;
 }
+var _valid19 = _errs373 === errors;
+valid87 = _valid19;
+if(valid87){
+var props18 = {};
+props18.data = true;
+props18.kind = true;
 }
-if(data124.inRecovery !== undefined){
-if(typeof data124.inRecovery !== "boolean"){
-const err350 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+if(!valid87){
+const err350 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4739,10 +4752,23 @@ vErrors.push(err350);
 }
 errors++;
 }
+if(props17 !== true && props18 !== undefined){
+if(props18 === true){
+props17 = true;
 }
-if(data124.systemId !== undefined){
-if(typeof data124.systemId !== "string"){
-const err351 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+props17 = props17 || {};
+Object.assign(props17, props18);
+}
+}
+const _errs397 = errors;
+let valid92 = true;
+const _errs398 = errors;
+if(errors === _errs398){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing19;
+if((data110.kind === undefined) && (missing19 = "kind")){
+const err351 = {};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4751,11 +4777,10 @@ vErrors.push(err351);
 }
 errors++;
 }
-}
-if(data124.timeline !== undefined){
-let data137 = data124.timeline;
-if(!(((typeof data137 == "number") && (!(data137 % 1) && !isNaN(data137))) && (isFinite(data137)))){
-const err352 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+if(data110.kind !== undefined){
+if("wal-end" !== data110.kind){
+const err352 = {};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4764,9 +4789,11 @@ vErrors.push(err352);
 }
 errors++;
 }
-if((typeof data137 == "number") && (isFinite(data137))){
-if(data137 < 1 || isNaN(data137)){
-const err353 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+}
+else {
+const err353 = {};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4776,16 +4803,21 @@ vErrors.push(err353);
 errors++;
 }
 }
+var _valid20 = _errs398 === errors;
+errors = _errs397;
+if(vErrors !== null){
+if(_errs397){
+vErrors.length = _errs397;
 }
-if(data124.history !== undefined){
-let data138 = data124.history;
-if(Array.isArray(data138)){
-const len1 = data138.length;
-for(let i1=0; i1<len1; i1++){
-let data139 = data138[i1];
-if(data139 && typeof data139 == "object" && !Array.isArray(data139)){
-if(data139.timeline === undefined){
-const err354 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+else {
+vErrors = null;
+}
+}
+if(_valid20){
+const _errs401 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err354 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4794,8 +4826,11 @@ vErrors.push(err354);
 }
 errors++;
 }
-if(data139.switchLsn === undefined){
-const err355 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
+if(data110.data !== undefined){
+let data137 = data110.data;
+if(data137 && typeof data137 == "object" && !Array.isArray(data137)){
+if(data137.connection === undefined){
+const err355 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4804,9 +4839,8 @@ vErrors.push(err355);
 }
 errors++;
 }
-for(const key26 in data139){
-if(!((key26 === "timeline") || (key26 === "switchLsn"))){
-const err356 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+if(data137.stop === undefined){
+const err356 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4815,11 +4849,8 @@ vErrors.push(err356);
 }
 errors++;
 }
-}
-if(data139.timeline !== undefined){
-let data140 = data139.timeline;
-if(!(((typeof data140 == "number") && (!(data140 % 1) && !isNaN(data140))) && (isFinite(data140)))){
-const err357 = {instancePath:instancePath+"/data/data/history/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data137.logLine === undefined){
+const err357 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4828,9 +4859,8 @@ vErrors.push(err357);
 }
 errors++;
 }
-if((typeof data140 == "number") && (isFinite(data140))){
-if(data140 < 1 || isNaN(data140)){
-const err358 = {instancePath:instancePath+"/data/data/history/" + i1+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data137.replayEndLsn === undefined){
+const err358 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
 if(vErrors === null){
 vErrors = [err358];
 }
@@ -4839,13 +4869,8 @@ vErrors.push(err358);
 }
 errors++;
 }
-}
-}
-if(data139.switchLsn !== undefined){
-let data141 = data139.switchLsn;
-if(typeof data141 === "string"){
-if(!pattern7.test(data141)){
-const err359 = {instancePath:instancePath+"/data/data/history/" + i1+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data137.lastCommitAt === undefined){
+const err359 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
 if(vErrors === null){
 vErrors = [err359];
 }
@@ -4854,9 +4879,8 @@ vErrors.push(err359);
 }
 errors++;
 }
-}
-else {
-const err360 = {instancePath:instancePath+"/data/data/history/" + i1+"/switchLsn",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data137.inRecovery === undefined){
+const err360 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
 if(vErrors === null){
 vErrors = [err360];
 }
@@ -4865,10 +4889,8 @@ vErrors.push(err360);
 }
 errors++;
 }
-}
-}
-else {
-const err361 = {instancePath:instancePath+"/data/data/history/" + i1,schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data137.systemId === undefined){
+const err361 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err361];
 }
@@ -4877,10 +4899,8 @@ vErrors.push(err361);
 }
 errors++;
 }
-}
-}
-else {
-const err362 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data137.timeline === undefined){
+const err362 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -4889,10 +4909,8 @@ vErrors.push(err362);
 }
 errors++;
 }
-}
-if(data124.archiveMode !== undefined){
-if(typeof data124.archiveMode !== "string"){
-const err363 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data137.history === undefined){
+const err363 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
 if(vErrors === null){
 vErrors = [err363];
 }
@@ -4901,10 +4919,8 @@ vErrors.push(err363);
 }
 errors++;
 }
-}
-}
-else {
-const err364 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data137.archiveMode === undefined){
+const err364 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
 if(vErrors === null){
 vErrors = [err364];
 }
@@ -4913,10 +4929,9 @@ vErrors.push(err364);
 }
 errors++;
 }
-}
-}
-else {
-const err365 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key27 in data137){
+if(!(func1.call(schema31.allOf[16].then.properties.data.allOf[2].then.properties.data.properties, key27))){
+const err365 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err365];
 }
@@ -4925,16 +4940,10 @@ vErrors.push(err365);
 }
 errors++;
 }
-var _valid18 = _errs362 === errors;
-valid82 = _valid18;
-if(valid82){
-var props17 = {};
-props17.data = true;
-props17.kind = true;
 }
-}
-if(!valid82){
-const err366 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data137.connection !== undefined){
+if(typeof data137.connection !== "string"){
+const err366 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err366];
 }
@@ -4943,23 +4952,12 @@ vErrors.push(err366);
 }
 errors++;
 }
-if(props15 !== true && props17 !== undefined){
-if(props17 === true){
-props15 = true;
 }
-else {
-props15 = props15 || {};
-Object.assign(props15, props17);
-}
-}
-const _errs411 = errors;
-let valid92 = true;
-const _errs412 = errors;
-if(errors === _errs412){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing19;
-if((data97.kind === undefined) && (missing19 = "kind")){
-const err367 = {};
+if(data137.stop !== undefined){
+let data139 = data137.stop;
+if(data139 && typeof data139 == "object" && !Array.isArray(data139)){
+if(data139.kind === undefined){
+const err367 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err367];
 }
@@ -4968,10 +4966,9 @@ vErrors.push(err367);
 }
 errors++;
 }
-else {
-if(data97.kind !== undefined){
-if("archive" !== data97.kind){
-const err368 = {};
+for(const key28 in data139){
+if(!(((((key28 === "kind") || (key28 === "xid")) || (key28 === "time")) || (key28 === "lsn")) || (key28 === "name"))){
+const err368 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err368];
 }
@@ -4981,10 +4978,10 @@ vErrors.push(err368);
 errors++;
 }
 }
-}
-}
-else {
-const err369 = {};
+if(data139.kind !== undefined){
+let data140 = data139.kind;
+if(!((((((data140 === "before") || (data140 === "after")) || (data140 === "restore-point")) || (data140 === "lsn")) || (data140 === "consistency")) || (data140 === "end-of-wal"))){
+const err369 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err369];
 }
@@ -4994,21 +4991,9 @@ vErrors.push(err369);
 errors++;
 }
 }
-var _valid20 = _errs412 === errors;
-errors = _errs411;
-if(vErrors !== null){
-if(_errs411){
-vErrors.length = _errs411;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid20){
-const _errs415 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err370 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data139.xid !== undefined){
+if(typeof data139.xid !== "string"){
+const err370 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err370];
 }
@@ -5017,11 +5002,12 @@ vErrors.push(err370);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data144 = data97.data;
-if(data144 && typeof data144 == "object" && !Array.isArray(data144)){
-if(data144.repository === undefined){
-const err371 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+}
+if(data139.time !== undefined){
+let data142 = data139.time;
+if(typeof data142 === "string"){
+if(!pattern5.test(data142)){
+const err371 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err371];
 }
@@ -5030,8 +5016,9 @@ vErrors.push(err371);
 }
 errors++;
 }
-if(data144.when === undefined){
-const err372 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+else {
+const err372 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err372];
 }
@@ -5040,8 +5027,12 @@ vErrors.push(err372);
 }
 errors++;
 }
-if(data144.sourceTimeline === undefined){
-const err373 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
+}
+if(data139.lsn !== undefined){
+let data143 = data139.lsn;
+if(typeof data143 === "string"){
+if(!pattern7.test(data143)){
+const err373 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err373];
 }
@@ -5050,8 +5041,9 @@ vErrors.push(err373);
 }
 errors++;
 }
-if(data144.files === undefined){
-const err374 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+}
+else {
+const err374 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err374];
 }
@@ -5060,8 +5052,10 @@ vErrors.push(err374);
 }
 errors++;
 }
-if(data144.digest === undefined){
-const err375 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+}
+if(data139.name !== undefined){
+if(typeof data139.name !== "string"){
+const err375 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err375];
 }
@@ -5070,9 +5064,10 @@ vErrors.push(err375);
 }
 errors++;
 }
-for(const key27 in data144){
-if(!((((((((key27 === "repository") || (key27 === "when")) || (key27 === "sourceTimeline")) || (key27 === "files")) || (key27 === "digest")) || (key27 === "added")) || (key27 === "removed")) || (key27 === "changed"))){
-const err376 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+}
+}
+else {
+const err376 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err376];
 }
@@ -5082,9 +5077,10 @@ vErrors.push(err376);
 errors++;
 }
 }
-if(data144.repository !== undefined){
-if(typeof data144.repository !== "string"){
-const err377 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data137.logLine !== undefined){
+let data145 = data137.logLine;
+if((typeof data145 !== "string") && (data145 !== null)){
+const err377 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err377];
 }
@@ -5094,10 +5090,10 @@ vErrors.push(err377);
 errors++;
 }
 }
-if(data144.when !== undefined){
-let data146 = data144.when;
-if(!((data146 === "before") || (data146 === "after"))){
-const err378 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data137.replayEndLsn !== undefined){
+let data146 = data137.replayEndLsn;
+if((typeof data146 !== "string") && (data146 !== null)){
+const err378 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err378];
 }
@@ -5107,13 +5103,13 @@ vErrors.push(err378);
 errors++;
 }
 }
-if(data144.sourceTimeline !== undefined){
-let data147 = data144.sourceTimeline;
-const _errs424 = errors;
-let valid96 = true;
+if(data137.lastCommitAt !== undefined){
+let data147 = data137.lastCommitAt;
 const _errs425 = errors;
+let valid97 = true;
 const _errs426 = errors;
 const _errs427 = errors;
+const _errs428 = errors;
 if(data147 !== null){
 const err379 = {};
 if(vErrors === null){
@@ -5124,8 +5120,8 @@ vErrors.push(err379);
 }
 errors++;
 }
-var valid97 = _errs427 === errors;
-if(valid97){
+var valid98 = _errs428 === errors;
+if(valid98){
 const err380 = {};
 if(vErrors === null){
 vErrors = [err380];
@@ -5136,30 +5132,31 @@ vErrors.push(err380);
 errors++;
 }
 else {
-errors = _errs426;
+errors = _errs427;
 if(vErrors !== null){
-if(_errs426){
-vErrors.length = _errs426;
+if(_errs427){
+vErrors.length = _errs427;
 }
 else {
 vErrors = null;
 }
 }
 }
-var _valid21 = _errs425 === errors;
-errors = _errs424;
+var _valid21 = _errs426 === errors;
+errors = _errs425;
 if(vErrors !== null){
-if(_errs424){
-vErrors.length = _errs424;
+if(_errs425){
+vErrors.length = _errs425;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid21){
-const _errs429 = errors;
-if(!(((typeof data147 == "number") && (!(data147 % 1) && !isNaN(data147))) && (isFinite(data147)))){
-const err381 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const _errs430 = errors;
+if(typeof data147 === "string"){
+if(!pattern5.test(data147)){
+const err381 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -5168,9 +5165,9 @@ vErrors.push(err381);
 }
 errors++;
 }
-if((typeof data147 == "number") && (isFinite(data147))){
-if(data147 < 1 || isNaN(data147)){
-const err382 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+else {
+const err382 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -5179,12 +5176,11 @@ vErrors.push(err382);
 }
 errors++;
 }
+var _valid21 = _errs430 === errors;
+valid97 = _valid21;
 }
-var _valid21 = _errs429 === errors;
-valid96 = _valid21;
-}
-if(!valid96){
-const err383 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid97){
+const err383 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err383];
 }
@@ -5194,10 +5190,9 @@ vErrors.push(err383);
 errors++;
 }
 }
-if(data144.files !== undefined){
-let data148 = data144.files;
-if(!(((typeof data148 == "number") && (!(data148 % 1) && !isNaN(data148))) && (isFinite(data148)))){
-const err384 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data137.inRecovery !== undefined){
+if(typeof data137.inRecovery !== "boolean"){
+const err384 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err384];
 }
@@ -5206,9 +5201,10 @@ vErrors.push(err384);
 }
 errors++;
 }
-if((typeof data148 == "number") && (isFinite(data148))){
-if(data148 < 0 || isNaN(data148)){
-const err385 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data137.systemId !== undefined){
+if(typeof data137.systemId !== "string"){
+const err385 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err385];
 }
@@ -5218,10 +5214,10 @@ vErrors.push(err385);
 errors++;
 }
 }
-}
-if(data144.digest !== undefined){
-if(typeof data144.digest !== "string"){
-const err386 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data137.timeline !== undefined){
+let data150 = data137.timeline;
+if(!(((typeof data150 == "number") && (!(data150 % 1) && !isNaN(data150))) && (isFinite(data150)))){
+const err386 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err386];
 }
@@ -5230,16 +5226,9 @@ vErrors.push(err386);
 }
 errors++;
 }
-}
-if(data144.added !== undefined){
-let data150 = data144.added;
-if(Array.isArray(data150)){
-const len2 = data150.length;
-for(let i2=0; i2<len2; i2++){
-let data151 = data150[i2];
-if(data151 && typeof data151 == "object" && !Array.isArray(data151)){
-if(data151.name === undefined){
-const err387 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if((typeof data150 == "number") && (isFinite(data150))){
+if(data150 < 1 || isNaN(data150)){
+const err387 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err387];
 }
@@ -5248,8 +5237,17 @@ vErrors.push(err387);
 }
 errors++;
 }
-if(data151.timeline === undefined){
-const err388 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+}
+if(data137.history !== undefined){
+let data151 = data137.history;
+if(Array.isArray(data151)){
+const len2 = data151.length;
+for(let i2=0; i2<len2; i2++){
+let data152 = data151[i2];
+if(data152 && typeof data152 == "object" && !Array.isArray(data152)){
+if(data152.timeline === undefined){
+const err388 = {instancePath:instancePath+"/data/data/history/" + i2,schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err388];
 }
@@ -5258,9 +5256,8 @@ vErrors.push(err388);
 }
 errors++;
 }
-for(const key28 in data151){
-if(!((key28 === "name") || (key28 === "timeline"))){
-const err389 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+if(data152.switchLsn === undefined){
+const err389 = {instancePath:instancePath+"/data/data/history/" + i2,schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
 if(vErrors === null){
 vErrors = [err389];
 }
@@ -5269,10 +5266,9 @@ vErrors.push(err389);
 }
 errors++;
 }
-}
-if(data151.name !== undefined){
-if(typeof data151.name !== "string"){
-const err390 = {instancePath:instancePath+"/data/data/added/" + i2+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key29 in data152){
+if(!((key29 === "timeline") || (key29 === "switchLsn"))){
+const err390 = {instancePath:instancePath+"/data/data/history/" + i2,schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err390];
 }
@@ -5282,10 +5278,10 @@ vErrors.push(err390);
 errors++;
 }
 }
-if(data151.timeline !== undefined){
-let data153 = data151.timeline;
-if((!(((typeof data153 == "number") && (!(data153 % 1) && !isNaN(data153))) && (isFinite(data153)))) && (data153 !== null)){
-const err391 = {instancePath:instancePath+"/data/data/added/" + i2+"/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
+if(data152.timeline !== undefined){
+let data153 = data152.timeline;
+if(!(((typeof data153 == "number") && (!(data153 % 1) && !isNaN(data153))) && (isFinite(data153)))){
+const err391 = {instancePath:instancePath+"/data/data/history/" + i2+"/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err391];
 }
@@ -5294,10 +5290,9 @@ vErrors.push(err391);
 }
 errors++;
 }
-}
-}
-else {
-const err392 = {instancePath:instancePath+"/data/data/added/" + i2,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data153 == "number") && (isFinite(data153))){
+if(data153 < 1 || isNaN(data153)){
+const err392 = {instancePath:instancePath+"/data/data/history/" + i2+"/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err392];
 }
@@ -5308,8 +5303,11 @@ errors++;
 }
 }
 }
-else {
-const err393 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data152.switchLsn !== undefined){
+let data154 = data152.switchLsn;
+if(typeof data154 === "string"){
+if(!pattern7.test(data154)){
+const err393 = {instancePath:instancePath+"/data/data/history/" + i2+"/switchLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err393];
 }
@@ -5319,13 +5317,8 @@ vErrors.push(err393);
 errors++;
 }
 }
-if(data144.removed !== undefined){
-let data154 = data144.removed;
-if(Array.isArray(data154)){
-const len3 = data154.length;
-for(let i3=0; i3<len3; i3++){
-if(typeof data154[i3] !== "string"){
-const err394 = {instancePath:instancePath+"/data/data/removed/" + i3,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err394 = {instancePath:instancePath+"/data/data/history/" + i2+"/switchLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err394];
 }
@@ -5337,7 +5330,7 @@ errors++;
 }
 }
 else {
-const err395 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err395 = {instancePath:instancePath+"/data/data/history/" + i2,schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err395];
 }
@@ -5347,13 +5340,9 @@ vErrors.push(err395);
 errors++;
 }
 }
-if(data144.changed !== undefined){
-let data156 = data144.changed;
-if(Array.isArray(data156)){
-const len4 = data156.length;
-for(let i4=0; i4<len4; i4++){
-if(typeof data156[i4] !== "string"){
-const err396 = {instancePath:instancePath+"/data/data/changed/" + i4,schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err396 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err396];
 }
@@ -5363,9 +5352,9 @@ vErrors.push(err396);
 errors++;
 }
 }
-}
-else {
-const err397 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data137.archiveMode !== undefined){
+if(typeof data137.archiveMode !== "string"){
+const err397 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err397];
 }
@@ -5377,7 +5366,7 @@ errors++;
 }
 }
 else {
-const err398 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err398 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err398];
 }
@@ -5389,7 +5378,7 @@ errors++;
 }
 }
 else {
-const err399 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err399 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err399];
 }
@@ -5398,16 +5387,16 @@ vErrors.push(err399);
 }
 errors++;
 }
-var _valid20 = _errs415 === errors;
+var _valid20 = _errs401 === errors;
 valid92 = _valid20;
 if(valid92){
-var props18 = {};
-props18.data = true;
-props18.kind = true;
+var props19 = {};
+props19.data = true;
+props19.kind = true;
 }
 }
 if(!valid92){
-const err400 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err400 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err400];
 }
@@ -5416,22 +5405,22 @@ vErrors.push(err400);
 }
 errors++;
 }
-if(props15 !== true && props18 !== undefined){
-if(props18 === true){
-props15 = true;
+if(props17 !== true && props19 !== undefined){
+if(props19 === true){
+props17 = true;
 }
 else {
-props15 = props15 || {};
-Object.assign(props15, props18);
+props17 = props17 || {};
+Object.assign(props17, props19);
 }
 }
-const _errs453 = errors;
-let valid105 = true;
-const _errs454 = errors;
-if(errors === _errs454){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+const _errs450 = errors;
+let valid102 = true;
+const _errs451 = errors;
+if(errors === _errs451){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
 let missing20;
-if((data97.kind === undefined) && (missing20 = "kind")){
+if((data110.kind === undefined) && (missing20 = "kind")){
 const err401 = {};
 if(vErrors === null){
 vErrors = [err401];
@@ -5442,8 +5431,8 @@ vErrors.push(err401);
 errors++;
 }
 else {
-if(data97.kind !== undefined){
-if("reference" !== data97.kind){
+if(data110.kind !== undefined){
+if("archive" !== data110.kind){
 const err402 = {};
 if(vErrors === null){
 vErrors = [err402];
@@ -5467,21 +5456,21 @@ vErrors.push(err403);
 errors++;
 }
 }
-var _valid22 = _errs454 === errors;
-errors = _errs453;
+var _valid22 = _errs451 === errors;
+errors = _errs450;
 if(vErrors !== null){
-if(_errs453){
-vErrors.length = _errs453;
+if(_errs450){
+vErrors.length = _errs450;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid22){
-const _errs457 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err404 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs454 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err404 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err404];
 }
@@ -5490,11 +5479,11 @@ vErrors.push(err404);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data159 = data97.data;
-if(data159 && typeof data159 == "object" && !Array.isArray(data159)){
-if(data159.connection === undefined){
-const err405 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data110.data !== undefined){
+let data157 = data110.data;
+if(data157 && typeof data157 == "object" && !Array.isArray(data157)){
+if(data157.repository === undefined){
+const err405 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err405];
 }
@@ -5503,8 +5492,8 @@ vErrors.push(err405);
 }
 errors++;
 }
-if(data159.lsn === undefined){
-const err406 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(data157.when === undefined){
+const err406 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err406];
 }
@@ -5513,8 +5502,8 @@ vErrors.push(err406);
 }
 errors++;
 }
-if(data159.time === undefined){
-const err407 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
+if(data157.sourceTimeline === undefined){
+const err407 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
 if(vErrors === null){
 vErrors = [err407];
 }
@@ -5523,8 +5512,8 @@ vErrors.push(err407);
 }
 errors++;
 }
-if(data159.timeline === undefined){
-const err408 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data157.files === undefined){
+const err408 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err408];
 }
@@ -5533,8 +5522,8 @@ vErrors.push(err408);
 }
 errors++;
 }
-if(data159.tables === undefined){
-const err409 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+if(data157.digest === undefined){
+const err409 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err409];
 }
@@ -5543,9 +5532,9 @@ vErrors.push(err409);
 }
 errors++;
 }
-for(const key29 in data159){
-if(!(((((key29 === "connection") || (key29 === "lsn")) || (key29 === "time")) || (key29 === "timeline")) || (key29 === "tables"))){
-const err410 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+for(const key30 in data157){
+if(!((((((((key30 === "repository") || (key30 === "when")) || (key30 === "sourceTimeline")) || (key30 === "files")) || (key30 === "digest")) || (key30 === "added")) || (key30 === "removed")) || (key30 === "changed"))){
+const err410 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err410];
 }
@@ -5555,9 +5544,9 @@ vErrors.push(err410);
 errors++;
 }
 }
-if(data159.connection !== undefined){
-if(typeof data159.connection !== "string"){
-const err411 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data157.repository !== undefined){
+if(typeof data157.repository !== "string"){
+const err411 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err411];
 }
@@ -5567,11 +5556,10 @@ vErrors.push(err411);
 errors++;
 }
 }
-if(data159.lsn !== undefined){
-let data161 = data159.lsn;
-if(typeof data161 === "string"){
-if(!pattern7.test(data161)){
-const err412 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data157.when !== undefined){
+let data159 = data157.when;
+if(!((data159 === "before") || (data159 === "after"))){
+const err412 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err412];
 }
@@ -5581,8 +5569,15 @@ vErrors.push(err412);
 errors++;
 }
 }
-else {
-const err413 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data157.sourceTimeline !== undefined){
+let data160 = data157.sourceTimeline;
+const _errs463 = errors;
+let valid106 = true;
+const _errs464 = errors;
+const _errs465 = errors;
+const _errs466 = errors;
+if(data160 !== null){
+const err413 = {};
 if(vErrors === null){
 vErrors = [err413];
 }
@@ -5591,12 +5586,9 @@ vErrors.push(err413);
 }
 errors++;
 }
-}
-if(data159.time !== undefined){
-let data162 = data159.time;
-if(typeof data162 === "string"){
-if(!pattern5.test(data162)){
-const err414 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+var valid107 = _errs466 === errors;
+if(valid107){
+const err414 = {};
 if(vErrors === null){
 vErrors = [err414];
 }
@@ -5605,9 +5597,31 @@ vErrors.push(err414);
 }
 errors++;
 }
+else {
+errors = _errs465;
+if(vErrors !== null){
+if(_errs465){
+vErrors.length = _errs465;
 }
 else {
-const err415 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+vErrors = null;
+}
+}
+}
+var _valid23 = _errs464 === errors;
+errors = _errs463;
+if(vErrors !== null){
+if(_errs463){
+vErrors.length = _errs463;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid23){
+const _errs468 = errors;
+if(!(((typeof data160 == "number") && (!(data160 % 1) && !isNaN(data160))) && (isFinite(data160)))){
+const err415 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err415];
 }
@@ -5616,11 +5630,9 @@ vErrors.push(err415);
 }
 errors++;
 }
-}
-if(data159.timeline !== undefined){
-let data163 = data159.timeline;
-if(!(((typeof data163 == "number") && (!(data163 % 1) && !isNaN(data163))) && (isFinite(data163)))){
-const err416 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data160 == "number") && (isFinite(data160))){
+if(data160 < 1 || isNaN(data160)){
+const err416 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err416];
 }
@@ -5629,9 +5641,12 @@ vErrors.push(err416);
 }
 errors++;
 }
-if((typeof data163 == "number") && (isFinite(data163))){
-if(data163 < 1 || isNaN(data163)){
-const err417 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+var _valid23 = _errs468 === errors;
+valid106 = _valid23;
+}
+if(!valid106){
+const err417 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err417];
 }
@@ -5641,15 +5656,10 @@ vErrors.push(err417);
 errors++;
 }
 }
-}
-if(data159.tables !== undefined){
-let data164 = data159.tables;
-if(data164 && typeof data164 == "object" && !Array.isArray(data164)){
-for(const key30 in data164){
-let data165 = data164[key30];
-if(data165 && typeof data165 == "object" && !Array.isArray(data165)){
-if(data165.rows === undefined){
-const err418 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data157.files !== undefined){
+let data161 = data157.files;
+if(!(((typeof data161 == "number") && (!(data161 % 1) && !isNaN(data161))) && (isFinite(data161)))){
+const err418 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err418];
 }
@@ -5658,8 +5668,9 @@ vErrors.push(err418);
 }
 errors++;
 }
-if(data165.checksum === undefined){
-const err419 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+if((typeof data161 == "number") && (isFinite(data161))){
+if(data161 < 0 || isNaN(data161)){
+const err419 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err419];
 }
@@ -5668,9 +5679,11 @@ vErrors.push(err419);
 }
 errors++;
 }
-for(const key31 in data165){
-if(!((key31 === "rows") || (key31 === "checksum"))){
-const err420 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+}
+}
+if(data157.digest !== undefined){
+if(typeof data157.digest !== "string"){
+const err420 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err420];
 }
@@ -5680,10 +5693,15 @@ vErrors.push(err420);
 errors++;
 }
 }
-if(data165.rows !== undefined){
-let data166 = data165.rows;
-if(!(((typeof data166 == "number") && (!(data166 % 1) && !isNaN(data166))) && (isFinite(data166)))){
-const err421 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data157.added !== undefined){
+let data163 = data157.added;
+if(Array.isArray(data163)){
+const len3 = data163.length;
+for(let i3=0; i3<len3; i3++){
+let data164 = data163[i3];
+if(data164 && typeof data164 == "object" && !Array.isArray(data164)){
+if(data164.name === undefined){
+const err421 = {instancePath:instancePath+"/data/data/added/" + i3,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err421];
 }
@@ -5692,9 +5710,8 @@ vErrors.push(err421);
 }
 errors++;
 }
-if((typeof data166 == "number") && (isFinite(data166))){
-if(data166 < 0 || isNaN(data166)){
-const err422 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data164.timeline === undefined){
+const err422 = {instancePath:instancePath+"/data/data/added/" + i3,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err422];
 }
@@ -5703,11 +5720,9 @@ vErrors.push(err422);
 }
 errors++;
 }
-}
-}
-if(data165.checksum !== undefined){
-if(typeof data165.checksum !== "string"){
-const err423 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key31 in data164){
+if(!((key31 === "name") || (key31 === "timeline"))){
+const err423 = {instancePath:instancePath+"/data/data/added/" + i3,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err423];
 }
@@ -5717,9 +5732,9 @@ vErrors.push(err423);
 errors++;
 }
 }
-}
-else {
-const err424 = {instancePath:instancePath+"/data/data/tables/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data164.name !== undefined){
+if(typeof data164.name !== "string"){
+const err424 = {instancePath:instancePath+"/data/data/added/" + i3+"/name",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err424];
 }
@@ -5729,9 +5744,10 @@ vErrors.push(err424);
 errors++;
 }
 }
-}
-else {
-const err425 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data164.timeline !== undefined){
+let data166 = data164.timeline;
+if((!(((typeof data166 == "number") && (!(data166 % 1) && !isNaN(data166))) && (isFinite(data166)))) && (data166 !== null)){
+const err425 = {instancePath:instancePath+"/data/data/added/" + i3+"/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err425];
 }
@@ -5743,7 +5759,7 @@ errors++;
 }
 }
 else {
-const err426 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err426 = {instancePath:instancePath+"/data/data/added/" + i3,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err426];
 }
@@ -5755,7 +5771,7 @@ errors++;
 }
 }
 else {
-const err427 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err427 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err427];
 }
@@ -5764,16 +5780,14 @@ vErrors.push(err427);
 }
 errors++;
 }
-var _valid22 = _errs457 === errors;
-valid105 = _valid22;
-if(valid105){
-var props19 = {};
-props19.data = true;
-props19.kind = true;
 }
-}
-if(!valid105){
-const err428 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data157.removed !== undefined){
+let data167 = data157.removed;
+if(Array.isArray(data167)){
+const len4 = data167.length;
+for(let i4=0; i4<len4; i4++){
+if(typeof data167[i4] !== "string"){
+const err428 = {instancePath:instancePath+"/data/data/removed/" + i4,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err428];
 }
@@ -5782,23 +5796,10 @@ vErrors.push(err428);
 }
 errors++;
 }
-if(props15 !== true && props19 !== undefined){
-if(props19 === true){
-props15 = true;
+}
 }
 else {
-props15 = props15 || {};
-Object.assign(props15, props19);
-}
-}
-const _errs481 = errors;
-let valid111 = true;
-const _errs482 = errors;
-if(errors === _errs482){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing21;
-if((data97.kind === undefined) && (missing21 = "kind")){
-const err429 = {};
+const err429 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err429];
 }
@@ -5807,10 +5808,14 @@ vErrors.push(err429);
 }
 errors++;
 }
-else {
-if(data97.kind !== undefined){
-if("reconciliation" !== data97.kind){
-const err430 = {};
+}
+if(data157.changed !== undefined){
+let data169 = data157.changed;
+if(Array.isArray(data169)){
+const len5 = data169.length;
+for(let i5=0; i5<len5; i5++){
+if(typeof data169[i5] !== "string"){
+const err430 = {instancePath:instancePath+"/data/data/changed/" + i5,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err430];
 }
@@ -5821,9 +5826,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err431 = {};
+const err431 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err431];
 }
@@ -5833,21 +5837,9 @@ vErrors.push(err431);
 errors++;
 }
 }
-var _valid23 = _errs482 === errors;
-errors = _errs481;
-if(vErrors !== null){
-if(_errs481){
-vErrors.length = _errs481;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid23){
-const _errs485 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err432 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err432 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err432];
 }
@@ -5856,11 +5848,10 @@ vErrors.push(err432);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data169 = data97.data;
-if(data169 && typeof data169 == "object" && !Array.isArray(data169)){
-if(data169.connection === undefined){
-const err433 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+}
+else {
+const err433 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err433];
 }
@@ -5869,8 +5860,16 @@ vErrors.push(err433);
 }
 errors++;
 }
-if(data169.reference === undefined){
-const err434 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
+var _valid22 = _errs454 === errors;
+valid102 = _valid22;
+if(valid102){
+var props20 = {};
+props20.data = true;
+props20.kind = true;
+}
+}
+if(!valid102){
+const err434 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err434];
 }
@@ -5879,8 +5878,23 @@ vErrors.push(err434);
 }
 errors++;
 }
-if(data169.tables === undefined){
-const err435 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+if(props17 !== true && props20 !== undefined){
+if(props20 === true){
+props17 = true;
+}
+else {
+props17 = props17 || {};
+Object.assign(props17, props20);
+}
+}
+const _errs492 = errors;
+let valid115 = true;
+const _errs493 = errors;
+if(errors === _errs493){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing21;
+if((data110.kind === undefined) && (missing21 = "kind")){
+const err435 = {};
 if(vErrors === null){
 vErrors = [err435];
 }
@@ -5889,8 +5903,10 @@ vErrors.push(err435);
 }
 errors++;
 }
-if(data169.invariants === undefined){
-const err436 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
+else {
+if(data110.kind !== undefined){
+if("reference" !== data110.kind){
+const err436 = {};
 if(vErrors === null){
 vErrors = [err436];
 }
@@ -5899,8 +5915,11 @@ vErrors.push(err436);
 }
 errors++;
 }
-if(data169.consistency === undefined){
-const err437 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
+}
+}
+}
+else {
+const err437 = {};
 if(vErrors === null){
 vErrors = [err437];
 }
@@ -5909,8 +5928,22 @@ vErrors.push(err437);
 }
 errors++;
 }
-if(data169.boundary === undefined){
-const err438 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
+}
+var _valid24 = _errs493 === errors;
+errors = _errs492;
+if(vErrors !== null){
+if(_errs492){
+vErrors.length = _errs492;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid24){
+const _errs496 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err438 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err438];
 }
@@ -5919,9 +5952,11 @@ vErrors.push(err438);
 }
 errors++;
 }
-for(const key32 in data169){
-if(!((((((key32 === "connection") || (key32 === "reference")) || (key32 === "tables")) || (key32 === "invariants")) || (key32 === "consistency")) || (key32 === "boundary"))){
-const err439 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+if(data110.data !== undefined){
+let data172 = data110.data;
+if(data172 && typeof data172 == "object" && !Array.isArray(data172)){
+if(data172.connection === undefined){
+const err439 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err439];
 }
@@ -5930,10 +5965,8 @@ vErrors.push(err439);
 }
 errors++;
 }
-}
-if(data169.connection !== undefined){
-if(typeof data169.connection !== "string"){
-const err440 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data172.lsn === undefined){
+const err440 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err440];
 }
@@ -5942,11 +5975,8 @@ vErrors.push(err440);
 }
 errors++;
 }
-}
-if(data169.reference !== undefined){
-let data171 = data169.reference;
-if(!((((data171 === "snapshot") || (data171 === "manifest")) || (data171 === "invariants")) || (data171 === "none"))){
-const err441 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
+if(data172.time === undefined){
+const err441 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
 if(vErrors === null){
 vErrors = [err441];
 }
@@ -5955,16 +5985,8 @@ vErrors.push(err441);
 }
 errors++;
 }
-}
-if(data169.tables !== undefined){
-let data172 = data169.tables;
-if(Array.isArray(data172)){
-const len5 = data172.length;
-for(let i5=0; i5<len5; i5++){
-let data173 = data172[i5];
-if(data173 && typeof data173 == "object" && !Array.isArray(data173)){
-if(data173.table === undefined){
-const err442 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
+if(data172.timeline === undefined){
+const err442 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err442];
 }
@@ -5973,8 +5995,8 @@ vErrors.push(err442);
 }
 errors++;
 }
-if(data173.expected === undefined){
-const err443 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(data172.tables === undefined){
+const err443 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err443];
 }
@@ -5983,8 +6005,9 @@ vErrors.push(err443);
 }
 errors++;
 }
-if(data173.actual === undefined){
-const err444 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
+for(const key32 in data172){
+if(!(((((key32 === "connection") || (key32 === "lsn")) || (key32 === "time")) || (key32 === "timeline")) || (key32 === "tables"))){
+const err444 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err444];
 }
@@ -5993,9 +6016,10 @@ vErrors.push(err444);
 }
 errors++;
 }
-for(const key33 in data173){
-if(!((((key33 === "table") || (key33 === "expected")) || (key33 === "actual")) || (key33 === "error"))){
-const err445 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
+}
+if(data172.connection !== undefined){
+if(typeof data172.connection !== "string"){
+const err445 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err445];
 }
@@ -6005,9 +6029,11 @@ vErrors.push(err445);
 errors++;
 }
 }
-if(data173.table !== undefined){
-if(typeof data173.table !== "string"){
-const err446 = {instancePath:instancePath+"/data/data/tables/" + i5+"/table",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data172.lsn !== undefined){
+let data174 = data172.lsn;
+if(typeof data174 === "string"){
+if(!pattern7.test(data174)){
+const err446 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err446];
 }
@@ -6017,15 +6043,8 @@ vErrors.push(err446);
 errors++;
 }
 }
-if(data173.expected !== undefined){
-let data175 = data173.expected;
-const _errs501 = errors;
-let valid118 = true;
-const _errs502 = errors;
-const _errs503 = errors;
-const _errs504 = errors;
-if(data175 !== null){
-const err447 = {};
+else {
+const err447 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err447];
 }
@@ -6034,9 +6053,12 @@ vErrors.push(err447);
 }
 errors++;
 }
-var valid119 = _errs504 === errors;
-if(valid119){
-const err448 = {};
+}
+if(data172.time !== undefined){
+let data175 = data172.time;
+if(typeof data175 === "string"){
+if(!pattern5.test(data175)){
+const err448 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err448];
 }
@@ -6045,32 +6067,9 @@ vErrors.push(err448);
 }
 errors++;
 }
-else {
-errors = _errs503;
-if(vErrors !== null){
-if(_errs503){
-vErrors.length = _errs503;
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid24 = _errs502 === errors;
-errors = _errs501;
-if(vErrors !== null){
-if(_errs501){
-vErrors.length = _errs501;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid24){
-const _errs506 = errors;
-if(data175 && typeof data175 == "object" && !Array.isArray(data175)){
-if(data175.rows === undefined){
-const err449 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+const err449 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err449];
 }
@@ -6079,8 +6078,11 @@ vErrors.push(err449);
 }
 errors++;
 }
-if(data175.checksum === undefined){
-const err450 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+if(data172.timeline !== undefined){
+let data176 = data172.timeline;
+if(!(((typeof data176 == "number") && (!(data176 % 1) && !isNaN(data176))) && (isFinite(data176)))){
+const err450 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err450];
 }
@@ -6089,9 +6091,9 @@ vErrors.push(err450);
 }
 errors++;
 }
-for(const key34 in data175){
-if(!((key34 === "rows") || (key34 === "checksum"))){
-const err451 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
+if((typeof data176 == "number") && (isFinite(data176))){
+if(data176 < 1 || isNaN(data176)){
+const err451 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err451];
 }
@@ -6101,10 +6103,15 @@ vErrors.push(err451);
 errors++;
 }
 }
-if(data175.rows !== undefined){
-let data176 = data175.rows;
-if(!(((typeof data176 == "number") && (!(data176 % 1) && !isNaN(data176))) && (isFinite(data176)))){
-const err452 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(data172.tables !== undefined){
+let data177 = data172.tables;
+if(data177 && typeof data177 == "object" && !Array.isArray(data177)){
+for(const key33 in data177){
+let data178 = data177[key33];
+if(data178 && typeof data178 == "object" && !Array.isArray(data178)){
+if(data178.rows === undefined){
+const err452 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err452];
 }
@@ -6113,9 +6120,8 @@ vErrors.push(err452);
 }
 errors++;
 }
-if((typeof data176 == "number") && (isFinite(data176))){
-if(data176 < 0 || isNaN(data176)){
-const err453 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data178.checksum === undefined){
+const err453 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err453];
 }
@@ -6124,11 +6130,9 @@ vErrors.push(err453);
 }
 errors++;
 }
-}
-}
-if(data175.checksum !== undefined){
-if(typeof data175.checksum !== "string"){
-const err454 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key34 in data178){
+if(!((key34 === "rows") || (key34 === "checksum"))){
+const err454 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err454];
 }
@@ -6138,9 +6142,10 @@ vErrors.push(err454);
 errors++;
 }
 }
-}
-else {
-const err455 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data178.rows !== undefined){
+let data179 = data178.rows;
+if(!(((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179))) && (isFinite(data179)))){
+const err455 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err455];
 }
@@ -6149,11 +6154,9 @@ vErrors.push(err455);
 }
 errors++;
 }
-var _valid24 = _errs506 === errors;
-valid118 = _valid24;
-}
-if(!valid118){
-const err456 = {instancePath:instancePath+"/data/data/tables/" + i5+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data179 == "number") && (isFinite(data179))){
+if(data179 < 0 || isNaN(data179)){
+const err456 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err456];
 }
@@ -6163,15 +6166,10 @@ vErrors.push(err456);
 errors++;
 }
 }
-if(data173.actual !== undefined){
-let data178 = data173.actual;
-const _errs514 = errors;
-let valid121 = true;
-const _errs515 = errors;
-const _errs516 = errors;
-const _errs517 = errors;
-if(data178 !== null){
-const err457 = {};
+}
+if(data178.checksum !== undefined){
+if(typeof data178.checksum !== "string"){
+const err457 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err457];
 }
@@ -6180,9 +6178,10 @@ vErrors.push(err457);
 }
 errors++;
 }
-var valid122 = _errs517 === errors;
-if(valid122){
-const err458 = {};
+}
+}
+else {
+const err458 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err458];
 }
@@ -6191,32 +6190,10 @@ vErrors.push(err458);
 }
 errors++;
 }
-else {
-errors = _errs516;
-if(vErrors !== null){
-if(_errs516){
-vErrors.length = _errs516;
+}
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid25 = _errs515 === errors;
-errors = _errs514;
-if(vErrors !== null){
-if(_errs514){
-vErrors.length = _errs514;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid25){
-const _errs519 = errors;
-if(data178 && typeof data178 == "object" && !Array.isArray(data178)){
-if(data178.rows === undefined){
-const err459 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+const err459 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err459];
 }
@@ -6225,8 +6202,10 @@ vErrors.push(err459);
 }
 errors++;
 }
-if(data178.checksum === undefined){
-const err460 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+}
+else {
+const err460 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err460];
 }
@@ -6235,9 +6214,10 @@ vErrors.push(err460);
 }
 errors++;
 }
-for(const key35 in data178){
-if(!((key35 === "rows") || (key35 === "checksum"))){
-const err461 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
+}
+}
+else {
+const err461 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err461];
 }
@@ -6246,11 +6226,16 @@ vErrors.push(err461);
 }
 errors++;
 }
+var _valid24 = _errs496 === errors;
+valid115 = _valid24;
+if(valid115){
+var props21 = {};
+props21.data = true;
+props21.kind = true;
 }
-if(data178.rows !== undefined){
-let data179 = data178.rows;
-if(!(((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179))) && (isFinite(data179)))){
-const err462 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(!valid115){
+const err462 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err462];
 }
@@ -6259,9 +6244,23 @@ vErrors.push(err462);
 }
 errors++;
 }
-if((typeof data179 == "number") && (isFinite(data179))){
-if(data179 < 0 || isNaN(data179)){
-const err463 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/rows",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(props17 !== true && props21 !== undefined){
+if(props21 === true){
+props17 = true;
+}
+else {
+props17 = props17 || {};
+Object.assign(props17, props21);
+}
+}
+const _errs520 = errors;
+let valid121 = true;
+const _errs521 = errors;
+if(errors === _errs521){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing22;
+if((data110.kind === undefined) && (missing22 = "kind")){
+const err463 = {};
 if(vErrors === null){
 vErrors = [err463];
 }
@@ -6270,11 +6269,10 @@ vErrors.push(err463);
 }
 errors++;
 }
-}
-}
-if(data178.checksum !== undefined){
-if(typeof data178.checksum !== "string"){
-const err464 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual/checksum",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data110.kind !== undefined){
+if("reconciliation" !== data110.kind){
+const err464 = {};
 if(vErrors === null){
 vErrors = [err464];
 }
@@ -6285,8 +6283,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err465 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err465 = {};
 if(vErrors === null){
 vErrors = [err465];
 }
@@ -6295,11 +6294,22 @@ vErrors.push(err465);
 }
 errors++;
 }
-var _valid25 = _errs519 === errors;
-valid121 = _valid25;
 }
-if(!valid121){
-const err466 = {instancePath:instancePath+"/data/data/tables/" + i5+"/actual",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+var _valid25 = _errs521 === errors;
+errors = _errs520;
+if(vErrors !== null){
+if(_errs520){
+vErrors.length = _errs520;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid25){
+const _errs524 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err466 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err466];
 }
@@ -6308,10 +6318,11 @@ vErrors.push(err466);
 }
 errors++;
 }
-}
-if(data173.error !== undefined){
-if(typeof data173.error !== "string"){
-const err467 = {instancePath:instancePath+"/data/data/tables/" + i5+"/error",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data110.data !== undefined){
+let data182 = data110.data;
+if(data182 && typeof data182 == "object" && !Array.isArray(data182)){
+if(data182.connection === undefined){
+const err467 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err467];
 }
@@ -6320,10 +6331,8 @@ vErrors.push(err467);
 }
 errors++;
 }
-}
-}
-else {
-const err468 = {instancePath:instancePath+"/data/data/tables/" + i5,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data182.reference === undefined){
+const err468 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
 if(vErrors === null){
 vErrors = [err468];
 }
@@ -6332,10 +6341,8 @@ vErrors.push(err468);
 }
 errors++;
 }
-}
-}
-else {
-const err469 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data182.tables === undefined){
+const err469 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err469];
 }
@@ -6344,16 +6351,8 @@ vErrors.push(err469);
 }
 errors++;
 }
-}
-if(data169.invariants !== undefined){
-let data182 = data169.invariants;
-if(Array.isArray(data182)){
-const len6 = data182.length;
-for(let i6=0; i6<len6; i6++){
-let data183 = data182[i6];
-if(data183 && typeof data183 == "object" && !Array.isArray(data183)){
-if(data183.name === undefined){
-const err470 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data182.invariants === undefined){
+const err470 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
 if(vErrors === null){
 vErrors = [err470];
 }
@@ -6362,8 +6361,8 @@ vErrors.push(err470);
 }
 errors++;
 }
-if(data183.holds === undefined){
-const err471 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
+if(data182.consistency === undefined){
+const err471 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
 if(vErrors === null){
 vErrors = [err471];
 }
@@ -6372,8 +6371,8 @@ vErrors.push(err471);
 }
 errors++;
 }
-if(data183.detail === undefined){
-const err472 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data182.boundary === undefined){
+const err472 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
 if(vErrors === null){
 vErrors = [err472];
 }
@@ -6382,9 +6381,9 @@ vErrors.push(err472);
 }
 errors++;
 }
-for(const key36 in data183){
-if(!(((key36 === "name") || (key36 === "holds")) || (key36 === "detail"))){
-const err473 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
+for(const key35 in data182){
+if(!((((((key35 === "connection") || (key35 === "reference")) || (key35 === "tables")) || (key35 === "invariants")) || (key35 === "consistency")) || (key35 === "boundary"))){
+const err473 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err473];
 }
@@ -6394,9 +6393,9 @@ vErrors.push(err473);
 errors++;
 }
 }
-if(data183.name !== undefined){
-if(typeof data183.name !== "string"){
-const err474 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data182.connection !== undefined){
+if(typeof data182.connection !== "string"){
+const err474 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err474];
 }
@@ -6406,9 +6405,10 @@ vErrors.push(err474);
 errors++;
 }
 }
-if(data183.holds !== undefined){
-if(typeof data183.holds !== "boolean"){
-const err475 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/holds",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data182.reference !== undefined){
+let data184 = data182.reference;
+if(!((((data184 === "snapshot") || (data184 === "manifest")) || (data184 === "invariants")) || (data184 === "none"))){
+const err475 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err475];
 }
@@ -6418,9 +6418,15 @@ vErrors.push(err475);
 errors++;
 }
 }
-if(data183.detail !== undefined){
-if(typeof data183.detail !== "string"){
-const err476 = {instancePath:instancePath+"/data/data/invariants/" + i6+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data182.tables !== undefined){
+let data185 = data182.tables;
+if(Array.isArray(data185)){
+const len6 = data185.length;
+for(let i6=0; i6<len6; i6++){
+let data186 = data185[i6];
+if(data186 && typeof data186 == "object" && !Array.isArray(data186)){
+if(data186.table === undefined){
+const err476 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
 if(vErrors === null){
 vErrors = [err476];
 }
@@ -6429,10 +6435,8 @@ vErrors.push(err476);
 }
 errors++;
 }
-}
-}
-else {
-const err477 = {instancePath:instancePath+"/data/data/invariants/" + i6,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data186.expected === undefined){
+const err477 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err477];
 }
@@ -6441,10 +6445,8 @@ vErrors.push(err477);
 }
 errors++;
 }
-}
-}
-else {
-const err478 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data186.actual === undefined){
+const err478 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
 if(vErrors === null){
 vErrors = [err478];
 }
@@ -6453,16 +6455,9 @@ vErrors.push(err478);
 }
 errors++;
 }
-}
-if(data169.consistency !== undefined){
-let data187 = data169.consistency;
-if(Array.isArray(data187)){
-const len7 = data187.length;
-for(let i7=0; i7<len7; i7++){
-let data188 = data187[i7];
-if(data188 && typeof data188 == "object" && !Array.isArray(data188)){
-if(data188.check === undefined){
-const err479 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
+for(const key36 in data186){
+if(!((((key36 === "table") || (key36 === "expected")) || (key36 === "actual")) || (key36 === "error"))){
+const err479 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err479];
 }
@@ -6471,8 +6466,10 @@ vErrors.push(err479);
 }
 errors++;
 }
-if(data188.object === undefined){
-const err480 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data186.table !== undefined){
+if(typeof data186.table !== "string"){
+const err480 = {instancePath:instancePath+"/data/data/tables/" + i6+"/table",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err480];
 }
@@ -6481,8 +6478,16 @@ vErrors.push(err480);
 }
 errors++;
 }
-if(data188.ok === undefined){
-const err481 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+if(data186.expected !== undefined){
+let data188 = data186.expected;
+const _errs540 = errors;
+let valid128 = true;
+const _errs541 = errors;
+const _errs542 = errors;
+const _errs543 = errors;
+if(data188 !== null){
+const err481 = {};
 if(vErrors === null){
 vErrors = [err481];
 }
@@ -6491,8 +6496,9 @@ vErrors.push(err481);
 }
 errors++;
 }
-if(data188.detail === undefined){
-const err482 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+var valid129 = _errs543 === errors;
+if(valid129){
+const err482 = {};
 if(vErrors === null){
 vErrors = [err482];
 }
@@ -6501,9 +6507,32 @@ vErrors.push(err482);
 }
 errors++;
 }
-for(const key37 in data188){
-if(!((((key37 === "check") || (key37 === "object")) || (key37 === "ok")) || (key37 === "detail"))){
-const err483 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
+else {
+errors = _errs542;
+if(vErrors !== null){
+if(_errs542){
+vErrors.length = _errs542;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid26 = _errs541 === errors;
+errors = _errs540;
+if(vErrors !== null){
+if(_errs540){
+vErrors.length = _errs540;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid26){
+const _errs545 = errors;
+if(data188 && typeof data188 == "object" && !Array.isArray(data188)){
+if(data188.rows === undefined){
+const err483 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err483];
 }
@@ -6512,10 +6541,8 @@ vErrors.push(err483);
 }
 errors++;
 }
-}
-if(data188.check !== undefined){
-if(typeof data188.check !== "string"){
-const err484 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/check",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data188.checksum === undefined){
+const err484 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err484];
 }
@@ -6524,10 +6551,9 @@ vErrors.push(err484);
 }
 errors++;
 }
-}
-if(data188.object !== undefined){
-if(typeof data188.object !== "string"){
-const err485 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key37 in data188){
+if(!((key37 === "rows") || (key37 === "checksum"))){
+const err485 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err485];
 }
@@ -6537,10 +6563,10 @@ vErrors.push(err485);
 errors++;
 }
 }
-if(data188.ok !== undefined){
-let data191 = data188.ok;
-if((typeof data191 !== "boolean") && (data191 !== null)){
-const err486 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
+if(data188.rows !== undefined){
+let data189 = data188.rows;
+if(!(((typeof data189 == "number") && (!(data189 % 1) && !isNaN(data189))) && (isFinite(data189)))){
+const err486 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err486];
 }
@@ -6549,10 +6575,9 @@ vErrors.push(err486);
 }
 errors++;
 }
-}
-if(data188.detail !== undefined){
-if(typeof data188.detail !== "string"){
-const err487 = {instancePath:instancePath+"/data/data/consistency/" + i7+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data189 == "number") && (isFinite(data189))){
+if(data189 < 0 || isNaN(data189)){
+const err487 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err487];
 }
@@ -6563,8 +6588,9 @@ errors++;
 }
 }
 }
-else {
-const err488 = {instancePath:instancePath+"/data/data/consistency/" + i7,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data188.checksum !== undefined){
+if(typeof data188.checksum !== "string"){
+const err488 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected/checksum",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err488];
 }
@@ -6576,7 +6602,7 @@ errors++;
 }
 }
 else {
-const err489 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err489 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err489];
 }
@@ -6585,16 +6611,11 @@ vErrors.push(err489);
 }
 errors++;
 }
+var _valid26 = _errs545 === errors;
+valid128 = _valid26;
 }
-if(data169.boundary !== undefined){
-let data193 = data169.boundary;
-if(Array.isArray(data193)){
-const len8 = data193.length;
-for(let i8=0; i8<len8; i8++){
-let data194 = data193[i8];
-if(data194 && typeof data194 == "object" && !Array.isArray(data194)){
-if(data194.name === undefined){
-const err490 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(!valid128){
+const err490 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err490];
 }
@@ -6603,8 +6624,16 @@ vErrors.push(err490);
 }
 errors++;
 }
-if(data194.expected === undefined){
-const err491 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+if(data186.actual !== undefined){
+let data191 = data186.actual;
+const _errs553 = errors;
+let valid131 = true;
+const _errs554 = errors;
+const _errs555 = errors;
+const _errs556 = errors;
+if(data191 !== null){
+const err491 = {};
 if(vErrors === null){
 vErrors = [err491];
 }
@@ -6613,8 +6642,9 @@ vErrors.push(err491);
 }
 errors++;
 }
-if(data194.found === undefined){
-const err492 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+var valid132 = _errs556 === errors;
+if(valid132){
+const err492 = {};
 if(vErrors === null){
 vErrors = [err492];
 }
@@ -6623,9 +6653,32 @@ vErrors.push(err492);
 }
 errors++;
 }
-for(const key38 in data194){
-if(!(((key38 === "name") || (key38 === "expected")) || (key38 === "found"))){
-const err493 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
+else {
+errors = _errs555;
+if(vErrors !== null){
+if(_errs555){
+vErrors.length = _errs555;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid27 = _errs554 === errors;
+errors = _errs553;
+if(vErrors !== null){
+if(_errs553){
+vErrors.length = _errs553;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid27){
+const _errs558 = errors;
+if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
+if(data191.rows === undefined){
+const err493 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err493];
 }
@@ -6634,10 +6687,8 @@ vErrors.push(err493);
 }
 errors++;
 }
-}
-if(data194.name !== undefined){
-if(typeof data194.name !== "string"){
-const err494 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data191.checksum === undefined){
+const err494 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err494];
 }
@@ -6646,11 +6697,9 @@ vErrors.push(err494);
 }
 errors++;
 }
-}
-if(data194.expected !== undefined){
-let data196 = data194.expected;
-if(!((data196 === "present") || (data196 === "absent"))){
-const err495 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+for(const key38 in data191){
+if(!((key38 === "rows") || (key38 === "checksum"))){
+const err495 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err495];
 }
@@ -6660,10 +6709,10 @@ vErrors.push(err495);
 errors++;
 }
 }
-if(data194.found !== undefined){
-let data197 = data194.found;
-if(!((data197 === "present") || (data197 === "absent"))){
-const err496 = {instancePath:instancePath+"/data/data/boundary/" + i8+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(data191.rows !== undefined){
+let data192 = data191.rows;
+if(!(((typeof data192 == "number") && (!(data192 % 1) && !isNaN(data192))) && (isFinite(data192)))){
+const err496 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err496];
 }
@@ -6672,10 +6721,9 @@ vErrors.push(err496);
 }
 errors++;
 }
-}
-}
-else {
-const err497 = {instancePath:instancePath+"/data/data/boundary/" + i8,schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data192 == "number") && (isFinite(data192))){
+if(data192 < 0 || isNaN(data192)){
+const err497 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err497];
 }
@@ -6686,8 +6734,9 @@ errors++;
 }
 }
 }
-else {
-const err498 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data191.checksum !== undefined){
+if(typeof data191.checksum !== "string"){
+const err498 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual/checksum",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err498];
 }
@@ -6699,7 +6748,7 @@ errors++;
 }
 }
 else {
-const err499 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err499 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err499];
 }
@@ -6708,10 +6757,11 @@ vErrors.push(err499);
 }
 errors++;
 }
+var _valid27 = _errs558 === errors;
+valid131 = _valid27;
 }
-}
-else {
-const err500 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid131){
+const err500 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err500];
 }
@@ -6720,16 +6770,10 @@ vErrors.push(err500);
 }
 errors++;
 }
-var _valid23 = _errs485 === errors;
-valid111 = _valid23;
-if(valid111){
-var props22 = {};
-props22.data = true;
-props22.kind = true;
 }
-}
-if(!valid111){
-const err501 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data186.error !== undefined){
+if(typeof data186.error !== "string"){
+const err501 = {instancePath:instancePath+"/data/data/tables/" + i6+"/error",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err501];
 }
@@ -6738,23 +6782,10 @@ vErrors.push(err501);
 }
 errors++;
 }
-if(props15 !== true && props22 !== undefined){
-if(props22 === true){
-props15 = true;
+}
 }
 else {
-props15 = props15 || {};
-Object.assign(props15, props22);
-}
-}
-const _errs562 = errors;
-let valid133 = true;
-const _errs563 = errors;
-if(errors === _errs563){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing22;
-if((data97.kind === undefined) && (missing22 = "kind")){
-const err502 = {};
+const err502 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err502];
 }
@@ -6763,10 +6794,10 @@ vErrors.push(err502);
 }
 errors++;
 }
+}
+}
 else {
-if(data97.kind !== undefined){
-if("health-checks" !== data97.kind){
-const err503 = {};
+const err503 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err503];
 }
@@ -6776,10 +6807,15 @@ vErrors.push(err503);
 errors++;
 }
 }
-}
-}
-else {
-const err504 = {};
+if(data182.invariants !== undefined){
+let data195 = data182.invariants;
+if(Array.isArray(data195)){
+const len7 = data195.length;
+for(let i7=0; i7<len7; i7++){
+let data196 = data195[i7];
+if(data196 && typeof data196 == "object" && !Array.isArray(data196)){
+if(data196.name === undefined){
+const err504 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err504];
 }
@@ -6788,22 +6824,8 @@ vErrors.push(err504);
 }
 errors++;
 }
-}
-var _valid26 = _errs563 === errors;
-errors = _errs562;
-if(vErrors !== null){
-if(_errs562){
-vErrors.length = _errs562;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid26){
-const _errs566 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err505 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data196.holds === undefined){
+const err505 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
 if(vErrors === null){
 vErrors = [err505];
 }
@@ -6812,11 +6834,8 @@ vErrors.push(err505);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data199 = data97.data;
-if(data199 && typeof data199 == "object" && !Array.isArray(data199)){
-if(data199.checks === undefined){
-const err506 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data196.detail === undefined){
+const err506 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err506];
 }
@@ -6825,9 +6844,9 @@ vErrors.push(err506);
 }
 errors++;
 }
-for(const key39 in data199){
-if(!(key39 === "checks")){
-const err507 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+for(const key39 in data196){
+if(!(((key39 === "name") || (key39 === "holds")) || (key39 === "detail"))){
+const err507 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err507];
 }
@@ -6837,11 +6856,9 @@ vErrors.push(err507);
 errors++;
 }
 }
-if(data199.checks !== undefined){
-let data200 = data199.checks;
-if(Array.isArray(data200)){
-if(data200.length < 1){
-const err508 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(data196.name !== undefined){
+if(typeof data196.name !== "string"){
+const err508 = {instancePath:instancePath+"/data/data/invariants/" + i7+"/name",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err508];
 }
@@ -6850,12 +6867,10 @@ vErrors.push(err508);
 }
 errors++;
 }
-const len9 = data200.length;
-for(let i9=0; i9<len9; i9++){
-let data201 = data200[i9];
-if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
-if(data201.name === undefined){
-const err509 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+if(data196.holds !== undefined){
+if(typeof data196.holds !== "boolean"){
+const err509 = {instancePath:instancePath+"/data/data/invariants/" + i7+"/holds",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err509];
 }
@@ -6864,8 +6879,10 @@ vErrors.push(err509);
 }
 errors++;
 }
-if(data201.ok === undefined){
-const err510 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+if(data196.detail !== undefined){
+if(typeof data196.detail !== "string"){
+const err510 = {instancePath:instancePath+"/data/data/invariants/" + i7+"/detail",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err510];
 }
@@ -6874,8 +6891,10 @@ vErrors.push(err510);
 }
 errors++;
 }
-if(data201.detail === undefined){
-const err511 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+else {
+const err511 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err511];
 }
@@ -6884,9 +6903,10 @@ vErrors.push(err511);
 }
 errors++;
 }
-for(const key40 in data201){
-if(!(((key40 === "name") || (key40 === "ok")) || (key40 === "detail"))){
-const err512 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
+}
+}
+else {
+const err512 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err512];
 }
@@ -6896,9 +6916,15 @@ vErrors.push(err512);
 errors++;
 }
 }
-if(data201.name !== undefined){
-if(typeof data201.name !== "string"){
-const err513 = {instancePath:instancePath+"/data/data/checks/" + i9+"/name",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data182.consistency !== undefined){
+let data200 = data182.consistency;
+if(Array.isArray(data200)){
+const len8 = data200.length;
+for(let i8=0; i8<len8; i8++){
+let data201 = data200[i8];
+if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
+if(data201.check === undefined){
+const err513 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
 if(vErrors === null){
 vErrors = [err513];
 }
@@ -6907,10 +6933,8 @@ vErrors.push(err513);
 }
 errors++;
 }
-}
-if(data201.ok !== undefined){
-if(typeof data201.ok !== "boolean"){
-const err514 = {instancePath:instancePath+"/data/data/checks/" + i9+"/ok",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data201.object === undefined){
+const err514 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err514];
 }
@@ -6919,10 +6943,8 @@ vErrors.push(err514);
 }
 errors++;
 }
-}
-if(data201.detail !== undefined){
-if(typeof data201.detail !== "string"){
-const err515 = {instancePath:instancePath+"/data/data/checks/" + i9+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data201.ok === undefined){
+const err515 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err515];
 }
@@ -6931,10 +6953,8 @@ vErrors.push(err515);
 }
 errors++;
 }
-}
-}
-else {
-const err516 = {instancePath:instancePath+"/data/data/checks/" + i9,schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data201.detail === undefined){
+const err516 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err516];
 }
@@ -6943,10 +6963,9 @@ vErrors.push(err516);
 }
 errors++;
 }
-}
-}
-else {
-const err517 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key40 in data201){
+if(!((((key40 === "check") || (key40 === "object")) || (key40 === "ok")) || (key40 === "detail"))){
+const err517 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err517];
 }
@@ -6956,9 +6975,9 @@ vErrors.push(err517);
 errors++;
 }
 }
-}
-else {
-const err518 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data201.check !== undefined){
+if(typeof data201.check !== "string"){
+const err518 = {instancePath:instancePath+"/data/data/consistency/" + i8+"/check",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err518];
 }
@@ -6968,9 +6987,9 @@ vErrors.push(err518);
 errors++;
 }
 }
-}
-else {
-const err519 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data201.object !== undefined){
+if(typeof data201.object !== "string"){
+const err519 = {instancePath:instancePath+"/data/data/consistency/" + i8+"/object",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err519];
 }
@@ -6979,16 +6998,11 @@ vErrors.push(err519);
 }
 errors++;
 }
-var _valid26 = _errs566 === errors;
-valid133 = _valid26;
-if(valid133){
-var props23 = {};
-props23.data = true;
-props23.kind = true;
 }
-}
-if(!valid133){
-const err520 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data201.ok !== undefined){
+let data204 = data201.ok;
+if((typeof data204 !== "boolean") && (data204 !== null)){
+const err520 = {instancePath:instancePath+"/data/data/consistency/" + i8+"/ok",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err520];
 }
@@ -6997,23 +7011,10 @@ vErrors.push(err520);
 }
 errors++;
 }
-if(props15 !== true && props23 !== undefined){
-if(props23 === true){
-props15 = true;
 }
-else {
-props15 = props15 || {};
-Object.assign(props15, props23);
-}
-}
-const _errs583 = errors;
-let valid140 = true;
-const _errs584 = errors;
-if(errors === _errs584){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing23;
-if((data97.kind === undefined) && (missing23 = "kind")){
-const err521 = {};
+if(data201.detail !== undefined){
+if(typeof data201.detail !== "string"){
+const err521 = {instancePath:instancePath+"/data/data/consistency/" + i8+"/detail",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err521];
 }
@@ -7022,10 +7023,10 @@ vErrors.push(err521);
 }
 errors++;
 }
+}
+}
 else {
-if(data97.kind !== undefined){
-if("isolation" !== data97.kind){
-const err522 = {};
+const err522 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err522];
 }
@@ -7036,9 +7037,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err523 = {};
+const err523 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err523];
 }
@@ -7048,21 +7048,15 @@ vErrors.push(err523);
 errors++;
 }
 }
-var _valid27 = _errs584 === errors;
-errors = _errs583;
-if(vErrors !== null){
-if(_errs583){
-vErrors.length = _errs583;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid27){
-const _errs587 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err524 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data182.boundary !== undefined){
+let data206 = data182.boundary;
+if(Array.isArray(data206)){
+const len9 = data206.length;
+for(let i9=0; i9<len9; i9++){
+let data207 = data206[i9];
+if(data207 && typeof data207 == "object" && !Array.isArray(data207)){
+if(data207.name === undefined){
+const err524 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err524];
 }
@@ -7071,11 +7065,8 @@ vErrors.push(err524);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data206 = data97.data;
-if(data206 && typeof data206 == "object" && !Array.isArray(data206)){
-if(data206.when === undefined){
-const err525 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+if(data207.expected === undefined){
+const err525 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err525];
 }
@@ -7084,8 +7075,8 @@ vErrors.push(err525);
 }
 errors++;
 }
-if(data206.from === undefined){
-const err526 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(data207.found === undefined){
+const err526 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err526];
 }
@@ -7094,8 +7085,9 @@ vErrors.push(err526);
 }
 errors++;
 }
-if(data206.checks === undefined){
-const err527 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+for(const key41 in data207){
+if(!(((key41 === "name") || (key41 === "expected")) || (key41 === "found"))){
+const err527 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err527];
 }
@@ -7104,9 +7096,10 @@ vErrors.push(err527);
 }
 errors++;
 }
-for(const key41 in data206){
-if(!(((key41 === "when") || (key41 === "from")) || (key41 === "checks"))){
-const err528 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+}
+if(data207.name !== undefined){
+if(typeof data207.name !== "string"){
+const err528 = {instancePath:instancePath+"/data/data/boundary/" + i9+"/name",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err528];
 }
@@ -7116,10 +7109,10 @@ vErrors.push(err528);
 errors++;
 }
 }
-if(data206.when !== undefined){
-let data207 = data206.when;
-if(!((data207 === "before") || (data207 === "after"))){
-const err529 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data207.expected !== undefined){
+let data209 = data207.expected;
+if(!((data209 === "present") || (data209 === "absent"))){
+const err529 = {instancePath:instancePath+"/data/data/boundary/" + i9+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err529];
 }
@@ -7129,9 +7122,10 @@ vErrors.push(err529);
 errors++;
 }
 }
-if(data206.from !== undefined){
-if(typeof data206.from !== "string"){
-const err530 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data207.found !== undefined){
+let data210 = data207.found;
+if(!((data210 === "present") || (data210 === "absent"))){
+const err530 = {instancePath:instancePath+"/data/data/boundary/" + i9+"/found",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err530];
 }
@@ -7141,15 +7135,9 @@ vErrors.push(err530);
 errors++;
 }
 }
-if(data206.checks !== undefined){
-let data209 = data206.checks;
-if(Array.isArray(data209)){
-const len10 = data209.length;
-for(let i10=0; i10<len10; i10++){
-let data210 = data209[i10];
-if(data210 && typeof data210 == "object" && !Array.isArray(data210)){
-if(data210.target === undefined){
-const err531 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
+}
+else {
+const err531 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err531];
 }
@@ -7158,8 +7146,10 @@ vErrors.push(err531);
 }
 errors++;
 }
-if(data210.expected === undefined){
-const err532 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+}
+else {
+const err532 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err532];
 }
@@ -7168,8 +7158,10 @@ vErrors.push(err532);
 }
 errors++;
 }
-if(data210.found === undefined){
-const err533 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+}
+else {
+const err533 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err533];
 }
@@ -7178,8 +7170,10 @@ vErrors.push(err533);
 }
 errors++;
 }
-if(data210.detail === undefined){
-const err534 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+else {
+const err534 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err534];
 }
@@ -7188,9 +7182,16 @@ vErrors.push(err534);
 }
 errors++;
 }
-for(const key42 in data210){
-if(!((((key42 === "target") || (key42 === "expected")) || (key42 === "found")) || (key42 === "detail"))){
-const err535 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+var _valid25 = _errs524 === errors;
+valid121 = _valid25;
+if(valid121){
+var props24 = {};
+props24.data = true;
+props24.kind = true;
+}
+}
+if(!valid121){
+const err535 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err535];
 }
@@ -7199,10 +7200,23 @@ vErrors.push(err535);
 }
 errors++;
 }
+if(props17 !== true && props24 !== undefined){
+if(props24 === true){
+props17 = true;
 }
-if(data210.target !== undefined){
-if(typeof data210.target !== "string"){
-const err536 = {instancePath:instancePath+"/data/data/checks/" + i10+"/target",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+props17 = props17 || {};
+Object.assign(props17, props24);
+}
+}
+const _errs601 = errors;
+let valid143 = true;
+const _errs602 = errors;
+if(errors === _errs602){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing23;
+if((data110.kind === undefined) && (missing23 = "kind")){
+const err536 = {};
 if(vErrors === null){
 vErrors = [err536];
 }
@@ -7211,11 +7225,10 @@ vErrors.push(err536);
 }
 errors++;
 }
-}
-if(data210.expected !== undefined){
-let data212 = data210.expected;
-if(!((data212 === "unreachable") || (data212 === "reachable"))){
-const err537 = {instancePath:instancePath+"/data/data/checks/" + i10+"/expected",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+else {
+if(data110.kind !== undefined){
+if("health-checks" !== data110.kind){
+const err537 = {};
 if(vErrors === null){
 vErrors = [err537];
 }
@@ -7225,10 +7238,10 @@ vErrors.push(err537);
 errors++;
 }
 }
-if(data210.found !== undefined){
-let data213 = data210.found;
-if(!(((data213 === "unreachable") || (data213 === "reachable")) || (data213 === "could-not-run"))){
-const err538 = {instancePath:instancePath+"/data/data/checks/" + i10+"/found",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+}
+}
+else {
+const err538 = {};
 if(vErrors === null){
 vErrors = [err538];
 }
@@ -7238,9 +7251,21 @@ vErrors.push(err538);
 errors++;
 }
 }
-if(data210.detail !== undefined){
-if(typeof data210.detail !== "string"){
-const err539 = {instancePath:instancePath+"/data/data/checks/" + i10+"/detail",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid28 = _errs602 === errors;
+errors = _errs601;
+if(vErrors !== null){
+if(_errs601){
+vErrors.length = _errs601;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid28){
+const _errs605 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err539 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err539];
 }
@@ -7249,10 +7274,11 @@ vErrors.push(err539);
 }
 errors++;
 }
-}
-}
-else {
-const err540 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.data !== undefined){
+let data212 = data110.data;
+if(data212 && typeof data212 == "object" && !Array.isArray(data212)){
+if(data212.checks === undefined){
+const err540 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err540];
 }
@@ -7261,10 +7287,9 @@ vErrors.push(err540);
 }
 errors++;
 }
-}
-}
-else {
-const err541 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key42 in data212){
+if(!(key42 === "checks")){
+const err541 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err541];
 }
@@ -7274,9 +7299,11 @@ vErrors.push(err541);
 errors++;
 }
 }
-}
-else {
-const err542 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data212.checks !== undefined){
+let data213 = data212.checks;
+if(Array.isArray(data213)){
+if(data213.length < 1){
+const err542 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err542];
 }
@@ -7285,10 +7312,12 @@ vErrors.push(err542);
 }
 errors++;
 }
-}
-}
-else {
-const err543 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const len10 = data213.length;
+for(let i10=0; i10<len10; i10++){
+let data214 = data213[i10];
+if(data214 && typeof data214 == "object" && !Array.isArray(data214)){
+if(data214.name === undefined){
+const err543 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err543];
 }
@@ -7297,16 +7326,8 @@ vErrors.push(err543);
 }
 errors++;
 }
-var _valid27 = _errs587 === errors;
-valid140 = _valid27;
-if(valid140){
-var props24 = {};
-props24.data = true;
-props24.kind = true;
-}
-}
-if(!valid140){
-const err544 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data214.ok === undefined){
+const err544 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err544];
 }
@@ -7315,23 +7336,8 @@ vErrors.push(err544);
 }
 errors++;
 }
-if(props15 !== true && props24 !== undefined){
-if(props24 === true){
-props15 = true;
-}
-else {
-props15 = props15 || {};
-Object.assign(props15, props24);
-}
-}
-const _errs607 = errors;
-let valid147 = true;
-const _errs608 = errors;
-if(errors === _errs608){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing24;
-if((data97.kind === undefined) && (missing24 = "kind")){
-const err545 = {};
+if(data214.detail === undefined){
+const err545 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err545];
 }
@@ -7340,10 +7346,9 @@ vErrors.push(err545);
 }
 errors++;
 }
-else {
-if(data97.kind !== undefined){
-if("production-fingerprint" !== data97.kind){
-const err546 = {};
+for(const key43 in data214){
+if(!(((key43 === "name") || (key43 === "ok")) || (key43 === "detail"))){
+const err546 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err546];
 }
@@ -7353,10 +7358,9 @@ vErrors.push(err546);
 errors++;
 }
 }
-}
-}
-else {
-const err547 = {};
+if(data214.name !== undefined){
+if(typeof data214.name !== "string"){
+const err547 = {instancePath:instancePath+"/data/data/checks/" + i10+"/name",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err547];
 }
@@ -7366,21 +7370,9 @@ vErrors.push(err547);
 errors++;
 }
 }
-var _valid28 = _errs608 === errors;
-errors = _errs607;
-if(vErrors !== null){
-if(_errs607){
-vErrors.length = _errs607;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid28){
-const _errs611 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err548 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data214.ok !== undefined){
+if(typeof data214.ok !== "boolean"){
+const err548 = {instancePath:instancePath+"/data/data/checks/" + i10+"/ok",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err548];
 }
@@ -7389,11 +7381,10 @@ vErrors.push(err548);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data216 = data97.data;
-if(data216 && typeof data216 == "object" && !Array.isArray(data216)){
-if(data216.connection === undefined){
-const err549 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+if(data214.detail !== undefined){
+if(typeof data214.detail !== "string"){
+const err549 = {instancePath:instancePath+"/data/data/checks/" + i10+"/detail",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err549];
 }
@@ -7402,8 +7393,10 @@ vErrors.push(err549);
 }
 errors++;
 }
-if(data216.when === undefined){
-const err550 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+}
+else {
+const err550 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err550];
 }
@@ -7412,8 +7405,10 @@ vErrors.push(err550);
 }
 errors++;
 }
-if(data216.as === undefined){
-const err551 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
+}
+}
+else {
+const err551 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err551];
 }
@@ -7422,8 +7417,10 @@ vErrors.push(err551);
 }
 errors++;
 }
-if(data216.systemId === undefined){
-const err552 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+}
+}
+else {
+const err552 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err552];
 }
@@ -7432,8 +7429,10 @@ vErrors.push(err552);
 }
 errors++;
 }
-if(data216.timeline === undefined){
-const err553 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+}
+else {
+const err553 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err553];
 }
@@ -7442,8 +7441,16 @@ vErrors.push(err553);
 }
 errors++;
 }
-if(data216.powers === undefined){
-const err554 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
+var _valid28 = _errs605 === errors;
+valid143 = _valid28;
+if(valid143){
+var props25 = {};
+props25.data = true;
+props25.kind = true;
+}
+}
+if(!valid143){
+const err554 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err554];
 }
@@ -7452,8 +7459,23 @@ vErrors.push(err554);
 }
 errors++;
 }
-if(data216.archive === undefined){
-const err555 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
+if(props17 !== true && props25 !== undefined){
+if(props25 === true){
+props17 = true;
+}
+else {
+props17 = props17 || {};
+Object.assign(props17, props25);
+}
+}
+const _errs622 = errors;
+let valid150 = true;
+const _errs623 = errors;
+if(errors === _errs623){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing24;
+if((data110.kind === undefined) && (missing24 = "kind")){
+const err555 = {};
 if(vErrors === null){
 vErrors = [err555];
 }
@@ -7462,9 +7484,10 @@ vErrors.push(err555);
 }
 errors++;
 }
-for(const key43 in data216){
-if(!((((((((key43 === "connection") || (key43 === "when")) || (key43 === "as")) || (key43 === "systemId")) || (key43 === "timeline")) || (key43 === "powers")) || (key43 === "archive")) || (key43 === "error"))){
-const err556 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+else {
+if(data110.kind !== undefined){
+if("isolation" !== data110.kind){
+const err556 = {};
 if(vErrors === null){
 vErrors = [err556];
 }
@@ -7474,9 +7497,10 @@ vErrors.push(err556);
 errors++;
 }
 }
-if(data216.connection !== undefined){
-if(typeof data216.connection !== "string"){
-const err557 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err557 = {};
 if(vErrors === null){
 vErrors = [err557];
 }
@@ -7486,10 +7510,21 @@ vErrors.push(err557);
 errors++;
 }
 }
-if(data216.when !== undefined){
-let data218 = data216.when;
-if(!((data218 === "before") || (data218 === "after"))){
-const err558 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+var _valid29 = _errs623 === errors;
+errors = _errs622;
+if(vErrors !== null){
+if(_errs622){
+vErrors.length = _errs622;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid29){
+const _errs626 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err558 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err558];
 }
@@ -7498,11 +7533,11 @@ vErrors.push(err558);
 }
 errors++;
 }
-}
-if(data216.as !== undefined){
-let data219 = data216.as;
-if((typeof data219 !== "string") && (data219 !== null)){
-const err559 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
+if(data110.data !== undefined){
+let data219 = data110.data;
+if(data219 && typeof data219 == "object" && !Array.isArray(data219)){
+if(data219.when === undefined){
+const err559 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err559];
 }
@@ -7511,11 +7546,8 @@ vErrors.push(err559);
 }
 errors++;
 }
-}
-if(data216.systemId !== undefined){
-let data220 = data216.systemId;
-if((typeof data220 !== "string") && (data220 !== null)){
-const err560 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data219.from === undefined){
+const err560 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err560];
 }
@@ -7524,16 +7556,8 @@ vErrors.push(err560);
 }
 errors++;
 }
-}
-if(data216.timeline !== undefined){
-let data221 = data216.timeline;
-const _errs624 = errors;
-let valid151 = true;
-const _errs625 = errors;
-const _errs626 = errors;
-const _errs627 = errors;
-if(data221 !== null){
-const err561 = {};
+if(data219.checks === undefined){
+const err561 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err561];
 }
@@ -7542,9 +7566,9 @@ vErrors.push(err561);
 }
 errors++;
 }
-var valid152 = _errs627 === errors;
-if(valid152){
-const err562 = {};
+for(const key44 in data219){
+if(!(((key44 === "when") || (key44 === "from")) || (key44 === "checks"))){
+const err562 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err562];
 }
@@ -7553,31 +7577,11 @@ vErrors.push(err562);
 }
 errors++;
 }
-else {
-errors = _errs626;
-if(vErrors !== null){
-if(_errs626){
-vErrors.length = _errs626;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid29 = _errs625 === errors;
-errors = _errs624;
-if(vErrors !== null){
-if(_errs624){
-vErrors.length = _errs624;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid29){
-const _errs629 = errors;
-if(!(((typeof data221 == "number") && (!(data221 % 1) && !isNaN(data221))) && (isFinite(data221)))){
-const err563 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data219.when !== undefined){
+let data220 = data219.when;
+if(!((data220 === "before") || (data220 === "after"))){
+const err563 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err563];
 }
@@ -7586,9 +7590,10 @@ vErrors.push(err563);
 }
 errors++;
 }
-if((typeof data221 == "number") && (isFinite(data221))){
-if(data221 < 1 || isNaN(data221)){
-const err564 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data219.from !== undefined){
+if(typeof data219.from !== "string"){
+const err564 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err564];
 }
@@ -7598,11 +7603,15 @@ vErrors.push(err564);
 errors++;
 }
 }
-var _valid29 = _errs629 === errors;
-valid151 = _valid29;
-}
-if(!valid151){
-const err565 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data219.checks !== undefined){
+let data222 = data219.checks;
+if(Array.isArray(data222)){
+const len11 = data222.length;
+for(let i11=0; i11<len11; i11++){
+let data223 = data222[i11];
+if(data223 && typeof data223 == "object" && !Array.isArray(data223)){
+if(data223.target === undefined){
+const err565 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err565];
 }
@@ -7611,14 +7620,8 @@ vErrors.push(err565);
 }
 errors++;
 }
-}
-if(data216.powers !== undefined){
-let data222 = data216.powers;
-if(Array.isArray(data222)){
-const len11 = data222.length;
-for(let i11=0; i11<len11; i11++){
-if(typeof data222[i11] !== "string"){
-const err566 = {instancePath:instancePath+"/data/data/powers/" + i11,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data223.expected === undefined){
+const err566 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err566];
 }
@@ -7627,10 +7630,8 @@ vErrors.push(err566);
 }
 errors++;
 }
-}
-}
-else {
-const err567 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data223.found === undefined){
+const err567 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err567];
 }
@@ -7639,16 +7640,8 @@ vErrors.push(err567);
 }
 errors++;
 }
-}
-if(data216.archive !== undefined){
-let data224 = data216.archive;
-const _errs636 = errors;
-let valid155 = true;
-const _errs637 = errors;
-const _errs638 = errors;
-const _errs639 = errors;
-if(data224 !== null){
-const err568 = {};
+if(data223.detail === undefined){
+const err568 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err568];
 }
@@ -7657,9 +7650,9 @@ vErrors.push(err568);
 }
 errors++;
 }
-var valid156 = _errs639 === errors;
-if(valid156){
-const err569 = {};
+for(const key45 in data223){
+if(!((((key45 === "target") || (key45 === "expected")) || (key45 === "found")) || (key45 === "detail"))){
+const err569 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err569];
 }
@@ -7668,32 +7661,10 @@ vErrors.push(err569);
 }
 errors++;
 }
-else {
-errors = _errs638;
-if(vErrors !== null){
-if(_errs638){
-vErrors.length = _errs638;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid30 = _errs637 === errors;
-errors = _errs636;
-if(vErrors !== null){
-if(_errs636){
-vErrors.length = _errs636;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid30){
-const _errs641 = errors;
-if(data224 && typeof data224 == "object" && !Array.isArray(data224)){
-if(data224.files === undefined){
-const err570 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(data223.target !== undefined){
+if(typeof data223.target !== "string"){
+const err570 = {instancePath:instancePath+"/data/data/checks/" + i11+"/target",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err570];
 }
@@ -7702,8 +7673,11 @@ vErrors.push(err570);
 }
 errors++;
 }
-if(data224.digest === undefined){
-const err571 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+}
+if(data223.expected !== undefined){
+let data225 = data223.expected;
+if(!((data225 === "unreachable") || (data225 === "reachable"))){
+const err571 = {instancePath:instancePath+"/data/data/checks/" + i11+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err571];
 }
@@ -7712,9 +7686,11 @@ vErrors.push(err571);
 }
 errors++;
 }
-for(const key44 in data224){
-if(!((((key44 === "files") || (key44 === "digest")) || (key44 === "removed")) || (key44 === "changed"))){
-const err572 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+}
+if(data223.found !== undefined){
+let data226 = data223.found;
+if(!(((data226 === "unreachable") || (data226 === "reachable")) || (data226 === "could-not-run"))){
+const err572 = {instancePath:instancePath+"/data/data/checks/" + i11+"/found",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err572];
 }
@@ -7724,10 +7700,9 @@ vErrors.push(err572);
 errors++;
 }
 }
-if(data224.files !== undefined){
-let data225 = data224.files;
-if(!(((typeof data225 == "number") && (!(data225 % 1) && !isNaN(data225))) && (isFinite(data225)))){
-const err573 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data223.detail !== undefined){
+if(typeof data223.detail !== "string"){
+const err573 = {instancePath:instancePath+"/data/data/checks/" + i11+"/detail",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err573];
 }
@@ -7736,9 +7711,10 @@ vErrors.push(err573);
 }
 errors++;
 }
-if((typeof data225 == "number") && (isFinite(data225))){
-if(data225 < 0 || isNaN(data225)){
-const err574 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err574 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err574];
 }
@@ -7749,9 +7725,8 @@ errors++;
 }
 }
 }
-if(data224.digest !== undefined){
-if(typeof data224.digest !== "string"){
-const err575 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err575 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err575];
 }
@@ -7761,13 +7736,9 @@ vErrors.push(err575);
 errors++;
 }
 }
-if(data224.removed !== undefined){
-let data227 = data224.removed;
-if(Array.isArray(data227)){
-const len12 = data227.length;
-for(let i12=0; i12<len12; i12++){
-if(typeof data227[i12] !== "string"){
-const err576 = {instancePath:instancePath+"/data/data/archive/removed/" + i12,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err576 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err576];
 }
@@ -7779,7 +7750,7 @@ errors++;
 }
 }
 else {
-const err577 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err577 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err577];
 }
@@ -7788,14 +7759,16 @@ vErrors.push(err577);
 }
 errors++;
 }
+var _valid29 = _errs626 === errors;
+valid150 = _valid29;
+if(valid150){
+var props26 = {};
+props26.data = true;
+props26.kind = true;
 }
-if(data224.changed !== undefined){
-let data229 = data224.changed;
-if(Array.isArray(data229)){
-const len13 = data229.length;
-for(let i13=0; i13<len13; i13++){
-if(typeof data229[i13] !== "string"){
-const err578 = {instancePath:instancePath+"/data/data/archive/changed/" + i13,schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid150){
+const err578 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err578];
 }
@@ -7804,10 +7777,23 @@ vErrors.push(err578);
 }
 errors++;
 }
-}
+if(props17 !== true && props26 !== undefined){
+if(props26 === true){
+props17 = true;
 }
 else {
-const err579 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+props17 = props17 || {};
+Object.assign(props17, props26);
+}
+}
+const _errs646 = errors;
+let valid157 = true;
+const _errs647 = errors;
+if(errors === _errs647){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing25;
+if((data110.kind === undefined) && (missing25 = "kind")){
+const err579 = {};
 if(vErrors === null){
 vErrors = [err579];
 }
@@ -7816,10 +7802,10 @@ vErrors.push(err579);
 }
 errors++;
 }
-}
-}
 else {
-const err580 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.kind !== undefined){
+if("production-fingerprint" !== data110.kind){
+const err580 = {};
 if(vErrors === null){
 vErrors = [err580];
 }
@@ -7828,11 +7814,11 @@ vErrors.push(err580);
 }
 errors++;
 }
-var _valid30 = _errs641 === errors;
-valid155 = _valid30;
 }
-if(!valid155){
-const err581 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+}
+else {
+const err581 = {};
 if(vErrors === null){
 vErrors = [err581];
 }
@@ -7842,9 +7828,21 @@ vErrors.push(err581);
 errors++;
 }
 }
-if(data216.error !== undefined){
-if(typeof data216.error !== "string"){
-const err582 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid30 = _errs647 === errors;
+errors = _errs646;
+if(vErrors !== null){
+if(_errs646){
+vErrors.length = _errs646;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid30){
+const _errs650 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err582 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err582];
 }
@@ -7853,10 +7851,11 @@ vErrors.push(err582);
 }
 errors++;
 }
-}
-}
-else {
-const err583 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.data !== undefined){
+let data229 = data110.data;
+if(data229 && typeof data229 == "object" && !Array.isArray(data229)){
+if(data229.connection === undefined){
+const err583 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err583];
 }
@@ -7865,10 +7864,8 @@ vErrors.push(err583);
 }
 errors++;
 }
-}
-}
-else {
-const err584 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data229.when === undefined){
+const err584 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err584];
 }
@@ -7877,16 +7874,8 @@ vErrors.push(err584);
 }
 errors++;
 }
-var _valid28 = _errs611 === errors;
-valid147 = _valid28;
-if(valid147){
-var props26 = {};
-props26.data = true;
-props26.kind = true;
-}
-}
-if(!valid147){
-const err585 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data229.as === undefined){
+const err585 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
 if(vErrors === null){
 vErrors = [err585];
 }
@@ -7895,23 +7884,8 @@ vErrors.push(err585);
 }
 errors++;
 }
-if(props15 !== true && props26 !== undefined){
-if(props26 === true){
-props15 = true;
-}
-else {
-props15 = props15 || {};
-Object.assign(props15, props26);
-}
-}
-const _errs659 = errors;
-let valid162 = true;
-const _errs660 = errors;
-if(errors === _errs660){
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-let missing25;
-if((data97.kind === undefined) && (missing25 = "kind")){
-const err586 = {};
+if(data229.systemId === undefined){
+const err586 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err586];
 }
@@ -7920,10 +7894,8 @@ vErrors.push(err586);
 }
 errors++;
 }
-else {
-if(data97.kind !== undefined){
-if("residue" !== data97.kind){
-const err587 = {};
+if(data229.timeline === undefined){
+const err587 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err587];
 }
@@ -7932,11 +7904,8 @@ vErrors.push(err587);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err588 = {};
+if(data229.powers === undefined){
+const err588 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
 if(vErrors === null){
 vErrors = [err588];
 }
@@ -7945,22 +7914,8 @@ vErrors.push(err588);
 }
 errors++;
 }
-}
-var _valid31 = _errs660 === errors;
-errors = _errs659;
-if(vErrors !== null){
-if(_errs659){
-vErrors.length = _errs659;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid31){
-const _errs663 = errors;
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.data === undefined){
-const err589 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data229.archive === undefined){
+const err589 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
 if(vErrors === null){
 vErrors = [err589];
 }
@@ -7969,11 +7924,9 @@ vErrors.push(err589);
 }
 errors++;
 }
-if(data97.data !== undefined){
-let data233 = data97.data;
-if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
-if(data233.left === undefined){
-const err590 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+for(const key46 in data229){
+if(!((((((((key46 === "connection") || (key46 === "when")) || (key46 === "as")) || (key46 === "systemId")) || (key46 === "timeline")) || (key46 === "powers")) || (key46 === "archive")) || (key46 === "error"))){
+const err590 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err590];
 }
@@ -7982,9 +7935,10 @@ vErrors.push(err590);
 }
 errors++;
 }
-for(const key45 in data233){
-if(!(key45 === "left")){
-const err591 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+}
+if(data229.connection !== undefined){
+if(typeof data229.connection !== "string"){
+const err591 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err591];
 }
@@ -7994,15 +7948,10 @@ vErrors.push(err591);
 errors++;
 }
 }
-if(data233.left !== undefined){
-let data234 = data233.left;
-if(Array.isArray(data234)){
-const len14 = data234.length;
-for(let i14=0; i14<len14; i14++){
-let data235 = data234[i14];
-if(data235 && typeof data235 == "object" && !Array.isArray(data235)){
-if(data235.system === undefined){
-const err592 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data229.when !== undefined){
+let data231 = data229.when;
+if(!((data231 === "before") || (data231 === "after"))){
+const err592 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err592];
 }
@@ -8011,8 +7960,11 @@ vErrors.push(err592);
 }
 errors++;
 }
-if(data235.object === undefined){
-const err593 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data229.as !== undefined){
+let data232 = data229.as;
+if((typeof data232 !== "string") && (data232 !== null)){
+const err593 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err593];
 }
@@ -8021,9 +7973,11 @@ vErrors.push(err593);
 }
 errors++;
 }
-for(const key46 in data235){
-if(!((key46 === "system") || (key46 === "object"))){
-const err594 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+}
+if(data229.systemId !== undefined){
+let data233 = data229.systemId;
+if((typeof data233 !== "string") && (data233 !== null)){
+const err594 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err594];
 }
@@ -8033,9 +7987,15 @@ vErrors.push(err594);
 errors++;
 }
 }
-if(data235.system !== undefined){
-if(typeof data235.system !== "string"){
-const err595 = {instancePath:instancePath+"/data/data/left/" + i14+"/system",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data229.timeline !== undefined){
+let data234 = data229.timeline;
+const _errs663 = errors;
+let valid161 = true;
+const _errs664 = errors;
+const _errs665 = errors;
+const _errs666 = errors;
+if(data234 !== null){
+const err595 = {};
 if(vErrors === null){
 vErrors = [err595];
 }
@@ -8044,10 +8004,9 @@ vErrors.push(err595);
 }
 errors++;
 }
-}
-if(data235.object !== undefined){
-if(typeof data235.object !== "string"){
-const err596 = {instancePath:instancePath+"/data/data/left/" + i14+"/object",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid162 = _errs666 === errors;
+if(valid162){
+const err596 = {};
 if(vErrors === null){
 vErrors = [err596];
 }
@@ -8056,10 +8015,31 @@ vErrors.push(err596);
 }
 errors++;
 }
-}
+else {
+errors = _errs665;
+if(vErrors !== null){
+if(_errs665){
+vErrors.length = _errs665;
 }
 else {
-const err597 = {instancePath:instancePath+"/data/data/left/" + i14,schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid31 = _errs664 === errors;
+errors = _errs663;
+if(vErrors !== null){
+if(_errs663){
+vErrors.length = _errs663;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid31){
+const _errs668 = errors;
+if(!(((typeof data234 == "number") && (!(data234 % 1) && !isNaN(data234))) && (isFinite(data234)))){
+const err597 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err597];
 }
@@ -8068,10 +8048,9 @@ vErrors.push(err597);
 }
 errors++;
 }
-}
-}
-else {
-const err598 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if((typeof data234 == "number") && (isFinite(data234))){
+if(data234 < 1 || isNaN(data234)){
+const err598 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err598];
 }
@@ -8081,9 +8060,11 @@ vErrors.push(err598);
 errors++;
 }
 }
+var _valid31 = _errs668 === errors;
+valid161 = _valid31;
 }
-else {
-const err599 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid161){
+const err599 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err599];
 }
@@ -8093,9 +8074,13 @@ vErrors.push(err599);
 errors++;
 }
 }
-}
-else {
-const err600 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data229.powers !== undefined){
+let data235 = data229.powers;
+if(Array.isArray(data235)){
+const len12 = data235.length;
+for(let i12=0; i12<len12; i12++){
+if(typeof data235[i12] !== "string"){
+const err600 = {instancePath:instancePath+"/data/data/powers/" + i12,schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err600];
 }
@@ -8104,16 +8089,10 @@ vErrors.push(err600);
 }
 errors++;
 }
-var _valid31 = _errs663 === errors;
-valid162 = _valid31;
-if(valid162){
-var props27 = {};
-props27.data = true;
-props27.kind = true;
 }
 }
-if(!valid162){
-const err601 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err601 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err601];
 }
@@ -8122,18 +8101,16 @@ vErrors.push(err601);
 }
 errors++;
 }
-if(props15 !== true && props27 !== undefined){
-if(props27 === true){
-props15 = true;
 }
-else {
-props15 = props15 || {};
-Object.assign(props15, props27);
-}
-}
-if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
-if(data97.kind === undefined){
-const err602 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data229.archive !== undefined){
+let data237 = data229.archive;
+const _errs675 = errors;
+let valid165 = true;
+const _errs676 = errors;
+const _errs677 = errors;
+const _errs678 = errors;
+if(data237 !== null){
+const err602 = {};
 if(vErrors === null){
 vErrors = [err602];
 }
@@ -8142,8 +8119,9 @@ vErrors.push(err602);
 }
 errors++;
 }
-if(data97.data === undefined){
-const err603 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+var valid166 = _errs678 === errors;
+if(valid166){
+const err603 = {};
 if(vErrors === null){
 vErrors = [err603];
 }
@@ -8152,9 +8130,32 @@ vErrors.push(err603);
 }
 errors++;
 }
-for(const key47 in data97){
-if(!((key47 === "kind") || (key47 === "data"))){
-const err604 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+else {
+errors = _errs677;
+if(vErrors !== null){
+if(_errs677){
+vErrors.length = _errs677;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid32 = _errs676 === errors;
+errors = _errs675;
+if(vErrors !== null){
+if(_errs675){
+vErrors.length = _errs675;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid32){
+const _errs680 = errors;
+if(data237 && typeof data237 == "object" && !Array.isArray(data237)){
+if(data237.files === undefined){
+const err604 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err604];
 }
@@ -8163,11 +8164,8 @@ vErrors.push(err604);
 }
 errors++;
 }
-}
-if(data97.kind !== undefined){
-let data238 = data97.kind;
-if(!((((((((((data238 === "backup") || (data238 === "restore-target")) || (data238 === "wal-end")) || (data238 === "archive")) || (data238 === "reference")) || (data238 === "reconciliation")) || (data238 === "health-checks")) || (data238 === "isolation")) || (data238 === "production-fingerprint")) || (data238 === "residue"))){
-const err605 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(data237.digest === undefined){
+const err605 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err605];
 }
@@ -8176,10 +8174,9 @@ vErrors.push(err605);
 }
 errors++;
 }
-}
-}
-else {
-const err606 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key47 in data237){
+if(!((((key47 === "files") || (key47 === "digest")) || (key47 === "removed")) || (key47 === "changed"))){
+const err606 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err606];
 }
@@ -8189,9 +8186,10 @@ vErrors.push(err606);
 errors++;
 }
 }
-}
-else {
-const err607 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data237.files !== undefined){
+let data238 = data237.files;
+if(!(((typeof data238 == "number") && (!(data238 % 1) && !isNaN(data238))) && (isFinite(data238)))){
+const err607 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err607];
 }
@@ -8200,16 +8198,9 @@ vErrors.push(err607);
 }
 errors++;
 }
-var _valid15 = _errs292 === errors;
-valid69 = _valid15;
-if(valid69){
-var props28 = {};
-props28.data = true;
-props28.type = true;
-}
-}
-if(!valid69){
-const err608 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data238 == "number") && (isFinite(data238))){
+if(data238 < 0 || isNaN(data238)){
+const err608 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err608];
 }
@@ -8218,23 +8209,11 @@ vErrors.push(err608);
 }
 errors++;
 }
-if(props0 !== true && props28 !== undefined){
-if(props28 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props28);
 }
 }
-const _errs680 = errors;
-let valid170 = true;
-const _errs681 = errors;
-if(errors === _errs681){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing26;
-if((data.type === undefined) && (missing26 = "type")){
-const err609 = {};
+if(data237.digest !== undefined){
+if(typeof data237.digest !== "string"){
+const err609 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err609];
 }
@@ -8243,10 +8222,14 @@ vErrors.push(err609);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err610 = {};
+}
+if(data237.removed !== undefined){
+let data240 = data237.removed;
+if(Array.isArray(data240)){
+const len13 = data240.length;
+for(let i13=0; i13<len13; i13++){
+if(typeof data240[i13] !== "string"){
+const err610 = {instancePath:instancePath+"/data/data/archive/removed/" + i13,schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err610];
 }
@@ -8257,9 +8240,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err611 = {};
+const err611 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err611];
 }
@@ -8269,21 +8251,13 @@ vErrors.push(err611);
 errors++;
 }
 }
-var _valid32 = _errs681 === errors;
-errors = _errs680;
-if(vErrors !== null){
-if(_errs680){
-vErrors.length = _errs680;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid32){
-const _errs684 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err612 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data237.changed !== undefined){
+let data242 = data237.changed;
+if(Array.isArray(data242)){
+const len14 = data242.length;
+for(let i14=0; i14<len14; i14++){
+if(typeof data242[i14] !== "string"){
+const err612 = {instancePath:instancePath+"/data/data/archive/changed/" + i14,schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err612];
 }
@@ -8292,11 +8266,10 @@ vErrors.push(err612);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data240 = data.data;
-if(data240 && typeof data240 == "object" && !Array.isArray(data240)){
-if(data240.file === undefined){
-const err613 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+}
+}
+else {
+const err613 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err613];
 }
@@ -8305,8 +8278,10 @@ vErrors.push(err613);
 }
 errors++;
 }
-if(data240.message === undefined){
-const err614 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+}
+else {
+const err614 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err614];
 }
@@ -8315,9 +8290,11 @@ vErrors.push(err614);
 }
 errors++;
 }
-for(const key48 in data240){
-if(!((key48 === "file") || (key48 === "message"))){
-const err615 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+var _valid32 = _errs680 === errors;
+valid165 = _valid32;
+}
+if(!valid165){
+const err615 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err615];
 }
@@ -8327,9 +8304,9 @@ vErrors.push(err615);
 errors++;
 }
 }
-if(data240.file !== undefined){
-if(typeof data240.file !== "string"){
-const err616 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/16/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data229.error !== undefined){
+if(typeof data229.error !== "string"){
+const err616 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err616];
 }
@@ -8339,9 +8316,9 @@ vErrors.push(err616);
 errors++;
 }
 }
-if(data240.message !== undefined){
-if(typeof data240.message !== "string"){
-const err617 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/16/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err617 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err617];
 }
@@ -8353,7 +8330,7 @@ errors++;
 }
 }
 else {
-const err618 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err618 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err618];
 }
@@ -8362,10 +8339,16 @@ vErrors.push(err618);
 }
 errors++;
 }
+var _valid30 = _errs650 === errors;
+valid157 = _valid30;
+if(valid157){
+var props28 = {};
+props28.data = true;
+props28.kind = true;
 }
 }
-else {
-const err619 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid157){
+const err619 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err619];
 }
@@ -8374,16 +8357,23 @@ vErrors.push(err619);
 }
 errors++;
 }
-var _valid32 = _errs684 === errors;
-valid170 = _valid32;
-if(valid170){
-var props29 = {};
-props29.data = true;
-props29.type = true;
+if(props17 !== true && props28 !== undefined){
+if(props28 === true){
+props17 = true;
+}
+else {
+props17 = props17 || {};
+Object.assign(props17, props28);
 }
 }
-if(!valid170){
-const err620 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const _errs698 = errors;
+let valid172 = true;
+const _errs699 = errors;
+if(errors === _errs699){
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+let missing26;
+if((data110.kind === undefined) && (missing26 = "kind")){
+const err620 = {};
 if(vErrors === null){
 vErrors = [err620];
 }
@@ -8392,22 +8382,9 @@ vErrors.push(err620);
 }
 errors++;
 }
-if(props0 !== true && props29 !== undefined){
-if(props29 === true){
-props0 = true;
-}
 else {
-props0 = props0 || {};
-Object.assign(props0, props29);
-}
-}
-const _errs694 = errors;
-let valid174 = true;
-const _errs695 = errors;
-if(errors === _errs695){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing27;
-if((data.type === undefined) && (missing27 = "type")){
+if(data110.kind !== undefined){
+if("residue" !== data110.kind){
 const err621 = {};
 if(vErrors === null){
 vErrors = [err621];
@@ -8417,9 +8394,10 @@ vErrors.push(err621);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
 const err622 = {};
 if(vErrors === null){
 vErrors = [err622];
@@ -8430,10 +8408,21 @@ vErrors.push(err622);
 errors++;
 }
 }
-}
+var _valid33 = _errs699 === errors;
+errors = _errs698;
+if(vErrors !== null){
+if(_errs698){
+vErrors.length = _errs698;
 }
 else {
-const err623 = {};
+vErrors = null;
+}
+}
+if(_valid33){
+const _errs702 = errors;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.data === undefined){
+const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err623];
 }
@@ -8442,22 +8431,11 @@ vErrors.push(err623);
 }
 errors++;
 }
-}
-var _valid33 = _errs695 === errors;
-errors = _errs694;
-if(vErrors !== null){
-if(_errs694){
-vErrors.length = _errs694;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid33){
-const _errs698 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err624 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data110.data !== undefined){
+let data246 = data110.data;
+if(data246 && typeof data246 == "object" && !Array.isArray(data246)){
+if(data246.left === undefined){
+const err624 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
 if(vErrors === null){
 vErrors = [err624];
 }
@@ -8466,11 +8444,9 @@ vErrors.push(err624);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data244 = data.data;
-if(data244 && typeof data244 == "object" && !Array.isArray(data244)){
-if(data244.instructions === undefined){
-const err625 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
+for(const key48 in data246){
+if(!(key48 === "left")){
+const err625 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err625];
 }
@@ -8479,8 +8455,16 @@ vErrors.push(err625);
 }
 errors++;
 }
-if(data244.instant === undefined){
-const err626 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data246.left !== undefined){
+let data247 = data246.left;
+if(Array.isArray(data247)){
+const len15 = data247.length;
+for(let i15=0; i15<len15; i15++){
+let data248 = data247[i15];
+if(data248 && typeof data248 == "object" && !Array.isArray(data248)){
+if(data248.system === undefined){
+const err626 = {instancePath:instancePath+"/data/data/left/" + i15,schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err626];
 }
@@ -8489,9 +8473,8 @@ vErrors.push(err626);
 }
 errors++;
 }
-for(const key49 in data244){
-if(!((key49 === "instructions") || (key49 === "instant"))){
-const err627 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
+if(data248.object === undefined){
+const err627 = {instancePath:instancePath+"/data/data/left/" + i15,schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err627];
 }
@@ -8500,10 +8483,9 @@ vErrors.push(err627);
 }
 errors++;
 }
-}
-if(data244.instructions !== undefined){
-if(typeof data244.instructions !== "string"){
-const err628 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/17/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key49 in data248){
+if(!((key49 === "system") || (key49 === "object"))){
+const err628 = {instancePath:instancePath+"/data/data/left/" + i15,schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err628];
 }
@@ -8513,11 +8495,9 @@ vErrors.push(err628);
 errors++;
 }
 }
-if(data244.instant !== undefined){
-let data246 = data244.instant;
-if(data246 && typeof data246 == "object" && !Array.isArray(data246)){
-if(data246.at === undefined){
-const err629 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data248.system !== undefined){
+if(typeof data248.system !== "string"){
+const err629 = {instancePath:instancePath+"/data/data/left/" + i15+"/system",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err629];
 }
@@ -8526,8 +8506,10 @@ vErrors.push(err629);
 }
 errors++;
 }
-if(data246.mono === undefined){
-const err630 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data248.object !== undefined){
+if(typeof data248.object !== "string"){
+const err630 = {instancePath:instancePath+"/data/data/left/" + i15+"/object",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err630];
 }
@@ -8536,9 +8518,10 @@ vErrors.push(err630);
 }
 errors++;
 }
-for(const key50 in data246){
-if(!((key50 === "at") || (key50 === "mono"))){
-const err631 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+}
+}
+else {
+const err631 = {instancePath:instancePath+"/data/data/left/" + i15,schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err631];
 }
@@ -8548,9 +8531,9 @@ vErrors.push(err631);
 errors++;
 }
 }
-if(data246.at !== undefined){
-if(typeof data246.at !== "string"){
-const err632 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err632 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err632];
 }
@@ -8560,11 +8543,9 @@ vErrors.push(err632);
 errors++;
 }
 }
-if(data246.mono !== undefined){
-let data248 = data246.mono;
-if(typeof data248 === "string"){
-if(!pattern4.test(data248)){
-const err633 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+else {
+const err633 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err633];
 }
@@ -8574,8 +8555,9 @@ vErrors.push(err633);
 errors++;
 }
 }
+}
 else {
-const err634 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err634 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err634];
 }
@@ -8584,10 +8566,16 @@ vErrors.push(err634);
 }
 errors++;
 }
+var _valid33 = _errs702 === errors;
+valid172 = _valid33;
+if(valid172){
+var props29 = {};
+props29.data = true;
+props29.kind = true;
 }
 }
-else {
-const err635 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid172){
+const err635 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err635];
 }
@@ -8596,10 +8584,18 @@ vErrors.push(err635);
 }
 errors++;
 }
-}
+if(props17 !== true && props29 !== undefined){
+if(props29 === true){
+props17 = true;
 }
 else {
-const err636 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+props17 = props17 || {};
+Object.assign(props17, props29);
+}
+}
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.kind === undefined){
+const err636 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err636];
 }
@@ -8608,10 +8604,8 @@ vErrors.push(err636);
 }
 errors++;
 }
-}
-}
-else {
-const err637 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.data === undefined){
+const err637 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err637];
 }
@@ -8620,21 +8614,69 @@ vErrors.push(err637);
 }
 errors++;
 }
-var _valid33 = _errs698 === errors;
-valid174 = _valid33;
-if(valid174){
-var props30 = {};
-props30.data = true;
-props30.type = true;
-}
-}
-if(!valid174){
-const err638 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key50 in data110){
+if(!((key50 === "kind") || (key50 === "data"))){
+const err638 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err638];
 }
 else {
 vErrors.push(err638);
+}
+errors++;
+}
+}
+if(data110.kind !== undefined){
+let data251 = data110.kind;
+if(!((((((((((data251 === "backup") || (data251 === "restore-target")) || (data251 === "wal-end")) || (data251 === "archive")) || (data251 === "reference")) || (data251 === "reconciliation")) || (data251 === "health-checks")) || (data251 === "isolation")) || (data251 === "production-fingerprint")) || (data251 === "residue"))){
+const err639 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/16/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err639];
+}
+else {
+vErrors.push(err639);
+}
+errors++;
+}
+}
+}
+else {
+const err640 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err640];
+}
+else {
+vErrors.push(err640);
+}
+errors++;
+}
+}
+}
+else {
+const err641 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err641];
+}
+else {
+vErrors.push(err641);
+}
+errors++;
+}
+var _valid17 = _errs331 === errors;
+valid79 = _valid17;
+if(valid79){
+var props30 = {};
+props30.data = true;
+props30.type = true;
+}
+}
+if(!valid79){
+const err642 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err642];
+}
+else {
+vErrors.push(err642);
 }
 errors++;
 }
@@ -8647,76 +8689,14 @@ props0 = props0 || {};
 Object.assign(props0, props30);
 }
 }
-const _errs713 = errors;
-let valid179 = true;
-const _errs714 = errors;
-if(errors === _errs714){
+const _errs719 = errors;
+let valid180 = true;
+const _errs720 = errors;
+if(errors === _errs720){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing28;
-if((data.type === undefined) && (missing28 = "type")){
-const err639 = {};
-if(vErrors === null){
-vErrors = [err639];
-}
-else {
-vErrors.push(err639);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.began" !== data.type){
-const err640 = {};
-if(vErrors === null){
-vErrors = [err640];
-}
-else {
-vErrors.push(err640);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err641 = {};
-if(vErrors === null){
-vErrors = [err641];
-}
-else {
-vErrors.push(err641);
-}
-errors++;
-}
-}
-var _valid34 = _errs714 === errors;
-errors = _errs713;
-if(vErrors !== null){
-if(_errs713){
-vErrors.length = _errs713;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid34){
-const _errs717 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err642 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err642];
-}
-else {
-vErrors.push(err642);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data250 = data.data;
-if(data250 && typeof data250 == "object" && !Array.isArray(data250)){
-if(data250.who === undefined){
-const err643 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let missing27;
+if((data.type === undefined) && (missing27 = "type")){
+const err643 = {};
 if(vErrors === null){
 vErrors = [err643];
 }
@@ -8725,8 +8705,10 @@ vErrors.push(err643);
 }
 errors++;
 }
-if(data250.instant === undefined){
-const err644 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+else {
+if(data.type !== undefined){
+if("evidence.write-failed" !== data.type){
+const err644 = {};
 if(vErrors === null){
 vErrors = [err644];
 }
@@ -8735,9 +8717,11 @@ vErrors.push(err644);
 }
 errors++;
 }
-for(const key51 in data250){
-if(!((key51 === "who") || (key51 === "instant"))){
-const err645 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err645 = {};
 if(vErrors === null){
 vErrors = [err645];
 }
@@ -8747,9 +8731,21 @@ vErrors.push(err645);
 errors++;
 }
 }
-if(data250.who !== undefined){
-if(typeof data250.who !== "string"){
-const err646 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/18/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid34 = _errs720 === errors;
+errors = _errs719;
+if(vErrors !== null){
+if(_errs719){
+vErrors.length = _errs719;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid34){
+const _errs723 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err646 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err646];
 }
@@ -8758,12 +8754,11 @@ vErrors.push(err646);
 }
 errors++;
 }
-}
-if(data250.instant !== undefined){
-let data252 = data250.instant;
-if(data252 && typeof data252 == "object" && !Array.isArray(data252)){
-if(data252.at === undefined){
-const err647 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data.data !== undefined){
+let data253 = data.data;
+if(data253 && typeof data253 == "object" && !Array.isArray(data253)){
+if(data253.file === undefined){
+const err647 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err647];
 }
@@ -8772,8 +8767,8 @@ vErrors.push(err647);
 }
 errors++;
 }
-if(data252.mono === undefined){
-const err648 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data253.message === undefined){
+const err648 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err648];
 }
@@ -8782,9 +8777,9 @@ vErrors.push(err648);
 }
 errors++;
 }
-for(const key52 in data252){
-if(!((key52 === "at") || (key52 === "mono"))){
-const err649 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+for(const key51 in data253){
+if(!((key51 === "file") || (key51 === "message"))){
+const err649 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err649];
 }
@@ -8794,9 +8789,9 @@ vErrors.push(err649);
 errors++;
 }
 }
-if(data252.at !== undefined){
-if(typeof data252.at !== "string"){
-const err650 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data253.file !== undefined){
+if(typeof data253.file !== "string"){
+const err650 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/17/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err650];
 }
@@ -8806,11 +8801,9 @@ vErrors.push(err650);
 errors++;
 }
 }
-if(data252.mono !== undefined){
-let data254 = data252.mono;
-if(typeof data254 === "string"){
-if(!pattern4.test(data254)){
-const err651 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data253.message !== undefined){
+if(typeof data253.message !== "string"){
+const err651 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/17/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err651];
 }
@@ -8820,8 +8813,9 @@ vErrors.push(err651);
 errors++;
 }
 }
+}
 else {
-const err652 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err652];
 }
@@ -8833,7 +8827,7 @@ errors++;
 }
 }
 else {
-const err653 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err653 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err653];
 }
@@ -8842,45 +8836,21 @@ vErrors.push(err653);
 }
 errors++;
 }
-}
-}
-else {
-const err654 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err654];
-}
-else {
-vErrors.push(err654);
-}
-errors++;
-}
-}
-}
-else {
-const err655 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err655];
-}
-else {
-vErrors.push(err655);
-}
-errors++;
-}
-var _valid34 = _errs717 === errors;
-valid179 = _valid34;
-if(valid179){
+var _valid34 = _errs723 === errors;
+valid180 = _valid34;
+if(valid180){
 var props31 = {};
 props31.data = true;
 props31.type = true;
 }
 }
-if(!valid179){
-const err656 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid180){
+const err654 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err656];
+vErrors = [err654];
 }
 else {
-vErrors.push(err656);
+vErrors.push(err654);
 }
 errors++;
 }
@@ -8893,13 +8863,38 @@ props0 = props0 || {};
 Object.assign(props0, props31);
 }
 }
-const _errs732 = errors;
-let valid184 = true;
 const _errs733 = errors;
-if(errors === _errs733){
+let valid184 = true;
+const _errs734 = errors;
+if(errors === _errs734){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing29;
-if((data.type === undefined) && (missing29 = "type")){
+let missing28;
+if((data.type === undefined) && (missing28 = "type")){
+const err655 = {};
+if(vErrors === null){
+vErrors = [err655];
+}
+else {
+vErrors.push(err655);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("human.asked" !== data.type){
+const err656 = {};
+if(vErrors === null){
+vErrors = [err656];
+}
+else {
+vErrors.push(err656);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err657 = {};
 if(vErrors === null){
 vErrors = [err657];
@@ -8909,10 +8904,22 @@ vErrors.push(err657);
 }
 errors++;
 }
+}
+var _valid35 = _errs734 === errors;
+errors = _errs733;
+if(vErrors !== null){
+if(_errs733){
+vErrors.length = _errs733;
+}
 else {
-if(data.type !== undefined){
-if("human.done" !== data.type){
-const err658 = {};
+vErrors = null;
+}
+}
+if(_valid35){
+const _errs737 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err658 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err658];
 }
@@ -8921,11 +8928,11 @@ vErrors.push(err658);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err659 = {};
+if(data.data !== undefined){
+let data257 = data.data;
+if(data257 && typeof data257 == "object" && !Array.isArray(data257)){
+if(data257.instructions === undefined){
+const err659 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
 vErrors = [err659];
 }
@@ -8934,22 +8941,8 @@ vErrors.push(err659);
 }
 errors++;
 }
-}
-var _valid35 = _errs733 === errors;
-errors = _errs732;
-if(vErrors !== null){
-if(_errs732){
-vErrors.length = _errs732;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid35){
-const _errs736 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err660 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data257.instant === undefined){
+const err660 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err660];
 }
@@ -8958,11 +8951,9 @@ vErrors.push(err660);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data256 = data.data;
-if(data256 && typeof data256 == "object" && !Array.isArray(data256)){
-if(data256.who === undefined){
-const err661 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+for(const key52 in data257){
+if(!((key52 === "instructions") || (key52 === "instant"))){
+const err661 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err661];
 }
@@ -8971,8 +8962,10 @@ vErrors.push(err661);
 }
 errors++;
 }
-if(data256.instant === undefined){
-const err662 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data257.instructions !== undefined){
+if(typeof data257.instructions !== "string"){
+const err662 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/18/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err662];
 }
@@ -8981,8 +8974,12 @@ vErrors.push(err662);
 }
 errors++;
 }
-if(data256.answered === undefined){
-const err663 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+}
+if(data257.instant !== undefined){
+let data259 = data257.instant;
+if(data259 && typeof data259 == "object" && !Array.isArray(data259)){
+if(data259.at === undefined){
+const err663 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err663];
 }
@@ -8991,8 +8988,8 @@ vErrors.push(err663);
 }
 errors++;
 }
-if(data256.attestation === undefined){
-const err664 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+if(data259.mono === undefined){
+const err664 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err664];
 }
@@ -9001,9 +8998,9 @@ vErrors.push(err664);
 }
 errors++;
 }
-for(const key53 in data256){
-if(!((((key53 === "who") || (key53 === "instant")) || (key53 === "answered")) || (key53 === "attestation"))){
-const err665 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
+for(const key53 in data259){
+if(!((key53 === "at") || (key53 === "mono"))){
+const err665 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err665];
 }
@@ -9013,10 +9010,9 @@ vErrors.push(err665);
 errors++;
 }
 }
-if(data256.who !== undefined){
-let data257 = data256.who;
-if((typeof data257 !== "string") && (data257 !== null)){
-const err666 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.who.type},message:"must be string,null"};
+if(data259.at !== undefined){
+if(typeof data259.at !== "string"){
+const err666 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err666];
 }
@@ -9026,11 +9022,11 @@ vErrors.push(err666);
 errors++;
 }
 }
-if(data256.instant !== undefined){
-let data258 = data256.instant;
-if(data258 && typeof data258 == "object" && !Array.isArray(data258)){
-if(data258.at === undefined){
-const err667 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data259.mono !== undefined){
+let data261 = data259.mono;
+if(typeof data261 === "string"){
+if(!pattern4.test(data261)){
+const err667 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err667];
 }
@@ -9039,8 +9035,9 @@ vErrors.push(err667);
 }
 errors++;
 }
-if(data258.mono === undefined){
-const err668 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+else {
+const err668 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err668];
 }
@@ -9049,9 +9046,10 @@ vErrors.push(err668);
 }
 errors++;
 }
-for(const key54 in data258){
-if(!((key54 === "at") || (key54 === "mono"))){
-const err669 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+}
+}
+else {
+const err669 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err669];
 }
@@ -9061,9 +9059,9 @@ vErrors.push(err669);
 errors++;
 }
 }
-if(data258.at !== undefined){
-if(typeof data258.at !== "string"){
-const err670 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err670];
 }
@@ -9073,11 +9071,9 @@ vErrors.push(err670);
 errors++;
 }
 }
-if(data258.mono !== undefined){
-let data260 = data258.mono;
-if(typeof data260 === "string"){
-if(!pattern4.test(data260)){
-const err671 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+else {
+const err671 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err671];
 }
@@ -9086,79 +9082,7 @@ vErrors.push(err671);
 }
 errors++;
 }
-}
-else {
-const err672 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err672];
-}
-else {
-vErrors.push(err672);
-}
-errors++;
-}
-}
-}
-else {
-const err673 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err673];
-}
-else {
-vErrors.push(err673);
-}
-errors++;
-}
-}
-if(data256.answered !== undefined){
-if(typeof data256.answered !== "boolean"){
-const err674 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/19/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err674];
-}
-else {
-vErrors.push(err674);
-}
-errors++;
-}
-}
-if(data256.attestation !== undefined){
-let data262 = data256.attestation;
-if((typeof data262 !== "string") && (data262 !== null)){
-const err675 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/19/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.attestation.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err675];
-}
-else {
-vErrors.push(err675);
-}
-errors++;
-}
-}
-}
-else {
-const err676 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err676];
-}
-else {
-vErrors.push(err676);
-}
-errors++;
-}
-}
-}
-else {
-const err677 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err677];
-}
-else {
-vErrors.push(err677);
-}
-errors++;
-}
-var _valid35 = _errs736 === errors;
+var _valid35 = _errs737 === errors;
 valid184 = _valid35;
 if(valid184){
 var props32 = {};
@@ -9167,12 +9091,12 @@ props32.type = true;
 }
 }
 if(!valid184){
-const err678 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err672 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err678];
+vErrors = [err672];
 }
 else {
-vErrors.push(err678);
+vErrors.push(err672);
 }
 errors++;
 }
@@ -9185,14 +9109,97 @@ props0 = props0 || {};
 Object.assign(props0, props32);
 }
 }
-const _errs755 = errors;
+const _errs752 = errors;
 let valid189 = true;
-const _errs756 = errors;
-if(errors === _errs756){
+const _errs753 = errors;
+if(errors === _errs753){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing30;
-if((data.type === undefined) && (missing30 = "type")){
-const err679 = {};
+let missing29;
+if((data.type === undefined) && (missing29 = "type")){
+const err673 = {};
+if(vErrors === null){
+vErrors = [err673];
+}
+else {
+vErrors.push(err673);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("human.began" !== data.type){
+const err674 = {};
+if(vErrors === null){
+vErrors = [err674];
+}
+else {
+vErrors.push(err674);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err675 = {};
+if(vErrors === null){
+vErrors = [err675];
+}
+else {
+vErrors.push(err675);
+}
+errors++;
+}
+}
+var _valid36 = _errs753 === errors;
+errors = _errs752;
+if(vErrors !== null){
+if(_errs752){
+vErrors.length = _errs752;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid36){
+const _errs756 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err676 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err676];
+}
+else {
+vErrors.push(err676);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data263 = data.data;
+if(data263 && typeof data263 == "object" && !Array.isArray(data263)){
+if(data263.who === undefined){
+const err677 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err677];
+}
+else {
+vErrors.push(err677);
+}
+errors++;
+}
+if(data263.instant === undefined){
+const err678 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err678];
+}
+else {
+vErrors.push(err678);
+}
+errors++;
+}
+for(const key54 in data263){
+if(!((key54 === "who") || (key54 === "instant"))){
+const err679 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err679];
 }
@@ -9201,10 +9208,10 @@ vErrors.push(err679);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err680 = {};
+}
+if(data263.who !== undefined){
+if(typeof data263.who !== "string"){
+const err680 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err680];
 }
@@ -9214,10 +9221,11 @@ vErrors.push(err680);
 errors++;
 }
 }
-}
-}
-else {
-const err681 = {};
+if(data263.instant !== undefined){
+let data265 = data263.instant;
+if(data265 && typeof data265 == "object" && !Array.isArray(data265)){
+if(data265.at === undefined){
+const err681 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err681];
 }
@@ -9226,22 +9234,8 @@ vErrors.push(err681);
 }
 errors++;
 }
-}
-var _valid36 = _errs756 === errors;
-errors = _errs755;
-if(vErrors !== null){
-if(_errs755){
-vErrors.length = _errs755;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs759 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err682 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data265.mono === undefined){
+const err682 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err682];
 }
@@ -9250,11 +9244,9 @@ vErrors.push(err682);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data264 = data.data;
-if(data264 && typeof data264 == "object" && !Array.isArray(data264)){
-if(data264.text === undefined){
-const err683 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+for(const key55 in data265){
+if(!((key55 === "at") || (key55 === "mono"))){
+const err683 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err683];
 }
@@ -9263,8 +9255,10 @@ vErrors.push(err683);
 }
 errors++;
 }
-if(data264.who === undefined){
-const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+}
+if(data265.at !== undefined){
+if(typeof data265.at !== "string"){
+const err684 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err684];
 }
@@ -9273,8 +9267,12 @@ vErrors.push(err684);
 }
 errors++;
 }
-if(data264.source === undefined){
-const err685 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+}
+if(data265.mono !== undefined){
+let data267 = data265.mono;
+if(typeof data267 === "string"){
+if(!pattern4.test(data267)){
+const err685 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err685];
 }
@@ -9283,9 +9281,9 @@ vErrors.push(err685);
 }
 errors++;
 }
-for(const key55 in data264){
-if(!(((key55 === "text") || (key55 === "who")) || (key55 === "source"))){
-const err686 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+}
+else {
+const err686 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err686];
 }
@@ -9295,9 +9293,9 @@ vErrors.push(err686);
 errors++;
 }
 }
-if(data264.text !== undefined){
-if(typeof data264.text !== "string"){
-const err687 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/20/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err687 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err687];
 }
@@ -9307,9 +9305,9 @@ vErrors.push(err687);
 errors++;
 }
 }
-if(data264.who !== undefined){
-if(typeof data264.who !== "string"){
-const err688 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err688 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err688];
 }
@@ -9319,10 +9317,9 @@ vErrors.push(err688);
 errors++;
 }
 }
-if(data264.source !== undefined){
-let data267 = data264.source;
-if(!((data267 === "prompt") || (data267 === "note"))){
-const err689 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/20/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[20].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err689 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err689];
 }
@@ -9331,31 +9328,7 @@ vErrors.push(err689);
 }
 errors++;
 }
-}
-}
-else {
-const err690 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err690];
-}
-else {
-vErrors.push(err690);
-}
-errors++;
-}
-}
-}
-else {
-const err691 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err691];
-}
-else {
-vErrors.push(err691);
-}
-errors++;
-}
-var _valid36 = _errs759 === errors;
+var _valid36 = _errs756 === errors;
 valid189 = _valid36;
 if(valid189){
 var props33 = {};
@@ -9364,12 +9337,12 @@ props33.type = true;
 }
 }
 if(!valid189){
-const err692 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err690 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err692];
+vErrors = [err690];
 }
 else {
-vErrors.push(err692);
+vErrors.push(err690);
 }
 errors++;
 }
@@ -9382,13 +9355,38 @@ props0 = props0 || {};
 Object.assign(props0, props33);
 }
 }
-const _errs770 = errors;
-let valid193 = true;
 const _errs771 = errors;
-if(errors === _errs771){
+let valid194 = true;
+const _errs772 = errors;
+if(errors === _errs772){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing31;
-if((data.type === undefined) && (missing31 = "type")){
+let missing30;
+if((data.type === undefined) && (missing30 = "type")){
+const err691 = {};
+if(vErrors === null){
+vErrors = [err691];
+}
+else {
+vErrors.push(err691);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("human.done" !== data.type){
+const err692 = {};
+if(vErrors === null){
+vErrors = [err692];
+}
+else {
+vErrors.push(err692);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err693 = {};
 if(vErrors === null){
 vErrors = [err693];
@@ -9398,10 +9396,22 @@ vErrors.push(err693);
 }
 errors++;
 }
+}
+var _valid37 = _errs772 === errors;
+errors = _errs771;
+if(vErrors !== null){
+if(_errs771){
+vErrors.length = _errs771;
+}
 else {
-if(data.type !== undefined){
-if("operator.attached" !== data.type){
-const err694 = {};
+vErrors = null;
+}
+}
+if(_valid37){
+const _errs775 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err694 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err694];
 }
@@ -9410,11 +9420,11 @@ vErrors.push(err694);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err695 = {};
+if(data.data !== undefined){
+let data269 = data.data;
+if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
+if(data269.who === undefined){
+const err695 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err695];
 }
@@ -9423,22 +9433,8 @@ vErrors.push(err695);
 }
 errors++;
 }
-}
-var _valid37 = _errs771 === errors;
-errors = _errs770;
-if(vErrors !== null){
-if(_errs770){
-vErrors.length = _errs770;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid37){
-const _errs774 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err696 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data269.instant === undefined){
+const err696 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err696];
 }
@@ -9447,11 +9443,8 @@ vErrors.push(err696);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data269 = data.data;
-if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
-if(data269.who === undefined){
-const err697 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(data269.answered === undefined){
+const err697 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
 if(vErrors === null){
 vErrors = [err697];
 }
@@ -9460,8 +9453,8 @@ vErrors.push(err697);
 }
 errors++;
 }
-if(data269.host === undefined){
-const err698 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data269.attestation === undefined){
+const err698 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
 if(vErrors === null){
 vErrors = [err698];
 }
@@ -9471,8 +9464,8 @@ vErrors.push(err698);
 errors++;
 }
 for(const key56 in data269){
-if(!((key56 === "who") || (key56 === "host"))){
-const err699 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+if(!((((key56 === "who") || (key56 === "instant")) || (key56 === "answered")) || (key56 === "attestation"))){
+const err699 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err699];
 }
@@ -9483,8 +9476,9 @@ errors++;
 }
 }
 if(data269.who !== undefined){
-if(typeof data269.who !== "string"){
-const err700 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data270 = data269.who;
+if((typeof data270 !== "string") && (data270 !== null)){
+const err700 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[20].then.properties.data.properties.who.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err700];
 }
@@ -9494,9 +9488,11 @@ vErrors.push(err700);
 errors++;
 }
 }
-if(data269.host !== undefined){
-if(typeof data269.host !== "string"){
-const err701 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/21/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data269.instant !== undefined){
+let data271 = data269.instant;
+if(data271 && typeof data271 == "object" && !Array.isArray(data271)){
+if(data271.at === undefined){
+const err701 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err701];
 }
@@ -9505,10 +9501,8 @@ vErrors.push(err701);
 }
 errors++;
 }
-}
-}
-else {
-const err702 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data271.mono === undefined){
+const err702 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err702];
 }
@@ -9517,10 +9511,9 @@ vErrors.push(err702);
 }
 errors++;
 }
-}
-}
-else {
-const err703 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key57 in data271){
+if(!((key57 === "at") || (key57 === "mono"))){
+const err703 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err703];
 }
@@ -9529,21 +9522,119 @@ vErrors.push(err703);
 }
 errors++;
 }
-var _valid37 = _errs774 === errors;
-valid193 = _valid37;
-if(valid193){
-var props34 = {};
-props34.data = true;
-props34.type = true;
 }
-}
-if(!valid193){
-const err704 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data271.at !== undefined){
+if(typeof data271.at !== "string"){
+const err704 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err704];
 }
 else {
 vErrors.push(err704);
+}
+errors++;
+}
+}
+if(data271.mono !== undefined){
+let data273 = data271.mono;
+if(typeof data273 === "string"){
+if(!pattern4.test(data273)){
+const err705 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err705];
+}
+else {
+vErrors.push(err705);
+}
+errors++;
+}
+}
+else {
+const err706 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err706];
+}
+else {
+vErrors.push(err706);
+}
+errors++;
+}
+}
+}
+else {
+const err707 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err707];
+}
+else {
+vErrors.push(err707);
+}
+errors++;
+}
+}
+if(data269.answered !== undefined){
+if(typeof data269.answered !== "boolean"){
+const err708 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/20/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err708];
+}
+else {
+vErrors.push(err708);
+}
+errors++;
+}
+}
+if(data269.attestation !== undefined){
+let data275 = data269.attestation;
+if((typeof data275 !== "string") && (data275 !== null)){
+const err709 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/20/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[20].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err709];
+}
+else {
+vErrors.push(err709);
+}
+errors++;
+}
+}
+}
+else {
+const err710 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err710];
+}
+else {
+vErrors.push(err710);
+}
+errors++;
+}
+}
+}
+else {
+const err711 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err711];
+}
+else {
+vErrors.push(err711);
+}
+errors++;
+}
+var _valid37 = _errs775 === errors;
+valid194 = _valid37;
+if(valid194){
+var props34 = {};
+props34.data = true;
+props34.type = true;
+}
+}
+if(!valid194){
+const err712 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err712];
+}
+else {
+vErrors.push(err712);
 }
 errors++;
 }
@@ -9556,124 +9647,14 @@ props0 = props0 || {};
 Object.assign(props0, props34);
 }
 }
-const _errs784 = errors;
-let valid197 = true;
-const _errs785 = errors;
-if(errors === _errs785){
+const _errs794 = errors;
+let valid199 = true;
+const _errs795 = errors;
+if(errors === _errs795){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing32;
-if((data.type === undefined) && (missing32 = "type")){
-const err705 = {};
-if(vErrors === null){
-vErrors = [err705];
-}
-else {
-vErrors.push(err705);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err706 = {};
-if(vErrors === null){
-vErrors = [err706];
-}
-else {
-vErrors.push(err706);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err707 = {};
-if(vErrors === null){
-vErrors = [err707];
-}
-else {
-vErrors.push(err707);
-}
-errors++;
-}
-}
-var _valid38 = _errs785 === errors;
-errors = _errs784;
-if(vErrors !== null){
-if(_errs784){
-vErrors.length = _errs784;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid38){
-const _errs788 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err708 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err708];
-}
-else {
-vErrors.push(err708);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data273 = data.data;
-if(data273 && typeof data273 == "object" && !Array.isArray(data273)){
-if(data273.choice === undefined){
-const err709 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
-if(vErrors === null){
-vErrors = [err709];
-}
-else {
-vErrors.push(err709);
-}
-errors++;
-}
-for(const key57 in data273){
-if(!(key57 === "choice")){
-const err710 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err710];
-}
-else {
-vErrors.push(err710);
-}
-errors++;
-}
-}
-if(data273.choice !== undefined){
-let data274 = data273.choice;
-if(!(((data274 === "retry") || (data274 === "skip")) || (data274 === "abort"))){
-const err711 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/22/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[22].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err711];
-}
-else {
-vErrors.push(err711);
-}
-errors++;
-}
-}
-}
-else {
-const err712 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err712];
-}
-else {
-vErrors.push(err712);
-}
-errors++;
-}
-}
-}
-else {
-const err713 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let missing31;
+if((data.type === undefined) && (missing31 = "type")){
+const err713 = {};
 if(vErrors === null){
 vErrors = [err713];
 }
@@ -9682,21 +9663,175 @@ vErrors.push(err713);
 }
 errors++;
 }
-var _valid38 = _errs788 === errors;
-valid197 = _valid38;
-if(valid197){
-var props35 = {};
-props35.data = true;
-props35.type = true;
-}
-}
-if(!valid197){
-const err714 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+if(data.type !== undefined){
+if("note.manual" !== data.type){
+const err714 = {};
 if(vErrors === null){
 vErrors = [err714];
 }
 else {
 vErrors.push(err714);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err715 = {};
+if(vErrors === null){
+vErrors = [err715];
+}
+else {
+vErrors.push(err715);
+}
+errors++;
+}
+}
+var _valid38 = _errs795 === errors;
+errors = _errs794;
+if(vErrors !== null){
+if(_errs794){
+vErrors.length = _errs794;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid38){
+const _errs798 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err716 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err716];
+}
+else {
+vErrors.push(err716);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data277 = data.data;
+if(data277 && typeof data277 == "object" && !Array.isArray(data277)){
+if(data277.text === undefined){
+const err717 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+if(vErrors === null){
+vErrors = [err717];
+}
+else {
+vErrors.push(err717);
+}
+errors++;
+}
+if(data277.who === undefined){
+const err718 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err718];
+}
+else {
+vErrors.push(err718);
+}
+errors++;
+}
+if(data277.source === undefined){
+const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+if(vErrors === null){
+vErrors = [err719];
+}
+else {
+vErrors.push(err719);
+}
+errors++;
+}
+for(const key58 in data277){
+if(!(((key58 === "text") || (key58 === "who")) || (key58 === "source"))){
+const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err720];
+}
+else {
+vErrors.push(err720);
+}
+errors++;
+}
+}
+if(data277.text !== undefined){
+if(typeof data277.text !== "string"){
+const err721 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/21/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err721];
+}
+else {
+vErrors.push(err721);
+}
+errors++;
+}
+}
+if(data277.who !== undefined){
+if(typeof data277.who !== "string"){
+const err722 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err722];
+}
+else {
+vErrors.push(err722);
+}
+errors++;
+}
+}
+if(data277.source !== undefined){
+let data280 = data277.source;
+if(!((data280 === "prompt") || (data280 === "note"))){
+const err723 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/21/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[21].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err723];
+}
+else {
+vErrors.push(err723);
+}
+errors++;
+}
+}
+}
+else {
+const err724 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err724];
+}
+else {
+vErrors.push(err724);
+}
+errors++;
+}
+}
+}
+else {
+const err725 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err725];
+}
+else {
+vErrors.push(err725);
+}
+errors++;
+}
+var _valid38 = _errs798 === errors;
+valid199 = _valid38;
+if(valid199){
+var props35 = {};
+props35.data = true;
+props35.type = true;
+}
+}
+if(!valid199){
+const err726 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err726];
+}
+else {
+vErrors.push(err726);
 }
 errors++;
 }
@@ -9709,159 +9844,14 @@ props0 = props0 || {};
 Object.assign(props0, props35);
 }
 }
-const _errs795 = errors;
-let valid201 = true;
-const _errs796 = errors;
-if(errors === _errs796){
+const _errs809 = errors;
+let valid203 = true;
+const _errs810 = errors;
+if(errors === _errs810){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing33;
-if((data.type === undefined) && (missing33 = "type")){
-const err715 = {};
-if(vErrors === null){
-vErrors = [err715];
-}
-else {
-vErrors.push(err715);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err716 = {};
-if(vErrors === null){
-vErrors = [err716];
-}
-else {
-vErrors.push(err716);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err717 = {};
-if(vErrors === null){
-vErrors = [err717];
-}
-else {
-vErrors.push(err717);
-}
-errors++;
-}
-}
-var _valid39 = _errs796 === errors;
-errors = _errs795;
-if(vErrors !== null){
-if(_errs795){
-vErrors.length = _errs795;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid39){
-const _errs799 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err718 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err718];
-}
-else {
-vErrors.push(err718);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data276 = data.data;
-if(data276 && typeof data276 == "object" && !Array.isArray(data276)){
-if(data276.watcher === undefined){
-const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err719];
-}
-else {
-vErrors.push(err719);
-}
-errors++;
-}
-if(data276.object === undefined){
-const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err720];
-}
-else {
-vErrors.push(err720);
-}
-errors++;
-}
-if(data276.actor === undefined){
-const err721 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
-if(vErrors === null){
-vErrors = [err721];
-}
-else {
-vErrors.push(err721);
-}
-errors++;
-}
-if(data276.change === undefined){
-const err722 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
-if(vErrors === null){
-vErrors = [err722];
-}
-else {
-vErrors.push(err722);
-}
-errors++;
-}
-if(data276.ours === undefined){
-const err723 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
-if(vErrors === null){
-vErrors = [err723];
-}
-else {
-vErrors.push(err723);
-}
-errors++;
-}
-if(data276.allowedBy === undefined){
-const err724 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
-if(vErrors === null){
-vErrors = [err724];
-}
-else {
-vErrors.push(err724);
-}
-errors++;
-}
-if(data276.scope === undefined){
-const err725 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
-if(vErrors === null){
-vErrors = [err725];
-}
-else {
-vErrors.push(err725);
-}
-errors++;
-}
-for(const key58 in data276){
-if(!(func1.call(schema31.allOf[23].then.properties.data.properties, key58))){
-const err726 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err726];
-}
-else {
-vErrors.push(err726);
-}
-errors++;
-}
-}
-if(data276.watcher !== undefined){
-if(typeof data276.watcher !== "string"){
-const err727 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/23/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing32;
+if((data.type === undefined) && (missing32 = "type")){
+const err727 = {};
 if(vErrors === null){
 vErrors = [err727];
 }
@@ -9870,10 +9860,10 @@ vErrors.push(err727);
 }
 errors++;
 }
-}
-if(data276.object !== undefined){
-if(typeof data276.object !== "string"){
-const err728 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/23/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("operator.attached" !== data.type){
+const err728 = {};
 if(vErrors === null){
 vErrors = [err728];
 }
@@ -9883,10 +9873,10 @@ vErrors.push(err728);
 errors++;
 }
 }
-if(data276.actor !== undefined){
-let data279 = data276.actor;
-if((typeof data279 !== "string") && (data279 !== null)){
-const err729 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/23/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.actor.type},message:"must be string,null"};
+}
+}
+else {
+const err729 = {};
 if(vErrors === null){
 vErrors = [err729];
 }
@@ -9896,9 +9886,21 @@ vErrors.push(err729);
 errors++;
 }
 }
-if(data276.change !== undefined){
-if(typeof data276.change !== "string"){
-const err730 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/23/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid39 = _errs810 === errors;
+errors = _errs809;
+if(vErrors !== null){
+if(_errs809){
+vErrors.length = _errs809;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid39){
+const _errs813 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err730 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err730];
 }
@@ -9907,10 +9909,11 @@ vErrors.push(err730);
 }
 errors++;
 }
-}
-if(data276.ours !== undefined){
-if(typeof data276.ours !== "boolean"){
-const err731 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/23/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data.data !== undefined){
+let data282 = data.data;
+if(data282 && typeof data282 == "object" && !Array.isArray(data282)){
+if(data282.who === undefined){
+const err731 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err731];
 }
@@ -9919,11 +9922,8 @@ vErrors.push(err731);
 }
 errors++;
 }
-}
-if(data276.allowedBy !== undefined){
-let data282 = data276.allowedBy;
-if((typeof data282 !== "string") && (data282 !== null)){
-const err732 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/23/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[23].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(data282.host === undefined){
+const err732 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
 vErrors = [err732];
 }
@@ -9932,11 +9932,9 @@ vErrors.push(err732);
 }
 errors++;
 }
-}
-if(data276.scope !== undefined){
-let data283 = data276.scope;
-if(!((data283 === "recovery-path") || (data283 === "elsewhere"))){
-const err733 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/23/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+for(const key59 in data282){
+if(!((key59 === "who") || (key59 === "host"))){
+const err733 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err733];
 }
@@ -9946,9 +9944,9 @@ vErrors.push(err733);
 errors++;
 }
 }
-if(data276.happened !== undefined){
-if(typeof data276.happened !== "string"){
-const err734 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/23/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data282.who !== undefined){
+if(typeof data282.who !== "string"){
+const err734 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err734];
 }
@@ -9958,9 +9956,9 @@ vErrors.push(err734);
 errors++;
 }
 }
-}
-else {
-const err735 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data282.host !== undefined){
+if(typeof data282.host !== "string"){
+const err735 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/22/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err735];
 }
@@ -9972,7 +9970,7 @@ errors++;
 }
 }
 else {
-const err736 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err736 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err736];
 }
@@ -9981,21 +9979,33 @@ vErrors.push(err736);
 }
 errors++;
 }
-var _valid39 = _errs799 === errors;
-valid201 = _valid39;
-if(valid201){
-var props36 = {};
-props36.data = true;
-props36.type = true;
 }
 }
-if(!valid201){
-const err737 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err737 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err737];
 }
 else {
 vErrors.push(err737);
+}
+errors++;
+}
+var _valid39 = _errs813 === errors;
+valid203 = _valid39;
+if(valid203){
+var props36 = {};
+props36.data = true;
+props36.type = true;
+}
+}
+if(!valid203){
+const err738 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err738];
+}
+else {
+vErrors.push(err738);
 }
 errors++;
 }
@@ -10008,25 +10018,13 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs820 = errors;
-let valid205 = true;
-const _errs821 = errors;
-if(errors === _errs821){
+const _errs823 = errors;
+let valid207 = true;
+const _errs824 = errors;
+if(errors === _errs824){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing34;
-if((data.type === undefined) && (missing34 = "type")){
-const err738 = {};
-if(vErrors === null){
-vErrors = [err738];
-}
-else {
-vErrors.push(err738);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.gap" !== data.type){
+let missing33;
+if((data.type === undefined) && (missing33 = "type")){
 const err739 = {};
 if(vErrors === null){
 vErrors = [err739];
@@ -10036,10 +10034,9 @@ vErrors.push(err739);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("operator.chose" !== data.type){
 const err740 = {};
 if(vErrors === null){
 vErrors = [err740];
@@ -10050,21 +10047,10 @@ vErrors.push(err740);
 errors++;
 }
 }
-var _valid40 = _errs821 === errors;
-errors = _errs820;
-if(vErrors !== null){
-if(_errs820){
-vErrors.length = _errs820;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid40){
-const _errs824 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err741 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err741 = {};
 if(vErrors === null){
 vErrors = [err741];
 }
@@ -10073,11 +10059,22 @@ vErrors.push(err741);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data286 = data.data;
-if(data286 && typeof data286 == "object" && !Array.isArray(data286)){
-if(data286.watcher === undefined){
-const err742 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+}
+var _valid40 = _errs824 === errors;
+errors = _errs823;
+if(vErrors !== null){
+if(_errs823){
+vErrors.length = _errs823;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid40){
+const _errs827 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err742 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err742];
 }
@@ -10086,8 +10083,11 @@ vErrors.push(err742);
 }
 errors++;
 }
-if(data286.required === undefined){
-const err743 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data.data !== undefined){
+let data286 = data.data;
+if(data286 && typeof data286 == "object" && !Array.isArray(data286)){
+if(data286.choice === undefined){
+const err743 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
 if(vErrors === null){
 vErrors = [err743];
 }
@@ -10096,8 +10096,9 @@ vErrors.push(err743);
 }
 errors++;
 }
-if(data286.detail === undefined){
-const err744 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+for(const key60 in data286){
+if(!(key60 === "choice")){
+const err744 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err744];
 }
@@ -10106,9 +10107,11 @@ vErrors.push(err744);
 }
 errors++;
 }
-for(const key59 in data286){
-if(!(((key59 === "watcher") || (key59 === "required")) || (key59 === "detail"))){
-const err745 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+}
+if(data286.choice !== undefined){
+let data287 = data286.choice;
+if(!(((data287 === "retry") || (data287 === "skip")) || (data287 === "abort"))){
+const err745 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/23/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err745];
 }
@@ -10118,9 +10121,9 @@ vErrors.push(err745);
 errors++;
 }
 }
-if(data286.watcher !== undefined){
-if(typeof data286.watcher !== "string"){
-const err746 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err746 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err746];
 }
@@ -10130,9 +10133,9 @@ vErrors.push(err746);
 errors++;
 }
 }
-if(data286.required !== undefined){
-if(typeof data286.required !== "boolean"){
-const err747 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/24/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+else {
+const err747 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err747];
 }
@@ -10141,57 +10144,21 @@ vErrors.push(err747);
 }
 errors++;
 }
-}
-if(data286.detail !== undefined){
-if(typeof data286.detail !== "string"){
-const err748 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/24/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err748];
-}
-else {
-vErrors.push(err748);
-}
-errors++;
-}
-}
-}
-else {
-const err749 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err749];
-}
-else {
-vErrors.push(err749);
-}
-errors++;
-}
-}
-}
-else {
-const err750 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err750];
-}
-else {
-vErrors.push(err750);
-}
-errors++;
-}
-var _valid40 = _errs824 === errors;
-valid205 = _valid40;
-if(valid205){
+var _valid40 = _errs827 === errors;
+valid207 = _valid40;
+if(valid207){
 var props37 = {};
 props37.data = true;
 props37.type = true;
 }
 }
-if(!valid205){
-const err751 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid207){
+const err748 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err751];
+vErrors = [err748];
 }
 else {
-vErrors.push(err751);
+vErrors.push(err748);
 }
 errors++;
 }
@@ -10204,14 +10171,63 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs836 = errors;
-let valid209 = true;
-const _errs837 = errors;
-if(errors === _errs837){
+const _errs834 = errors;
+let valid211 = true;
+const _errs835 = errors;
+if(errors === _errs835){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing35;
-if((data.type === undefined) && (missing35 = "type")){
-const err752 = {};
+let missing34;
+if((data.type === undefined) && (missing34 = "type")){
+const err749 = {};
+if(vErrors === null){
+vErrors = [err749];
+}
+else {
+vErrors.push(err749);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("watch.observed" !== data.type){
+const err750 = {};
+if(vErrors === null){
+vErrors = [err750];
+}
+else {
+vErrors.push(err750);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err751 = {};
+if(vErrors === null){
+vErrors = [err751];
+}
+else {
+vErrors.push(err751);
+}
+errors++;
+}
+}
+var _valid41 = _errs835 === errors;
+errors = _errs834;
+if(vErrors !== null){
+if(_errs834){
+vErrors.length = _errs834;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid41){
+const _errs838 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err752 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err752];
 }
@@ -10220,10 +10236,11 @@ vErrors.push(err752);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err753 = {};
+if(data.data !== undefined){
+let data289 = data.data;
+if(data289 && typeof data289 == "object" && !Array.isArray(data289)){
+if(data289.watcher === undefined){
+const err753 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err753];
 }
@@ -10232,11 +10249,8 @@ vErrors.push(err753);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err754 = {};
+if(data289.object === undefined){
+const err754 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err754];
 }
@@ -10245,22 +10259,8 @@ vErrors.push(err754);
 }
 errors++;
 }
-}
-var _valid41 = _errs837 === errors;
-errors = _errs836;
-if(vErrors !== null){
-if(_errs836){
-vErrors.length = _errs836;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid41){
-const _errs840 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err755 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data289.actor === undefined){
+const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
 vErrors = [err755];
 }
@@ -10269,11 +10269,8 @@ vErrors.push(err755);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data291 = data.data;
-if(data291 && typeof data291 == "object" && !Array.isArray(data291)){
-if(data291.watcher === undefined){
-const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+if(data289.change === undefined){
+const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
 if(vErrors === null){
 vErrors = [err756];
 }
@@ -10282,8 +10279,8 @@ vErrors.push(err756);
 }
 errors++;
 }
-if(data291.checks === undefined){
-const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data289.ours === undefined){
+const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
 if(vErrors === null){
 vErrors = [err757];
 }
@@ -10292,9 +10289,8 @@ vErrors.push(err757);
 }
 errors++;
 }
-for(const key60 in data291){
-if(!((key60 === "watcher") || (key60 === "checks"))){
-const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+if(data289.allowedBy === undefined){
+const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
 if(vErrors === null){
 vErrors = [err758];
 }
@@ -10303,10 +10299,8 @@ vErrors.push(err758);
 }
 errors++;
 }
-}
-if(data291.watcher !== undefined){
-if(typeof data291.watcher !== "string"){
-const err759 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data289.scope === undefined){
+const err759 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
 if(vErrors === null){
 vErrors = [err759];
 }
@@ -10315,11 +10309,9 @@ vErrors.push(err759);
 }
 errors++;
 }
-}
-if(data291.checks !== undefined){
-let data293 = data291.checks;
-if(!(((typeof data293 == "number") && (!(data293 % 1) && !isNaN(data293))) && (isFinite(data293)))){
-const err760 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key61 in data289){
+if(!(func1.call(schema31.allOf[24].then.properties.data.properties, key61))){
+const err760 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err760];
 }
@@ -10328,9 +10320,10 @@ vErrors.push(err760);
 }
 errors++;
 }
-if((typeof data293 == "number") && (isFinite(data293))){
-if(data293 < 0 || isNaN(data293)){
-const err761 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/25/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data289.watcher !== undefined){
+if(typeof data289.watcher !== "string"){
+const err761 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err761];
 }
@@ -10340,10 +10333,9 @@ vErrors.push(err761);
 errors++;
 }
 }
-}
-}
-else {
-const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data289.object !== undefined){
+if(typeof data289.object !== "string"){
+const err762 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/24/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err762];
 }
@@ -10353,9 +10345,10 @@ vErrors.push(err762);
 errors++;
 }
 }
-}
-else {
-const err763 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data289.actor !== undefined){
+let data292 = data289.actor;
+if((typeof data292 !== "string") && (data292 !== null)){
+const err763 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/24/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[24].then.properties.data.properties.actor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err763];
 }
@@ -10364,21 +10357,107 @@ vErrors.push(err763);
 }
 errors++;
 }
-var _valid41 = _errs840 === errors;
-valid209 = _valid41;
-if(valid209){
-var props38 = {};
-props38.data = true;
-props38.type = true;
 }
-}
-if(!valid209){
-const err764 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data289.change !== undefined){
+if(typeof data289.change !== "string"){
+const err764 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/24/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err764];
 }
 else {
 vErrors.push(err764);
+}
+errors++;
+}
+}
+if(data289.ours !== undefined){
+if(typeof data289.ours !== "boolean"){
+const err765 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/24/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err765];
+}
+else {
+vErrors.push(err765);
+}
+errors++;
+}
+}
+if(data289.allowedBy !== undefined){
+let data295 = data289.allowedBy;
+if((typeof data295 !== "string") && (data295 !== null)){
+const err766 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/24/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[24].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err766];
+}
+else {
+vErrors.push(err766);
+}
+errors++;
+}
+}
+if(data289.scope !== undefined){
+let data296 = data289.scope;
+if(!((data296 === "recovery-path") || (data296 === "elsewhere"))){
+const err767 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/24/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[24].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err767];
+}
+else {
+vErrors.push(err767);
+}
+errors++;
+}
+}
+if(data289.happened !== undefined){
+if(typeof data289.happened !== "string"){
+const err768 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/24/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err768];
+}
+else {
+vErrors.push(err768);
+}
+errors++;
+}
+}
+}
+else {
+const err769 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err769];
+}
+else {
+vErrors.push(err769);
+}
+errors++;
+}
+}
+}
+else {
+const err770 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err770];
+}
+else {
+vErrors.push(err770);
+}
+errors++;
+}
+var _valid41 = _errs838 === errors;
+valid211 = _valid41;
+if(valid211){
+var props38 = {};
+props38.data = true;
+props38.type = true;
+}
+}
+if(!valid211){
+const err771 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err771];
+}
+else {
+vErrors.push(err771);
 }
 errors++;
 }
@@ -10391,107 +10470,14 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs850 = errors;
-let valid213 = true;
-const _errs851 = errors;
-if(errors === _errs851){
+const _errs859 = errors;
+let valid215 = true;
+const _errs860 = errors;
+if(errors === _errs860){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing36;
-if((data.type === undefined) && (missing36 = "type")){
-const err765 = {};
-if(vErrors === null){
-vErrors = [err765];
-}
-else {
-vErrors.push(err765);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err766 = {};
-if(vErrors === null){
-vErrors = [err766];
-}
-else {
-vErrors.push(err766);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err767 = {};
-if(vErrors === null){
-vErrors = [err767];
-}
-else {
-vErrors.push(err767);
-}
-errors++;
-}
-}
-var _valid42 = _errs851 === errors;
-errors = _errs850;
-if(vErrors !== null){
-if(_errs850){
-vErrors.length = _errs850;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs854 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err768 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err768];
-}
-else {
-vErrors.push(err768);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data295 = data.data;
-if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
-if(data295.id === undefined){
-const err769 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err769];
-}
-else {
-vErrors.push(err769);
-}
-errors++;
-}
-if(data295.uses === undefined){
-const err770 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err770];
-}
-else {
-vErrors.push(err770);
-}
-errors++;
-}
-if(data295.with === undefined){
-const err771 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
-if(vErrors === null){
-vErrors = [err771];
-}
-else {
-vErrors.push(err771);
-}
-errors++;
-}
-for(const key61 in data295){
-if(!(((key61 === "id") || (key61 === "uses")) || (key61 === "with"))){
-const err772 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+let missing35;
+if((data.type === undefined) && (missing35 = "type")){
+const err772 = {};
 if(vErrors === null){
 vErrors = [err772];
 }
@@ -10500,10 +10486,10 @@ vErrors.push(err772);
 }
 errors++;
 }
-}
-if(data295.id !== undefined){
-if(typeof data295.id !== "string"){
-const err773 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/26/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("watch.gap" !== data.type){
+const err773 = {};
 if(vErrors === null){
 vErrors = [err773];
 }
@@ -10513,9 +10499,10 @@ vErrors.push(err773);
 errors++;
 }
 }
-if(data295.uses !== undefined){
-if(typeof data295.uses !== "string"){
-const err774 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/26/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err774 = {};
 if(vErrors === null){
 vErrors = [err774];
 }
@@ -10525,12 +10512,21 @@ vErrors.push(err774);
 errors++;
 }
 }
-if(data295.with !== undefined){
-let data298 = data295.with;
-if(data298 && typeof data298 == "object" && !Array.isArray(data298)){
+var _valid42 = _errs860 === errors;
+errors = _errs859;
+if(vErrors !== null){
+if(_errs859){
+vErrors.length = _errs859;
 }
 else {
-const err775 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/26/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid42){
+const _errs863 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err775 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err775];
 }
@@ -10539,10 +10535,11 @@ vErrors.push(err775);
 }
 errors++;
 }
-}
-}
-else {
-const err776 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data299 = data.data;
+if(data299 && typeof data299 == "object" && !Array.isArray(data299)){
+if(data299.watcher === undefined){
+const err776 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err776];
 }
@@ -10551,10 +10548,8 @@ vErrors.push(err776);
 }
 errors++;
 }
-}
-}
-else {
-const err777 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data299.required === undefined){
+const err777 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err777];
 }
@@ -10563,21 +10558,102 @@ vErrors.push(err777);
 }
 errors++;
 }
-var _valid42 = _errs854 === errors;
-valid213 = _valid42;
-if(valid213){
-var props39 = {};
-props39.data = true;
-props39.type = true;
-}
-}
-if(!valid213){
-const err778 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data299.detail === undefined){
+const err778 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err778];
 }
 else {
 vErrors.push(err778);
+}
+errors++;
+}
+for(const key62 in data299){
+if(!(((key62 === "watcher") || (key62 === "required")) || (key62 === "detail"))){
+const err779 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err779];
+}
+else {
+vErrors.push(err779);
+}
+errors++;
+}
+}
+if(data299.watcher !== undefined){
+if(typeof data299.watcher !== "string"){
+const err780 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err780];
+}
+else {
+vErrors.push(err780);
+}
+errors++;
+}
+}
+if(data299.required !== undefined){
+if(typeof data299.required !== "boolean"){
+const err781 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/25/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err781];
+}
+else {
+vErrors.push(err781);
+}
+errors++;
+}
+}
+if(data299.detail !== undefined){
+if(typeof data299.detail !== "string"){
+const err782 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/25/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err782];
+}
+else {
+vErrors.push(err782);
+}
+errors++;
+}
+}
+}
+else {
+const err783 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err783];
+}
+else {
+vErrors.push(err783);
+}
+errors++;
+}
+}
+}
+else {
+const err784 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err784];
+}
+else {
+vErrors.push(err784);
+}
+errors++;
+}
+var _valid42 = _errs863 === errors;
+valid215 = _valid42;
+if(valid215){
+var props39 = {};
+props39.data = true;
+props39.type = true;
+}
+}
+if(!valid215){
+const err785 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err785];
+}
+else {
+vErrors.push(err785);
 }
 errors++;
 }
@@ -10590,109 +10666,14 @@ props0 = props0 || {};
 Object.assign(props0, props39);
 }
 }
-const _errs867 = errors;
-let valid217 = true;
-const _errs868 = errors;
-if(errors === _errs868){
+const _errs875 = errors;
+let valid219 = true;
+const _errs876 = errors;
+if(errors === _errs876){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing37;
-if((data.type === undefined) && (missing37 = "type")){
-const err779 = {};
-if(vErrors === null){
-vErrors = [err779];
-}
-else {
-vErrors.push(err779);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err780 = {};
-if(vErrors === null){
-vErrors = [err780];
-}
-else {
-vErrors.push(err780);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err781 = {};
-if(vErrors === null){
-vErrors = [err781];
-}
-else {
-vErrors.push(err781);
-}
-errors++;
-}
-}
-var _valid43 = _errs868 === errors;
-errors = _errs867;
-if(vErrors !== null){
-if(_errs867){
-vErrors.length = _errs867;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid43){
-const _errs871 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err782 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err782];
-}
-else {
-vErrors.push(err782);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data300 = data.data;
-if(data300 && typeof data300 == "object" && !Array.isArray(data300)){
-if(data300.id === undefined){
-const err783 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err783];
-}
-else {
-vErrors.push(err783);
-}
-errors++;
-}
-if(data300.identity === undefined){
-const err784 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
-if(vErrors === null){
-vErrors = [err784];
-}
-else {
-vErrors.push(err784);
-}
-errors++;
-}
-for(const key62 in data300){
-if(!((key62 === "id") || (key62 === "identity"))){
-const err785 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err785];
-}
-else {
-vErrors.push(err785);
-}
-errors++;
-}
-}
-if(data300.id !== undefined){
-if(typeof data300.id !== "string"){
-const err786 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing36;
+if((data.type === undefined) && (missing36 = "type")){
+const err786 = {};
 if(vErrors === null){
 vErrors = [err786];
 }
@@ -10701,13 +10682,10 @@ vErrors.push(err786);
 }
 errors++;
 }
-}
-if(data300.identity !== undefined){
-let data302 = data300.identity;
-if(data302 && typeof data302 == "object" && !Array.isArray(data302)){
-}
 else {
-const err787 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/27/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("watch.ended" !== data.type){
+const err787 = {};
 if(vErrors === null){
 vErrors = [err787];
 }
@@ -10718,8 +10696,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err788 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err788 = {};
 if(vErrors === null){
 vErrors = [err788];
 }
@@ -10729,9 +10708,21 @@ vErrors.push(err788);
 errors++;
 }
 }
+var _valid43 = _errs876 === errors;
+errors = _errs875;
+if(vErrors !== null){
+if(_errs875){
+vErrors.length = _errs875;
 }
 else {
-const err789 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid43){
+const _errs879 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err789 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err789];
 }
@@ -10740,21 +10731,116 @@ vErrors.push(err789);
 }
 errors++;
 }
-var _valid43 = _errs871 === errors;
-valid217 = _valid43;
-if(valid217){
-var props40 = {};
-props40.data = true;
-props40.type = true;
-}
-}
-if(!valid217){
-const err790 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data304 = data.data;
+if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
+if(data304.watcher === undefined){
+const err790 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err790];
 }
 else {
 vErrors.push(err790);
+}
+errors++;
+}
+if(data304.checks === undefined){
+const err791 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(vErrors === null){
+vErrors = [err791];
+}
+else {
+vErrors.push(err791);
+}
+errors++;
+}
+for(const key63 in data304){
+if(!((key63 === "watcher") || (key63 === "checks"))){
+const err792 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err792];
+}
+else {
+vErrors.push(err792);
+}
+errors++;
+}
+}
+if(data304.watcher !== undefined){
+if(typeof data304.watcher !== "string"){
+const err793 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err793];
+}
+else {
+vErrors.push(err793);
+}
+errors++;
+}
+}
+if(data304.checks !== undefined){
+let data306 = data304.checks;
+if(!(((typeof data306 == "number") && (!(data306 % 1) && !isNaN(data306))) && (isFinite(data306)))){
+const err794 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/26/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err794];
+}
+else {
+vErrors.push(err794);
+}
+errors++;
+}
+if((typeof data306 == "number") && (isFinite(data306))){
+if(data306 < 0 || isNaN(data306)){
+const err795 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/26/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err795];
+}
+else {
+vErrors.push(err795);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err796 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err796];
+}
+else {
+vErrors.push(err796);
+}
+errors++;
+}
+}
+}
+else {
+const err797 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err797];
+}
+else {
+vErrors.push(err797);
+}
+errors++;
+}
+var _valid43 = _errs879 === errors;
+valid219 = _valid43;
+if(valid219){
+var props40 = {};
+props40.data = true;
+props40.type = true;
+}
+}
+if(!valid219){
+const err798 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err798];
+}
+else {
+vErrors.push(err798);
 }
 errors++;
 }
@@ -10767,123 +10853,14 @@ props0 = props0 || {};
 Object.assign(props0, props40);
 }
 }
-const _errs882 = errors;
-let valid221 = true;
-const _errs883 = errors;
-if(errors === _errs883){
+const _errs889 = errors;
+let valid223 = true;
+const _errs890 = errors;
+if(errors === _errs890){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing38;
-if((data.type === undefined) && (missing38 = "type")){
-const err791 = {};
-if(vErrors === null){
-vErrors = [err791];
-}
-else {
-vErrors.push(err791);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err792 = {};
-if(vErrors === null){
-vErrors = [err792];
-}
-else {
-vErrors.push(err792);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err793 = {};
-if(vErrors === null){
-vErrors = [err793];
-}
-else {
-vErrors.push(err793);
-}
-errors++;
-}
-}
-var _valid44 = _errs883 === errors;
-errors = _errs882;
-if(vErrors !== null){
-if(_errs882){
-vErrors.length = _errs882;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid44){
-const _errs886 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err794 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err794];
-}
-else {
-vErrors.push(err794);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data304 = data.data;
-if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
-if(data304.id === undefined){
-const err795 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err795];
-}
-else {
-vErrors.push(err795);
-}
-errors++;
-}
-for(const key63 in data304){
-if(!(key63 === "id")){
-const err796 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err796];
-}
-else {
-vErrors.push(err796);
-}
-errors++;
-}
-}
-if(data304.id !== undefined){
-if(typeof data304.id !== "string"){
-const err797 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err797];
-}
-else {
-vErrors.push(err797);
-}
-errors++;
-}
-}
-}
-else {
-const err798 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err798];
-}
-else {
-vErrors.push(err798);
-}
-errors++;
-}
-}
-}
-else {
-const err799 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let missing37;
+if((data.type === undefined) && (missing37 = "type")){
+const err799 = {};
 if(vErrors === null){
 vErrors = [err799];
 }
@@ -10892,21 +10869,177 @@ vErrors.push(err799);
 }
 errors++;
 }
-var _valid44 = _errs886 === errors;
-valid221 = _valid44;
-if(valid221){
-var props41 = {};
-props41.data = true;
-props41.type = true;
-}
-}
-if(!valid221){
-const err800 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+if(data.type !== undefined){
+if("cleanup.deferred" !== data.type){
+const err800 = {};
 if(vErrors === null){
 vErrors = [err800];
 }
 else {
 vErrors.push(err800);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err801 = {};
+if(vErrors === null){
+vErrors = [err801];
+}
+else {
+vErrors.push(err801);
+}
+errors++;
+}
+}
+var _valid44 = _errs890 === errors;
+errors = _errs889;
+if(vErrors !== null){
+if(_errs889){
+vErrors.length = _errs889;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid44){
+const _errs893 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err802 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err802];
+}
+else {
+vErrors.push(err802);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data308 = data.data;
+if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
+if(data308.id === undefined){
+const err803 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err803];
+}
+else {
+vErrors.push(err803);
+}
+errors++;
+}
+if(data308.uses === undefined){
+const err804 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(vErrors === null){
+vErrors = [err804];
+}
+else {
+vErrors.push(err804);
+}
+errors++;
+}
+if(data308.with === undefined){
+const err805 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(vErrors === null){
+vErrors = [err805];
+}
+else {
+vErrors.push(err805);
+}
+errors++;
+}
+for(const key64 in data308){
+if(!(((key64 === "id") || (key64 === "uses")) || (key64 === "with"))){
+const err806 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err806];
+}
+else {
+vErrors.push(err806);
+}
+errors++;
+}
+}
+if(data308.id !== undefined){
+if(typeof data308.id !== "string"){
+const err807 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err807];
+}
+else {
+vErrors.push(err807);
+}
+errors++;
+}
+}
+if(data308.uses !== undefined){
+if(typeof data308.uses !== "string"){
+const err808 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/27/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err808];
+}
+else {
+vErrors.push(err808);
+}
+errors++;
+}
+}
+if(data308.with !== undefined){
+let data311 = data308.with;
+if(data311 && typeof data311 == "object" && !Array.isArray(data311)){
+}
+else {
+const err809 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/27/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err809];
+}
+else {
+vErrors.push(err809);
+}
+errors++;
+}
+}
+}
+else {
+const err810 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err810];
+}
+else {
+vErrors.push(err810);
+}
+errors++;
+}
+}
+}
+else {
+const err811 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err811];
+}
+else {
+vErrors.push(err811);
+}
+errors++;
+}
+var _valid44 = _errs893 === errors;
+valid223 = _valid44;
+if(valid223){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid223){
+const err812 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err812];
+}
+else {
+vErrors.push(err812);
 }
 errors++;
 }
@@ -10919,31 +11052,31 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs894 = errors;
-let valid225 = true;
-const _errs895 = errors;
-if(errors === _errs895){
+const _errs906 = errors;
+let valid227 = true;
+const _errs907 = errors;
+if(errors === _errs907){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing39;
-if((data.type === undefined) && (missing39 = "type")){
-const err801 = {};
+let missing38;
+if((data.type === undefined) && (missing38 = "type")){
+const err813 = {};
 if(vErrors === null){
-vErrors = [err801];
+vErrors = [err813];
 }
 else {
-vErrors.push(err801);
+vErrors.push(err813);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err802 = {};
+if("cleanup.confirmed" !== data.type){
+const err814 = {};
 if(vErrors === null){
-vErrors = [err802];
+vErrors = [err814];
 }
 else {
-vErrors.push(err802);
+vErrors.push(err814);
 }
 errors++;
 }
@@ -10951,148 +11084,139 @@ errors++;
 }
 }
 else {
-const err803 = {};
+const err815 = {};
 if(vErrors === null){
-vErrors = [err803];
+vErrors = [err815];
 }
 else {
-vErrors.push(err803);
+vErrors.push(err815);
 }
 errors++;
 }
 }
-var _valid45 = _errs895 === errors;
-errors = _errs894;
+var _valid45 = _errs907 === errors;
+errors = _errs906;
 if(vErrors !== null){
-if(_errs894){
-vErrors.length = _errs894;
+if(_errs906){
+vErrors.length = _errs906;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid45){
-const _errs898 = errors;
+const _errs910 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err804 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err816 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err804];
+vErrors = [err816];
 }
 else {
-vErrors.push(err804);
+vErrors.push(err816);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data307 = data.data;
-if(data307 && typeof data307 == "object" && !Array.isArray(data307)){
-if(data307.id === undefined){
-const err805 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data313 = data.data;
+if(data313 && typeof data313 == "object" && !Array.isArray(data313)){
+if(data313.id === undefined){
+const err817 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err805];
+vErrors = [err817];
 }
 else {
-vErrors.push(err805);
+vErrors.push(err817);
 }
 errors++;
 }
-if(data307.ok === undefined){
-const err806 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data313.identity === undefined){
+const err818 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
-vErrors = [err806];
+vErrors = [err818];
 }
 else {
-vErrors.push(err806);
+vErrors.push(err818);
 }
 errors++;
 }
-for(const key64 in data307){
-if(!(((key64 === "id") || (key64 === "ok")) || (key64 === "error"))){
-const err807 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+for(const key65 in data313){
+if(!((key65 === "id") || (key65 === "identity"))){
+const err819 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err807];
+vErrors = [err819];
 }
 else {
-vErrors.push(err807);
-}
-errors++;
-}
-}
-if(data307.id !== undefined){
-if(typeof data307.id !== "string"){
-const err808 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err808];
-}
-else {
-vErrors.push(err808);
+vErrors.push(err819);
 }
 errors++;
 }
 }
-if(data307.ok !== undefined){
-if(typeof data307.ok !== "boolean"){
-const err809 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/29/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data313.id !== undefined){
+if(typeof data313.id !== "string"){
+const err820 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err809];
+vErrors = [err820];
 }
 else {
-vErrors.push(err809);
+vErrors.push(err820);
 }
 errors++;
 }
 }
-if(data307.error !== undefined){
-if(typeof data307.error !== "string"){
-const err810 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/29/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err810];
+if(data313.identity !== undefined){
+let data315 = data313.identity;
+if(data315 && typeof data315 == "object" && !Array.isArray(data315)){
 }
 else {
-vErrors.push(err810);
+const err821 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/28/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err821];
+}
+else {
+vErrors.push(err821);
 }
 errors++;
 }
 }
 }
 else {
-const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err822 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err811];
+vErrors = [err822];
 }
 else {
-vErrors.push(err811);
+vErrors.push(err822);
 }
 errors++;
 }
 }
 }
 else {
-const err812 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err823 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err812];
+vErrors = [err823];
 }
 else {
-vErrors.push(err812);
+vErrors.push(err823);
 }
 errors++;
 }
-var _valid45 = _errs898 === errors;
-valid225 = _valid45;
-if(valid225){
+var _valid45 = _errs910 === errors;
+valid227 = _valid45;
+if(valid227){
 var props42 = {};
 props42.data = true;
 props42.type = true;
 }
 }
-if(!valid225){
-const err813 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid227){
+const err824 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err813];
+vErrors = [err824];
 }
 else {
-vErrors.push(err813);
+vErrors.push(err824);
 }
 errors++;
 }
@@ -11105,163 +11229,14 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs910 = errors;
-let valid229 = true;
-const _errs911 = errors;
-if(errors === _errs911){
+const _errs921 = errors;
+let valid231 = true;
+const _errs922 = errors;
+if(errors === _errs922){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing40;
-if((data.type === undefined) && (missing40 = "type")){
-const err814 = {};
-if(vErrors === null){
-vErrors = [err814];
-}
-else {
-vErrors.push(err814);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.kept" !== data.type){
-const err815 = {};
-if(vErrors === null){
-vErrors = [err815];
-}
-else {
-vErrors.push(err815);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err816 = {};
-if(vErrors === null){
-vErrors = [err816];
-}
-else {
-vErrors.push(err816);
-}
-errors++;
-}
-}
-var _valid46 = _errs911 === errors;
-errors = _errs910;
-if(vErrors !== null){
-if(_errs910){
-vErrors.length = _errs910;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid46){
-const _errs914 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err817 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err817];
-}
-else {
-vErrors.push(err817);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data312 = data.data;
-if(data312 && typeof data312 == "object" && !Array.isArray(data312)){
-if(data312.cleanups === undefined){
-const err818 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
-if(vErrors === null){
-vErrors = [err818];
-}
-else {
-vErrors.push(err818);
-}
-errors++;
-}
-if(data312.things === undefined){
-const err819 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
-if(vErrors === null){
-vErrors = [err819];
-}
-else {
-vErrors.push(err819);
-}
-errors++;
-}
-if(data312.until === undefined){
-const err820 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
-if(vErrors === null){
-vErrors = [err820];
-}
-else {
-vErrors.push(err820);
-}
-errors++;
-}
-for(const key65 in data312){
-if(!(((key65 === "cleanups") || (key65 === "things")) || (key65 === "until"))){
-const err821 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err821];
-}
-else {
-vErrors.push(err821);
-}
-errors++;
-}
-}
-if(data312.cleanups !== undefined){
-let data313 = data312.cleanups;
-if(Array.isArray(data313)){
-const len15 = data313.length;
-for(let i15=0; i15<len15; i15++){
-if(typeof data313[i15] !== "string"){
-const err822 = {instancePath:instancePath+"/data/cleanups/" + i15,schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err822];
-}
-else {
-vErrors.push(err822);
-}
-errors++;
-}
-}
-}
-else {
-const err823 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/30/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err823];
-}
-else {
-vErrors.push(err823);
-}
-errors++;
-}
-}
-if(data312.things !== undefined){
-let data315 = data312.things;
-if(Array.isArray(data315)){
-const len16 = data315.length;
-for(let i16=0; i16<len16; i16++){
-let data316 = data315[i16];
-if(data316 && typeof data316 == "object" && !Array.isArray(data316)){
-if(data316.system === undefined){
-const err824 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
-if(vErrors === null){
-vErrors = [err824];
-}
-else {
-vErrors.push(err824);
-}
-errors++;
-}
-if(data316.object === undefined){
-const err825 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+let missing39;
+if((data.type === undefined) && (missing39 = "type")){
+const err825 = {};
 if(vErrors === null){
 vErrors = [err825];
 }
@@ -11270,9 +11245,10 @@ vErrors.push(err825);
 }
 errors++;
 }
-for(const key66 in data316){
-if(!((key66 === "system") || (key66 === "object"))){
-const err826 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
+const err826 = {};
 if(vErrors === null){
 vErrors = [err826];
 }
@@ -11282,9 +11258,10 @@ vErrors.push(err826);
 errors++;
 }
 }
-if(data316.system !== undefined){
-if(typeof data316.system !== "string"){
-const err827 = {instancePath:instancePath+"/data/things/" + i16+"/system",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err827 = {};
 if(vErrors === null){
 vErrors = [err827];
 }
@@ -11294,9 +11271,21 @@ vErrors.push(err827);
 errors++;
 }
 }
-if(data316.object !== undefined){
-if(typeof data316.object !== "string"){
-const err828 = {instancePath:instancePath+"/data/things/" + i16+"/object",schemaPath:"#/allOf/30/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid46 = _errs922 === errors;
+errors = _errs921;
+if(vErrors !== null){
+if(_errs921){
+vErrors.length = _errs921;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid46){
+const _errs925 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err828 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err828];
 }
@@ -11305,10 +11294,11 @@ vErrors.push(err828);
 }
 errors++;
 }
-}
-}
-else {
-const err829 = {instancePath:instancePath+"/data/things/" + i16,schemaPath:"#/allOf/30/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data317 = data.data;
+if(data317 && typeof data317 == "object" && !Array.isArray(data317)){
+if(data317.id === undefined){
+const err829 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err829];
 }
@@ -11317,10 +11307,9 @@ vErrors.push(err829);
 }
 errors++;
 }
-}
-}
-else {
-const err830 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/30/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key66 in data317){
+if(!(key66 === "id")){
+const err830 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err830];
 }
@@ -11330,9 +11319,9 @@ vErrors.push(err830);
 errors++;
 }
 }
-if(data312.until !== undefined){
-if(typeof data312.until !== "string"){
-const err831 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/30/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data317.id !== undefined){
+if(typeof data317.id !== "string"){
+const err831 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err831];
 }
@@ -11344,7 +11333,7 @@ errors++;
 }
 }
 else {
-const err832 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err832 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err832];
 }
@@ -11356,7 +11345,7 @@ errors++;
 }
 }
 else {
-const err833 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err833 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err833];
 }
@@ -11365,16 +11354,16 @@ vErrors.push(err833);
 }
 errors++;
 }
-var _valid46 = _errs914 === errors;
-valid229 = _valid46;
-if(valid229){
+var _valid46 = _errs925 === errors;
+valid231 = _valid46;
+if(valid231){
 var props43 = {};
 props43.data = true;
 props43.type = true;
 }
 }
-if(!valid229){
-const err834 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid231){
+const err834 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err834];
 }
@@ -11392,13 +11381,13 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs935 = errors;
-let valid238 = true;
-const _errs936 = errors;
-if(errors === _errs936){
+const _errs933 = errors;
+let valid235 = true;
+const _errs934 = errors;
+if(errors === _errs934){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing41;
-if((data.type === undefined) && (missing41 = "type")){
+let missing40;
+if((data.type === undefined) && (missing40 = "type")){
 const err835 = {};
 if(vErrors === null){
 vErrors = [err835];
@@ -11410,7 +11399,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("verification.ended" !== data.type){
+if("cleanup.finished" !== data.type){
 const err836 = {};
 if(vErrors === null){
 vErrors = [err836];
@@ -11434,21 +11423,21 @@ vErrors.push(err837);
 errors++;
 }
 }
-var _valid47 = _errs936 === errors;
-errors = _errs935;
+var _valid47 = _errs934 === errors;
+errors = _errs933;
 if(vErrors !== null){
-if(_errs935){
-vErrors.length = _errs935;
+if(_errs933){
+vErrors.length = _errs933;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid47){
-const _errs939 = errors;
+const _errs937 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err838 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err838 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err838];
 }
@@ -11458,10 +11447,10 @@ vErrors.push(err838);
 errors++;
 }
 if(data.data !== undefined){
-let data321 = data.data;
-if(data321 && typeof data321 == "object" && !Array.isArray(data321)){
-for(const key67 in data321){
-const err839 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+let data320 = data.data;
+if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
+if(data320.id === undefined){
+const err839 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err839];
 }
@@ -11470,9 +11459,8 @@ vErrors.push(err839);
 }
 errors++;
 }
-}
-else {
-const err840 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data320.ok === undefined){
+const err840 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err840];
 }
@@ -11481,10 +11469,9 @@ vErrors.push(err840);
 }
 errors++;
 }
-}
-}
-else {
-const err841 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key67 in data320){
+if(!(((key67 === "id") || (key67 === "ok")) || (key67 === "error"))){
+const err841 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err841];
 }
@@ -11493,21 +11480,81 @@ vErrors.push(err841);
 }
 errors++;
 }
-var _valid47 = _errs939 === errors;
-valid238 = _valid47;
-if(valid238){
-var props44 = {};
-props44.data = true;
-props44.type = true;
 }
-}
-if(!valid238){
-const err842 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data320.id !== undefined){
+if(typeof data320.id !== "string"){
+const err842 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err842];
 }
 else {
 vErrors.push(err842);
+}
+errors++;
+}
+}
+if(data320.ok !== undefined){
+if(typeof data320.ok !== "boolean"){
+const err843 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/30/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err843];
+}
+else {
+vErrors.push(err843);
+}
+errors++;
+}
+}
+if(data320.error !== undefined){
+if(typeof data320.error !== "string"){
+const err844 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/30/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err844];
+}
+else {
+vErrors.push(err844);
+}
+errors++;
+}
+}
+}
+else {
+const err845 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err845];
+}
+else {
+vErrors.push(err845);
+}
+errors++;
+}
+}
+}
+else {
+const err846 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err846];
+}
+else {
+vErrors.push(err846);
+}
+errors++;
+}
+var _valid47 = _errs937 === errors;
+valid235 = _valid47;
+if(valid235){
+var props44 = {};
+props44.data = true;
+props44.type = true;
+}
+}
+if(!valid235){
+const err847 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err847];
+}
+else {
+vErrors.push(err847);
 }
 errors++;
 }
@@ -11520,87 +11567,14 @@ props0 = props0 || {};
 Object.assign(props0, props44);
 }
 }
-const _errs945 = errors;
-let valid241 = true;
-const _errs946 = errors;
-if(errors === _errs946){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing42;
-if((data.type === undefined) && (missing42 = "type")){
-const err843 = {};
-if(vErrors === null){
-vErrors = [err843];
-}
-else {
-vErrors.push(err843);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err844 = {};
-if(vErrors === null){
-vErrors = [err844];
-}
-else {
-vErrors.push(err844);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err845 = {};
-if(vErrors === null){
-vErrors = [err845];
-}
-else {
-vErrors.push(err845);
-}
-errors++;
-}
-}
-var _valid48 = _errs946 === errors;
-errors = _errs945;
-if(vErrors !== null){
-if(_errs945){
-vErrors.length = _errs945;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid48){
 const _errs949 = errors;
+let valid239 = true;
+const _errs950 = errors;
+if(errors === _errs950){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err846 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err846];
-}
-else {
-vErrors.push(err846);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data323 = data.data;
-if(data323 && typeof data323 == "object" && !Array.isArray(data323)){
-if(data323.by === undefined){
-const err847 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
-if(vErrors === null){
-vErrors = [err847];
-}
-else {
-vErrors.push(err847);
-}
-errors++;
-}
-for(const key68 in data323){
-if(!(key68 === "by")){
-const err848 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+let missing41;
+if((data.type === undefined) && (missing41 = "type")){
+const err848 = {};
 if(vErrors === null){
 vErrors = [err848];
 }
@@ -11609,10 +11583,10 @@ vErrors.push(err848);
 }
 errors++;
 }
-}
-if(data323.by !== undefined){
-if(typeof data323.by !== "string"){
-const err849 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/32/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("run.kept" !== data.type){
+const err849 = {};
 if(vErrors === null){
 vErrors = [err849];
 }
@@ -11623,8 +11597,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err850 = {};
 if(vErrors === null){
 vErrors = [err850];
 }
@@ -11634,9 +11609,21 @@ vErrors.push(err850);
 errors++;
 }
 }
+var _valid48 = _errs950 === errors;
+errors = _errs949;
+if(vErrors !== null){
+if(_errs949){
+vErrors.length = _errs949;
 }
 else {
-const err851 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid48){
+const _errs953 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err851 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err851];
 }
@@ -11645,21 +11632,216 @@ vErrors.push(err851);
 }
 errors++;
 }
-var _valid48 = _errs949 === errors;
-valid241 = _valid48;
-if(valid241){
-var props45 = {};
-props45.data = true;
-props45.type = true;
-}
-}
-if(!valid241){
-const err852 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data325 = data.data;
+if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
+if(data325.cleanups === undefined){
+const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
 vErrors = [err852];
 }
 else {
 vErrors.push(err852);
+}
+errors++;
+}
+if(data325.things === undefined){
+const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(vErrors === null){
+vErrors = [err853];
+}
+else {
+vErrors.push(err853);
+}
+errors++;
+}
+if(data325.until === undefined){
+const err854 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(vErrors === null){
+vErrors = [err854];
+}
+else {
+vErrors.push(err854);
+}
+errors++;
+}
+for(const key68 in data325){
+if(!(((key68 === "cleanups") || (key68 === "things")) || (key68 === "until"))){
+const err855 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err855];
+}
+else {
+vErrors.push(err855);
+}
+errors++;
+}
+}
+if(data325.cleanups !== undefined){
+let data326 = data325.cleanups;
+if(Array.isArray(data326)){
+const len16 = data326.length;
+for(let i16=0; i16<len16; i16++){
+if(typeof data326[i16] !== "string"){
+const err856 = {instancePath:instancePath+"/data/cleanups/" + i16,schemaPath:"#/allOf/31/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err856];
+}
+else {
+vErrors.push(err856);
+}
+errors++;
+}
+}
+}
+else {
+const err857 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/31/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err857];
+}
+else {
+vErrors.push(err857);
+}
+errors++;
+}
+}
+if(data325.things !== undefined){
+let data328 = data325.things;
+if(Array.isArray(data328)){
+const len17 = data328.length;
+for(let i17=0; i17<len17; i17++){
+let data329 = data328[i17];
+if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
+if(data329.system === undefined){
+const err858 = {instancePath:instancePath+"/data/things/" + i17,schemaPath:"#/allOf/31/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err858];
+}
+else {
+vErrors.push(err858);
+}
+errors++;
+}
+if(data329.object === undefined){
+const err859 = {instancePath:instancePath+"/data/things/" + i17,schemaPath:"#/allOf/31/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err859];
+}
+else {
+vErrors.push(err859);
+}
+errors++;
+}
+for(const key69 in data329){
+if(!((key69 === "system") || (key69 === "object"))){
+const err860 = {instancePath:instancePath+"/data/things/" + i17,schemaPath:"#/allOf/31/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err860];
+}
+else {
+vErrors.push(err860);
+}
+errors++;
+}
+}
+if(data329.system !== undefined){
+if(typeof data329.system !== "string"){
+const err861 = {instancePath:instancePath+"/data/things/" + i17+"/system",schemaPath:"#/allOf/31/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err861];
+}
+else {
+vErrors.push(err861);
+}
+errors++;
+}
+}
+if(data329.object !== undefined){
+if(typeof data329.object !== "string"){
+const err862 = {instancePath:instancePath+"/data/things/" + i17+"/object",schemaPath:"#/allOf/31/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err862];
+}
+else {
+vErrors.push(err862);
+}
+errors++;
+}
+}
+}
+else {
+const err863 = {instancePath:instancePath+"/data/things/" + i17,schemaPath:"#/allOf/31/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err863];
+}
+else {
+vErrors.push(err863);
+}
+errors++;
+}
+}
+}
+else {
+const err864 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/31/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err864];
+}
+else {
+vErrors.push(err864);
+}
+errors++;
+}
+}
+if(data325.until !== undefined){
+if(typeof data325.until !== "string"){
+const err865 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/31/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err865];
+}
+else {
+vErrors.push(err865);
+}
+errors++;
+}
+}
+}
+else {
+const err866 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err866];
+}
+else {
+vErrors.push(err866);
+}
+errors++;
+}
+}
+}
+else {
+const err867 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err867];
+}
+else {
+vErrors.push(err867);
+}
+errors++;
+}
+var _valid48 = _errs953 === errors;
+valid239 = _valid48;
+if(valid239){
+var props45 = {};
+props45.data = true;
+props45.type = true;
+}
+}
+if(!valid239){
+const err868 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err868];
+}
+else {
+vErrors.push(err868);
 }
 errors++;
 }
@@ -11672,31 +11854,31 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs957 = errors;
-let valid245 = true;
-const _errs958 = errors;
-if(errors === _errs958){
+const _errs974 = errors;
+let valid248 = true;
+const _errs975 = errors;
+if(errors === _errs975){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing43;
-if((data.type === undefined) && (missing43 = "type")){
-const err853 = {};
+let missing42;
+if((data.type === undefined) && (missing42 = "type")){
+const err869 = {};
 if(vErrors === null){
-vErrors = [err853];
+vErrors = [err869];
 }
 else {
-vErrors.push(err853);
+vErrors.push(err869);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err854 = {};
+if("verification.ended" !== data.type){
+const err870 = {};
 if(vErrors === null){
-vErrors = [err854];
+vErrors = [err870];
 }
 else {
-vErrors.push(err854);
+vErrors.push(err870);
 }
 errors++;
 }
@@ -11704,90 +11886,90 @@ errors++;
 }
 }
 else {
-const err855 = {};
+const err871 = {};
 if(vErrors === null){
-vErrors = [err855];
+vErrors = [err871];
 }
 else {
-vErrors.push(err855);
+vErrors.push(err871);
 }
 errors++;
 }
 }
-var _valid49 = _errs958 === errors;
-errors = _errs957;
+var _valid49 = _errs975 === errors;
+errors = _errs974;
 if(vErrors !== null){
-if(_errs957){
-vErrors.length = _errs957;
+if(_errs974){
+vErrors.length = _errs974;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid49){
-const _errs961 = errors;
+const _errs978 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err856 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err872 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err856];
+vErrors = [err872];
 }
 else {
-vErrors.push(err856);
+vErrors.push(err872);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data326 = data.data;
-if(data326 && typeof data326 == "object" && !Array.isArray(data326)){
-for(const key69 in data326){
-const err857 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+let data334 = data.data;
+if(data334 && typeof data334 == "object" && !Array.isArray(data334)){
+for(const key70 in data334){
+const err873 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err857];
+vErrors = [err873];
 }
 else {
-vErrors.push(err857);
+vErrors.push(err873);
 }
 errors++;
 }
 }
 else {
-const err858 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err874 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err858];
+vErrors = [err874];
 }
 else {
-vErrors.push(err858);
+vErrors.push(err874);
 }
 errors++;
 }
 }
 }
 else {
-const err859 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err875 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err859];
+vErrors = [err875];
 }
 else {
-vErrors.push(err859);
+vErrors.push(err875);
 }
 errors++;
 }
-var _valid49 = _errs961 === errors;
-valid245 = _valid49;
-if(valid245){
+var _valid49 = _errs978 === errors;
+valid248 = _valid49;
+if(valid248){
 var props46 = {};
 props46.data = true;
 props46.type = true;
 }
 }
-if(!valid245){
-const err860 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid248){
+const err876 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err860];
+vErrors = [err876];
 }
 else {
-vErrors.push(err860);
+vErrors.push(err876);
 }
 errors++;
 }
@@ -11800,208 +11982,14 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs967 = errors;
-let valid248 = true;
-const _errs968 = errors;
-if(errors === _errs968){
+const _errs984 = errors;
+let valid251 = true;
+const _errs985 = errors;
+if(errors === _errs985){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing44;
-if((data.type === undefined) && (missing44 = "type")){
-const err861 = {};
-if(vErrors === null){
-vErrors = [err861];
-}
-else {
-vErrors.push(err861);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err862 = {};
-if(vErrors === null){
-vErrors = [err862];
-}
-else {
-vErrors.push(err862);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err863 = {};
-if(vErrors === null){
-vErrors = [err863];
-}
-else {
-vErrors.push(err863);
-}
-errors++;
-}
-}
-var _valid50 = _errs968 === errors;
-errors = _errs967;
-if(vErrors !== null){
-if(_errs967){
-vErrors.length = _errs967;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid50){
-const _errs971 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err864 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err864];
-}
-else {
-vErrors.push(err864);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data328 = data.data;
-if(data328 && typeof data328 == "object" && !Array.isArray(data328)){
-if(data328.probe === undefined){
-const err865 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err865];
-}
-else {
-vErrors.push(err865);
-}
-errors++;
-}
-if(data328.endpoint === undefined){
-const err866 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err866];
-}
-else {
-vErrors.push(err866);
-}
-errors++;
-}
-if(data328.read === undefined){
-const err867 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
-if(vErrors === null){
-vErrors = [err867];
-}
-else {
-vErrors.push(err867);
-}
-errors++;
-}
-if(data328.write === undefined){
-const err868 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
-if(vErrors === null){
-vErrors = [err868];
-}
-else {
-vErrors.push(err868);
-}
-errors++;
-}
-if(data328.control === undefined){
-const err869 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
-if(vErrors === null){
-vErrors = [err869];
-}
-else {
-vErrors.push(err869);
-}
-errors++;
-}
-if(data328.sent === undefined){
-const err870 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err870];
-}
-else {
-vErrors.push(err870);
-}
-errors++;
-}
-if(data328.done === undefined){
-const err871 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
-if(vErrors === null){
-vErrors = [err871];
-}
-else {
-vErrors.push(err871);
-}
-errors++;
-}
-for(const key70 in data328){
-if(!((((((((key70 === "probe") || (key70 === "endpoint")) || (key70 === "read")) || (key70 === "write")) || (key70 === "control")) || (key70 === "sent")) || (key70 === "done")) || (key70 === "error"))){
-const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err872];
-}
-else {
-vErrors.push(err872);
-}
-errors++;
-}
-}
-if(data328.probe !== undefined){
-if(typeof data328.probe !== "string"){
-const err873 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/34/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err873];
-}
-else {
-vErrors.push(err873);
-}
-errors++;
-}
-}
-if(data328.endpoint !== undefined){
-if(typeof data328.endpoint !== "string"){
-const err874 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/34/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err874];
-}
-else {
-vErrors.push(err874);
-}
-errors++;
-}
-}
-if(data328.read !== undefined){
-if(typeof data328.read !== "boolean"){
-const err875 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/34/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err875];
-}
-else {
-vErrors.push(err875);
-}
-errors++;
-}
-}
-if(data328.write !== undefined){
-if(typeof data328.write !== "boolean"){
-const err876 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/34/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err876];
-}
-else {
-vErrors.push(err876);
-}
-errors++;
-}
-}
-if(data328.control !== undefined){
-let data333 = data328.control;
-if((typeof data333 !== "boolean") && (data333 !== null)){
-const err877 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/34/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[34].then.properties.data.properties.control.type},message:"must be boolean,null"};
+let missing43;
+if((data.type === undefined) && (missing43 = "type")){
+const err877 = {};
 if(vErrors === null){
 vErrors = [err877];
 }
@@ -12010,12 +11998,10 @@ vErrors.push(err877);
 }
 errors++;
 }
-}
-if(data328.sent !== undefined){
-let data334 = data328.sent;
-if(data334 && typeof data334 == "object" && !Array.isArray(data334)){
-if(data334.at === undefined){
-const err878 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err878 = {};
 if(vErrors === null){
 vErrors = [err878];
 }
@@ -12024,8 +12010,11 @@ vErrors.push(err878);
 }
 errors++;
 }
-if(data334.mono === undefined){
-const err879 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+}
+else {
+const err879 = {};
 if(vErrors === null){
 vErrors = [err879];
 }
@@ -12034,9 +12023,22 @@ vErrors.push(err879);
 }
 errors++;
 }
-for(const key71 in data334){
-if(!((key71 === "at") || (key71 === "mono"))){
-const err880 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+}
+var _valid50 = _errs985 === errors;
+errors = _errs984;
+if(vErrors !== null){
+if(_errs984){
+vErrors.length = _errs984;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid50){
+const _errs988 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err880 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err880];
 }
@@ -12045,10 +12047,11 @@ vErrors.push(err880);
 }
 errors++;
 }
-}
-if(data334.at !== undefined){
-if(typeof data334.at !== "string"){
-const err881 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data336 = data.data;
+if(data336 && typeof data336 == "object" && !Array.isArray(data336)){
+if(data336.by === undefined){
+const err881 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err881];
 }
@@ -12057,12 +12060,9 @@ vErrors.push(err881);
 }
 errors++;
 }
-}
-if(data334.mono !== undefined){
-let data336 = data334.mono;
-if(typeof data336 === "string"){
-if(!pattern4.test(data336)){
-const err882 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key71 in data336){
+if(!(key71 === "by")){
+const err882 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err882];
 }
@@ -12072,8 +12072,9 @@ vErrors.push(err882);
 errors++;
 }
 }
-else {
-const err883 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/34/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data336.by !== undefined){
+if(typeof data336.by !== "string"){
+const err883 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/33/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err883];
 }
@@ -12085,7 +12086,7 @@ errors++;
 }
 }
 else {
-const err884 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/34/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err884 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err884];
 }
@@ -12095,11 +12096,9 @@ vErrors.push(err884);
 errors++;
 }
 }
-if(data328.done !== undefined){
-let data337 = data328.done;
-if(data337 && typeof data337 == "object" && !Array.isArray(data337)){
-if(data337.at === undefined){
-const err885 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+else {
+const err885 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err885];
 }
@@ -12108,127 +12107,21 @@ vErrors.push(err885);
 }
 errors++;
 }
-if(data337.mono === undefined){
-const err886 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err886];
-}
-else {
-vErrors.push(err886);
-}
-errors++;
-}
-for(const key72 in data337){
-if(!((key72 === "at") || (key72 === "mono"))){
-const err887 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err887];
-}
-else {
-vErrors.push(err887);
-}
-errors++;
-}
-}
-if(data337.at !== undefined){
-if(typeof data337.at !== "string"){
-const err888 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err888];
-}
-else {
-vErrors.push(err888);
-}
-errors++;
-}
-}
-if(data337.mono !== undefined){
-let data339 = data337.mono;
-if(typeof data339 === "string"){
-if(!pattern4.test(data339)){
-const err889 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err889];
-}
-else {
-vErrors.push(err889);
-}
-errors++;
-}
-}
-else {
-const err890 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/34/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err890];
-}
-else {
-vErrors.push(err890);
-}
-errors++;
-}
-}
-}
-else {
-const err891 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/34/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err891];
-}
-else {
-vErrors.push(err891);
-}
-errors++;
-}
-}
-if(data328.error !== undefined){
-if(typeof data328.error !== "string"){
-const err892 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/34/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err892];
-}
-else {
-vErrors.push(err892);
-}
-errors++;
-}
-}
-}
-else {
-const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err893];
-}
-else {
-vErrors.push(err893);
-}
-errors++;
-}
-}
-}
-else {
-const err894 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err894];
-}
-else {
-vErrors.push(err894);
-}
-errors++;
-}
-var _valid50 = _errs971 === errors;
-valid248 = _valid50;
-if(valid248){
+var _valid50 = _errs988 === errors;
+valid251 = _valid50;
+if(valid251){
 var props47 = {};
 props47.data = true;
 props47.type = true;
 }
 }
-if(!valid248){
-const err895 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid251){
+const err886 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err895];
+vErrors = [err886];
 }
 else {
-vErrors.push(err895);
+vErrors.push(err886);
 }
 errors++;
 }
@@ -12241,13 +12134,153 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs1003 = errors;
-let valid254 = true;
-const _errs1004 = errors;
-if(errors === _errs1004){
+const _errs996 = errors;
+let valid255 = true;
+const _errs997 = errors;
+if(errors === _errs997){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing44;
+if((data.type === undefined) && (missing44 = "type")){
+const err887 = {};
+if(vErrors === null){
+vErrors = [err887];
+}
+else {
+vErrors.push(err887);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err888 = {};
+if(vErrors === null){
+vErrors = [err888];
+}
+else {
+vErrors.push(err888);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err889 = {};
+if(vErrors === null){
+vErrors = [err889];
+}
+else {
+vErrors.push(err889);
+}
+errors++;
+}
+}
+var _valid51 = _errs997 === errors;
+errors = _errs996;
+if(vErrors !== null){
+if(_errs996){
+vErrors.length = _errs996;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid51){
+const _errs1000 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err890 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err890];
+}
+else {
+vErrors.push(err890);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data339 = data.data;
+if(data339 && typeof data339 == "object" && !Array.isArray(data339)){
+for(const key72 in data339){
+const err891 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err891];
+}
+else {
+vErrors.push(err891);
+}
+errors++;
+}
+}
+else {
+const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err892];
+}
+else {
+vErrors.push(err892);
+}
+errors++;
+}
+}
+}
+else {
+const err893 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err893];
+}
+else {
+vErrors.push(err893);
+}
+errors++;
+}
+var _valid51 = _errs1000 === errors;
+valid255 = _valid51;
+if(valid255){
+var props48 = {};
+props48.data = true;
+props48.type = true;
+}
+}
+if(!valid255){
+const err894 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err894];
+}
+else {
+vErrors.push(err894);
+}
+errors++;
+}
+if(props0 !== true && props48 !== undefined){
+if(props48 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props48);
+}
+}
+const _errs1006 = errors;
+let valid258 = true;
+const _errs1007 = errors;
+if(errors === _errs1007){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
+const err895 = {};
+if(vErrors === null){
+vErrors = [err895];
+}
+else {
+vErrors.push(err895);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
 const err896 = {};
 if(vErrors === null){
 vErrors = [err896];
@@ -12257,9 +12290,10 @@ vErrors.push(err896);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
 const err897 = {};
 if(vErrors === null){
 vErrors = [err897];
@@ -12270,10 +12304,21 @@ vErrors.push(err897);
 errors++;
 }
 }
-}
+var _valid52 = _errs1007 === errors;
+errors = _errs1006;
+if(vErrors !== null){
+if(_errs1006){
+vErrors.length = _errs1006;
 }
 else {
-const err898 = {};
+vErrors = null;
+}
+}
+if(_valid52){
+const _errs1010 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err898 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -12282,22 +12327,11 @@ vErrors.push(err898);
 }
 errors++;
 }
-}
-var _valid51 = _errs1004 === errors;
-errors = _errs1003;
-if(vErrors !== null){
-if(_errs1003){
-vErrors.length = _errs1003;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid51){
-const _errs1007 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err899 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.data !== undefined){
+let data341 = data.data;
+if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
+if(data341.probe === undefined){
+const err899 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12306,11 +12340,8 @@ vErrors.push(err899);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data342 = data.data;
-if(data342 && typeof data342 == "object" && !Array.isArray(data342)){
-if(data342.probe === undefined){
-const err900 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data341.endpoint === undefined){
+const err900 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12319,8 +12350,8 @@ vErrors.push(err900);
 }
 errors++;
 }
-if(data342.store === undefined){
-const err901 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data341.read === undefined){
+const err901 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err901];
 }
@@ -12329,8 +12360,8 @@ vErrors.push(err901);
 }
 errors++;
 }
-if(data342.n === undefined){
-const err902 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+if(data341.write === undefined){
+const err902 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err902];
 }
@@ -12339,8 +12370,8 @@ vErrors.push(err902);
 }
 errors++;
 }
-if(data342.sent === undefined){
-const err903 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data341.control === undefined){
+const err903 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err903];
 }
@@ -12349,8 +12380,8 @@ vErrors.push(err903);
 }
 errors++;
 }
-if(data342.acked === undefined){
-const err904 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+if(data341.sent === undefined){
+const err904 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err904];
 }
@@ -12359,9 +12390,8 @@ vErrors.push(err904);
 }
 errors++;
 }
-for(const key73 in data342){
-if(!((((((key73 === "probe") || (key73 === "store")) || (key73 === "n")) || (key73 === "sent")) || (key73 === "acked")) || (key73 === "error"))){
-const err905 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+if(data341.done === undefined){
+const err905 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
 if(vErrors === null){
 vErrors = [err905];
 }
@@ -12370,10 +12400,9 @@ vErrors.push(err905);
 }
 errors++;
 }
-}
-if(data342.probe !== undefined){
-if(typeof data342.probe !== "string"){
-const err906 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key73 in data341){
+if(!((((((((key73 === "probe") || (key73 === "endpoint")) || (key73 === "read")) || (key73 === "write")) || (key73 === "control")) || (key73 === "sent")) || (key73 === "done")) || (key73 === "error"))){
+const err906 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err906];
 }
@@ -12383,9 +12412,9 @@ vErrors.push(err906);
 errors++;
 }
 }
-if(data342.store !== undefined){
-if(typeof data342.store !== "string"){
-const err907 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/35/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data341.probe !== undefined){
+if(typeof data341.probe !== "string"){
+const err907 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err907];
 }
@@ -12395,10 +12424,9 @@ vErrors.push(err907);
 errors++;
 }
 }
-if(data342.n !== undefined){
-let data345 = data342.n;
-if(!(((typeof data345 == "number") && (!(data345 % 1) && !isNaN(data345))) && (isFinite(data345)))){
-const err908 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data341.endpoint !== undefined){
+if(typeof data341.endpoint !== "string"){
+const err908 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/35/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err908];
 }
@@ -12407,9 +12435,10 @@ vErrors.push(err908);
 }
 errors++;
 }
-if((typeof data345 == "number") && (isFinite(data345))){
-if(data345 < 1 || isNaN(data345)){
-const err909 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/35/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data341.read !== undefined){
+if(typeof data341.read !== "boolean"){
+const err909 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/35/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err909];
 }
@@ -12419,12 +12448,9 @@ vErrors.push(err909);
 errors++;
 }
 }
-}
-if(data342.sent !== undefined){
-let data346 = data342.sent;
-if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
-if(data346.at === undefined){
-const err910 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data341.write !== undefined){
+if(typeof data341.write !== "boolean"){
+const err910 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/35/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err910];
 }
@@ -12433,8 +12459,11 @@ vErrors.push(err910);
 }
 errors++;
 }
-if(data346.mono === undefined){
-const err911 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data341.control !== undefined){
+let data346 = data341.control;
+if((typeof data346 !== "boolean") && (data346 !== null)){
+const err911 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/35/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[35].then.properties.data.properties.control.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err911];
 }
@@ -12443,9 +12472,12 @@ vErrors.push(err911);
 }
 errors++;
 }
-for(const key74 in data346){
-if(!((key74 === "at") || (key74 === "mono"))){
-const err912 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+}
+if(data341.sent !== undefined){
+let data347 = data341.sent;
+if(data347 && typeof data347 == "object" && !Array.isArray(data347)){
+if(data347.at === undefined){
+const err912 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err912];
 }
@@ -12454,10 +12486,8 @@ vErrors.push(err912);
 }
 errors++;
 }
-}
-if(data346.at !== undefined){
-if(typeof data346.at !== "string"){
-const err913 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data347.mono === undefined){
+const err913 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err913];
 }
@@ -12466,12 +12496,9 @@ vErrors.push(err913);
 }
 errors++;
 }
-}
-if(data346.mono !== undefined){
-let data348 = data346.mono;
-if(typeof data348 === "string"){
-if(!pattern4.test(data348)){
-const err914 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key74 in data347){
+if(!((key74 === "at") || (key74 === "mono"))){
+const err914 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err914];
 }
@@ -12481,8 +12508,9 @@ vErrors.push(err914);
 errors++;
 }
 }
-else {
-const err915 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data347.at !== undefined){
+if(typeof data347.at !== "string"){
+const err915 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err915];
 }
@@ -12492,9 +12520,11 @@ vErrors.push(err915);
 errors++;
 }
 }
-}
-else {
-const err916 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data347.mono !== undefined){
+let data349 = data347.mono;
+if(typeof data349 === "string"){
+if(!pattern4.test(data349)){
+const err916 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err916];
 }
@@ -12504,15 +12534,8 @@ vErrors.push(err916);
 errors++;
 }
 }
-if(data342.acked !== undefined){
-let data349 = data342.acked;
-const _errs1026 = errors;
-let valid259 = true;
-const _errs1027 = errors;
-const _errs1028 = errors;
-const _errs1029 = errors;
-if(data349 !== null){
-const err917 = {};
+else {
+const err917 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err917];
 }
@@ -12521,9 +12544,10 @@ vErrors.push(err917);
 }
 errors++;
 }
-var valid260 = _errs1029 === errors;
-if(valid260){
-const err918 = {};
+}
+}
+else {
+const err918 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err918];
 }
@@ -12532,32 +12556,12 @@ vErrors.push(err918);
 }
 errors++;
 }
-else {
-errors = _errs1028;
-if(vErrors !== null){
-if(_errs1028){
-vErrors.length = _errs1028;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid52 = _errs1027 === errors;
-errors = _errs1026;
-if(vErrors !== null){
-if(_errs1026){
-vErrors.length = _errs1026;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid52){
-const _errs1031 = errors;
-if(data349 && typeof data349 == "object" && !Array.isArray(data349)){
-if(data349.at === undefined){
-const err919 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data341.done !== undefined){
+let data350 = data341.done;
+if(data350 && typeof data350 == "object" && !Array.isArray(data350)){
+if(data350.at === undefined){
+const err919 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/35/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err919];
 }
@@ -12566,8 +12570,8 @@ vErrors.push(err919);
 }
 errors++;
 }
-if(data349.mono === undefined){
-const err920 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data350.mono === undefined){
+const err920 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/35/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err920];
 }
@@ -12576,9 +12580,9 @@ vErrors.push(err920);
 }
 errors++;
 }
-for(const key75 in data349){
+for(const key75 in data350){
 if(!((key75 === "at") || (key75 === "mono"))){
-const err921 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+const err921 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/35/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err921];
 }
@@ -12588,9 +12592,9 @@ vErrors.push(err921);
 errors++;
 }
 }
-if(data349.at !== undefined){
-if(typeof data349.at !== "string"){
-const err922 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data350.at !== undefined){
+if(typeof data350.at !== "string"){
+const err922 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/35/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err922];
 }
@@ -12600,11 +12604,11 @@ vErrors.push(err922);
 errors++;
 }
 }
-if(data349.mono !== undefined){
-let data351 = data349.mono;
-if(typeof data351 === "string"){
-if(!pattern4.test(data351)){
-const err923 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data350.mono !== undefined){
+let data352 = data350.mono;
+if(typeof data352 === "string"){
+if(!pattern4.test(data352)){
+const err923 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/35/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err923];
 }
@@ -12615,7 +12619,7 @@ errors++;
 }
 }
 else {
-const err924 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err924 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/35/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err924];
 }
@@ -12627,7 +12631,7 @@ errors++;
 }
 }
 else {
-const err925 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err925 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/35/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err925];
 }
@@ -12636,11 +12640,10 @@ vErrors.push(err925);
 }
 errors++;
 }
-var _valid52 = _errs1031 === errors;
-valid259 = _valid52;
 }
-if(!valid259){
-const err926 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/35/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data341.error !== undefined){
+if(typeof data341.error !== "string"){
+const err926 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err926];
 }
@@ -12650,9 +12653,9 @@ vErrors.push(err926);
 errors++;
 }
 }
-if(data342.error !== undefined){
-if(typeof data342.error !== "string"){
-const err927 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err927 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err927];
 }
@@ -12664,7 +12667,7 @@ errors++;
 }
 }
 else {
-const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err928 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err928];
 }
@@ -12673,33 +12676,21 @@ vErrors.push(err928);
 }
 errors++;
 }
-}
-}
-else {
-const err929 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err929];
-}
-else {
-vErrors.push(err929);
-}
-errors++;
-}
-var _valid51 = _errs1007 === errors;
-valid254 = _valid51;
-if(valid254){
+var _valid52 = _errs1010 === errors;
+valid258 = _valid52;
+if(valid258){
 var props49 = {};
 props49.data = true;
 props49.type = true;
 }
 }
-if(!valid254){
-const err930 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid258){
+const err929 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err930];
+vErrors = [err929];
 }
 else {
-vErrors.push(err930);
+vErrors.push(err929);
 }
 errors++;
 }
@@ -12712,13 +12703,25 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1041 = errors;
-let valid262 = true;
 const _errs1042 = errors;
-if(errors === _errs1042){
+let valid264 = true;
+const _errs1043 = errors;
+if(errors === _errs1043){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing46;
 if((data.type === undefined) && (missing46 = "type")){
+const err930 = {};
+if(vErrors === null){
+vErrors = [err930];
+}
+else {
+vErrors.push(err930);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
 const err931 = {};
 if(vErrors === null){
 vErrors = [err931];
@@ -12728,9 +12731,10 @@ vErrors.push(err931);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
 const err932 = {};
 if(vErrors === null){
 vErrors = [err932];
@@ -12741,10 +12745,21 @@ vErrors.push(err932);
 errors++;
 }
 }
-}
+var _valid53 = _errs1043 === errors;
+errors = _errs1042;
+if(vErrors !== null){
+if(_errs1042){
+vErrors.length = _errs1042;
 }
 else {
-const err933 = {};
+vErrors = null;
+}
+}
+if(_valid53){
+const _errs1046 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err933 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err933];
 }
@@ -12753,22 +12768,11 @@ vErrors.push(err933);
 }
 errors++;
 }
-}
-var _valid53 = _errs1042 === errors;
-errors = _errs1041;
-if(vErrors !== null){
-if(_errs1041){
-vErrors.length = _errs1041;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid53){
-const _errs1045 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err934 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.data !== undefined){
+let data355 = data.data;
+if(data355 && typeof data355 == "object" && !Array.isArray(data355)){
+if(data355.probe === undefined){
+const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err934];
 }
@@ -12777,11 +12781,8 @@ vErrors.push(err934);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data354 = data.data;
-if(data354 && typeof data354 == "object" && !Array.isArray(data354)){
-if(data354.probe === undefined){
-const err935 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data355.store === undefined){
+const err935 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err935];
 }
@@ -12790,8 +12791,8 @@ vErrors.push(err935);
 }
 errors++;
 }
-if(data354.store === undefined){
-const err936 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data355.n === undefined){
+const err936 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err936];
 }
@@ -12800,8 +12801,8 @@ vErrors.push(err936);
 }
 errors++;
 }
-if(data354.ranges === undefined){
-const err937 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+if(data355.sent === undefined){
+const err937 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err937];
 }
@@ -12810,8 +12811,8 @@ vErrors.push(err937);
 }
 errors++;
 }
-if(data354.systemId === undefined){
-const err938 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data355.acked === undefined){
+const err938 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err938];
 }
@@ -12820,8 +12821,9 @@ vErrors.push(err938);
 }
 errors++;
 }
-if(data354.timeline === undefined){
-const err939 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+for(const key76 in data355){
+if(!((((((key76 === "probe") || (key76 === "store")) || (key76 === "n")) || (key76 === "sent")) || (key76 === "acked")) || (key76 === "error"))){
+const err939 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err939];
 }
@@ -12830,9 +12832,10 @@ vErrors.push(err939);
 }
 errors++;
 }
-for(const key76 in data354){
-if(!(((((key76 === "probe") || (key76 === "store")) || (key76 === "ranges")) || (key76 === "systemId")) || (key76 === "timeline"))){
-const err940 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
+}
+if(data355.probe !== undefined){
+if(typeof data355.probe !== "string"){
+const err940 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err940];
 }
@@ -12842,9 +12845,9 @@ vErrors.push(err940);
 errors++;
 }
 }
-if(data354.probe !== undefined){
-if(typeof data354.probe !== "string"){
-const err941 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data355.store !== undefined){
+if(typeof data355.store !== "string"){
+const err941 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err941];
 }
@@ -12854,9 +12857,10 @@ vErrors.push(err941);
 errors++;
 }
 }
-if(data354.store !== undefined){
-if(typeof data354.store !== "string"){
-const err942 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data355.n !== undefined){
+let data358 = data355.n;
+if(!(((typeof data358 == "number") && (!(data358 % 1) && !isNaN(data358))) && (isFinite(data358)))){
+const err942 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/36/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err942];
 }
@@ -12865,16 +12869,9 @@ vErrors.push(err942);
 }
 errors++;
 }
-}
-if(data354.ranges !== undefined){
-let data357 = data354.ranges;
-if(Array.isArray(data357)){
-const len17 = data357.length;
-for(let i17=0; i17<len17; i17++){
-let data358 = data357[i17];
-if(Array.isArray(data358)){
-if(data358.length < 2){
-const err943 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if((typeof data358 == "number") && (isFinite(data358))){
+if(data358 < 1 || isNaN(data358)){
+const err943 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/36/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err943];
 }
@@ -12883,11 +12880,13 @@ vErrors.push(err943);
 }
 errors++;
 }
-const len18 = data358.length;
-if(len18 > 0){
-let data359 = data358[0];
-if(!(((typeof data359 == "number") && (!(data359 % 1) && !isNaN(data359))) && (isFinite(data359)))){
-const err944 = {instancePath:instancePath+"/data/ranges/" + i17+"/0",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+if(data355.sent !== undefined){
+let data359 = data355.sent;
+if(data359 && typeof data359 == "object" && !Array.isArray(data359)){
+if(data359.at === undefined){
+const err944 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/36/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err944];
 }
@@ -12896,11 +12895,8 @@ vErrors.push(err944);
 }
 errors++;
 }
-}
-if(len18 > 1){
-let data360 = data358[1];
-if(!(((typeof data360 == "number") && (!(data360 % 1) && !isNaN(data360))) && (isFinite(data360)))){
-const err945 = {instancePath:instancePath+"/data/ranges/" + i17+"/1",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data359.mono === undefined){
+const err945 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/36/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err945];
 }
@@ -12909,10 +12905,9 @@ vErrors.push(err945);
 }
 errors++;
 }
-}
-const len19 = data358.length;
-if(!(len19 <= 2)){
-const err946 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+for(const key77 in data359){
+if(!((key77 === "at") || (key77 === "mono"))){
+const err946 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/36/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err946];
 }
@@ -12922,8 +12917,9 @@ vErrors.push(err946);
 errors++;
 }
 }
-else {
-const err947 = {instancePath:instancePath+"/data/ranges/" + i17,schemaPath:"#/allOf/36/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data359.at !== undefined){
+if(typeof data359.at !== "string"){
+const err947 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/36/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err947];
 }
@@ -12933,9 +12929,11 @@ vErrors.push(err947);
 errors++;
 }
 }
-}
-else {
-const err948 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/36/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data359.mono !== undefined){
+let data361 = data359.mono;
+if(typeof data361 === "string"){
+if(!pattern4.test(data361)){
+const err948 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/36/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err948];
 }
@@ -12945,10 +12943,8 @@ vErrors.push(err948);
 errors++;
 }
 }
-if(data354.systemId !== undefined){
-let data361 = data354.systemId;
-if((typeof data361 !== "string") && (data361 !== null)){
-const err949 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/36/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.systemId.type},message:"must be string,null"};
+else {
+const err949 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/36/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err949];
 }
@@ -12958,10 +12954,9 @@ vErrors.push(err949);
 errors++;
 }
 }
-if(data354.timeline !== undefined){
-let data362 = data354.timeline;
-if((!(((typeof data362 == "number") && (!(data362 % 1) && !isNaN(data362))) && (isFinite(data362)))) && (data362 !== null)){
-const err950 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/36/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[36].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+}
+else {
+const err950 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/36/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err950];
 }
@@ -12971,9 +12966,15 @@ vErrors.push(err950);
 errors++;
 }
 }
-}
-else {
-const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data355.acked !== undefined){
+let data362 = data355.acked;
+const _errs1065 = errors;
+let valid269 = true;
+const _errs1066 = errors;
+const _errs1067 = errors;
+const _errs1068 = errors;
+if(data362 !== null){
+const err951 = {};
 if(vErrors === null){
 vErrors = [err951];
 }
@@ -12982,10 +12983,9 @@ vErrors.push(err951);
 }
 errors++;
 }
-}
-}
-else {
-const err952 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+var valid270 = _errs1068 === errors;
+if(valid270){
+const err952 = {};
 if(vErrors === null){
 vErrors = [err952];
 }
@@ -12994,76 +12994,7 @@ vErrors.push(err952);
 }
 errors++;
 }
-var _valid53 = _errs1045 === errors;
-valid262 = _valid53;
-if(valid262){
-var props50 = {};
-props50.data = true;
-props50.type = true;
-}
-}
-if(!valid262){
-const err953 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err953];
-}
 else {
-vErrors.push(err953);
-}
-errors++;
-}
-if(props0 !== true && props50 !== undefined){
-if(props50 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props50);
-}
-}
-const _errs1067 = errors;
-let valid269 = true;
-const _errs1068 = errors;
-if(errors === _errs1068){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing47;
-if((data.type === undefined) && (missing47 = "type")){
-const err954 = {};
-if(vErrors === null){
-vErrors = [err954];
-}
-else {
-vErrors.push(err954);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err955 = {};
-if(vErrors === null){
-vErrors = [err955];
-}
-else {
-vErrors.push(err955);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err956 = {};
-if(vErrors === null){
-vErrors = [err956];
-}
-else {
-vErrors.push(err956);
-}
-errors++;
-}
-}
-var _valid54 = _errs1068 === errors;
 errors = _errs1067;
 if(vErrors !== null){
 if(_errs1067){
@@ -13073,11 +13004,69 @@ else {
 vErrors = null;
 }
 }
+}
+var _valid54 = _errs1066 === errors;
+errors = _errs1065;
+if(vErrors !== null){
+if(_errs1065){
+vErrors.length = _errs1065;
+}
+else {
+vErrors = null;
+}
+}
 if(_valid54){
-const _errs1071 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err957 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs1070 = errors;
+if(data362 && typeof data362 == "object" && !Array.isArray(data362)){
+if(data362.at === undefined){
+const err953 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err953];
+}
+else {
+vErrors.push(err953);
+}
+errors++;
+}
+if(data362.mono === undefined){
+const err954 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err954];
+}
+else {
+vErrors.push(err954);
+}
+errors++;
+}
+for(const key78 in data362){
+if(!((key78 === "at") || (key78 === "mono"))){
+const err955 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err955];
+}
+else {
+vErrors.push(err955);
+}
+errors++;
+}
+}
+if(data362.at !== undefined){
+if(typeof data362.at !== "string"){
+const err956 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err956];
+}
+else {
+vErrors.push(err956);
+}
+errors++;
+}
+}
+if(data362.mono !== undefined){
+let data364 = data362.mono;
+if(typeof data364 === "string"){
+if(!pattern4.test(data364)){
+const err957 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err957];
 }
@@ -13086,11 +13075,9 @@ vErrors.push(err957);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data364 = data.data;
-if(data364 && typeof data364 == "object" && !Array.isArray(data364)){
-if(data364.probe === undefined){
-const err958 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+else {
+const err958 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err958];
 }
@@ -13099,8 +13086,10 @@ vErrors.push(err958);
 }
 errors++;
 }
-if(data364.store === undefined){
-const err959 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+}
+else {
+const err959 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err959];
 }
@@ -13109,8 +13098,11 @@ vErrors.push(err959);
 }
 errors++;
 }
-if(data364.instant === undefined){
-const err960 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+var _valid54 = _errs1070 === errors;
+valid269 = _valid54;
+}
+if(!valid269){
+const err960 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err960];
 }
@@ -13119,8 +13111,10 @@ vErrors.push(err960);
 }
 errors++;
 }
-if(data364.lsn === undefined){
-const err961 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+}
+if(data355.error !== undefined){
+if(typeof data355.error !== "string"){
+const err961 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/36/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err961];
 }
@@ -13129,9 +13123,10 @@ vErrors.push(err961);
 }
 errors++;
 }
-for(const key77 in data364){
-if(!((((key77 === "probe") || (key77 === "store")) || (key77 === "instant")) || (key77 === "lsn"))){
-const err962 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+}
+}
+else {
+const err962 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err962];
 }
@@ -13141,9 +13136,9 @@ vErrors.push(err962);
 errors++;
 }
 }
-if(data364.probe !== undefined){
-if(typeof data364.probe !== "string"){
-const err963 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err963 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err963];
 }
@@ -13152,153 +13147,21 @@ vErrors.push(err963);
 }
 errors++;
 }
-}
-if(data364.store !== undefined){
-if(typeof data364.store !== "string"){
-const err964 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err964];
-}
-else {
-vErrors.push(err964);
-}
-errors++;
-}
-}
-if(data364.instant !== undefined){
-let data367 = data364.instant;
-if(data367 && typeof data367 == "object" && !Array.isArray(data367)){
-if(data367.at === undefined){
-const err965 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err965];
-}
-else {
-vErrors.push(err965);
-}
-errors++;
-}
-if(data367.mono === undefined){
-const err966 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err966];
-}
-else {
-vErrors.push(err966);
-}
-errors++;
-}
-for(const key78 in data367){
-if(!((key78 === "at") || (key78 === "mono"))){
-const err967 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err967];
-}
-else {
-vErrors.push(err967);
-}
-errors++;
-}
-}
-if(data367.at !== undefined){
-if(typeof data367.at !== "string"){
-const err968 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err968];
-}
-else {
-vErrors.push(err968);
-}
-errors++;
-}
-}
-if(data367.mono !== undefined){
-let data369 = data367.mono;
-if(typeof data369 === "string"){
-if(!pattern4.test(data369)){
-const err969 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err969];
-}
-else {
-vErrors.push(err969);
-}
-errors++;
-}
-}
-else {
-const err970 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/37/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err970];
-}
-else {
-vErrors.push(err970);
-}
-errors++;
-}
-}
-}
-else {
-const err971 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/37/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err971];
-}
-else {
-vErrors.push(err971);
-}
-errors++;
-}
-}
-if(data364.lsn !== undefined){
-if(typeof data364.lsn !== "string"){
-const err972 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/37/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err972];
-}
-else {
-vErrors.push(err972);
-}
-errors++;
-}
-}
-}
-else {
-const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err973];
-}
-else {
-vErrors.push(err973);
-}
-errors++;
-}
-}
-}
-else {
-const err974 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err974];
-}
-else {
-vErrors.push(err974);
-}
-errors++;
-}
-var _valid54 = _errs1071 === errors;
-valid269 = _valid54;
-if(valid269){
+var _valid53 = _errs1046 === errors;
+valid264 = _valid53;
+if(valid264){
 var props51 = {};
 props51.data = true;
 props51.type = true;
 }
 }
-if(!valid269){
-const err975 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid264){
+const err964 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err975];
+vErrors = [err964];
 }
 else {
-vErrors.push(err975);
+vErrors.push(err964);
 }
 errors++;
 }
@@ -13311,14 +13174,151 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1090 = errors;
-let valid274 = true;
-const _errs1091 = errors;
-if(errors === _errs1091){
+const _errs1080 = errors;
+let valid272 = true;
+const _errs1081 = errors;
+if(errors === _errs1081){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing48;
-if((data.type === undefined) && (missing48 = "type")){
-const err976 = {};
+let missing47;
+if((data.type === undefined) && (missing47 = "type")){
+const err965 = {};
+if(vErrors === null){
+vErrors = [err965];
+}
+else {
+vErrors.push(err965);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err966 = {};
+if(vErrors === null){
+vErrors = [err966];
+}
+else {
+vErrors.push(err966);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err967 = {};
+if(vErrors === null){
+vErrors = [err967];
+}
+else {
+vErrors.push(err967);
+}
+errors++;
+}
+}
+var _valid55 = _errs1081 === errors;
+errors = _errs1080;
+if(vErrors !== null){
+if(_errs1080){
+vErrors.length = _errs1080;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid55){
+const _errs1084 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err968 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err968];
+}
+else {
+vErrors.push(err968);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data367 = data.data;
+if(data367 && typeof data367 == "object" && !Array.isArray(data367)){
+if(data367.probe === undefined){
+const err969 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err969];
+}
+else {
+vErrors.push(err969);
+}
+errors++;
+}
+if(data367.store === undefined){
+const err970 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err970];
+}
+else {
+vErrors.push(err970);
+}
+errors++;
+}
+if(data367.ranges === undefined){
+const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+if(vErrors === null){
+vErrors = [err971];
+}
+else {
+vErrors.push(err971);
+}
+errors++;
+}
+if(data367.systemId === undefined){
+const err972 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(vErrors === null){
+vErrors = [err972];
+}
+else {
+vErrors.push(err972);
+}
+errors++;
+}
+if(data367.timeline === undefined){
+const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(vErrors === null){
+vErrors = [err973];
+}
+else {
+vErrors.push(err973);
+}
+errors++;
+}
+for(const key79 in data367){
+if(!(((((key79 === "probe") || (key79 === "store")) || (key79 === "ranges")) || (key79 === "systemId")) || (key79 === "timeline"))){
+const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err974];
+}
+else {
+vErrors.push(err974);
+}
+errors++;
+}
+}
+if(data367.probe !== undefined){
+if(typeof data367.probe !== "string"){
+const err975 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err975];
+}
+else {
+vErrors.push(err975);
+}
+errors++;
+}
+}
+if(data367.store !== undefined){
+if(typeof data367.store !== "string"){
+const err976 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err976];
 }
@@ -13327,10 +13327,16 @@ vErrors.push(err976);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err977 = {};
+}
+if(data367.ranges !== undefined){
+let data370 = data367.ranges;
+if(Array.isArray(data370)){
+const len18 = data370.length;
+for(let i18=0; i18<len18; i18++){
+let data371 = data370[i18];
+if(Array.isArray(data371)){
+if(data371.length < 2){
+const err977 = {instancePath:instancePath+"/data/ranges/" + i18,schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err977];
 }
@@ -13339,11 +13345,11 @@ vErrors.push(err977);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err978 = {};
+const len19 = data371.length;
+if(len19 > 0){
+let data372 = data371[0];
+if(!(((typeof data372 == "number") && (!(data372 % 1) && !isNaN(data372))) && (isFinite(data372)))){
+const err978 = {instancePath:instancePath+"/data/ranges/" + i18+"/0",schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err978];
 }
@@ -13353,21 +13359,10 @@ vErrors.push(err978);
 errors++;
 }
 }
-var _valid55 = _errs1091 === errors;
-errors = _errs1090;
-if(vErrors !== null){
-if(_errs1090){
-vErrors.length = _errs1090;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid55){
-const _errs1094 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err979 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(len19 > 1){
+let data373 = data371[1];
+if(!(((typeof data373 == "number") && (!(data373 % 1) && !isNaN(data373))) && (isFinite(data373)))){
+const err979 = {instancePath:instancePath+"/data/ranges/" + i18+"/1",schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err979];
 }
@@ -13376,11 +13371,10 @@ vErrors.push(err979);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data372 = data.data;
-if(data372 && typeof data372 == "object" && !Array.isArray(data372)){
-if(data372.probe === undefined){
-const err980 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+const len20 = data371.length;
+if(!(len20 <= 2)){
+const err980 = {instancePath:instancePath+"/data/ranges/" + i18,schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err980];
 }
@@ -13389,8 +13383,9 @@ vErrors.push(err980);
 }
 errors++;
 }
-if(data372.store === undefined){
-const err981 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+else {
+const err981 = {instancePath:instancePath+"/data/ranges/" + i18,schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err981];
 }
@@ -13399,8 +13394,10 @@ vErrors.push(err981);
 }
 errors++;
 }
-if(data372.instant === undefined){
-const err982 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+}
+else {
+const err982 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/37/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err982];
 }
@@ -13409,8 +13406,11 @@ vErrors.push(err982);
 }
 errors++;
 }
-if(data372.lastArchived === undefined){
-const err983 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+}
+if(data367.systemId !== undefined){
+let data374 = data367.systemId;
+if((typeof data374 !== "string") && (data374 !== null)){
+const err983 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/37/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err983];
 }
@@ -13419,8 +13419,11 @@ vErrors.push(err983);
 }
 errors++;
 }
-if(data372.endLsn === undefined){
-const err984 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+}
+if(data367.timeline !== undefined){
+let data375 = data367.timeline;
+if((!(((typeof data375 == "number") && (!(data375 % 1) && !isNaN(data375))) && (isFinite(data375)))) && (data375 !== null)){
+const err984 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/37/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err984];
 }
@@ -13429,8 +13432,10 @@ vErrors.push(err984);
 }
 errors++;
 }
-if(data372.failed === undefined){
-const err985 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+}
+else {
+const err985 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err985];
 }
@@ -13439,9 +13444,10 @@ vErrors.push(err985);
 }
 errors++;
 }
-for(const key79 in data372){
-if(!((((((key79 === "probe") || (key79 === "store")) || (key79 === "instant")) || (key79 === "lastArchived")) || (key79 === "endLsn")) || (key79 === "failed"))){
-const err986 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+}
+}
+else {
+const err986 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err986];
 }
@@ -13450,204 +13456,21 @@ vErrors.push(err986);
 }
 errors++;
 }
-}
-if(data372.probe !== undefined){
-if(typeof data372.probe !== "string"){
-const err987 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err987];
-}
-else {
-vErrors.push(err987);
-}
-errors++;
-}
-}
-if(data372.store !== undefined){
-if(typeof data372.store !== "string"){
-const err988 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err988];
-}
-else {
-vErrors.push(err988);
-}
-errors++;
-}
-}
-if(data372.instant !== undefined){
-let data375 = data372.instant;
-if(data375 && typeof data375 == "object" && !Array.isArray(data375)){
-if(data375.at === undefined){
-const err989 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err989];
-}
-else {
-vErrors.push(err989);
-}
-errors++;
-}
-if(data375.mono === undefined){
-const err990 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err990];
-}
-else {
-vErrors.push(err990);
-}
-errors++;
-}
-for(const key80 in data375){
-if(!((key80 === "at") || (key80 === "mono"))){
-const err991 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err991];
-}
-else {
-vErrors.push(err991);
-}
-errors++;
-}
-}
-if(data375.at !== undefined){
-if(typeof data375.at !== "string"){
-const err992 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err992];
-}
-else {
-vErrors.push(err992);
-}
-errors++;
-}
-}
-if(data375.mono !== undefined){
-let data377 = data375.mono;
-if(typeof data377 === "string"){
-if(!pattern4.test(data377)){
-const err993 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err993];
-}
-else {
-vErrors.push(err993);
-}
-errors++;
-}
-}
-else {
-const err994 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err994];
-}
-else {
-vErrors.push(err994);
-}
-errors++;
-}
-}
-}
-else {
-const err995 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err995];
-}
-else {
-vErrors.push(err995);
-}
-errors++;
-}
-}
-if(data372.lastArchived !== undefined){
-let data378 = data372.lastArchived;
-if((typeof data378 !== "string") && (data378 !== null)){
-const err996 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/38/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err996];
-}
-else {
-vErrors.push(err996);
-}
-errors++;
-}
-}
-if(data372.endLsn !== undefined){
-let data379 = data372.endLsn;
-if((typeof data379 !== "string") && (data379 !== null)){
-const err997 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/38/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.endLsn.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err997];
-}
-else {
-vErrors.push(err997);
-}
-errors++;
-}
-}
-if(data372.failed !== undefined){
-let data380 = data372.failed;
-if(!(((typeof data380 == "number") && (!(data380 % 1) && !isNaN(data380))) && (isFinite(data380)))){
-const err998 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err998];
-}
-else {
-vErrors.push(err998);
-}
-errors++;
-}
-if((typeof data380 == "number") && (isFinite(data380))){
-if(data380 < 0 || isNaN(data380)){
-const err999 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/38/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err999];
-}
-else {
-vErrors.push(err999);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1000 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1000];
-}
-else {
-vErrors.push(err1000);
-}
-errors++;
-}
-}
-}
-else {
-const err1001 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1001];
-}
-else {
-vErrors.push(err1001);
-}
-errors++;
-}
-var _valid55 = _errs1094 === errors;
-valid274 = _valid55;
-if(valid274){
+var _valid55 = _errs1084 === errors;
+valid272 = _valid55;
+if(valid272){
 var props52 = {};
 props52.data = true;
 props52.type = true;
 }
 }
-if(!valid274){
-const err1002 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid272){
+const err987 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1002];
+vErrors = [err987];
 }
 else {
-vErrors.push(err1002);
+vErrors.push(err987);
 }
 errors++;
 }
@@ -13660,9 +13483,202 @@ props0 = props0 || {};
 Object.assign(props0, props52);
 }
 }
+const _errs1106 = errors;
+let valid279 = true;
+const _errs1107 = errors;
+if(errors === _errs1107){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err1003 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+let missing48;
+if((data.type === undefined) && (missing48 = "type")){
+const err988 = {};
+if(vErrors === null){
+vErrors = [err988];
+}
+else {
+vErrors.push(err988);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err989 = {};
+if(vErrors === null){
+vErrors = [err989];
+}
+else {
+vErrors.push(err989);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err990 = {};
+if(vErrors === null){
+vErrors = [err990];
+}
+else {
+vErrors.push(err990);
+}
+errors++;
+}
+}
+var _valid56 = _errs1107 === errors;
+errors = _errs1106;
+if(vErrors !== null){
+if(_errs1106){
+vErrors.length = _errs1106;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid56){
+const _errs1110 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err991 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err991];
+}
+else {
+vErrors.push(err991);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data377 = data.data;
+if(data377 && typeof data377 == "object" && !Array.isArray(data377)){
+if(data377.probe === undefined){
+const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err992];
+}
+else {
+vErrors.push(err992);
+}
+errors++;
+}
+if(data377.store === undefined){
+const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err993];
+}
+else {
+vErrors.push(err993);
+}
+errors++;
+}
+if(data377.instant === undefined){
+const err994 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err994];
+}
+else {
+vErrors.push(err994);
+}
+errors++;
+}
+if(data377.lsn === undefined){
+const err995 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(vErrors === null){
+vErrors = [err995];
+}
+else {
+vErrors.push(err995);
+}
+errors++;
+}
+for(const key80 in data377){
+if(!((((key80 === "probe") || (key80 === "store")) || (key80 === "instant")) || (key80 === "lsn"))){
+const err996 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err996];
+}
+else {
+vErrors.push(err996);
+}
+errors++;
+}
+}
+if(data377.probe !== undefined){
+if(typeof data377.probe !== "string"){
+const err997 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err997];
+}
+else {
+vErrors.push(err997);
+}
+errors++;
+}
+}
+if(data377.store !== undefined){
+if(typeof data377.store !== "string"){
+const err998 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err998];
+}
+else {
+vErrors.push(err998);
+}
+errors++;
+}
+}
+if(data377.instant !== undefined){
+let data380 = data377.instant;
+if(data380 && typeof data380 == "object" && !Array.isArray(data380)){
+if(data380.at === undefined){
+const err999 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err999];
+}
+else {
+vErrors.push(err999);
+}
+errors++;
+}
+if(data380.mono === undefined){
+const err1000 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1000];
+}
+else {
+vErrors.push(err1000);
+}
+errors++;
+}
+for(const key81 in data380){
+if(!((key81 === "at") || (key81 === "mono"))){
+const err1001 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1001];
+}
+else {
+vErrors.push(err1001);
+}
+errors++;
+}
+}
+if(data380.at !== undefined){
+if(typeof data380.at !== "string"){
+const err1002 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1002];
+}
+else {
+vErrors.push(err1002);
+}
+errors++;
+}
+}
+if(data380.mono !== undefined){
+let data382 = data380.mono;
+if(typeof data382 === "string"){
+if(!pattern4.test(data382)){
+const err1003 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1003];
 }
@@ -13671,8 +13687,9 @@ vErrors.push(err1003);
 }
 errors++;
 }
-if(data.at === undefined){
-const err1004 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+else {
+const err1004 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1004];
 }
@@ -13681,8 +13698,10 @@ vErrors.push(err1004);
 }
 errors++;
 }
-if(data.mono === undefined){
-const err1005 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+else {
+const err1005 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1005];
 }
@@ -13691,8 +13710,10 @@ vErrors.push(err1005);
 }
 errors++;
 }
-if(data.boot === undefined){
-const err1006 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+}
+if(data377.lsn !== undefined){
+if(typeof data377.lsn !== "string"){
+const err1006 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/38/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1006];
 }
@@ -13701,8 +13722,10 @@ vErrors.push(err1006);
 }
 errors++;
 }
-if(data.prev === undefined){
-const err1007 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+}
+}
+else {
+const err1007 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1007];
 }
@@ -13711,8 +13734,10 @@ vErrors.push(err1007);
 }
 errors++;
 }
-if(data.type === undefined){
-const err1008 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+}
+}
+else {
+const err1008 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1008];
 }
@@ -13721,8 +13746,16 @@ vErrors.push(err1008);
 }
 errors++;
 }
-if(data.data === undefined){
-const err1009 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+var _valid56 = _errs1110 === errors;
+valid279 = _valid56;
+if(valid279){
+var props53 = {};
+props53.data = true;
+props53.type = true;
+}
+}
+if(!valid279){
+const err1009 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1009];
 }
@@ -13731,9 +13764,23 @@ vErrors.push(err1009);
 }
 errors++;
 }
-for(const key81 in data){
-if(!(func1.call(schema31.properties, key81))){
-const err1010 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
+if(props0 !== true && props53 !== undefined){
+if(props53 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props53);
+}
+}
+const _errs1129 = errors;
+let valid284 = true;
+const _errs1130 = errors;
+if(errors === _errs1130){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing49;
+if((data.type === undefined) && (missing49 = "type")){
+const err1010 = {};
 if(vErrors === null){
 vErrors = [err1010];
 }
@@ -13742,11 +13789,10 @@ vErrors.push(err1010);
 }
 errors++;
 }
-}
-if(data.seq !== undefined){
-let data381 = data.seq;
-if(!(((typeof data381 == "number") && (!(data381 % 1) && !isNaN(data381))) && (isFinite(data381)))){
-const err1011 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err1011 = {};
 if(vErrors === null){
 vErrors = [err1011];
 }
@@ -13755,9 +13801,11 @@ vErrors.push(err1011);
 }
 errors++;
 }
-if((typeof data381 == "number") && (isFinite(data381))){
-if(data381 < 0 || isNaN(data381)){
-const err1012 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err1012 = {};
 if(vErrors === null){
 vErrors = [err1012];
 }
@@ -13767,10 +13815,21 @@ vErrors.push(err1012);
 errors++;
 }
 }
+var _valid57 = _errs1130 === errors;
+errors = _errs1129;
+if(vErrors !== null){
+if(_errs1129){
+vErrors.length = _errs1129;
 }
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err1013 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+vErrors = null;
+}
+}
+if(_valid57){
+const _errs1133 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1013 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1013];
 }
@@ -13779,12 +13838,11 @@ vErrors.push(err1013);
 }
 errors++;
 }
-}
-if(data.mono !== undefined){
-let data383 = data.mono;
-if(typeof data383 === "string"){
-if(!pattern4.test(data383)){
-const err1014 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data.data !== undefined){
+let data385 = data.data;
+if(data385 && typeof data385 == "object" && !Array.isArray(data385)){
+if(data385.probe === undefined){
+const err1014 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1014];
 }
@@ -13793,9 +13851,8 @@ vErrors.push(err1014);
 }
 errors++;
 }
-}
-else {
-const err1015 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data385.store === undefined){
+const err1015 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1015];
 }
@@ -13804,10 +13861,8 @@ vErrors.push(err1015);
 }
 errors++;
 }
-}
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1016 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data385.instant === undefined){
+const err1016 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err1016];
 }
@@ -13816,10 +13871,8 @@ vErrors.push(err1016);
 }
 errors++;
 }
-}
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1017 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data385.lastArchived === undefined){
+const err1017 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
 if(vErrors === null){
 vErrors = [err1017];
 }
@@ -13828,11 +13881,8 @@ vErrors.push(err1017);
 }
 errors++;
 }
-}
-if(data.attempt !== undefined){
-let data386 = data.attempt;
-if(!(((typeof data386 == "number") && (!(data386 % 1) && !isNaN(data386))) && (isFinite(data386)))){
-const err1018 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data385.endLsn === undefined){
+const err1018 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
 if(vErrors === null){
 vErrors = [err1018];
 }
@@ -13841,9 +13891,8 @@ vErrors.push(err1018);
 }
 errors++;
 }
-if((typeof data386 == "number") && (isFinite(data386))){
-if(data386 < 1 || isNaN(data386)){
-const err1019 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data385.failed === undefined){
+const err1019 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
 if(vErrors === null){
 vErrors = [err1019];
 }
@@ -13852,11 +13901,9 @@ vErrors.push(err1019);
 }
 errors++;
 }
-}
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1020 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key82 in data385){
+if(!((((((key82 === "probe") || (key82 === "store")) || (key82 === "instant")) || (key82 === "lastArchived")) || (key82 === "endLsn")) || (key82 === "failed"))){
+const err1020 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1020];
 }
@@ -13866,11 +13913,9 @@ vErrors.push(err1020);
 errors++;
 }
 }
-if(data.prev !== undefined){
-let data388 = data.prev;
-if(typeof data388 === "string"){
-if(!pattern25.test(data388)){
-const err1021 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data385.probe !== undefined){
+if(typeof data385.probe !== "string"){
+const err1021 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1021];
 }
@@ -13880,8 +13925,9 @@ vErrors.push(err1021);
 errors++;
 }
 }
-else {
-const err1022 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data385.store !== undefined){
+if(typeof data385.store !== "string"){
+const err1022 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1022];
 }
@@ -13891,10 +13937,11 @@ vErrors.push(err1022);
 errors++;
 }
 }
-if(data.type !== undefined){
-let data389 = data.type;
-if(!(((((((((((((((((((((((((((((((((((((((data389 === "run.started") || (data389 === "plan.approved")) || (data389 === "run.resumed")) || (data389 === "preflight.checked")) || (data389 === "connection.provisioning")) || (data389 === "connection.provisioned")) || (data389 === "endpoint.opened")) || (data389 === "endpoint.switched")) || (data389 === "probe.started")) || (data389 === "probe.stopped")) || (data389 === "step.started")) || (data389 === "step.attempt-failed")) || (data389 === "step.finished")) || (data389 === "step.skipped")) || (data389 === "fault.sent")) || (data389 === "evidence.recorded")) || (data389 === "evidence.write-failed")) || (data389 === "human.asked")) || (data389 === "human.began")) || (data389 === "human.done")) || (data389 === "note.manual")) || (data389 === "operator.attached")) || (data389 === "operator.chose")) || (data389 === "watch.observed")) || (data389 === "watch.gap")) || (data389 === "watch.ended")) || (data389 === "cleanup.deferred")) || (data389 === "cleanup.confirmed")) || (data389 === "cleanup.started")) || (data389 === "cleanup.finished")) || (data389 === "run.kept")) || (data389 === "verification.ended")) || (data389 === "cancel.requested")) || (data389 === "run.finished")) || (data389 === "probe.sample")) || (data389 === "ledger.row")) || (data389 === "ledger.recovered")) || (data389 === "lsn.sample")) || (data389 === "archive.sample"))){
-const err1023 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data385.instant !== undefined){
+let data388 = data385.instant;
+if(data388 && typeof data388 == "object" && !Array.isArray(data388)){
+if(data388.at === undefined){
+const err1023 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/39/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1023];
 }
@@ -13903,11 +13950,8 @@ vErrors.push(err1023);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data390 = data.data;
-if(!(data390 && typeof data390 == "object" && !Array.isArray(data390))){
-const err1024 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data388.mono === undefined){
+const err1024 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/39/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1024];
 }
@@ -13916,15 +13960,433 @@ vErrors.push(err1024);
 }
 errors++;
 }
-}
-}
-else {
-const err1025 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key83 in data388){
+if(!((key83 === "at") || (key83 === "mono"))){
+const err1025 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/39/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1025];
 }
 else {
 vErrors.push(err1025);
+}
+errors++;
+}
+}
+if(data388.at !== undefined){
+if(typeof data388.at !== "string"){
+const err1026 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/39/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1026];
+}
+else {
+vErrors.push(err1026);
+}
+errors++;
+}
+}
+if(data388.mono !== undefined){
+let data390 = data388.mono;
+if(typeof data390 === "string"){
+if(!pattern4.test(data390)){
+const err1027 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/39/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1027];
+}
+else {
+vErrors.push(err1027);
+}
+errors++;
+}
+}
+else {
+const err1028 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/39/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1028];
+}
+else {
+vErrors.push(err1028);
+}
+errors++;
+}
+}
+}
+else {
+const err1029 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/39/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1029];
+}
+else {
+vErrors.push(err1029);
+}
+errors++;
+}
+}
+if(data385.lastArchived !== undefined){
+let data391 = data385.lastArchived;
+if((typeof data391 !== "string") && (data391 !== null)){
+const err1030 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/39/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1030];
+}
+else {
+vErrors.push(err1030);
+}
+errors++;
+}
+}
+if(data385.endLsn !== undefined){
+let data392 = data385.endLsn;
+if((typeof data392 !== "string") && (data392 !== null)){
+const err1031 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/39/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1031];
+}
+else {
+vErrors.push(err1031);
+}
+errors++;
+}
+}
+if(data385.failed !== undefined){
+let data393 = data385.failed;
+if(!(((typeof data393 == "number") && (!(data393 % 1) && !isNaN(data393))) && (isFinite(data393)))){
+const err1032 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/39/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1032];
+}
+else {
+vErrors.push(err1032);
+}
+errors++;
+}
+if((typeof data393 == "number") && (isFinite(data393))){
+if(data393 < 0 || isNaN(data393)){
+const err1033 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/39/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1033];
+}
+else {
+vErrors.push(err1033);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1034 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1034];
+}
+else {
+vErrors.push(err1034);
+}
+errors++;
+}
+}
+}
+else {
+const err1035 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1035];
+}
+else {
+vErrors.push(err1035);
+}
+errors++;
+}
+var _valid57 = _errs1133 === errors;
+valid284 = _valid57;
+if(valid284){
+var props54 = {};
+props54.data = true;
+props54.type = true;
+}
+}
+if(!valid284){
+const err1036 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1036];
+}
+else {
+vErrors.push(err1036);
+}
+errors++;
+}
+if(props0 !== true && props54 !== undefined){
+if(props54 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props54);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err1037 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+if(vErrors === null){
+vErrors = [err1037];
+}
+else {
+vErrors.push(err1037);
+}
+errors++;
+}
+if(data.at === undefined){
+const err1038 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1038];
+}
+else {
+vErrors.push(err1038);
+}
+errors++;
+}
+if(data.mono === undefined){
+const err1039 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1039];
+}
+else {
+vErrors.push(err1039);
+}
+errors++;
+}
+if(data.boot === undefined){
+const err1040 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+if(vErrors === null){
+vErrors = [err1040];
+}
+else {
+vErrors.push(err1040);
+}
+errors++;
+}
+if(data.prev === undefined){
+const err1041 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+if(vErrors === null){
+vErrors = [err1041];
+}
+else {
+vErrors.push(err1041);
+}
+errors++;
+}
+if(data.type === undefined){
+const err1042 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err1042];
+}
+else {
+vErrors.push(err1042);
+}
+errors++;
+}
+if(data.data === undefined){
+const err1043 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1043];
+}
+else {
+vErrors.push(err1043);
+}
+errors++;
+}
+for(const key84 in data){
+if(!(func1.call(schema31.properties, key84))){
+const err1044 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1044];
+}
+else {
+vErrors.push(err1044);
+}
+errors++;
+}
+}
+if(data.seq !== undefined){
+let data394 = data.seq;
+if(!(((typeof data394 == "number") && (!(data394 % 1) && !isNaN(data394))) && (isFinite(data394)))){
+const err1045 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1045];
+}
+else {
+vErrors.push(err1045);
+}
+errors++;
+}
+if((typeof data394 == "number") && (isFinite(data394))){
+if(data394 < 0 || isNaN(data394)){
+const err1046 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1046];
+}
+else {
+vErrors.push(err1046);
+}
+errors++;
+}
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1047 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1047];
+}
+else {
+vErrors.push(err1047);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data396 = data.mono;
+if(typeof data396 === "string"){
+if(!pattern4.test(data396)){
+const err1048 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1048];
+}
+else {
+vErrors.push(err1048);
+}
+errors++;
+}
+}
+else {
+const err1049 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1049];
+}
+else {
+vErrors.push(err1049);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1050 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1050];
+}
+else {
+vErrors.push(err1050);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1051 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1051];
+}
+else {
+vErrors.push(err1051);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data399 = data.attempt;
+if(!(((typeof data399 == "number") && (!(data399 % 1) && !isNaN(data399))) && (isFinite(data399)))){
+const err1052 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1052];
+}
+else {
+vErrors.push(err1052);
+}
+errors++;
+}
+if((typeof data399 == "number") && (isFinite(data399))){
+if(data399 < 1 || isNaN(data399)){
+const err1053 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1053];
+}
+else {
+vErrors.push(err1053);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1054 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1054];
+}
+else {
+vErrors.push(err1054);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data401 = data.prev;
+if(typeof data401 === "string"){
+if(!pattern25.test(data401)){
+const err1055 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1055];
+}
+else {
+vErrors.push(err1055);
+}
+errors++;
+}
+}
+else {
+const err1056 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1056];
+}
+else {
+vErrors.push(err1056);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data402 = data.type;
+if(!((((((((((((((((((((((((((((((((((((((((data402 === "run.started") || (data402 === "plan.approved")) || (data402 === "store.registered")) || (data402 === "run.resumed")) || (data402 === "preflight.checked")) || (data402 === "connection.provisioning")) || (data402 === "connection.provisioned")) || (data402 === "endpoint.opened")) || (data402 === "endpoint.switched")) || (data402 === "probe.started")) || (data402 === "probe.stopped")) || (data402 === "step.started")) || (data402 === "step.attempt-failed")) || (data402 === "step.finished")) || (data402 === "step.skipped")) || (data402 === "fault.sent")) || (data402 === "evidence.recorded")) || (data402 === "evidence.write-failed")) || (data402 === "human.asked")) || (data402 === "human.began")) || (data402 === "human.done")) || (data402 === "note.manual")) || (data402 === "operator.attached")) || (data402 === "operator.chose")) || (data402 === "watch.observed")) || (data402 === "watch.gap")) || (data402 === "watch.ended")) || (data402 === "cleanup.deferred")) || (data402 === "cleanup.confirmed")) || (data402 === "cleanup.started")) || (data402 === "cleanup.finished")) || (data402 === "run.kept")) || (data402 === "verification.ended")) || (data402 === "cancel.requested")) || (data402 === "run.finished")) || (data402 === "probe.sample")) || (data402 === "ledger.row")) || (data402 === "ledger.recovered")) || (data402 === "lsn.sample")) || (data402 === "archive.sample"))){
+const err1057 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1057];
+}
+else {
+vErrors.push(err1057);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data403 = data.data;
+if(!(data403 && typeof data403 == "object" && !Array.isArray(data403))){
+const err1058 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1058];
+}
+else {
+vErrors.push(err1058);
+}
+errors++;
+}
+}
+}
+else {
+const err1059 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1059];
+}
+else {
+vErrors.push(err1059);
 }
 errors++;
 }

@@ -13,6 +13,7 @@ import { visible } from '../report/visible.js';
 import { endProcessesWith } from '../clients/process/end.js';
 import { outliveTerminal } from './cancellation.js';
 import { bindPorts, guardToEnd, sharedAdapters } from './compose.js';
+import { storeOf } from './evidence-store.js';
 import { exitCodes } from './exit-codes.js';
 import { finishRun, type Finished } from './finish.js';
 import { withoutSecrets, type CommandIo } from './io.js';
@@ -24,6 +25,7 @@ import { conductTaken, inputsOf } from './resume.js';
 import { sealLines } from './seal-lines.js';
 import { sealerIfUsable, type SealOptions } from './sealer.js';
 import { listRuns, runIdPattern, stateDir } from './state.js';
+import { storedLines } from './store-lines.js';
 import { forget, hasBundle, own, takeOver, type TakenOver } from './taken-over.js';
 
 export interface CleanupOptions extends SealOptions {
@@ -85,7 +87,7 @@ async function sweepFinished(taken: TakenOver, sealer: Sealer | undefined, io: C
   const options = { boot: bootId(), redactor: secrets };
   if (!(await hasBundle(taken))) {
     // Before anything is added to the journal: the bundle holds the run up to its end.
-    const finished = await finishRun({ paths, plan, runbook, bundle: await openBundle(meta.evidenceDir, paths.id), journal: options, sealer });
+    const finished = await finishRun({ paths, plan, runbook, bundle: await openBundle(meta.evidenceDir, paths.id), journal: options, sealer, store: await storeOf(taken.environment, meta.environment, io) });
     tell(finished, io);
     if (finished.bundle === null) return true;
   }
@@ -132,9 +134,10 @@ function inputsIfGiven(taken: TakenOver, set: readonly string[], io: CommandIo):
   }
 }
 
-function tell({ drill, bundle, seal, closes }: Finished, io: CommandIo): void {
+function tell({ drill, bundle, seal, closes, stored }: Finished, io: CommandIo): void {
   io.stdout(summary(drill, { bundle, closes }, createStyle(wantsColour(process.stdout.isTTY, io.env))));
   if (bundle !== null) io.stderr(sealLines(seal, bundle, createStyle(wantsColour(process.stderr.isTTY, io.env))));
+  if (bundle !== null && stored !== null) io.stderr(storedLines(stored, bundle, createStyle(wantsColour(process.stderr.isTTY, io.env))));
 }
 
 function tellLeft(failures: readonly CleanupFailure[], left: readonly Left[], io: CommandIo): boolean {

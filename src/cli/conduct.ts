@@ -15,10 +15,12 @@ import type { Answers } from '../clients/operator/answers.js';
 import { Turns } from '../clients/operator/turns.js';
 import { BundleError, type BundleWriter } from '../evidence/bag.js';
 import type { Sealer } from '../evidence/seal.js';
+import type { EvidenceStore } from '../evidence/store/port.js';
 import { createProgress } from '../report/terminal.js';
 import { boundaryCheck } from './boundary.js';
 import { listenForCancel } from './cancellation.js';
 import { bindPorts, guardOf, guardToEnd, sharedAdapters, type SharedAdapters } from './compose.js';
+import { storeFolders } from './evidence-store.js';
 import { failedStepHook } from './failed-step.js';
 import { finishRun, type Finished } from './finish.js';
 import type { CommandIo } from './io.js';
@@ -48,6 +50,9 @@ export interface Conducting {
   readonly evidenceDir: string;
   readonly bundle: BundleWriter;
   readonly sealer: Sealer | undefined;
+  /** Where the bundle is copied to. */
+  readonly store: EvidenceStore | undefined;
+  readonly registered?: DrillRequest['registered'];
   /** The bundles that were the latest when the run began. */
   readonly previous?: DrillRequest['previous'];
   readonly closes?: DrillRequest['closes'];
@@ -111,7 +116,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
     const turns = new Turns();
     const shared = sharedAdapters(operatorPort(terminal, drill.answers, turns), redactor);
     const runbookDir = dirname(drill.runbookPath);
-    const guard = (takeover?.mode === 'end' ? guardToEnd : guardOf)({ plan, world, ownDirectories: [paths.work], protectedDirectories: [drill.state, drill.evidenceDir], runbookDir });
+    const guard = (takeover?.mode === 'end' ? guardToEnd : guardOf)({ plan, world, ownDirectories: [paths.work], protectedDirectories: [drill.state, drill.evidenceDir, ...storeFolders(drill.environment, drill.environmentPath)], runbookDir });
     spool = await openSpool(paths.spool, async (message) => {
       if (message.kind === 'note') await append('note.manual', { text: message.text, who: message.who, source: 'note' });
       else await append('operator.attached', { who: message.who, host: message.host });
@@ -139,6 +144,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
       operator: operator(),
       ...(drill.approvals === undefined ? {} : { approvals: drill.approvals }),
       ...(drill.previous === undefined ? {} : { previous: drill.previous }),
+      ...(drill.registered === undefined ? {} : { registered: drill.registered }),
       ...(drill.closes === undefined ? {} : { closes: drill.closes }),
       toolVersion: toolVersion(),
       runDir: paths.dir,
@@ -161,7 +167,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
     await progress.close();
     cancellation.release();
   }
-  const finished = result.refused === undefined ? await finishRun({ paths, plan, runbook: drill.runbook, bundle, journal: journalOptions, sealer: drill.sealer }) : null;
+  const finished = result.refused === undefined ? await finishRun({ paths, plan, runbook: drill.runbook, bundle, journal: journalOptions, sealer: drill.sealer, store: drill.store }) : null;
   return { result, finished, left: inventory.left, kept };
 }
 

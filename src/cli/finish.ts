@@ -10,6 +10,8 @@ import { derive } from '../engine/verdict.js';
 import { approvalFileName, type ApprovalFiles } from '../evidence/approval.js';
 import { BundleError, type BundleWriter, type FinishedBundle } from '../evidence/bag.js';
 import type { Sealer } from '../evidence/seal.js';
+import type { EvidenceStore } from '../evidence/store/port.js';
+import { depositBundle, type Stored } from './evidence-store.js';
 import type { RunPaths } from './state.js';
 
 export interface FinishRequest {
@@ -19,6 +21,7 @@ export interface FinishRequest {
   readonly bundle: BundleWriter;
   readonly journal: JournalOptions;
   readonly sealer: Sealer | undefined;
+  readonly store: EvidenceStore | undefined;
 }
 
 export interface Finished {
@@ -28,25 +31,27 @@ export interface Finished {
   readonly seal: FinishedBundle['seal'];
   /** The drill that did not pass and that this one repeats. */
   readonly closes: string | null;
+  /** Null: there is no store, or no bundle. */
+  readonly stored: Stored | null;
 }
 
 /**
  * Derives the verdict from the journal as it lies on disk, exactly as `verify` does, and writes the bundle. What
- * cannot be written becomes `evidence-write-failed`, so that no run passes without its evidence.
+ * cannot be written becomes `evidence-write-failed`, so that no run passes without its evidence. Then the bundle is copied to the store.
  */
 export async function finishRun(request: FinishRequest): Promise<Finished> {
-  const { paths, plan, runbook, bundle, sealer } = request;
+  const { paths, plan, runbook, bundle, sealer, store } = request;
   const journalText = await readFile(paths.journal, 'utf8');
   const { events } = parseJournal(journalText);
   const closes = events.find((event) => event.type === 'run.started')?.data.closes?.run ?? null;
   const [runbookText, environmentText] = await Promise.all([readFile(paths.runbook, 'utf8'), readFile(paths.environment, 'utf8')]);
   try {
     const { drill, path, seal } = await bundle.finish({ runbookText, environmentText, plan, journalText, logsDir: paths.logs, approvals: await approvalsOf(paths), ...(sealer === undefined ? {} : { sealer }) });
-    return { drill, bundle: path, seal, closes };
+    return { drill, bundle: path, seal, closes, stored: store === undefined ? null : await depositBundle(store, paths.id, path, paths.dir) };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     const failed = await recordFailure(request, error, events);
-    return { drill: derive(runbook, plan, [...events, failed]), bundle: null, seal: null, closes };
+    return { drill: derive(runbook, plan, [...events, failed]), bundle: null, seal: null, closes, stored: null };
   }
 }
 

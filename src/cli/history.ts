@@ -2,16 +2,22 @@ import { UsageError } from '../engine/errors.js';
 import { historyPrometheus } from '../report/history/prometheus.js';
 import { historyCsv, historyJson } from '../report/history/table.js';
 import { historyText } from '../report/history/text.js';
-import type { History } from '../report/history/types.js';
+import { StoreError } from '../evidence/store/port.js';
+import { openRegistrations } from '../evidence/store/registrations.js';
+import type { History, WithoutBundle } from '../report/history/types.js';
+import { withoutBundle, withoutBundleText } from '../report/history/without-bundle.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { visible } from '../report/visible.js';
 import { readEvidence } from './evidence-dir.js';
+import { openStore } from './evidence-store.js';
 import type { CommandIo } from './io.js';
 
 export interface HistoryArgs {
   readonly runbook?: string | undefined;
   readonly evidenceDir: string;
   readonly format: string;
+  /** An evidence store to ask: a folder or s3://bucket/prefix. */
+  readonly store?: string | undefined;
 }
 
 /** `muster history`: past drills with their verdicts, RTO and RPO. 0, also when drills failed; 1: a bundle could not be read. Throws UsageError. */
@@ -24,14 +30,30 @@ export async function history(args: HistoryArgs, io: CommandIo): Promise<number>
   }
   const format = Object.hasOwn(formats, args.format) ? formats[args.format] : undefined;
   if (format === undefined) throw new UsageError(`there is no format ${visible(args.format)}; expected one of ${Object.keys(formats).join(', ')}`);
-  io.stdout(format(shown, io));
+  // Of all runbooks: a run without a bundle may have been any.
+  const without = withoutBundle(bundles, args.store === undefined ? [] : [await askStore(args.store, io)]);
+  io.stdout(format(shown, io, without));
+  if (args.format !== 'text' && args.format !== 'json') io.stderr(withoutBundleText(without, createStyle(false)));
   if (args.format !== 'text') for (const { folder, why } of unreadable) io.stderr(`${visible(`${folder}: left out: ${why}`)}\n`);
   return unreadable.length === 0 ? 0 : 1;
 }
 
-const formats: Readonly<Record<string, (history: Pick<History, 'bundles' | 'unreadable'>, io: CommandIo) => string>> = {
-  text: (shown, io) => historyText(shown, createStyle(wantsColour(process.stdout.isTTY, io.env))),
+/** Throws UsageError when the store does not answer: no list may look complete that is not. */
+async function askStore(where: string, io: CommandIo): Promise<WithoutBundle> {
+  const store = await openStore(where, io.cwd, undefined, io);
+  try {
+    return { store: store.where, seenBy: null, open: await openRegistrations(store) };
+  } catch (error) {
+    throw error instanceof StoreError ? new UsageError(error.message, { cause: error }) : error;
+  }
+}
+
+const formats: Readonly<Record<string, (history: Pick<History, 'bundles' | 'unreadable'>, io: CommandIo, without: readonly WithoutBundle[]) => string>> = {
+  text(shown, io, without) {
+    const style = createStyle(wantsColour(process.stdout.isTTY, io.env));
+    return withoutBundleText(without, style) + historyText(shown, style);
+  },
   csv: historyCsv,
-  json: historyJson,
+  json: (shown, _, without) => historyJson(shown, without),
   prometheus: historyPrometheus,
 };

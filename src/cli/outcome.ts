@@ -10,6 +10,7 @@ import { exitCodes } from './exit-codes.js';
 import type { CommandIo } from './io.js';
 import { sealedCode, sealLines } from './seal-lines.js';
 import type { RunPaths } from './state.js';
+import { storedLines } from './store-lines.js';
 
 /** Says how a drill went and gives the exit code; the run's state goes unless something still needs it. */
 export async function report(conducted: Conducted, paths: RunPaths, json: boolean, io: CommandIo): Promise<number> {
@@ -26,6 +27,7 @@ export async function report(conducted: Conducted, paths: RunPaths, json: boolea
   else io.stdout(text);
   if (drill.changes.allowed > 0) io.stderr(await letThrough(paths));
   if (bundle !== null) io.stderr(sealLines(finished.seal, shown(bundle, io.cwd), createStyle(wantsColour(process.stderr.isTTY, io.env))));
+  if (finished.stored !== null && bundle !== null) io.stderr(storedLines(finished.stored, shown(bundle, io.cwd), createStyle(wantsColour(process.stderr.isTTY, io.env))));
   const code = sealedCode(finished);
   if (kept !== null) {
     io.stderr(`\nKept (--keep), until ${kept.until}:\n${kept.things.map(({ system, object }) => `  ${visible(system)}  ${visible(object)}\n`).join('')}Remove it with: npx muster cleanup ${paths.id}\n`);

@@ -12,8 +12,9 @@ export function recordCommands(program: Command, io: CommandIo, done: (code: num
     .description('Past drills with their verdicts, RTO and RPO')
     .option('--runbook <name>', 'only the drills of this runbook')
     .addOption(evidenceDir)
+    .option('--store <where>', 'ask this evidence store, a folder or s3://bucket/prefix, which runs left no bundle')
     .addOption(format('text', 'csv', 'json', 'prometheus'))
-    .action(async (options: { runbook?: string; evidenceDir: string; format: string }) => done(await (await import('./history.js')).history(options, io)));
+    .action(async (options: { runbook?: string; evidenceDir: string; store?: string; format: string }) => done(await (await import('./history.js')).history(options, io)));
 
   program
     .command('status [runbook...]')

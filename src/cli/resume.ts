@@ -10,6 +10,7 @@ import type { Sealer } from '../evidence/seal.js';
 import { outliveTerminal } from './cancellation.js';
 import { guardOf } from './compose.js';
 import { conduct, type Conducted } from './conduct.js';
+import { storeOf } from './evidence-store.js';
 import { parseSet } from './inputs.js';
 import { withoutSecrets, type CommandIo } from './io.js';
 import { takeLocks, type RunLocks } from './locks.js';
@@ -71,9 +72,10 @@ export interface Onwards {
 /** Goes on with a run that this process owns. */
 export async function conductTaken(taken: TakenOver, { mode, ...onwards }: Onwards, io: CommandIo): Promise<Conducted> {
   const { plan, runbook, environment, paths, state, meta } = taken;
+  const store = await storeOf(environment, meta.environment, io);
   const bundle = await openBundle(meta.evidenceDir, paths.id).catch((error: unknown) => withoutBundle(error, mode));
   return conduct(
-    { plan, runbook, runbookPath: meta.runbook, environment, environmentPath: meta.environment, paths, state, evidenceDir: meta.evidenceDir, bundle, answers: new Map(), takeover: takeoverOf(taken, mode), ...onwards },
+    { plan, runbook, runbookPath: meta.runbook, environment, environmentPath: meta.environment, paths, state, evidenceDir: meta.evidenceDir, bundle, store, answers: new Map(), takeover: takeoverOf(taken, mode), ...onwards },
     io,
   );
 }

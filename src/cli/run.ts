@@ -13,6 +13,7 @@ import { closedDrill } from './closes.js';
 import { guardOf } from './compose.js';
 import { conduct } from './conduct.js';
 import { tellParent } from './detach.js';
+import { registerRun, storeOf, tellRefused } from './evidence-store.js';
 import { parseSet } from './inputs.js';
 import { withoutSecrets, type CommandIo } from './io.js';
 import { takeLocks, type RunLocks } from './locks.js';
@@ -21,6 +22,7 @@ import { report } from './outcome.js';
 import { sensitiveInputs, type DrillSources, type Prepared } from './prepare.js';
 import { prepareRun } from './prepare-run.js';
 import { sealerOf, type SealOptions } from './sealer.js';
+import { openLines } from './store-lines.js';
 import { newRunId, runPaths, stateDir, stateUnwritable, writeMeta, type RunPaths } from './state.js';
 
 export interface RunOptions extends Omit<DrillSources, 'runbook' | 'environment'>, SealOptions {
@@ -62,6 +64,7 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
   const evidenceDir = resolve(io.cwd, options.evidenceDir);
   const runbookPath = resolve(io.cwd, prepared.runbook.path);
   const environmentPath = resolve(io.cwd, prepared.environment.path);
+  const store = await storeOf(prepared.environment.document, environmentPath, io);
   await writeState(paths, prepared, approvals, { evidenceDir, runbook: runbookPath, environment: environmentPath, keep: options.keep, given: [...Object.keys(parseSet(options.set)), ...Object.keys(sensitiveInputs(prepared.runbook.document.inputs, io))] });
   const previous = await latestBundles(evidenceDir);
   const bundle = await reserve(evidenceDir, paths);
@@ -74,6 +77,13 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
     throw error;
   }
   for (const { run: dead } of locks.tookOver) io.stderr(`Run ${dead} held a lock of this drill and died. What it left may still be there: npx muster cleanup ${dead}\n`);
+  const registered = store === undefined ? undefined : await registerRun(store, plan, paths.id).catch(async (error: unknown) => {
+    await locks.release();
+    await bundle.abandon();
+    await rm(paths.dir, { recursive: true, force: true });
+    throw error;
+  });
+  if (registered !== undefined) io.stderr(openLines(registered));
   tellParent(paths.id);
   const conducted = await conduct(
     {
@@ -89,6 +99,8 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
       evidenceDir,
       bundle,
       sealer,
+      store,
+      ...(registered === undefined ? {} : { registered }),
       previous,
       ...closes,
       locks,
@@ -101,7 +113,10 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
     },
     io,
   );
-  if (conducted.finished === null) await bundle.abandon();
+  if (conducted.finished === null) {
+    await bundle.abandon();
+    if (store !== undefined) await tellRefused(store, paths.id, prepared.secrets.text(conducted.result.refused?.message ?? ''), io);
+  }
   return report(conducted, paths, options.json, io);
 }
 

@@ -134,7 +134,20 @@ export const EnvironmentSchema = Type.Object(
     ),
     runbooks: Type.Optional(literals(['committed', 'any'], { default: 'committed' })),
     stableFor: Type.Optional(Duration('How long reads and writes must stay healthy; default 30s.')),
-    evidence: Type.Optional(Type.Object({ store: Type.Optional(Type.String()) }, strict)),
+    evidence: Type.Optional(
+      Type.Object(
+        {
+          store: Type.Optional(
+            Type.String({
+              pattern: '^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$',
+              description: "Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files",
+            }),
+          ),
+          retain: Type.Optional(Duration('How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says.')),
+        },
+        { ...strict, description: 'Where the record of this drill is kept beside the machine that runs it' },
+      ),
+    ),
   },
   { ...strict, $id: 'https://muster.invalid/schemas/environment.schema.json', title: 'Muster environment' },
 );

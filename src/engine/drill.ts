@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { phases } from './define-step.js';
+import { OpenRegistration, StoreLock } from './events.js';
 import { strict, literals, nullable } from './schema.js';
 
 /** drill.json: what `derive` makes of runbook, plan and events. All times are milliseconds, rounded to 0.001. */
@@ -115,6 +116,8 @@ export const DrillSchema = Type.Object(
     /** Measured spans over which the monotonic clock and UTC disagree (suspend, clock step); the larger is counted. */
     clock: Type.Array(Type.Object({ span: Type.String(), monotonicMs: Ms, utcMs: Ms, countedMs: Ms }, strict)),
     notProved: Type.Array(Type.String()),
+    /** The evidence store that the run was registered in, and the runs that it held then without their bundles. */
+    store: Type.Optional(Type.Object({ where: Type.String(), lock: nullable(StoreLock), open: Type.Array(OpenRegistration) }, strict)),
   },
   { ...strict, $id: 'https://muster.invalid/schemas/drill.schema.json', title: 'Muster drill result' },
 );

@@ -10,6 +10,11 @@ const Instant = Type.Object({ at: Type.String(), mono: Type.String({ pattern: '^
 const Json = Type.Unknown();
 const ErrorFact = Type.Object({ code: Type.String(), message: Type.String(), hint: Type.Optional(Type.String()) }, strict);
 
+/** Until when nobody may remove what was written. */
+export const StoreLock = Type.Object({ mode: literals(['governance', 'compliance']), until: Type.String() }, strict);
+/** A registered run without a bundle. `refused`: it says itself that it was refused before its fault, so that no bundle is due. */
+export const OpenRegistration = Type.Object({ run: Type.String(), plan: nullable(Type.String()), operator: nullable(Type.String()), at: nullable(Type.String()), refused: Type.Boolean() }, strict);
+
 export const eventData = {
   /** First line. `plan` is the sha256 of the plan's binding. */
   'run.started': Type.Object(
@@ -29,6 +34,11 @@ export const eventData = {
   ),
   /** An approval that the run relies on: who the environment's allowed signers say signed it, with which key, and the sha256 of sig/approval-<file>.json and .json.sig. */
   'plan.approved': Type.Object({ who: Type.String(), key: Type.String(), file: Type.String(), approval: Type.String(), signature: Type.String() }, strict),
+  /**
+   * The run was registered in the environment's evidence store; `open` are the runs that were there already and whose bundles are not:
+   * they vanished, could not be copied, or are under way. Nulls: the registration cannot be read. No verdict depends on it.
+   */
+  'store.registered': Type.Object({ store: Type.String(), lock: nullable(StoreLock), open: Type.Array(OpenRegistration) }, strict),
   /** Another process took the run over after a crash; `cut` says that a torn last line was dropped. */
   'run.resumed': Type.Object({ host: Type.String(), operator: Type.String(), cut: Type.Boolean() }, strict),
   'preflight.checked': Type.Object({ id: Type.String(), result: literals(['passed', 'failed', 'deferred', 'could-not-run']), detail: Type.String(), step: Type.Optional(Type.String()) }, strict),

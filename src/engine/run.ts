@@ -119,6 +119,7 @@ class Drill {
       ...(request.previous === undefined ? {} : { previous: request.previous }),
       ...(request.closes === undefined ? {} : { closes: request.closes }),
     });
+    if (request.registered !== undefined) await request.journal.append('store.registered', request.registered);
     for (const approval of request.approvals ?? []) await request.journal.append('plan.approved', approval);
     await this.#checked(request.plan.observed.checks);
   }

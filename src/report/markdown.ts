@@ -28,6 +28,7 @@ export function reportMarkdown(input: ReportInput): string {
     model.gaps.length + model.clock.length === 0 ? '' : ['### Gaps and clock', '', ...model.gaps.map((gap) => `- probe ${code(gap.probe)} saw nothing for ${gap.lasted}, from ${gap.from} after the fault`), ...model.clock.map((span) => `- ${text(span.span)}: ${span.monotonic} by the monotonic clock, ${span.utc} by UTC; ${span.counted} counted`)].join('\n'),
     folded('What was drilled, and what this holds for', table(['', ''], [...model.identity, ...model.scope].map((fact) => [fact.label, fact.code === true ? code(fact.value) : text(fact.value)]))),
     `### Not proved\n\n${[...model.notProved.map((line) => `- ${text(line)}`), '- Who made this bundle, unless it is sealed.'].join('\n')}`,
+    model.store === null ? '' : [`### Evidence store\n\n${text(model.store.registered)}`, ...(model.store.open.length === 0 ? [] : ['Registered there, and without a bundle:', model.store.open.map(({ run, what }) => `- ${code(run)} ${text(what)}`).join('\n')])].join('\n\n'),
     'Check the bundle with `npx muster verify <folder>`. This report records a test; it does not assess compliance.',
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;

@@ -10,6 +10,7 @@ import { approvals, clockRows, findingRows, gapRows, noGaps, type Approvals, typ
 import { ganttOf, type Gantt } from './model-gantt.js';
 import { recoveryPhases, recoveryPoint, recoveryTime, storeRows, type Objective, type PhaseShare, type StoreRow } from './model-objectives.js';
 import { probeLanes, type ProbeLane } from './model-probes.js';
+import { storeView, type StoreView } from './model-store.js';
 import type { Fact, ReportFile, Tone } from './model-types.js';
 import { utc } from './visible.js';
 
@@ -59,6 +60,8 @@ export interface ReportModel {
   readonly approvals: Approvals;
   readonly controls: readonly string[];
   readonly notProved: readonly string[];
+  /** Null: the environment names no evidence store. */
+  readonly store: StoreView | null;
   readonly files: readonly ReportFile[];
   /** One digest for all step logs, so that the page stays small: sha256 of their lines `<sha256>  <path>\n`. */
   readonly logs: { readonly count: number; readonly sha256: string } | null;
@@ -132,6 +135,7 @@ export function reportModel(input: ReportInput): ReportModel {
     approvals: approvals(plan, events),
     controls: runbook.metadata.controls ?? [],
     notProved: drill.notProved,
+    store: storeView(drill),
     files: files.filter((file) => !file.path.startsWith('logs/')),
     logs: logs.length === 0 ? null : { count: logs.length, sha256: clock.digest(logs.map((file) => `${file.sha256}  ${file.path}\n`).join('')) },
   };

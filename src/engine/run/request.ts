@@ -82,6 +82,8 @@ export interface DrillRequest {
   readonly operator: string;
   /** The bundles that this run follows in its evidence folder. */
   readonly previous?: EventDataOf<'run.started'>['previous'];
+  /** In the evidence store. */
+  readonly registered?: EventDataOf<'store.registered'>;
   /** The failed drill that this one repeats. */
   readonly closes?: EventDataOf<'run.started'>['closes'];
   /** Version of Muster. */

@@ -58,6 +58,7 @@ export function deriveByRules1(runbook: Runbook, plan: Plan, events: readonly Dr
   const waiting = steps.reduce((sum, { people }) => sum + total(people?.waiting ?? []), 0n);
   const working = steps.reduce((sum, { people }) => sum + total(people?.working ?? []), 0n);
   const sent = fault?.line.event;
+  const registered = facts.of('store.registered')[0]?.event.data;
   return {
     rules: 1,
     run: start?.event.data.run ?? '',
@@ -79,5 +80,6 @@ export function deriveByRules1(runbook: Runbook, plan: Plan, events: readonly Dr
     gaps: [...recovery.gaps],
     clock: [...facts.timeline.notes],
     notProved: notProved(facts, fault, recovery),
+    ...(registered === undefined ? {} : { store: { where: registered.store, lock: registered.lock, open: registered.open } }),
   };
 }

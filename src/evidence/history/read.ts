@@ -13,7 +13,7 @@ interface Cached {
 }
 
 /** Raised with BundleSummary: a cache of another form is not read. */
-const form = 1;
+const form = 2;
 
 /**
  * What the bundles in `evidenceDir` say of themselves. What was read once is kept in `cacheDir` by path, sizes and times

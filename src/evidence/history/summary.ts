@@ -42,6 +42,7 @@ export async function readSummary(bundle: string, folder: string): Promise<Bundl
     rpo: { status: drill.rpo.status, ms: drill.rpo.valueMs, objectiveMs: drill.rpo.objectiveMs, lost: drill.rpo.lost },
     outageMs: drill.rto.outageMs,
     manual: drill.manual,
+    ...(drill.store === undefined ? {} : { store: drill.store }),
   };
 }
 

@@ -24,6 +24,8 @@ export interface BundleSummary {
   readonly rpo: Figure & { readonly lost: number | null };
   readonly outageMs: number | null;
   readonly manual: Drill['manual'];
+  /** What the evidence store held when it began; absent: there was none. */
+  readonly store?: NonNullable<Drill['store']>;
 }
 
 export interface Figure {
@@ -36,6 +38,14 @@ export interface Figure {
 export interface Unreadable {
   readonly folder: string;
   readonly why: string;
+}
+
+/** Runs that a store holds without their bundles. */
+export interface WithoutBundle {
+  readonly store: string;
+  /** The run that saw it so when it began; null: seen now. */
+  readonly seenBy: string | null;
+  readonly open: NonNullable<Drill['store']>['open'];
 }
 
 export interface History {

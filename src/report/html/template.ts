@@ -127,7 +127,11 @@ export const parts = {
 <dl class="lines scope">{{#each scope}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>{{/each}}</dl>
 <h3>Not proved</h3>
 <ul class="not">{{#each notProved}}<li>{{this}}</li>{{/each}}<li>Who made this bundle, unless it is sealed: without a seal it can only be shown to be consistent.</li></ul>
-<h3>Controls that the runbook names</h3>
+{{#if store}}<h3>Other drills in the evidence store</h3>
+<p>{{store.registered}}</p>
+{{#if store.open.length}}<p>These runs were registered there, and no bundle of them was there then: it was lost, could not be copied, or the run was under way.</p>
+<ul class="files">{{#each store.open}}<li><code>{{run}}</code> {{what}}</li>{{/each}}</ul>{{else}}<p>Every run that was registered there before had left its bundle.</p>{{/if}}
+{{/if}}<h3>Controls that the runbook names</h3>
 {{#if controls.length}}<p>{{#each controls}}<span class="control">{{this}}</span> {{/each}}</p>{{else}}<p>None.</p>{{/if}}
 <p class="why">This report records a test. It does not assess compliance with any of them.</p></section>`,
 
