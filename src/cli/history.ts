@@ -22,7 +22,7 @@ export interface HistoryArgs {
 
 /** `muster history`: past drills with their verdicts, RTO and RPO. 0, also when drills failed; 1: a bundle could not be read. Throws UsageError. */
 export async function history(args: HistoryArgs, io: CommandIo): Promise<number> {
-  const { bundles, unreadable } = await readEvidence(args.evidenceDir, io);
+  const { bundles, unreadable } = await readEvidence(args.evidenceDir, io).catch((error: unknown) => withoutFolder(error, args, io));
   const shown = { bundles: args.runbook === undefined ? bundles : bundles.filter(({ runbook }) => runbook.name === args.runbook), unreadable };
   if (args.runbook !== undefined && shown.bundles.length === 0) {
     const names = [...new Set(bundles.map(({ runbook }) => runbook.name))].toSorted();
@@ -36,6 +36,13 @@ export async function history(args: HistoryArgs, io: CommandIo): Promise<number>
   if (args.format !== 'text' && args.format !== 'json') io.stderr(withoutBundleText(without, createStyle(false)));
   if (args.format !== 'text') for (const { folder, why } of unreadable) io.stderr(`${visible(`${folder}: left out: ${why}`)}\n`);
   return unreadable.length === 0 ? 0 : 1;
+}
+
+/** Where the whole folder vanished, the store still says what was in it. */
+function withoutFolder(error: unknown, { store }: HistoryArgs, io: CommandIo): Pick<History, 'bundles' | 'unreadable'> {
+  if (!(error instanceof UsageError) || store === undefined) throw error;
+  io.stderr(`${error.message}\n`);
+  return { bundles: [], unreadable: [] };
 }
 
 /** Throws UsageError when the store does not answer: no list may look complete that is not. */

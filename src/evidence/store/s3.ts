@@ -20,12 +20,14 @@ export interface S3Options {
 export function s3Store({ bucket, prefix, retainMs, env }: S3Options): EvidenceStore {
   const given = (...names: string[]) => names.map((name) => env[name]).find((value) => value !== undefined && value !== '');
   const region = given('AWS_REGION', 'AWS_DEFAULT_REGION');
-  const client = new S3Client({
+  const client = quietly(() => new S3Client({
     ...(region === undefined ? {} : { region }),
     // Other services than Amazon's seldom have a host name for each bucket.
     forcePathStyle: given('AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL') !== undefined,
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000 },
-  });
+    // What goes wrong is said once, by us.
+    logger: silent,
+  }));
   const where = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`;
   const keyOf = (name: string) => (prefix === '' ? name : `${prefix}/${name}`);
   const nameOf = (key: string) => (prefix === '' ? key : key.slice(prefix.length + 1));
@@ -54,6 +56,21 @@ export function s3Store({ bucket, prefix, retainMs, env }: S3Options): EvidenceS
   };
 }
 
+const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+/** The client warns of the Node versions of its own future; whoever runs a drill can do nothing about that. */
+function quietly<T>(make: () => T): T {
+  const name = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
+  const before = process.env[name];
+  process.env[name] = 'true';
+  try {
+    return make();
+  } finally {
+    if (before === undefined) delete process.env[name];
+    else process.env[name] = before;
+  }
+}
+
 async function* versions(client: S3Client, bucket: string, prefix: string): AsyncGenerator<ObjectVersion> {
   let page: ListObjectVersionsCommandOutput | undefined;
   do {
@@ -69,9 +86,9 @@ function versionOf(version: string | null | undefined): { VersionId?: string } {
 
 /** With its checksum, so that what arrives is what was packed. */
 async function bodyOf(content: string | StoredFile) {
-  if (typeof content === 'string') return { Body: content, ContentType: 'application/json' };
+  if (typeof content === 'string') return { Body: content, ContentType: 'application/json' } as const;
   const { size } = await stat(content.file);
-  return { Body: createReadStream(content.file), ContentLength: size, ContentType: 'application/zip', ChecksumSHA256: Buffer.from(content.sha256, 'hex').toString('base64') };
+  return { Body: createReadStream(content.file), ContentLength: size, ContentType: 'application/zip', ChecksumAlgorithm: 'SHA256', ChecksumSHA256: Buffer.from(content.sha256, 'hex').toString('base64') } as const;
 }
 
 function lockOf({ ObjectLockMode, ObjectLockRetainUntilDate }: { readonly ObjectLockMode?: string | undefined; readonly ObjectLockRetainUntilDate?: Date | undefined }): Lock | null {
