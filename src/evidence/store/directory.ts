@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { copyFile, link, open, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../engine/errors.js';
+import { makeFolder } from '../../engine/make-folder.js';
 import { maxText, StoreError, type EvidenceStore, type StoredFile } from './port.js';
 
 /**
@@ -44,7 +45,7 @@ export function directoryStore(path: string): EvidenceStore {
         await readdir(path);
         const target = join(path, name);
         const folder = dirname(target);
-        await mkdir(folder, { recursive: true });
+        await makeFolder(folder, 0o755);
         const fresh = join(folder, `.${basename(name)}.${randomBytes(6).toString('hex')}`);
         try {
           await write(fresh, content);
