@@ -21,7 +21,7 @@ export const step = defineStep({
   examples: [{ title: 'The primary is taken to be lost now', with: { detail: 'The primary and its disks are lost' } }],
   plan(given) {
     const { detail, at } = membersOf(given);
-    return { does: `marks the fault ${at === undefined ? 'now' : `at ${inWords(at)}`}: ${inWords(detail)}`, calls: [] };
+    return { does: `Marks the fault ${at === undefined ? 'now' : `at ${inWords(at)}`}: ${inWords(detail)}`, calls: [] };
   },
   async run({ detail, at }, ctx) {
     return { at: (await ctx.fault(detail, at)).at };

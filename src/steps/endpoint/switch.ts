@@ -16,7 +16,7 @@ export const step = defineStep({
   repeatable: true,
   plan(given) {
     const { endpoint, to } = membersOf(given);
-    return { does: `leads endpoint ${inWords(endpoint)} to ${inWords(to)} and ends the connections to where it led before`, calls: [] };
+    return { does: `Leads endpoint ${inWords(endpoint)} to ${inWords(to)} and ends the connections to where it led before`, calls: [] };
   },
   async run({ endpoint, to }, ctx) {
     const from = ctx.ports.endpoints.current(endpoint);

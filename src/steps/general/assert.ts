@@ -43,7 +43,7 @@ export const step = defineStep({
   ],
   plan(given) {
     const names = itemsOf(membersOf(given).that).map((condition) => inWords(membersOf(condition).name));
-    return { does: names.length === 0 ? 'compares values' : `checks: ${names.join('; ')}`, calls: [] };
+    return { does: names.length === 0 ? 'Compares values' : `Checks: ${names.join('; ')}`, calls: [] };
   },
   async run(input, ctx) {
     const results = input.that.map((condition) => ({ name: condition.name, why: violations(condition) }));

@@ -70,7 +70,7 @@ export const step = defineStep({
     const command = membersOf(given);
     const argv = isUnknown(given) ? [given] : wholeArgv(command);
     return {
-      does: `runs ${inWords(argv[0])}`,
+      does: `Runs ${inWords(argv[0])}`,
       calls: [typed(argv)],
       undo: ['ends what the command left running'],
       files: runbookFiles(command, ctx.runbookDir),

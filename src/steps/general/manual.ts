@@ -33,7 +33,7 @@ export const step = defineStep({
   plan(given) {
     const { instructions, attesters } = membersOf(given);
     const who = itemsOf(attesters).length === 0 ? 'anyone' : inWords(attesters);
-    return { does: `a person (${who}) does: ${inWords(instructions)}`, calls: [] };
+    return { does: `A person (${who}) does: ${inWords(instructions)}`, calls: [] };
   },
   async run({ instructions, attesters = [], health }, ctx) {
     await ctx.human('asked', { instructions, instant: ctx.clock.now() });

@@ -29,7 +29,7 @@ export const step = defineStep({
   plan(given) {
     const input = membersOf(given);
     const samples = input.samples === undefined || input.samples === 1 ? '' : ` for ${inWords(input.samples)} samples in a row`;
-    return { does: input.for === undefined ? `waits until probe ${inWords(input.probe)} is ${inWords(input.until)}${samples}` : `waits ${inWords(input.for)}`, calls: [] };
+    return { does: input.for === undefined ? `Waits until probe ${inWords(input.probe)} is ${inWords(input.until)}${samples}` : `Waits ${inWords(input.for)}`, calls: [] };
   },
   async run(input, ctx) {
     const started = process.hrtime.bigint();

@@ -47,7 +47,7 @@ export const probe = defineProbe({
   plan(given) {
     const { endpoint, path, every, write } = membersOf(given);
     const writes = write === undefined ? 'writes are not tested' : `writes ${inWords(membersOf(write).method ?? 'POST')} ${inWords(membersOf(write).path)}`;
-    return { does: `every ${inWords(every ?? defaultEvery)} reads ${inWords(path ?? '/')} at endpoint ${inWords(endpoint)}; ${writes}`, calls: [`GET ${inWords(path ?? '/')}`] };
+    return { does: `Every ${inWords(every ?? defaultEvery)} reads ${inWords(path ?? '/')} at endpoint ${inWords(endpoint)}; ${writes}`, calls: [`GET ${inWords(path ?? '/')}`] };
   },
   start(given, ctx) {
     const ended = new AbortController();

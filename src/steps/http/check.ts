@@ -43,7 +43,7 @@ export const step = defineStep({
     const { method, url, expect } = membersOf(given);
     const status = expect === undefined ? 200 : (membersOf(expect).status ?? 200);
     const call = `${method === undefined ? 'GET' : inWords(method)} ${inWords(url)}`;
-    return { does: `sends ${call} and expects status ${inWords(status)}`, calls: [call] };
+    return { does: `Sends ${call} and expects status ${inWords(status)}`, calls: [call] };
   },
   async run({ url, method = 'GET', headers, body, timeout = '10s', expect = {}, health }, ctx) {
     const started = process.hrtime.bigint();
