@@ -154,7 +154,7 @@ function undoing(guard: AccessCheck, { with: data, identity }: PendingCleanup, w
 }
 
 /** Finds `<type>/<name>`. Throws RangeError when no such cleanup is known to this version. */
-export async function cleanupDefinition(registry: Registry, uses: string): Promise<CleanupDefinition> {
+async function cleanupDefinition(registry: Registry, uses: string): Promise<CleanupDefinition> {
   const slash = uses.lastIndexOf('/');
   const type = uses.slice(0, slash);
   const entry = registry.catalog.get(type);

@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { phases } from './define-step.js';
 import { evidenceKindNames } from './kinds/index.js';
 import { strict, literals, Duration } from './schema.js';
@@ -161,6 +161,3 @@ export type EnvironmentConnection = Static<typeof Connection>;
 export function isParallel(node: RunbookNode): node is Static<typeof Parallel> {
   return 'parallel' in node;
 }
-
-/** Schemas whose members are checked beside the document's own, by the type that `uses` or `provision` names. */
-export type SchemaOf = (type: string) => TSchema | undefined;

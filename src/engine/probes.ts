@@ -39,7 +39,7 @@ interface Running {
 }
 
 /** Healthy samples in a row that an availability probe must show before the fault. */
-export const baselineSamples = 5;
+const baselineSamples = 5;
 
 /** The probes of one run, beside its steps. */
 export class Probes {

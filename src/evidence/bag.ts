@@ -60,19 +60,15 @@ export interface BundleWriter {
    * with the errors of parseJournal and parseSource when the run's own files are damaged.
    */
   finish(run: FinishedRun): Promise<FinishedBundle>;
-  /** For a run that was refused: removes what `reserveBundle` made. */
+  /** For a run that was refused: removes what `openBundle` made. */
   abandon(): Promise<void>;
 }
 
 /**
  * Proves before the run that a bundle can be written: makes its hidden partial folder and flushes a file in it.
- * Throws BundleError when the folder cannot be written, or when a bundle of this run is there already.
+ * Says whether it had to make the evidence folder itself. Throws BundleError when the folder cannot be written, or when a
+ * bundle of this run is there already.
  */
-export async function reserveBundle(evidenceDir: string, runId: string): Promise<void> {
-  await reserve(evidenceDir, runId);
-}
-
-/** Says whether it had to make the evidence folder itself. */
 async function reserve(evidenceDir: string, runId: string): Promise<boolean> {
   const { path, partial } = places(evidenceDir, runId);
   if (await stats(path)) throw new BundleError(path, 'a bundle of this run is there already');

@@ -7,7 +7,7 @@ import { WireReader, mpint, string, unsignedOf } from './ssh/wire.js';
 export const payloadType = 'application/vnd.in-toto+json';
 
 /** What is really signed: DSSE's pre-authentication encoding. */
-export function preAuthEncoding(type: string, payload: Buffer): Buffer {
+function preAuthEncoding(type: string, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `), payload]);
 }
 

@@ -8,7 +8,7 @@ import { digestOf, tagManifest } from './texts.js';
 
 /** Ours and its major version. What a published version says never changes: old bundles verify for ever. */
 export const drillPredicateType = 'https://muster.invalid/attestations/drill/v1';
-export const testResultType = 'https://in-toto.io/attestation/test-result/v0.1';
+const testResultType = 'https://in-toto.io/attestation/test-result/v0.1';
 const statementType = 'https://in-toto.io/Statement/v1';
 
 const Sha256 = (description: string) => Type.String({ pattern: '^[0-9a-f]{64}$', description });

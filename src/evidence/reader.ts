@@ -71,7 +71,7 @@ const sealing = new Set([sealFile, statementsFile, timestampFile]);
 export const approvalPath = /^(sig\/approval-[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}\.json)(?:\.sig)?$/;
 
 /** Could the file stand in a bundle at all? */
-export function isKnownPath(path: string): boolean {
+function isKnownPath(path: string): boolean {
   if (fixed.has(path) || sealing.has(path)) return true;
   if (path.startsWith('data/evidence/')) return /^[a-z][a-z0-9-]*\.json$/.test(path.slice('data/evidence/'.length));
   if (path.startsWith('sig/')) return approvalPath.test(path);

@@ -22,7 +22,7 @@ export interface BundleContent {
   readonly drill: Drill;
 }
 
-export const bagitText = 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n';
+const bagitText = 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n';
 /** The tag files that tagmanifest-sha256.txt covers, sorted. */
 export const tagFiles = ['README.txt', 'bag-info.txt', 'bagit.txt', 'manifest-sha256.txt'] as const;
 export const tagManifest = 'tagmanifest-sha256.txt';
@@ -33,7 +33,7 @@ export function evidenceText(kind: string, records: readonly EventOf<'evidence.r
 }
 
 /** The records of evidence by kind. */
-export function evidenceRecords(events: readonly DrillEvent[]): Map<string, EventOf<'evidence.recorded'>[]> {
+function evidenceRecords(events: readonly DrillEvent[]): Map<string, EventOf<'evidence.recorded'>[]> {
   const kinds = new Map<string, EventOf<'evidence.recorded'>[]>();
   for (const event of events) {
     if (event.type !== 'evidence.recorded') continue;

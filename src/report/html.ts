@@ -16,7 +16,7 @@ export function reportHtml(input: ReportInput): string {
 
 let template: ((model: unknown) => string) | undefined;
 
-export function renderHtml(model: ReportModel): string {
+function renderHtml(model: ReportModel): string {
   template ??= compiled();
   return template(shown(model));
 }

@@ -6,7 +6,7 @@ import { uuidOf } from './uuid.js';
 import { visible } from './visible.js';
 
 /** Of the schema that the document holds to. 1.2.2 changed nothing that stands in it. */
-export const oscalVersion = '1.2.1';
+const oscalVersion = '1.2.1';
 const ns = 'https://muster.invalid/ns/oscal';
 
 interface Observation {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BundleError, openBundle, reserveBundle } from '../../src/evidence/bag.js';
+import { BundleError, openBundle } from '../../src/evidence/bag.js';
 import { verifyBundle } from '../../src/evidence/verify.js';
 import { copyOf, filesOf, runReadme, workFolder, writeSample } from './lib/bundle.js';
 import { sampleRun } from './lib/sample.js';
@@ -67,8 +67,8 @@ describe('writing', () => {
   it('proves before the run that the folder can be written, and names it when it cannot', async () => {
     const file = join(folder.path, 'a-file');
     writeFileSync(file, '');
-    await expect(reserveBundle(file, 'run-1')).rejects.toThrow(BundleError);
-    await expect(reserveBundle(file, 'run-1')).rejects.toThrow(file);
+    await expect(openBundle(file, 'run-1')).rejects.toThrow(BundleError);
+    await expect(openBundle(file, 'run-1')).rejects.toThrow(file);
   });
 
   it('shows no bundle until it is whole, and leaves nothing of one that was abandoned', async () => {

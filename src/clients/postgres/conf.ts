@@ -2,7 +2,7 @@ import { lchown, open, rm } from 'node:fs/promises';
 import type { Owner } from './owner.js';
 
 /** One word for /bin/sh. */
-export function shellQuote(text: string): string {
+function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 

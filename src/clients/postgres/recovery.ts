@@ -34,7 +34,7 @@ export function targetSettingsOf(target: Target, timeline: string): ServerSettin
  * What keeps a copy to itself, whatever its source was told: it never archives, replicates to or from nobody, waits for no
  * standby, starts no scheduled job and listens on the loopback only.
  */
-export function isolationSettings(port: number): ServerSettings {
+function isolationSettings(port: number): ServerSettings {
   return {
     archive_mode: 'off',
     listen_addresses: '127.0.0.1',
@@ -51,7 +51,7 @@ export function isolationSettings(port: number): ServerSettings {
 }
 
 /** The limits of the copy: at least the source's, more where the environment asks for more. */
-export function limitSettings(source: Readonly<Record<string, number>>, asked: ServerSettings): ServerSettings {
+function limitSettings(source: Readonly<Record<string, number>>, asked: ServerSettings): ServerSettings {
   const limits: Record<string, string> = {};
   for (const name of limitsOfSource) {
     const least = source[name];

@@ -4,7 +4,7 @@ import { allProcesses, processFacts, processesWith } from './identity.js';
 import type { ProcessIdentity } from './port.js';
 
 /** How long a process gets between SIGTERM and SIGKILL, in ms. */
-export const defaultGraceMs = 5_000;
+const defaultGraceMs = 5_000;
 /** How long the kernel gets to remove what was killed, in ms. */
 const killedMs = 2_000;
 
@@ -23,7 +23,7 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** Does anything in this process group still run? Zombies that nobody has asked for do not. */
-export async function groupAlive(group: number): Promise<boolean> {
+async function groupAlive(group: number): Promise<boolean> {
   return send(-group, 0) && (await allProcesses()).some((facts) => facts.group === group && !facts.ended);
 }
 

@@ -13,7 +13,7 @@ const kinds: Readonly<Record<string, { readonly words: string; readonly is: (val
 };
 
 /** What a value given for an input must be; undefined when it is that. Also for values from the command line. */
-export function inputProblem(spec: Mapping, value: unknown): Finding | undefined {
+function inputProblem(spec: Mapping, value: unknown): Finding | undefined {
   const kind = kinds[text(spec['type']) ?? ''];
   if (kind !== undefined && !kind.is(value)) return { message: `the value must be ${kind.words}`, expected: kind.words, found: describe(value) };
   const allowed = spec['enum'];

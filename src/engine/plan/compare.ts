@@ -50,11 +50,6 @@ export function comparePlans(before: PlanBinding, after: PlanBinding): PlanDiffe
   return found;
 }
 
-/** Do both bindings say the same, wherever HEAD was? */
-export function samePlan(before: PlanBinding, after: PlanBinding): boolean {
-  return canonicalJson(neutral(before)) === canonicalJson(neutral(after));
-}
-
 type Add = (difference: Omit<PlanDifference, 'alarm'>) => void;
 type Compare = (area: string, one: unknown, other: unknown, what?: string) => void;
 type Placed = ReadonlyMap<string, { readonly step: PlanStep; readonly branch: string | null }>;

@@ -9,7 +9,7 @@ type Connections = PlanBinding['environment']['connections'];
 type Catalog = ReadonlyMap<string, Pick<CatalogEntry, 'references'>>;
 
 /** The environment's order, but what a connection names in its `with` comes before it. */
-export function provisionOrder(connections: Connections, catalog: Catalog): string[] {
+function provisionOrder(connections: Connections, catalog: Catalog): string[] {
   const order = new Set<string>();
   const visiting = new Set<string>();
   const visit = (name: string) => {

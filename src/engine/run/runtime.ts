@@ -33,7 +33,7 @@ export interface Runtime {
   readonly known: { readonly inputs: object; readonly env: object; readonly run: object; readonly steps: Record<string, unknown> };
 }
 
-export const defaultLimits = { provisionMs: 600_000, probeMs: 120_000, watchMs: 120_000, cleanupMs: 120_000, graceMs: 10_000 } as const satisfies Partial<Limits>;
+const defaultLimits = { provisionMs: 600_000, probeMs: 120_000, watchMs: 120_000, cleanupMs: 120_000, graceMs: 10_000 } as const satisfies Partial<Limits>;
 
 export function createRuntime(asked: DrillRequest, check: SchemaCheck): Runtime {
   const { binding } = asked.plan;

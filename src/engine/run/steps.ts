@@ -186,7 +186,7 @@ function placeOf({ step, branch }: PlacedStep) {
 }
 
 /** How an error stands in the journal; a stable code for each kind. */
-export function factOf(error: unknown): NonNullable<EventDataOf<'step.finished'>['error']> {
+function factOf(error: unknown): NonNullable<EventDataOf<'step.finished'>['error']> {
   const message = messageOf(error);
   if (error instanceof StepError) return { code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
   if (error instanceof GuardError) return { code: 'refused', message: [message, ...error.details].join('; ') };

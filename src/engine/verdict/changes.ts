@@ -10,7 +10,7 @@ type Observed = EventDataOf<'watch.observed'>;
 const Policy = Type.Object({ required: Type.Optional(Type.Array(Type.String())) });
 
 /** Watchers whose silence would be a hole in the proof, by the plan's policy. */
-export function requiredWatchers(facts: Facts): readonly string[] {
+function requiredWatchers(facts: Facts): readonly string[] {
   const watch = facts.plan.binding.environment.watch;
   return Check(Policy, watch) ? (watch.required ?? []) : [];
 }

@@ -16,7 +16,7 @@ export function archiveDefect(error: unknown, archive: string): Defect {
 
 const GiB = 1024 ** 3;
 /** Of everything in an archive, unpacked. */
-export const maxTotal = 16 * GiB;
+const maxTotal = 16 * GiB;
 /** Deflate can make a thousand bytes of one; no evidence does. Below `freely` nothing is said about it. */
 export const maxRatio = 200;
 const freely = 64 * 1024 * 1024;

@@ -8,7 +8,7 @@ export interface GeneratedKey {
   readonly privateText: string;
 }
 
-export const keyTypes = ['ed25519', 'ecdsa'] as const;
+const keyTypes = ['ed25519', 'ecdsa'] as const;
 export type KeyType = (typeof keyTypes)[number];
 
 /** A new key in the form that ssh-keygen reads and writes. `ecdsa` is on P-256. */

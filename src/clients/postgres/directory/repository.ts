@@ -15,7 +15,7 @@ import { restoreInto } from './restore.js';
  * Appears under its name complete or not at all, and never replaces another file. A segment that is there with the same
  * content is archived already: the server asks again after a crash (PostgreSQL manual, "Setting Up WAL Archiving").
  */
-export function archiveCommand(path: string): string {
+function archiveCommand(path: string): string {
   const file = `${commandPath(join(path, 'wal/'))}%f`;
   const coming = `${commandPath(join(path, 'incoming/'))}%f`;
   return `if test -e ${file}; then cmp -s "%p" ${file}; else cp "%p" ${coming} && mv ${coming} ${file}; fi`;

@@ -22,7 +22,7 @@ export function walFile(file: string, segmentSize: bigint): WalFile | null {
   return { timeline: parseInt(timeline, 16), endLsn: formatLsn(end), segment: `${timeline}${log}${segment}` };
 }
 
-export function formatLsn(position: bigint): string {
+function formatLsn(position: bigint): string {
   return `${(position >> 32n).toString(16).toUpperCase()}/${(position & 0xffff_ffffn).toString(16).toUpperCase()}`;
 }
 
