@@ -12,10 +12,12 @@ import { environmentValues } from '../engine/template.js';
 import { LiveWorld } from '../engine/world.js';
 import { operatorPort } from '../clients/operator/adapter.js';
 import type { Answers } from '../clients/operator/answers.js';
+import { askToRenew } from '../clients/operator/credentials.js';
 import { Turns } from '../clients/operator/turns.js';
 import { BundleError, type BundleWriter } from '../evidence/bag.js';
 import type { Sealer } from '../evidence/seal.js';
 import type { EvidenceStore } from '../evidence/store/port.js';
+import { visible } from '../report/visible.js';
 import { createProgress } from '../report/terminal.js';
 import { boundaryCheck } from './boundary.js';
 import { listenForCancel } from './cancellation.js';
@@ -125,7 +127,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
     const hooks: DrillHooks = {
       ...(drill.preflight === undefined ? {} : { preflight: drill.preflight(guard, shared) }),
       boundary: boundaryCheck({ runId: paths.id, environment: plan.binding.environment, guard, postgres: shared.postgres }),
-      ...(terminal === undefined ? {} : { failedStep: failedStepHook(terminal, turns, operator(), append) }),
+      ...(terminal === undefined ? {} : { renewCredentials: async (what, signal) => ((await turns.take(() => askToRenew(terminal, visible(redactor.text(what)), signal))) ? operator() : null), failedStep: failedStepHook(terminal, turns, operator(), append) }),
       async ending() {
         await drill.sweep?.();
         await mailbox.close();

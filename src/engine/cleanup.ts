@@ -5,6 +5,7 @@ import type { DrillEvent, EventDataOf, EventType } from './events.js';
 import { JournalError, type EventPlace, type Journal } from './journal.js';
 import type { Registry } from './registry.js';
 import { Deadline, endWithin } from './retry.js';
+import { renewal, type RenewCredentials } from './run/renew.js';
 import { createScope, type AccessCheck } from './run/scope.js';
 import type { Scope, Target } from './scope.js';
 import type { World } from './world.js';
@@ -87,6 +88,7 @@ export interface CleanupRequest {
   /** How long one that was told to stop may take to end; default 10 s. */
   readonly graceMs?: number;
   readonly onDone?: (id: string) => void;
+  readonly renewCredentials?: RenewCredentials | undefined;
 }
 
 export interface CleanupFailure {
@@ -122,7 +124,7 @@ async function runOne(cleanup: PendingCleanup, { timeoutMs = 120_000, graceMs = 
   const deadline = new Deadline(timeoutMs, new AbortController().signal, () => new Error(`the cleanup took longer than ${timeoutMs} ms`));
   try {
     const { signal } = deadline;
-    const scope = createScope({ who, phase: 'cleanup', runId: request.runId, signal, guard: undoing(request.guard, cleanup, request.world) });
+    const scope = createScope({ who, phase: 'cleanup', runId: request.runId, signal, guard: undoing(request.guard, cleanup, request.world), ...renewal({ ask: request.renewCredentials, hold: () => deadline.hold(), signal, journal: request.journal, place: { step: who }, clock: request.clock }) });
     const ctx: BaseContext = { runId: request.runId, signal, clock: request.clock, ports: request.bindPorts(scope, request.world), log: (line) => request.log(who, line) };
     await endWithin(definition.run(cleanup.with, cleanup.identity, ctx), signal, graceMs);
     signal.throwIfAborted();

@@ -44,9 +44,12 @@ export type Outcome<T> =
   | { readonly status: 'succeeded'; readonly attempt: number; readonly value: T }
   | { readonly status: 'failed' | 'timed-out' | 'cancelled'; readonly attempt: number; readonly error: unknown };
 
+/** Stops a deadline's time; what it gives lets it run on. */
+export type Hold = () => () => void;
+
 export interface AttemptHooks<T> {
-  /** Does the work once. Must end soon after `signal` is aborted. `attempt` is 1-based. */
-  run(attempt: number, signal: AbortSignal): Promise<T>;
+  /** Does the work once. Must end soon after `signal` is aborted. `attempt` is 1-based. `hold` stops the time of the attempt and of all. */
+  run(attempt: number, signal: AbortSignal, hold: Hold): Promise<T>;
   /** Before the wait for another attempt; what it awaits (a flushed event) comes first. */
   onRetry(failure: AttemptFailure): Promise<void>;
 }
@@ -61,7 +64,7 @@ export async function withAttempts<T>(policy: AttemptPolicy, clock: Clock, signa
   const total = new Deadline(policy.totalTimeoutMs, signal, () => new TotalTimeout(`all attempts together took longer than ${policy.totalTimeoutMs} ms`));
   try {
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await once(policy, total.signal, attempt, hooks);
+      const outcome = await once(policy, total, attempt, hooks);
       if (outcome.status === 'succeeded' || outcome.status === 'cancelled') return outcome;
       if (attempt >= policy.attempts || total.signal.aborted || !mayRetry(outcome)) return outcome;
       await hooks.onRetry({ attempt, error: outcome.error, timedOut: outcome.status === 'timed-out', retryInMs: policy.delayMs });
@@ -81,11 +84,16 @@ function mayRetry({ status, error }: { status: string; error: unknown }): boolea
   return status === 'timed-out';
 }
 
-async function once<T>(policy: AttemptPolicy, signal: AbortSignal, attempt: number, hooks: AttemptHooks<T>): Promise<Outcome<T>> {
+async function once<T>(policy: AttemptPolicy, total: Deadline, attempt: number, hooks: AttemptHooks<T>): Promise<Outcome<T>> {
+  const { signal } = total;
   if (signal.aborted) return stopped(attempt, signal.reason);
   const deadline = new Deadline(policy.timeoutMs, signal, () => new AttemptTimeout(`the attempt took longer than ${policy.timeoutMs} ms`));
+  const hold: Hold = () => {
+    const held = [total.hold(), deadline.hold()];
+    return () => held.forEach((goOn) => goOn());
+  };
   try {
-    const value = await endWithin(hooks.run(attempt, deadline.signal), deadline.signal, policy.graceMs);
+    const value = await endWithin(hooks.run(attempt, deadline.signal, hold), deadline.signal, policy.graceMs);
     return deadline.signal.aborted ? stopped(attempt, deadline.signal.reason) : { status: 'succeeded', attempt, value };
   } catch (error) {
     if (deadline.signal.aborted && !isDidNotStop(error)) return stopped(attempt, deadline.signal.reason);
@@ -129,16 +137,43 @@ export function endWithin<T>(work: Promise<T>, signal: AbortSignal, graceMs: num
 export class Deadline {
   readonly #controller = new AbortController();
   readonly signal = this.#controller.signal;
-  readonly #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #leftMs: number | null;
+  #since = 0;
+  #holders = 0;
+  #ended = false;
   readonly #follow: () => void;
 
-  constructor(ms: number | null, private readonly parent: AbortSignal, reason: () => Error = () => new Error('time is up')) {
+  constructor(ms: number | null, private readonly parent: AbortSignal, private readonly reason: () => Error = () => new Error('time is up')) {
     // As many may wait for one signal as a step has things to do at once.
     setMaxListeners(0, this.signal);
     this.#follow = () => this.#controller.abort(parent.reason);
     if (parent.aborted) this.#follow();
     else parent.addEventListener('abort', this.#follow, { once: true });
-    if (ms !== null) this.#timer = setTimeout(() => this.#controller.abort(reason()), Math.min(ms, 2 ** 31 - 1));
+    this.#leftMs = ms;
+    this.#run();
+  }
+
+  #run(): void {
+    if (this.#leftMs === null || this.#ended || this.#holders > 0) return;
+    this.#since = performance.now();
+    this.#timer = setTimeout(() => this.#controller.abort(this.reason()), Math.min(this.#leftMs, 2 ** 31 - 1));
+  }
+
+  /** Its time stands still until all that hold it have let go. */
+  hold(): () => void {
+    this.#holders += 1;
+    if (this.#holders === 1 && this.#leftMs !== null) {
+      clearTimeout(this.#timer);
+      this.#leftMs = Math.max(0, this.#leftMs - (performance.now() - this.#since));
+    }
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#holders -= 1;
+      this.#run();
+    };
   }
 
   /** Aborts it before its time. */
@@ -147,6 +182,7 @@ export class Deadline {
   }
 
   end(): void {
+    this.#ended = true;
     clearTimeout(this.#timer);
     this.parent.removeEventListener('abort', this.#follow);
   }

@@ -28,4 +28,9 @@ export interface Scope {
    * `fault.sent`, flushed, before it resolves.
    */
   access(target: Target, effect: Effect): Promise<void>;
+  /**
+   * Has credentials that a server refuses renewed by whoever sits at the drill, while the caller's own time stands still.
+   * False when nobody did. Absent where nobody can be asked, and for probes: what they cannot reach is down.
+   */
+  renew?(what: string): Promise<boolean>;
 }

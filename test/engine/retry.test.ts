@@ -1,14 +1,15 @@
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/engine/clock.js';
 import { StepError } from '../../src/engine/errors.js';
-import { AttemptTimeout, Cancelled, TotalTimeout, withAttempts, type AttemptFailure, type AttemptPolicy, type Outcome } from '../../src/engine/retry.js';
+import { AttemptTimeout, Cancelled, TotalTimeout, withAttempts, type AttemptFailure, type AttemptPolicy, type Hold, type Outcome } from '../../src/engine/retry.js';
 
 const policy: AttemptPolicy = { attempts: 3, timeoutMs: 10_000, totalTimeoutMs: null, delayMs: 0, graceMs: 2_000 };
 const never = new AbortController().signal;
 const retryable = () => new StepError('busy', 'busy', { retryable: true });
 
-async function attempts(run: (attempt: number, signal: AbortSignal) => Promise<unknown>, changes: Partial<AttemptPolicy> = {}, signal = never): Promise<{ outcome: Outcome<unknown>; failures: AttemptFailure[] }> {
+async function attempts(run: (attempt: number, signal: AbortSignal, hold: Hold) => Promise<unknown>, changes: Partial<AttemptPolicy> = {}, signal = never): Promise<{ outcome: Outcome<unknown>; failures: AttemptFailure[] }> {
   const failures: AttemptFailure[] = [];
   const outcome = await withAttempts({ ...policy, ...changes }, systemClock(), signal, { run, onRetry: async (failure) => void failures.push(failure) });
   return { outcome, failures };
@@ -46,6 +47,23 @@ describe('withAttempts', () => {
     );
     expect(outcome).toMatchObject({ status: 'succeeded', attempt: 2 });
     expect(failures[0]?.error).toBeInstanceOf(AttemptTimeout);
+  });
+
+  it('lets no time pass for work that waits for people', async () => {
+    const run = async (_attempt: number, signal: AbortSignal, hold: Hold) => {
+      const [one, other] = [hold(), hold()];
+      await pause(150);
+      one();
+      other();
+      other();
+      await once(signal, 'abort');
+      throw new Error('told to stop');
+    };
+    const began = performance.now();
+    const { outcome } = await attempts(run, { timeoutMs: 100, totalTimeoutMs: 5_000, attempts: 1 });
+    expect(outcome.status).toBe('timed-out');
+    // 100 ms of its own beside those of the people.
+    expect(performance.now() - began).toBeGreaterThan(220);
   });
 
   it('gives up on work that does not stop, without trying again', async () => {

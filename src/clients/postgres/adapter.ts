@@ -7,9 +7,9 @@ import type { Scope, Target } from '../../engine/scope.js';
 import type { World } from '../../engine/world.js';
 import { localServer, type StartedServers } from './control.js';
 import type { BackupsDetails, PostgresDetails } from './details.js';
-import { connectionError } from './errors.js';
+import { connectionError, isCredentialRefusal } from './errors.js';
 import { applicationName } from './names.js';
-import { passwordFor } from './password.js';
+import { passwordFor, renewedPassword, type Login } from './password.js';
 import type { BackupRepository, LocalServer, PostgresAddress, PostgresPort, PostgresSession, SessionOptions } from './port.js';
 import { repositoryOf } from './repository.js';
 import { openSession, type OpenRequest } from './session.js';
@@ -19,10 +19,12 @@ export interface PostgresShared {
   readonly started: StartedServers;
   /** Gets every password before it is used. */
   readonly secrets: Pick<Redactor, 'add'>;
+  /** Logins whose credentials people have renewed. */
+  readonly renewed: Set<string>;
 }
 
 export function postgresShared(secrets: PostgresShared['secrets'] = new Redactor()): PostgresShared {
-  return { started: new Map(), secrets };
+  return { started: new Map(), secrets, renewed: new Set() };
 }
 
 const connectTimeoutMs = 10_000;
@@ -64,7 +66,7 @@ export function postgresPort(scope: Scope, world: World, shared: PostgresShared)
   };
 }
 
-async function connect(scope: Scope, place: Place, options: SessionOptions, { secrets }: PostgresShared): Promise<PostgresSession> {
+async function connect(scope: Scope, place: Place, options: SessionOptions, { secrets, renewed }: PostgresShared): Promise<PostgresSession> {
   const { details } = place;
   const database = options.database ?? details.database;
   const address = await resolveHost(details.host, details.port);
@@ -73,31 +75,43 @@ async function connect(scope: Scope, place: Place, options: SessionOptions, { se
   const mutating = options.effect !== 'read';
   // The connection itself alters nothing: the fault's time is that of the first statement.
   await scope.access(target, 'read');
-  return openSession(
-    {
-      host: details.host,
-      port: details.port,
-      user,
-      address,
-      password: async () => {
-        const password = await passwordFor({ ...place.login, user, database }, place.passFiles);
-        secrets.add(password);
-        return password;
-      },
-      database,
-      applicationName: applicationName(scope.runId, scope.who, options.label),
-      ssl: await tlsOf(details),
-      readOnly: !mutating,
-      locked: place.locked,
-      connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs,
-      statementTimeoutMs: options.statementTimeoutMs,
-      quiet: details.local !== undefined,
-      before: async () => {
-        if (mutating) await scope.access(target, options.effect);
-      },
+  const login = { ...place.login, user, database };
+  const request: OpenRequest = {
+    host: details.host,
+    port: details.port,
+    user,
+    address,
+    password: async () => {
+      const password = await (renewed.has(loginKey(login)) ? renewedPassword(login) : passwordFor(login, place.passFiles));
+      secrets.add(password);
+      return password;
     },
-    scope.signal,
-  );
+    database,
+    applicationName: applicationName(scope.runId, scope.who, options.label),
+    ssl: await tlsOf(details),
+    readOnly: !mutating,
+    locked: place.locked,
+    connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs,
+    statementTimeoutMs: options.statementTimeoutMs,
+    quiet: details.local !== undefined,
+    before: async () => {
+      if (mutating) await scope.access(target, options.effect);
+    },
+  };
+  for (;;) {
+    try {
+      return await openSession(request, scope.signal);
+    } catch (error) {
+      // The passwords of the run's own servers do not expire.
+      if (details.local !== undefined || scope.renew === undefined || !isCredentialRefusal(error)) throw error;
+      if (!(await scope.renew(error.message))) throw error;
+      renewed.add(loginKey(login));
+    }
+  }
+}
+
+function loginKey({ host, port, user, database }: Login): string {
+  return JSON.stringify([host, port, user, database]);
 }
 
 /** The guard judges the address that the connection really goes to, so it is resolved once, before. */

@@ -20,13 +20,18 @@ const hints: Readonly<Record<string, string>> = {
   '53300': 'All connections are taken: raise max_connections or close some.',
 };
 
+/** The server knows the role no more, or its password: SQLSTATE 28000, 28P01. */
+export function isCredentialRefusal(error: unknown): error is StepError {
+  return error instanceof StepError && error.code === 'postgres-refused' && /^28(000|P01)$/.test(codeOf(error.cause) ?? '');
+}
+
 /** `where` is host:port. Retryable, because a server that recovers is there a moment later. */
 export function connectionError(where: string, error: unknown): StepError {
   if (error instanceof StepError) return error;
   const code = codeOf(error);
   const hint = code === undefined ? undefined : hints[code];
   if (code !== undefined && sqlState.test(code) && !unreachable.test(code)) {
-    const advice = code.startsWith('28') ? 'Passwords come from PGPASSWORD or the pgpass file.' : code === '3D000' ? 'Name an existing database in the environment.' : undefined;
+    const advice = code.startsWith('28') ? 'Passwords come from PGPASSWORD or the pgpass file, which is read again for each connection. Is the role still valid, and may it come from here?' : code === '3D000' ? 'Name an existing database in the environment.' : undefined;
     return new StepError('postgres-refused', `PostgreSQL at ${where} refused the connection: ${messageOf(error)}`, { cause: error, ...(advice === undefined ? {} : { hint: advice }) });
   }
   return new StepError('postgres-unreachable', `no connection to PostgreSQL at ${where}: ${messageOf(error) || (code ?? 'no reason given')}`, {

@@ -63,3 +63,12 @@ export async function usualPassword(login: Login, environment: NodeJS.ProcessEnv
   if (password === undefined) throw missing(`${file} has no line for it`);
   return password;
 }
+
+/** After a refusal: the password file, which may have been renewed, goes before PGPASSWORD, which cannot be. */
+export async function renewedPassword(login: Login, environment: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const { PGPASSWORD: given, ...others } = environment;
+  return usualPassword(login, others).catch((error: unknown) => {
+    if (given === undefined || given === '') throw error;
+    return given;
+  });
+}

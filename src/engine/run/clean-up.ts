@@ -15,6 +15,7 @@ export function cleanUp({ request, cleanups, limits, logs, world }: Runtime, whi
     log: (who, line) => logs.append(who, line),
     timeoutMs: limits.cleanupMs,
     graceMs: limits.graceMs,
+    renewCredentials: request.hooks?.renewCredentials,
     onDone: (id) => cleanups.finished(id),
   });
 }

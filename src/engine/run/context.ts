@@ -4,11 +4,13 @@ import { StepError } from '../errors.js';
 import { eventData } from '../events.js';
 import type { PlacedStep } from '../plan-document.js';
 import type { Scope, Target } from '../scope.js';
+import type { Hold } from '../retry.js';
+import { renewal } from './renew.js';
 import { evidenceRecorder, workDir, type Runtime } from './runtime.js';
 import { createScope, nameOf } from './scope.js';
 
 /** The context of one attempt of one step. */
-export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, attempt: number, signal: AbortSignal): StepContext {
+export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, attempt: number, signal: AbortSignal, hold: Hold): StepContext {
   const { request, check, probes, fault } = runtime;
   const place = { step: step.id, attempt, ...(branch === null ? {} : { parent: branch }) };
   const probe = (id: string) => {
@@ -23,7 +25,7 @@ export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, atte
     ...(step.selection === undefined || step.selection.pinned === null ? {} : { pinned: step.selection.pinned }),
     signal,
     clock: request.clock,
-    ports: request.bindPorts(stepScope(runtime, { step, branch }, attempt, signal), runtime.world),
+    ports: request.bindPorts(stepScope(runtime, { step, branch }, attempt, signal, renewal({ ask: request.hooks?.renewCredentials, hold, signal, journal: request.journal, place, clock: request.clock })), runtime.world),
     get workDir() {
       return workDir(request, step.id);
     },
@@ -41,9 +43,9 @@ export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, atte
   };
 }
 
-function stepScope({ request, fault }: Runtime, { step }: PlacedStep, attempt: number, signal: AbortSignal): Scope {
+function stepScope({ request, fault }: Runtime, { step }: PlacedStep, attempt: number, signal: AbortSignal, renewing: Pick<Scope, 'renew'>): Scope {
   const isScratch = (target: Target): boolean => isOwnFile(target, join(request.runDir, 'work'));
-  const parts = { who: step.id, phase: step.phase, runId: request.runId, signal, guard: request.guard, declared: step.effect, isScratch };
+  const parts = { who: step.id, phase: step.phase, runId: request.runId, signal, guard: request.guard, declared: step.effect, isScratch, ...renewing };
   if (step.phase !== 'inject') return createScope(parts);
   return createScope({
     ...parts,

@@ -11,6 +11,7 @@ import type { Registry } from '../registry.js';
 import type { ResumeState } from '../resume.js';
 import type { Scope } from '../scope.js';
 import type { EndpointOpener, World } from '../world.js';
+import type { RenewCredentials } from './renew.js';
 import type { AccessCheck } from './scope.js';
 
 /** Bounds in ms. Those that are not given follow from the plan. */
@@ -47,6 +48,8 @@ export interface DrillHooks {
   preflight?(stage: Exclude<PreflightStage, 'before'>, world: World, signal: AbortSignal): Promise<readonly ObservedCheck[]>;
   /** Asks the operator what to do; the choice is journaled as `operator.chose`. Without it, or with null (nobody answers), a failure ends the steps. */
   failedStep?(failed: FailedStep, signal: AbortSignal): Promise<'retry' | 'skip' | 'abort' | null>;
+  /** Asks the operator to renew credentials that a server refuses. Without it what needs them fails. */
+  renewCredentials?: RenewCredentials;
   /** The fault is in the journal. From here on the guard may refuse what the fault has taken away. */
   faultSent?(): void;
   /** Everything is cleaned up; nothing else may be journaled after this but the inventory and the end. */

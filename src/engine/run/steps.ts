@@ -4,7 +4,7 @@ import { GuardError, messageOf, StepError } from '../errors.js';
 import type { EventDataOf } from '../events.js';
 import { JournalError } from '../journal.js';
 import { flattenSteps, type PlacedStep, type PlanNode, type PlanStep } from '../plan-document.js';
-import { AttemptTimeout, Cancelled, Deadline, SiblingFailure, TotalTimeout, withAttempts, type Outcome } from '../retry.js';
+import { AttemptTimeout, Cancelled, Deadline, SiblingFailure, TotalTimeout, withAttempts, type Hold, type Outcome } from '../retry.js';
 import { render } from '../template.js';
 import { cleanUp } from './clean-up.js';
 import { stepContext } from './context.js';
@@ -123,7 +123,7 @@ export class StepRunner {
     const outcome: Outcome<unknown> =
       ready.definition !== undefined
         ? await withAttempts(policy, request.clock, signal, {
-            run: (attempt, attemptSignal) => this.#attempt(placed, ready, earlier + attempt, attemptSignal),
+            run: (attempt, attemptSignal, hold) => this.#attempt(placed, ready, earlier + attempt, attemptSignal, hold),
             onRetry: async ({ attempt, error, timedOut, retryInMs }) => {
               await journal.append('step.attempt-failed', { error: factOf(error), timedOut, retryInMs }, { ...place, attempt: earlier + attempt });
             },
@@ -140,9 +140,9 @@ export class StepRunner {
     return { ...outcome, attempt };
   }
 
-  async #attempt(placed: PlacedStep, { definition, input }: Ready, attempt: number, signal: AbortSignal): Promise<unknown> {
+  async #attempt(placed: PlacedStep, { definition, input }: Ready, attempt: number, signal: AbortSignal, hold: Hold): Promise<unknown> {
     const { check } = this.runtime;
-    const output = await definition.run(input, stepContext(this.runtime, placed, attempt, signal));
+    const output = await definition.run(input, stepContext(this.runtime, placed, attempt, signal, hold));
     if (!check(definition.output, output)) throw new StepError('invalid-output', `${definition.type} gave an output that is not of its schema: ${check.problems(definition.output, output).join('; ')}`);
     return output;
   }

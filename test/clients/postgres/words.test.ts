@@ -1,9 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { timelineOf } from '../../../src/clients/postgres/archive-names.js';
 import { chooseBackup } from '../../../src/clients/postgres/choose-backup.js';
 import { commandPath, confLines, withoutSettings } from '../../../src/clients/postgres/conf.js';
 import { applicationName } from '../../../src/clients/postgres/names.js';
-import { fromPassFile, usualPassword } from '../../../src/clients/postgres/password.js';
+import { fromPassFile, renewedPassword, usualPassword } from '../../../src/clients/postgres/password.js';
 import { backupsOf } from '../../../src/clients/postgres/pgbackrest/info.js';
 import type { BackupInfo } from '../../../src/clients/postgres/port.js';
 import { targetSettingsOf } from '../../../src/clients/postgres/recovery.js';
@@ -93,6 +96,15 @@ describe('passwords', () => {
   it('come from PGPASSWORD first, and their absence is told without a guess', async () => {
     expect(await usualPassword(login, { PGPASSWORD: 'given' })).toBe('given');
     await expect(usualPassword(login, { PGPASSFILE: '/nonexistent/pgpass' })).rejects.toMatchObject({ code: 'postgres-no-password', message: expect.stringContaining('password of me') as string });
+  });
+  it('come from the pgpass file first once PGPASSWORD was refused, for nobody can renew that', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'muster-pgpass-'));
+    const PGPASSFILE = join(folder, 'pgpass');
+    writeFileSync(PGPASSFILE, '*:*:*:me:renewed\n', { mode: 0o600 });
+    expect(await renewedPassword(login, { PGPASSWORD: 'given', PGPASSFILE })).toBe('renewed');
+    // The role itself may have been prolonged instead.
+    expect(await renewedPassword(login, { PGPASSWORD: 'given', PGPASSFILE: join(folder, 'none') })).toBe('given');
+    rmSync(folder, { recursive: true });
   });
 });
 
