@@ -15,7 +15,17 @@ const components = [
   { name: 'PostgreSQL 15', there: () => existsSync('/usr/lib/postgresql/15/bin/postgres'), packages: ['postgresql-15'] },
   { name: 'pgBackRest', there: () => onPath('pgbackrest'), packages: ['pgbackrest'] },
   { name: 'Chromium', there: () => onPath('chromium'), packages: ['chromium'] },
+  { name: 'moto', there: () => existsSync('/usr/lib/python3/dist-packages/responses/__init__.py') && unpackedMoto(), packages: motoLibraries() },
 ];
+
+function motoLibraries() {
+  return spawnSync(process.execPath, ['tools/moto.js', '--packages'], { cwd: root, encoding: 'utf8' }).stdout.trim().split(' ');
+}
+
+/** Its own package is of another Debian and only unpacked, which needs the network once. */
+function unpackedMoto() {
+  return existsSync('/etc/debian_version') && spawnSync(process.execPath, ['tools/moto.js'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+}
 
 function onPath(program) {
   return (process.env.PATH ?? '').split(':').some((folder) => folder !== '' && existsSync(join(folder, program)));

@@ -24,7 +24,8 @@ export function s3Store({ bucket, prefix, retainMs, env }: S3Options): EvidenceS
     ...(region === undefined ? {} : { region }),
     // Other services than Amazon's seldom have a host name for each bucket.
     forcePathStyle: given('AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL') !== undefined,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000 },
+    // The second: of silence. A large bundle may take long.
+    requestHandler: { connectionTimeout: 5_000, socketTimeout: 30_000 },
     // What goes wrong is said once, by us.
     logger: silent,
   }));

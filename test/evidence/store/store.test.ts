@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateBucketCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutBucketVersioningCommand, PutObjectCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -84,10 +84,11 @@ describe('a folder as evidence store', () => {
     expect((await store.list('bundles')).map(({ name }) => name)).toEqual([`bundles/${first}.zip`]);
   });
 
-  it.skipIf(process.geteuid?.() === 0)('says when it may not be written', async () => {
+  it('says when it cannot be written', async () => {
     const store = await fresh();
-    await chmod(store.where, 0o500);
-    await expect(register(store, registration(first))).rejects.toThrow(/cannot write .*EACCES/);
+    await writeFile(join(store.where, 'bundles'), '');
+    await expect(deposit(store, first, await zipOf('bundle'))).rejects.toThrow(/cannot write .*EEXIST/);
+    await expect(register(store, registration(first))).rejects.toThrow(/cannot list .*ENOTDIR/);
   });
 });
 
