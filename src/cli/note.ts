@@ -21,7 +21,8 @@ export async function note(name: string, { manual, who }: { readonly manual: str
     throw error;
   });
   if (!taken && !(await inBundle(paths, meta, text, person))) throw gone(paths.id, 'ended before it could write this down');
-  io.stderr(`Noted in run ${paths.id}: ${person} says: ${text}\nThe drill goes on and will fail for it. Once the step stands in the runbook, repeat the drill.\n`);
+  // Without the text: only the drill knows what in it is secret.
+  io.stderr(`Noted in run ${paths.id}.\nThe drill goes on and will fail for it. Once the step stands in the runbook, repeat the drill.\n`);
   return 0;
 }
 

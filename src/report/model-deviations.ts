@@ -48,6 +48,8 @@ function deviation(event: DrillEvent): Omit<Deviation, 'at'> | null {
       return { what: 'Evidence could not be written', who, detail: `${event.data.file}: ${event.data.message}` };
     case 'run.resumed':
       return { what: 'Another process took the run over', who: `${event.data.operator} on ${event.data.host}`, detail: event.data.cut ? 'a torn last line of the journal was dropped' : '' };
+    case 'operator.attached':
+      return { what: 'Somebody attached to the drill', who: `${event.data.who} on ${event.data.host}`, detail: '' };
     case 'cancel.requested':
       return { what: 'Cancelled', who: event.data.by, detail: '' };
     case 'cleanup.finished':

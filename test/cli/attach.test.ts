@@ -81,7 +81,7 @@ describe('a detached drill', () => {
   });
 
   it('asks nobody when a step fails, and attach ends with its verdict', async () => {
-    const run = await detach('--set', 'exit=7', '--set', 'verify=3');
+    const run = await detach('--set', 'exit=7', '--set', 'inject=6');
     const { code, stdout } = await place.run(['attach', run]);
     expect(stdout).toContain('FAILED');
     expect(code).toBe(1);

@@ -143,6 +143,18 @@ describe('no byte that Muster writes holds a secret', () => {
     expectNothing(ended);
   });
 
+  it('of a note that somebody makes while it runs', async () => {
+    const target = write({ steps: sh('long', 'until test -e "$1"; do sleep 0.05; done', { argv: [join(documents, 'noted')], secretEnv: ['NAMED'] }) });
+    const drill = place.start(['run', ...target, '--json', '--keep'], { NAMED: secret('named') });
+    await drill.event(({ type, step: id }) => type === 'step.started' && id === 'long');
+    const noted = await place.run(['note', place.runs()[0] ?? '', '--manual', `logged in with ${secret('named')}`, '--who', `ann ${secret('named')}`]);
+    expect(noted.code, noted.stderr).toBe(0);
+    writeFileSync(join(documents, 'noted'), '');
+    const ended = await drill.ended;
+    expect(ended.stdout).toContain('"text":"logged in with [redacted]"');
+    expectNothing(noted, ended);
+  });
+
   it('of plans, in any format and in the file', async () => {
     const target = write({ steps: sh('set', 'echo "$T"', { env: { T: 'x {{ inputs.a }}' } }), inputs: sensitive('a') });
     const ended = await Promise.all(['text', 'markdown', 'json'].map((format) => place.run(['plan', ...target, '--format', format, '--out', `plan-${format}.json`], { MUSTER_INPUT_a: secret('input') })));

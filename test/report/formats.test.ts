@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Drill } from '../../src/engine/drill.js';
+import type { DrillEvent } from '../../src/engine/events.js';
 import { derive } from '../../src/engine/verdict.js';
 import { reportFiles } from '../../src/evidence/bag.js';
 import { digestOf, payloadTexts } from '../../src/evidence/texts.js';
@@ -86,6 +87,14 @@ describe('report.html', () => {
   it('says how much of the recovery people do, and how long that took', () => {
     expect(html).toMatch(/The runbook has 1 manual step\. This drill waited .+ for people, and they worked .+\./);
     expect(reportMarkdown(inputOf())).toContain('The runbook has 1 manual step');
+  });
+
+  it('shows who attached to the drill: it may have been handed over', () => {
+    const input = inputOf();
+    const [first] = input.events;
+    if (first === undefined) throw new Error('no events');
+    const attached: DrillEvent = { ...first, seq: 2, type: 'operator.attached', data: { who: 'bob', host: 'night-desk' } };
+    expect(reportHtml({ ...input, events: input.events.toSpliced(1, 0, attached) })).toMatch(/Somebody attached to the drill<\/td><td>bob on night-desk/);
   });
 
   it('of an undocumented change names the bundle to amend', () => {

@@ -55,7 +55,7 @@ function parseLine(line: string, index: number): DrillEvent {
 }
 
 /** Members that hold text of others or values of the run, where a secret may stand. All else is our own vocabulary. */
-const prose = new Set(['error', 'detail', 'message', 'text', 'instructions', 'attestation', 'before', 'after', 'data', 'change']);
+const prose = new Set(['error', 'detail', 'message', 'text', 'instructions', 'attestation', 'who', 'before', 'after', 'data', 'change']);
 /** Values of the run, numbers among them. */
 const values = new Set(['with', 'output']);
 
