@@ -15,6 +15,11 @@ const components = [
   { name: 'PostgreSQL 15', there: () => existsSync('/usr/lib/postgresql/15/bin/postgres'), packages: ['postgresql-15'] },
   { name: 'pgBackRest', there: () => onPath('pgbackrest'), packages: ['pgbackrest'] },
   { name: 'Chromium', there: () => onPath('chromium'), packages: ['chromium'] },
+  { name: 'Python 3', there: () => onPath('python3'), packages: ['python3'] },
+  { name: 'OpenSSH', there: () => onPath('ssh-keygen') && onPath('ssh-agent'), packages: ['openssh-client'] },
+  { name: 'OpenSSL', there: () => onPath('openssl'), packages: ['openssl'] },
+  { name: 'zip', there: () => onPath('zip') && onPath('unzip'), packages: ['zip', 'unzip'] },
+  { name: 'iproute2', there: () => onPath('ip'), packages: ['iproute2'] },
   { name: 'moto', there: () => existsSync('/usr/lib/python3/dist-packages/responses/__init__.py') && unpackedMoto(), packages: motoLibraries() },
 ];
 
