@@ -44,7 +44,7 @@ runbooks: any
   );
   const first = await client('shop');
   await first.query('CREATE TABLE baskets (id int)');
-  const child = spawn(process.execPath, [join(packageRoot(), 'bin/muster.js'), 'watch', '--env', environment, '--for', '3s'], { env: { ...process.env, PGPASSWORD: await password() }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(packageRoot(), 'bin/muster.js'), 'watch', '--env', environment, '--for', '8s'], { env: { ...process.env, PGPASSWORD: await password() }, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
   const began = new Promise<void>((resolve) => {
