@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../engine/errors.js';
 import { loadEnvironment } from '../engine/load.js';
@@ -11,6 +11,7 @@ import { findProgram } from '../clients/process/which.js';
 import { npmBinaries, versionOf } from '../clients/provision/lib/binaries.js';
 import { checkLines } from '../report/plan-checks.js';
 import { createStyle, wantsColour } from '../report/style.js';
+import { storeChecks } from './evidence-store.js';
 import type { CommandIo } from './io.js';
 import { look } from './observe.js';
 import { toolVersion } from './prepare.js';
@@ -94,5 +95,5 @@ async function environment(path: string, io: CommandIo): Promise<ObservedCheck[]
   const secrets = new Redactor();
   secrets.add(io.env['PGPASSWORD'] ?? '');
   const { checks } = await look({ schema: 'muster/plan/v1', binding, digest: planDigest(binding), observed: { at: '', checks: [] } }, io.cwd, secrets, io);
-  return [...checks];
+  return [...checks, ...(await storeChecks(loaded.document, resolve(io.cwd, path), io))];
 }

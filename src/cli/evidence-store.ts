@@ -5,10 +5,10 @@ import type { Environment } from '../engine/documents.js';
 import { parseDuration } from '../engine/duration.js';
 import { messageOf, RefusedError, UsageError } from '../engine/errors.js';
 import type { EventDataOf } from '../engine/events.js';
-import type { Plan } from '../engine/plan-document.js';
+import type { ObservedCheck, Plan } from '../engine/plan-document.js';
 import { packBundle } from '../evidence/pack.js';
 import { StoreError, type EvidenceStore, type Lock } from '../evidence/store/port.js';
-import { bundleName, deposit, noteRefused, register } from '../evidence/store/registrations.js';
+import { bundleName, deposit, noteRefused, openRegistrations, register } from '../evidence/store/registrations.js';
 import { visible } from '../report/visible.js';
 import type { CommandIo } from './io.js';
 import { operator } from './note.js';
@@ -45,6 +45,20 @@ export async function openStore(store: string, from: string, retain: string | un
 /** Out of reach of every step, as the evidence folder is. */
 export function storeFolders({ evidence }: Environment, environmentPath: string): string[] {
   return evidence?.store === undefined || bucketPattern.test(evidence.store) ? [] : [resolve(dirname(environmentPath), evidence.store)];
+}
+
+/** Looks whether the store answers, before anybody relies on it. Nothing is written. Throws UsageError. */
+export async function storeChecks(environment: Environment, environmentPath: string, io: CommandIo): Promise<ObservedCheck[]> {
+  const store = await storeOf(environment, environmentPath, io);
+  if (store === undefined) return [];
+  const found = { id: 'evidence store: it can be read', step: null };
+  try {
+    const missing = (await openRegistrations(store)).filter(({ refused }) => !refused).length;
+    return [{ ...found, result: 'passed', detail: `${store.where}: ${missing === 0 ? 'every run that is registered there left its bundle' : `${missing} registered ${missing === 1 ? 'run' : 'runs'} left no bundle there`}` }];
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return [{ ...found, result: 'failed', detail: error.message }];
+  }
 }
 
 /** Registers a run before anything starts. Throws RefusedError. */

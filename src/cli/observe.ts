@@ -9,6 +9,7 @@ import type { DrillHooks } from '../engine/run.js';
 import { createScope, type AccessCheck } from '../engine/run/scope.js';
 import { expectedDurations } from '../evidence/history.js';
 import { bindPorts, guardOf, sharedAdapters, type SharedAdapters } from './compose.js';
+import { storeChecks } from './evidence-store.js';
 import type { CommandIo } from './io.js';
 import type { Prepared } from './prepare.js';
 import { registry } from './registry.generated.js';
@@ -23,13 +24,14 @@ export interface ObserveOptions {
 export async function observe(prepared: Prepared, options: ObserveOptions, io: CommandIo): Promise<Plan> {
   const { binding } = prepared.plan;
   const { checks, selected } = await look(prepared.plan, runbookDirOf(prepared, io), prepared.secrets, io);
+  const stored = await storeChecks(prepared.environment.document, resolve(io.cwd, prepared.environment.path), io);
   const expected = await expectedDurations(resolve(io.cwd, options.evidenceDir), binding.runbook.name, binding.environment.name);
   const pinned = pinSelections(binding, selected);
   return {
     ...prepared.plan,
     binding: pinned,
     digest: planDigest(pinned),
-    observed: { at: new Date().toISOString(), checks: [...checks], ...(selected.length === 0 ? {} : { selected: [...selected] }), ...(expected === undefined ? {} : { expected }) },
+    observed: { at: new Date().toISOString(), checks: [...checks, ...stored], ...(selected.length === 0 ? {} : { selected: [...selected] }), ...(expected === undefined ? {} : { expected }) },
   };
 }
 

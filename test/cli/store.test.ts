@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateBucketCommand, ListObjectVersionsCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -47,12 +47,13 @@ describe('an evidence store that is a folder', () => {
   it('lists a failed drill whose bundle vanished, the latest one too', async () => {
     await place.run(drill('{ store: store }', '--set', 'exit=7'));
     const [lost = ''] = place.bundles();
-    rmSync(join(place.cwd, 'evidence', lost), { recursive: true });
+    rmSync(join(place.cwd, 'evidence'), { recursive: true });
     rmSync(join(store, 'bundles', `${lost}.zip`), { force: true });
 
     const asked = await place.run(['history', '--store', 'store']);
     expect(asked.stdout).toMatch(new RegExp(`without a bundle there and here:\\n +${lost} +by .*left no bundle`));
-    expect((await place.run(['history'])).stdout).not.toContain(lost);
+    expect(asked.code).toBe(0);
+    expect((await place.run(['history'])).code).toBe(2);
 
     const { code, stderr } = await place.run(drill('{ store: store }'));
     expect(stderr).toMatch(new RegExp(`no bundle is there .*:\\n +${lost}`));
@@ -69,11 +70,27 @@ describe('an evidence store that is a folder', () => {
 
   it('refuses with 3 and leaves nothing when the run cannot be registered', async () => {
     const { code, stdout, stderr } = await place.run(drill('{ store: gone }', '--json'));
-    expect(stderr).toMatch(/refused: this run cannot be registered in the evidence store .*gone\n.*ENOENT/);
+    expect(stderr).toMatch(/refused: [^]*evidence store: .*cannot list .*gone.*ENOENT/);
     expect(code).toBe(3);
     expect(stdout).toBe('');
+    expect(['evidence', 'state/runs'].filter((name) => existsSync(join(place.cwd, name)))).toEqual([]);
+
+    // It can be read, and not be written.
+    mkdirSync(join(place.cwd, 'gone'));
+    symlinkSync('/proc', join(place.cwd, 'gone/registered'));
+    const unwritable = await place.run(drill('{ store: gone }'));
+    expect(unwritable.stderr).toMatch(/refused: this run cannot be registered in the evidence store .*gone\n.*cannot write/);
+    expect(unwritable.code).toBe(3);
     expect(place.runs()).toEqual([]);
-    expect(readdirSync(place.cwd).toSorted()).toEqual(['environment.yaml', 'state', 'store']);
+    expect(existsSync(join(place.cwd, 'evidence'))).toBe(false);
+  });
+
+  it('is looked at by plan and doctor before anybody relies on it', async () => {
+    const [, , , file = ''] = drill('{ store: store }');
+    expect((await place.run(['plan', runbook, '--env', file])).stdout).not.toContain('cannot list');
+    rmSync(store, { recursive: true });
+    expect((await place.run(['plan', runbook, '--env', file])).stdout).toMatch(/evidence store: .*\n?.*cannot list/);
+    expect((await place.run(['doctor', '--env', file])).stdout).toMatch(/evidence store: .*\n?.*cannot list/);
   });
 
   it('keeps the verdict and says it loudly when the copy fails; cleanup of a killed run copies what is left', async () => {
@@ -160,8 +177,8 @@ describeMoto('an evidence store that is a bucket', () => {
 
   it('refuses with 3 and says what the service says', async () => {
     const { code, stderr } = await place.run(drill('{ store: s3://nowhere }'), moto.env);
-    expect(stderr).toMatch(/refused: this run cannot be registered in the evidence store s3:\/\/nowhere\n.*NoSuchBucket/);
+    expect(stderr).toMatch(/refused: [^]*cannot list s3:\/\/nowhere.*NoSuchBucket/);
     expect(code).toBe(3);
-    expect(place.runs()).toEqual([]);
+    expect(existsSync(join(place.cwd, 'state/runs'))).toBe(false);
   });
 });
