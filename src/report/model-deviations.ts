@@ -1,7 +1,9 @@
+import { canonicalJson } from '../engine/canonical.js';
 import type { Drill } from '../engine/drill.js';
-import type { DrillEvent } from '../engine/events.js';
+import type { DrillEvent, EventDataOf } from '../engine/events.js';
 import { formatDuration } from '../engine/duration.js';
 import type { RunClock } from './model-clock.js';
+import { utc } from './visible.js';
 
 /** Something that did not go as the runbook says, or that people did by hand. */
 export interface Deviation {
@@ -41,7 +43,7 @@ function deviation(event: DrillEvent): Omit<Deviation, 'at'> | null {
     case 'watch.observed':
       return event.data.ours || event.data.allowedBy !== null
         ? null
-        : { what: event.data.scope === 'recovery-path' ? 'Changed by somebody else, on the recovery path' : 'Changed by somebody else, elsewhere', who: event.data.actor ?? 'unknown', detail: `${event.data.watcher}: ${event.data.object}: ${event.data.change}` };
+        : { what: event.data.scope === 'recovery-path' ? 'Changed by somebody else, on the recovery path' : 'Changed by somebody else, elsewhere', who: event.data.actor ?? 'unknown', detail: `${event.data.watcher}: ${event.data.object}: ${event.data.change}${circumstances(event.data)}` };
     case 'watch.gap':
       return { what: event.data.required ? 'A required watcher was blind for a time' : 'An advisory watcher was blind for a time', who: event.data.watcher, detail: event.data.detail };
     case 'evidence.write-failed':
@@ -57,6 +59,14 @@ function deviation(event: DrillEvent): Omit<Deviation, 'at'> | null {
     default:
       return null;
   }
+}
+
+/** What it was and what it is, and when that happened where the watched system says it. */
+function circumstances({ before, after, happened }: EventDataOf<'watch.observed'>): string {
+  const word = (value: unknown) => (value === undefined || value === null ? 'nothing' : typeof value === 'string' ? value : canonicalJson(value));
+  const change = (before ?? null) === null && (after ?? null) === null ? [] : [`${word(before)} -> ${word(after)}`];
+  const all = [...change, ...(happened === undefined ? [] : [utc(happened)])];
+  return all.length === 0 ? '' : ` (${all.join('; ')})`;
 }
 
 /** How much of the recovery is still done by hand: the budget of manual steps. */

@@ -97,6 +97,15 @@ describe('report.html', () => {
     expect(reportHtml({ ...input, events: input.events.toSpliced(1, 0, attached) })).toMatch(/Somebody attached to the drill<\/td><td>bob on night-desk/);
   });
 
+  it('lists a change of others with who, what, what it was and is, and when', () => {
+    const input = inputOf();
+    const [first] = input.events;
+    if (first === undefined) throw new Error('no events');
+    const observed: DrillEvent = { ...first, seq: 2, type: 'watch.observed', data: { watcher: 'postgres', object: 'copy: setting work_mem', actor: 'psql (user eve)', change: 'setting changed', before: '4MB', after: { value: 8 }, ours: false, allowedBy: null, scope: 'recovery-path', happened: '2026-11-20T07:01:02.000Z' } };
+    const page = reportHtml({ ...input, events: input.events.toSpliced(1, 0, observed) });
+    expect(page).toContain('<td>psql (user eve)</td><td>postgres: copy: setting work_mem: setting changed (4MB -&gt; {&quot;value&quot;:8}; 2026-11-20 07:01:02 UTC)</td>');
+  });
+
   it('of an undocumented change names the bundle to amend', () => {
     const { drill } = inputOf();
     const changed: Drill = { ...drill, verdict: 'failed', reasons: [{ code: 'undocumented-change', detail: 'x' }] };
