@@ -62,7 +62,7 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
   program
     .command('init <runbook> [folder]')
     .description('Copy a runbook and a commented environment to start from')
-    .action(async (runbook: string, folder?: string) => done(await (await import('./init.js')).init(folder === undefined ? [runbook] : [runbook, folder], io)));
+    .action(async (runbook: string, folder?: string) => done(await (await import('./init.js')).init({ runbook, folder }, io)));
 
   program
     .command('validate <document...>')
@@ -178,7 +178,7 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
   program
     .command('steps [type]')
     .description('List the step, probe and provisioner types, or show the reference of one')
-    .action(async (type?: string) => done(await (await import('./steps.js')).steps(type === undefined ? [] : [type], io)));
+    .action(async (type?: string) => done((await import('./steps.js')).steps(type, io)));
 
   program
     .command('ps')

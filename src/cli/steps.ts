@@ -6,23 +6,8 @@ import { packageRoot } from '../engine/package-root.js';
 import type { CatalogEntry } from '../engine/registry.js';
 import type { CommandIo } from './io.js';
 
-const usage = 'usage: muster steps [TYPE]\n\nLists every step, probe and provisioner type, or shows the reference of one.\n';
-
 /** `muster steps`: 0, or 2 when there is no such type. */
-export function steps(args: readonly string[], io: CommandIo): Promise<number> {
-  return Promise.resolve(show(args, io));
-}
-
-function show(args: readonly string[], io: CommandIo): number {
-  if (args.includes('--help') || args.includes('-h')) {
-    io.stdout(usage);
-    return 0;
-  }
-  const [type, ...more] = args;
-  if (type?.startsWith('-') === true || more.length > 0) {
-    io.stderr(usage);
-    return 2;
-  }
+export function steps(type: string | undefined, io: CommandIo): number {
   const types = catalog();
   if (type === undefined) {
     io.stdout(listing([...types.values()]));

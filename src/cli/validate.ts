@@ -3,21 +3,10 @@ import { loadDocument } from '../engine/load.js';
 import { renderDiagnostics } from '../report/diagnostics.js';
 import type { CommandIo } from './io.js';
 
-const usage = 'usage: muster validate FILE...\n\nChecks runbooks and environments and reports everything that is wrong. Exits 2 when anything is.\n';
-
 /** `muster validate`: 0 when every document is right, 2 otherwise. */
-export async function validate(args: readonly string[], io: CommandIo): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    io.stdout(usage);
-    return 0;
-  }
-  const option = args.find((arg) => arg.startsWith('-'));
-  if (option !== undefined || args.length === 0) {
-    io.stderr(`${option === undefined ? 'muster validate needs a file' : `muster validate knows no option ${option}`}\n${usage}`);
-    return 2;
-  }
+export async function validate(paths: readonly string[], io: CommandIo): Promise<number> {
   const diagnostics: Diagnostic[] = [];
-  for (const path of args) {
+  for (const path of paths) {
     try {
       const { kind, document } = await loadDocument(path, io.cwd);
       const version = kind === 'Runbook' ? ` ${document.metadata.version}` : '';

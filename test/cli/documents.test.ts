@@ -58,7 +58,7 @@ describe('muster validate', () => {
 
 describe('muster init', () => {
   it('copies a runbook and an environment that are sound where they are, with their schema', async () => {
-    expect(await init(['pitr-restore', 'drills'], io)).toBe(0);
+    expect(await init({ runbook: 'pitr-restore', folder: 'drills' }, io)).toBe(0);
     expect(await validate(['drills/pitr-restore.yaml', 'drills/environments/sandbox.yaml'], io)).toBe(0);
     for (const file of ['drills/pitr-restore.yaml', 'drills/environments/sandbox.yaml']) {
       const path = join(cwd, file);
@@ -70,33 +70,33 @@ describe('muster init', () => {
 
   it('overwrites nothing', async () => {
     writeFileSync(join(cwd, 'pitr-restore.yaml'), 'mine');
-    expect(await init(['pitr-restore'], io)).toBe(2);
+    expect(await init({ runbook: 'pitr-restore' }, io)).toBe(2);
     expect(readFileSync(join(cwd, 'pitr-restore.yaml'), 'utf8')).toBe('mine');
     expect(existsSync(join(cwd, 'environments'))).toBe(false);
     expect(err).toContain('pitr-restore.yaml exists already');
   });
 
   it('names the runbook that was meant', async () => {
-    expect(await init(['pitr-restor'], io)).toBe(2);
+    expect(await init({ runbook: 'pitr-restor' }, io)).toBe(2);
     expect(err).toContain('did you mean "pitr-restore"?');
   });
 });
 
 describe('muster steps', () => {
   it('lists every type', async () => {
-    expect(await steps([], io)).toBe(0);
+    expect(steps(undefined, io)).toBe(0);
     expect(out).toMatch(/^Steps\n[\s\S]* {2}postgres\.restore [\s\S]*\nProbes\n[\s\S]*postgres\.ledger[\s\S]*\nProvisioners[\s\S]*embedded-postgres/);
   });
 
   it('shows one entry of the reference and no other', async () => {
-    expect(await steps(['wait'], io)).toBe(0);
+    expect(steps('wait', io)).toBe(0);
     expect(out).toMatch(/^### wait\n/);
     expect(out.match(/^### /gm)).toHaveLength(1);
     expect(out).toContain('| `for` | duration |');
   });
 
   it('names the type that was meant', async () => {
-    expect(await steps(['postgres.restor'], io)).toBe(2);
+    expect(steps('postgres.restor', io)).toBe(2);
     expect(err).toContain('did you mean "postgres.restore"?');
   });
 });
