@@ -136,8 +136,8 @@ export const parts = {
 <p class="why">This report records a test. It does not assess compliance with any of them.</p></section>`,
 
   check: `<section aria-labelledby="check"><h2 id="check">How to check this</h2>
-<p>This page is one file of a bundle. In the bundle's folder:</p>
-<pre>npx muster verify .</pre>
+<p>This page is one file of a bundle. In a checkout of Muster, with the path of the bundle:</p>
+<pre>npx muster verify BUNDLE</pre>
 <p>checks every file, follows the journal's hash chain, and derives the verdict and this page again. README.txt in the bundle says how to check it with sha256sum, diff and ssh-keygen alone.</p>
 <details><summary>Files and their SHA-256</summary><ul class="files">{{#each files}}<li><a href="{{path}}">{{path}}</a><code class="hash">{{sha256}}</code></li>{{/each}}{{#if logs}}<li>logs/ ({{logs.count}} files, over their lines "sha256  path")<code class="hash">{{logs.sha256}}</code></li>{{/if}}</ul></details></section>`,
 } as const;
