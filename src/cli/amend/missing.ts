@@ -22,6 +22,9 @@ interface Act {
 /** Consequences of something that is listed by itself: a reload of a changed setting, a table whose counters rose by an INSERT. */
 const consequences = /^(reloaded|setting changed|configuration file changed|rows written|SELECT pg_reload_conf\(\)|created|dropped|columns changed)$/;
 
+/** How the server's own view of a setting is told: 8192 for 8MB. */
+const inUnits = 'setting changed';
+
 /** What was done by hand, as steps: statements whose text says all become postgres.sql, what only a person can tell `manual`. Pure. */
 export function missingSteps(binding: PlanBinding, events: readonly DrillEvent[]): MissingStep[] {
   return actsOf(binding, events)
@@ -55,7 +58,8 @@ function actsOf({ environment }: PlanBinding, events: readonly DrillEvent[]): Ac
     const { connection, object, kind } = place(first);
     const system = kind === 'postgres' ? `postgres:${connection}` : kind === 'postgres-backups' ? `backups:${connection}` : first.watcher;
     const setting = /^setting ([a-z_][\w.]*)$/.exec(object)?.[1];
-    const value = all.map(({ after }) => after).find((after) => typeof after === 'string' && !after.startsWith('sha256:'));
+    // As somebody wrote it, rather than in the units that the server counts it in.
+    const value = all.toSorted((a, b) => Number(a.change === inUnits) - Number(b.change === inUnits)).map(({ after }) => after).find((after) => typeof after === 'string' && !after.startsWith('sha256:'));
     if (setting !== undefined && typeof value === 'string') {
       const sql = (text: string) => ({ uses: 'postgres.sql', with: { server: connection, sql: text, effect: 'modify' } });
       acts.push({ at, name: `set-${setting.replaceAll(/[._]/g, '-')}`, step: sql(`ALTER SYSTEM SET ${setting} = '${value.replaceAll("'", "''")}'`) });
