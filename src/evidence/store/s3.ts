@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { ListObjectVersionsCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client, type ListObjectVersionsCommandOutput, type ObjectVersion } from '@aws-sdk/client-s3';
 import { messageOf } from '../../engine/errors.js';
 import { maxText, StoreError, type EvidenceStore, type Lock, type StoredFile } from './port.js';
@@ -85,11 +85,15 @@ function versionOf(version: string | null | undefined): { VersionId?: string } {
   return version === null || version === undefined || version === 'null' ? {} : { VersionId: version };
 }
 
+/** The client sends again, where the service is busy, what is in memory; a stream it cannot. */
+const maxInMemory = 8 * 1024 * 1024;
+
 /** With its checksum, so that what arrives is what was packed. */
 async function bodyOf(content: string | StoredFile) {
   if (typeof content === 'string') return { Body: content, ContentType: 'application/json' } as const;
   const { size } = await stat(content.file);
-  return { Body: createReadStream(content.file), ContentLength: size, ContentType: 'application/zip', ChecksumAlgorithm: 'SHA256', ChecksumSHA256: Buffer.from(content.sha256, 'hex').toString('base64') } as const;
+  const body = size <= maxInMemory ? await readFile(content.file) : createReadStream(content.file);
+  return { Body: body, ContentLength: size, ContentType: 'application/zip', ChecksumAlgorithm: 'SHA256', ChecksumSHA256: Buffer.from(content.sha256, 'hex').toString('base64') } as const;
 }
 
 function lockOf({ ObjectLockMode, ObjectLockRetainUntilDate }: { readonly ObjectLockMode?: string | undefined; readonly ObjectLockRetainUntilDate?: Date | undefined }): Lock | null {

@@ -166,12 +166,12 @@ describeMoto('a bucket as evidence store', () => {
     expect(await store().list('registered')).toHaveLength(1_100);
   });
 
-  it('holds the bundle byte for byte', async () => {
+  it.each([100_000, 1_500_000])('holds the bundle byte for byte (6 bytes, %i times)', async (times) => {
     await bucketOf(false);
-    const text = 'bundle'.repeat(100_000);
+    const text = 'bundle'.repeat(times);
     await deposit(store(), first, await zipOf(text));
     const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: `drills/prod/bundles/${first}.zip` }));
-    expect(await Body?.transformToString()).toBe(text);
+    expect((await Body?.transformToString()) === text).toBe(true);
   });
 
   it('refuses to hold where the bucket has no Object Lock, and says what the service says when there is no bucket', async () => {
