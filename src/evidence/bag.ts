@@ -133,6 +133,8 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
   const content = contentOf(run);
   // A template engine has no business in a run before its end; it is loaded while the first files are flushed.
   const loading = import('../report/html.js');
+  // Told to whoever awaits it below; until then it may fail without ending the process.
+  loading.catch(() => {});
   const payload: FileDigest[] = [];
   const folders = new Set([root]);
   const put = async (path: string, text: string | Buffer) => {
