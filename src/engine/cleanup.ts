@@ -160,7 +160,8 @@ async function cleanupDefinition(registry: Registry, uses: string): Promise<Clea
   const slash = uses.lastIndexOf('/');
   const type = uses.slice(0, slash);
   const entry = registry.catalog.get(type);
-  const owner = entry?.role === 'step' ? await registry.step(type) : entry?.role === 'provisioner' ? await registry.provisioner(type) : undefined;
+  const load = { step: () => registry.step(type), probe: () => registry.probe(type), provisioner: () => registry.provisioner(type), watcher: () => undefined };
+  const owner = entry === undefined ? undefined : await load[entry.role]();
   const found = owner?.cleanups?.[uses.slice(slash + 1)];
   if (found === undefined) throw new RangeError(`no cleanup ${uses} is known; it needs the version of Muster that registered it`);
   return found;

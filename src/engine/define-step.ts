@@ -256,6 +256,8 @@ export interface ProbeContext extends BaseContext {
   evidence<K extends EvidenceKind>(kind: K, data: EvidenceOf<K>): Promise<void>;
   /** Records one sample; samples are flushed in groups, in order. */
   sample(event: SampleEvent): void;
+  /** Registers a cleanup BEFORE the call that needs it. */
+  defer(call: CleanupCall): Promise<DeferredCleanup>;
 }
 
 /** A running probe. */
@@ -277,6 +279,7 @@ export interface ProbeDefinition<I extends TSchema = TSchema> {
   readonly changes: (input: Plannable<Static<I>>) => readonly Change[];
   readonly permissions: (input: Plannable<Static<I>>) => readonly Permission[];
   readonly examples: readonly { readonly title: string; readonly with: Record<string, unknown> }[];
+  readonly cleanups?: Readonly<Record<string, CleanupDefinition>>;
   plan(input: Plannable<Static<I>>, ctx: PlanContext): PlannedStep | Promise<PlannedStep>;
   start(input: Static<I>, ctx: ProbeContext): Promise<RunningProbe>;
 }

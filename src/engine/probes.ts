@@ -23,6 +23,7 @@ export interface ProbeParts {
   /** Ports bound to `probe:<id>` and the signal. */
   readonly ports: (probe: string, signal: AbortSignal) => Ports;
   readonly evidence: (probe: string) => ProbeContext['evidence'];
+  readonly defer: (probe: string) => ProbeContext['defer'];
   readonly log: (probe: string, line: string) => void;
   readonly workDir: (probe: string) => string;
   /** What the journal of a run that was taken over holds of it. */
@@ -164,6 +165,7 @@ export class Probes {
       ports: parts.ports(probe.id, signal),
       log: (line) => parts.log(`probe:${probe.id}`, line),
       evidence: parts.evidence(probe.id),
+      defer: parts.defer(probe.id),
       sample: (event) => {
         parts.journal.sample(event);
         this.board.take(probe.id, event);

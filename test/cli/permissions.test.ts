@@ -137,6 +137,11 @@ describe('muster permissions', () => {
     expect(rows).toEqual([{ super: false }]);
   }, 120_000);
 
+  it('and leaves no table of its own on the server that was there before', async () => {
+    const { rows } = await superuser.query(`SELECT relname FROM pg_class WHERE relname LIKE 'muster%'`);
+    expect(rows).toEqual([]);
+  });
+
   it('prints commands, with the steps that run them', async () => {
     const { stdout } = await place.run(['permissions', commandRunbook, '--env', commands, '--set', 'token=secret']);
     expect(stdout).toMatch(/run sleep {2}\(prepare, inject, verify\)/);

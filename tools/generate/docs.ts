@@ -46,7 +46,7 @@ function section(found: Found): string {
   if (found.role === 'probe') parts.push(facts([['Samples', found.definition.samples], ['Permissions', permissionsOf(found)]]));
   if (found.role === 'provisioner') parts.push(facts([['Kinds', found.definition.kinds.join(', ')]]));
   if (found.role === 'watcher') parts.push(facts([['Permissions', permissionsOf(found)]]));
-  if (found.role !== 'probe' && found.role !== 'watcher') {
+  if (found.role !== 'watcher') {
     const cleanups = Object.entries(found.definition.cleanups ?? {});
     if (cleanups.length > 0) parts.push(`\nCleanups:\n\n${cleanups.map(([name, cleanup]) => `- \`${found.type}/${name}\`: ${cleanup.summary}\n`).join('')}`);
   }

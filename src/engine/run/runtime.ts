@@ -52,6 +52,7 @@ export function createRuntime(asked: DrillRequest, check: SchemaCheck): Runtime 
     attribution.take(event);
   }
   const earlier = request.takeover?.state;
+  const cleanups = new CleanupStack(journal, events);
   const probes = new Probes({
     runId,
     workDir: (probe) => workDir(request, `probe-${probe}`),
@@ -62,6 +63,7 @@ export function createRuntime(asked: DrillRequest, check: SchemaCheck): Runtime 
     graceMs: limits.graceMs,
     log: (probe, line) => logs.append(probe, line),
     evidence: (probe) => evidenceRecorder(request, check, { step: `probe:${probe}` }),
+    defer: (probe) => (call) => cleanups.defer(call, { step: `probe:${probe}` }),
     ports: (probe, signal) => request.bindPorts(plainScope(request, `probe:${probe}`, 'probe', signal), world),
   });
   const watchers = new Watchers({
@@ -86,7 +88,7 @@ export function createRuntime(asked: DrillRequest, check: SchemaCheck): Runtime 
     probes,
     watchers,
     fault: new FaultStamp(request.plan.binding.fault, journal, clock, () => request.hooks?.faultSent?.(), earlier?.fault),
-    cleanups: new CleanupStack(journal, events),
+    cleanups,
     known: { inputs: request.inputs, env: request.env, run: { id: runId }, steps: Object.fromEntries(earlier?.outputs ?? []) },
   };
 }

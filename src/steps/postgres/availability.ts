@@ -10,6 +10,7 @@ import { Client } from './lib/client.js';
 import { addressOf, Endpoint, Server, showAddress, Table } from './lib/inputs.js';
 import { onOwnTable, onTables, rights, rightsOfStatement } from './lib/rights.js';
 import { every } from './lib/loop.js';
+import { probeRows, removeProbeRows } from './lib/own-rows.js';
 import { checkStatement } from './lib/sql-text.js';
 
 const Control = Type.Object({ server: Type.Optional(Server('A server that the drill does not touch')), endpoint: Type.Optional(Endpoint('An address that the drill does not touch')) }, strict);
@@ -32,12 +33,13 @@ export const probe = defineProbe({
   changes: (input) => [{ system: `endpoint:${inWords(membersOf(input).endpoint)}`, object: `table ${availabilityTable}` }],
   permissions: (input) => {
     const { endpoint, table, read } = membersOf(input);
-    return rights(endpoint, [...(table === undefined ? [] : onTables(table, ['SELECT'])), ...(typeof read === 'string' ? rightsOfStatement(read, {}) : []), ...onOwnTable(availabilityTable, ['SELECT', 'INSERT', 'UPDATE'])]);
+    return rights(endpoint, [...(table === undefined ? [] : onTables(table, ['SELECT'])), ...(typeof read === 'string' ? rightsOfStatement(read, {}) : []), ...onOwnTable(availabilityTable, ['SELECT', 'INSERT', 'UPDATE', 'DELETE'])]);
   },
   examples: [
     { title: 'Reads of one table', with: { endpoint: 'app', table: 'orders', every: '200ms' } },
     { title: 'A query of your own, and a control', with: { endpoint: 'app', read: 'SELECT id FROM orders ORDER BY id DESC LIMIT 1', every: '1s', control: { server: 'copy' } } },
   ],
+  cleanups: { remove: { summary: "Deletes the probe's row from the servers that the endpoint led to, and the table when nothing else is in it", run: (data, _identity, ctx) => removeProbeRows(ctx, data, availabilityTable, 'probe') } },
   plan(input) {
     const { endpoint, table, read, every: interval, control } = membersOf(input);
     if (read !== undefined && !isUnknown(read)) checkStatement(read, true);
@@ -56,6 +58,7 @@ export const probe = defineProbe({
     const client = new Client(ctx.clock, connect({ endpoint: input.endpoint }, 'modify', ctx.probe));
     const control = input.control === undefined ? undefined : new Client(ctx.clock, connect(addressOf(input.control), 'read', `${ctx.probe}-control`));
     const what = { table: input.table, read: input.read, key: `${ctx.runId}/${ctx.probe}` };
+    await ctx.defer({ uses: 'postgres.availability/remove', with: probeRows(ctx, input.endpoint, what.key) });
     const loop = every(ctx.clock, everyMs, ctx.signal, async () => {
       const sent = ctx.clock.now();
       const asked = control === undefined ? null : control.run(timeout, async (session) => (await session.query('SELECT 1')).rowCount === 1).catch(() => false);

@@ -9,6 +9,7 @@ import { Endpoint } from './lib/inputs.js';
 import { onCommonFunctions, onOwnTable, rights } from './lib/rights.js';
 import { ledgerRanges, ledgerTable, prepareLedger } from './lib/ledger.js';
 import { every } from './lib/loop.js';
+import { probeRows, removeProbeRows } from './lib/own-rows.js';
 import { withSession } from './lib/session.js';
 import { describe } from './lib/sql-errors.js';
 
@@ -28,8 +29,9 @@ export const probe = defineProbe({
   ),
   samples: 'ledger',
   changes: (input) => [{ system: `endpoint:${inWords(membersOf(input).endpoint)}`, object: `table ${ledgerTable}` }],
-  permissions: (input) => rights(membersOf(input).endpoint, [...onOwnTable(ledgerTable, ['SELECT', 'INSERT']), ...onCommonFunctions('pg_control_system()', 'pg_walfile_name(pg_lsn)')]),
+  permissions: (input) => rights(membersOf(input).endpoint, [...onOwnTable(ledgerTable, ['SELECT', 'INSERT', 'DELETE']), ...onCommonFunctions('pg_control_system()', 'pg_walfile_name(pg_lsn)')]),
   examples: [{ title: 'Five rows a second', with: { endpoint: 'app', every: '200ms' } }],
+  cleanups: { remove: { summary: "Deletes the run's rows from the servers that the endpoint led to, and the table when nothing else is in it", run: (data, _identity, ctx) => removeProbeRows(ctx, data, ledgerTable, 'run') } },
   plan(input) {
     const { endpoint, every: interval } = membersOf(input);
     return {
@@ -42,6 +44,7 @@ export const probe = defineProbe({
     const timeout = input.timeout === undefined ? Math.max(everyMs, 1_000) : parseDuration(input.timeout);
     const run = `${ctx.runId}/${ctx.probe}`;
     const address = { endpoint: input.endpoint };
+    await ctx.defer({ uses: 'postgres.ledger/remove', with: probeRows(ctx, input.endpoint, run) });
     const client = new Client(ctx.clock, () => ctx.ports.postgres.connect(address, { effect: 'modify', label: ctx.probe, connectTimeoutMs: timeout }), prepareLedger);
     // More rows may have been sent than the journal of a process that died holds: their numbers are not used again.
     let last = ctx.earlier === null ? 0 : ctx.earlier.lastRow + numbersLeftOut;

@@ -7,7 +7,8 @@ import { utc } from './lib/facts.js';
 import { Database, Server } from './lib/inputs.js';
 import { onOwnTable, rights } from './lib/rights.js';
 import { exists, one, withSession } from './lib/session.js';
-import { dropMarker, markerTable } from './lib/marker.js';
+import { markerTable } from './lib/marker.js';
+import { removeOwnRows } from './lib/own-rows.js';
 
 export const step = defineStep({
   type: 'postgres.marker',
@@ -27,7 +28,7 @@ export const step = defineStep({
   permissions: (input) => rights(membersOf(input).server, onOwnTable(markerTable, ['SELECT', 'INSERT', 'DELETE']), membersOf(input).database),
   evidence: [],
   examples: [{ title: 'A row that must survive', with: { server: 'source' } }],
-  cleanups: { remove: { summary: 'Deletes the row, and the table when nothing else is in it', run: (data, _identity, ctx) => dropMarker(data, ctx) } },
+  cleanups: { remove: { summary: 'Deletes the row, and the table when nothing else is in it', run: ({ server, id, database }, _identity, ctx) => removeOwnRows(ctx, { connection: String(server) }, { table: markerTable, column: 'id', key: String(id), ...(typeof database === 'string' ? { database } : {}) }) } },
   repeatable: true,
   plan(input) {
     const { server } = membersOf(input);

@@ -5,7 +5,7 @@ import { strict } from '../../engine/schema.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { Database, Server, Table } from './lib/inputs.js';
 import { rights } from './lib/rights.js';
-import { unlessGone } from './lib/marker.js';
+import { unlessGone } from './lib/own-rows.js';
 import { fillOrders, finishOrders, makeTables, ourTables } from './lib/seed.js';
 import { exists, one, withSession } from './lib/session.js';
 

@@ -16,7 +16,7 @@ interface Recorded {
   readonly data: unknown;
 }
 
-type Registered = { readonly call: CleanupCall; readonly definition: StepDefinition; identity: Record<string, unknown> | undefined };
+type Registered = { readonly call: CleanupCall; readonly definition: Pick<StepDefinition, 'type' | 'cleanups'>; identity: Record<string, unknown> | undefined };
 
 /** Runs single steps and probes on real servers, with what they would get from a run. */
 export interface Rig {
@@ -51,13 +51,24 @@ export async function postgresRig(): Promise<Rig> {
   const unbound = (): never => {
     throw new Error('not part of this rig');
   };
-  const ports: Ports = { postgres: here.portFor('test', ended.signal), files: filesPort(scope), get process() { return unbound(); }, get http() { return unbound(); }, get endpoints() { return unbound(); }, get operator() { return unbound(); }, get git() { return unbound(); } };
+  const ports: Ports = { postgres: here.portFor('test', ended.signal), files: filesPort(scope), get process() { return unbound(); }, get http() { return unbound(); }, endpoints: { current: () => null, address: unbound, switch: unbound }, get operator() { return unbound(); }, get git() { return unbound(); } };
   const base: BaseContext = { runId, signal: ended.signal, ports, clock: systemClock(), log: (line) => void logs.push(line) };
   const evidence = <K extends EvidenceKind>(kind: K, data: EvidenceOf<K>): Promise<void> => {
     const valid = ajv.compile(normalize(evidenceKinds[kind]));
     if (!valid(data)) throw new Error(`evidence ${kind}: ${ajv.errorsText(valid.errors)}`);
     recorded.push({ kind, data });
     return Promise.resolve();
+  };
+  const deferTo = (definition: Pick<StepDefinition, 'type' | 'cleanups'>) => (call: CleanupCall) => {
+    const item: Registered = { call: JSON.parse(JSON.stringify(call)) as CleanupCall, definition, identity: undefined };
+    registered.push(item);
+    return Promise.resolve({
+      confirm: (identity: Record<string, unknown>) => {
+        item.identity = identity;
+        return Promise.resolve();
+      },
+      done: () => Promise.resolve(),
+    });
   };
   let steps = 0;
   const ofKind = <K extends EvidenceKind>(kind: K) => recorded.filter((item) => item.kind === kind).map(({ data }) => data as EvidenceOf<K>);
@@ -73,17 +84,7 @@ export async function postgresRig(): Promise<Rig> {
         workDir: join(here.folder, 'work'),
         runbookDir: here.folder,
         evidence,
-        defer: (call) => {
-          const item: Registered = { call: JSON.parse(JSON.stringify(call)) as CleanupCall, definition: definition as unknown as StepDefinition, identity: undefined };
-          registered.push(item);
-          return Promise.resolve({
-            confirm: (identity: Record<string, unknown>) => {
-              item.identity = identity;
-              return Promise.resolve();
-            },
-            done: () => Promise.resolve(),
-          });
-        },
+        defer: deferTo(definition),
         fault: unbound,
         probe: unbound,
         nextSample: unbound,
@@ -92,7 +93,7 @@ export async function postgresRig(): Promise<Rig> {
       return definition.run(input, ctx);
     },
     async probe(definition, input) {
-      const ctx: ProbeContext = { ...base, probe: `probe-${(steps += 1)}`, workDir: join(here.folder, `probe-${steps}`), earlier: null, evidence, sample: (event) => void samples.push(event) };
+      const ctx: ProbeContext = { ...base, probe: `probe-${(steps += 1)}`, workDir: join(here.folder, `probe-${steps}`), earlier: null, evidence, defer: deferTo(definition), sample: (event) => void samples.push(event) };
       const running = await definition.start(input, ctx);
       return {
         stop: () => running.stop(),
