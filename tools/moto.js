@@ -24,7 +24,7 @@ function unpack() {
   try {
     mkdirSync(join(work, 'lists/partial'), { recursive: true });
     mkdirSync(join(work, 'cache/archives/partial'), { recursive: true });
-    writeFileSync(join(work, 'sources.list'), `deb [signed-by=${keyring}] http://deb.debian.org/debian sid main\n`);
+    writeFileSync(join(work, 'sources.list'), `deb [signed-by=${keyring}] ${debianArchive()} sid main\n`);
     writeFileSync(join(work, 'status'), '');
     const own = { 'Dir::Etc::SourceList': 'sources.list', 'Dir::State::Lists': 'lists', 'Dir::Cache': 'cache', 'Dir::State::status': 'status' };
     const options = [...Object.entries(own).map(([name, path]) => `${name}=${join(work, path)}`), 'Dir::Etc::SourceParts=/dev/null', 'APT::Sandbox::User=root'].flatMap((option) => ['-o', option]);
@@ -45,4 +45,12 @@ function unpack() {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** The archive that this machine's own Debian packages come from. */
+function debianArchive() {
+  const sites = execFileSync('apt-get', ['indextargets', '--format', '$(SITE)'], { encoding: 'utf8' }).split('\n');
+  const archive = sites.map((site) => site.replace(/\/$/, '')).find((site) => site.endsWith('/debian'));
+  if (archive === undefined) throw new Error('apt knows no Debian archive on this machine');
+  return archive;
 }
