@@ -19,6 +19,9 @@ import type { Sealer } from '../evidence/seal.js';
 import type { EvidenceStore } from '../evidence/store/port.js';
 import { visible } from '../report/visible.js';
 import { createProgress } from '../report/terminal.js';
+import { createScope } from '../engine/run/scope.js';
+import { postgresPort } from '../clients/postgres/adapter.js';
+import { ownedRelations } from '../clients/postgres/owned.js';
 import { boundaryCheck } from './boundary.js';
 import { listenForCancel } from './cancellation.js';
 import { bindPorts, guardOf, guardToEnd, sharedAdapters, type SharedAdapters } from './compose.js';
@@ -124,9 +127,13 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
       else await append('operator.attached', { who: message.who, host: message.host });
     });
     const mailbox = spool;
+    const boundary = boundaryCheck({ runId: paths.id, environment: plan.binding.environment, guard, postgres: shared.postgres });
     const hooks: DrillHooks = {
       ...(drill.preflight === undefined ? {} : { preflight: drill.preflight(guard, shared) }),
-      boundary: boundaryCheck({ runId: paths.id, environment: plan.binding.environment, guard, postgres: shared.postgres }),
+      async boundary(when, made, signal) {
+        if (when === 'before') await inventory.noteOwned(() => ownedRelations(made, postgresPort(createScope({ who: 'inventory', phase: 'plan', runId: paths.id, signal: AbortSignal.timeout(30_000), guard }), made, shared.postgres)));
+        return boundary(when, made, signal);
+      },
       ...(terminal === undefined ? {} : { renewCredentials: async (what, signal) => ((await turns.take(() => askToRenew(terminal, visible(redactor.text(what)), signal))) ? operator() : null), failedStep: failedStepHook(terminal, turns, operator(), append) }),
       async ending() {
         await drill.sweep?.();

@@ -8,6 +8,7 @@ import type { EvidenceOf } from '../engine/kinds/index.js';
 import type { Plan } from '../engine/plan-document.js';
 import type { World } from '../engine/world.js';
 import { locksOf } from '../clients/lock/file-lock.js';
+import type { OwnedRelations } from '../clients/postgres/owned.js';
 import { serverProcesses } from '../clients/postgres/processes.js';
 import { processesWith } from '../clients/process/identity.js';
 import { claimKey, locksFolder } from './locks.js';
@@ -20,6 +21,9 @@ export interface Left {
   readonly remedy: string;
 }
 
+/** Asks what the drill's role owns on servers that outlive the drill (clients/postgres/owned.ts), by connection. */
+export type AskOwned = () => Promise<ReadonlyMap<string, OwnedRelations>>;
+
 /** Files and folders that a run registered to be removed, by the inode noted when they were made. */
 interface Made {
   readonly path: string;
@@ -30,11 +34,12 @@ const connectMs = 1_000;
 
 /**
  * What a run has made, from its events, and what of it is still there: processes that bear its name, folders by their
- * identity, ports where something answers, locks. What was there before it is not looked at: nothing of it bears the run's
- * marks.
+ * identity, ports where something answers, locks, and what its role owns in databases that were there before and did not
+ * own at the start.
  */
 export class Inventory {
   readonly #made = new Map<string, Made[]>();
+  #owned: { readonly ask: AskOwned; readonly before: ReadonlyMap<string, OwnedRelations> } | undefined;
   /** What the last look found. */
   left: readonly Left[] = [];
 
@@ -49,6 +54,11 @@ export class Inventory {
     }
   }
 
+  /** Before the first step. A process that takes over a run has no such list, and looks at no database. */
+  async noteOwned(ask: AskOwned): Promise<void> {
+    this.#owned = { ask, before: await ask() };
+  }
+
   /** Looks for what is left; `kept` was left on purpose. */
   async residue(kept: readonly PendingCleanup[], state: string): Promise<EvidenceOf<'residue'>> {
     const { id } = this.paths;
@@ -57,6 +67,7 @@ export class Inventory {
       ...(await this.#processes(keptConnections)),
       ...(await this.#folders(new Set(kept.map((cleanup) => cleanup.id)))),
       ...(await this.#ports(keptConnections)),
+      ...(await this.#relations(kept.length > 0)),
       ...(await locksOf(locksFolder(state), id)).filter(({ holder }) => holder.key !== claimKey(id)).map(({ path, holder }) => ({ system: 'lock', object: holder.key, remedy: `rm ${path}` })),
     ];
     this.left = left;
@@ -96,6 +107,15 @@ export class Inventory {
     ];
     const answers = await Promise.all(places.map(async (place) => ((await answersAt(place.host, place.port)) ? [place] : [])));
     return answers.flat().map(({ system, host, port }) => ({ system, object: `something still listens on ${host}:${port}`, remedy: `find it with: ss -ltnp 'sport = :${port}'` }));
+  }
+
+  async #relations(keepsTargets: boolean): Promise<Left[]> {
+    if (this.#owned === undefined || this.#owned.before.size === 0) return [];
+    const { ask, before } = this.#owned;
+    const isKept = (connection: string) => keepsTargets && this.world.connections.get(connection)?.role === 'target';
+    return [...(await ask())].flatMap(([connection, now]) =>
+      [...now].flatMap(([oid, name]) => (before.get(connection)?.has(oid) !== false || isKept(connection) ? [] : [{ system: `postgres:${connection}`, object: `relation ${name}`, remedy: `drop it on ${connection}` }])),
+    );
   }
 
   #dataDir(connection: string): string | undefined {

@@ -142,6 +142,26 @@ describe('muster permissions', () => {
     expect(rows).toEqual([]);
   });
 
+  it('a table that a runbook makes there and does not drop is residue', async () => {
+    const forgets = {
+      apiVersion: 'muster/v1',
+      kind: 'Runbook',
+      metadata: { name: 'forgets', version: '1.0.0', title: 'Forgets a table', owner: 'shop' },
+      objectives: {},
+      fault: 'declared',
+      requires: { source: 'postgres' },
+      steps: [
+        { id: 'make', phase: 'prepare', uses: 'postgres.sql', with: { server: 'source', sql: 'CREATE TABLE forgotten (id int)', effect: 'create' } },
+        { id: 'fault', phase: 'inject', uses: 'drill.fault', with: { detail: 'nothing is broken' } },
+      ],
+    };
+    writeFileSync(join(place.cwd, 'forgets.yaml'), stringify(forgets));
+    const { stderr, stdout, code } = await place.run(['run', 'forgets.yaml', ...files.slice(1)], env);
+    expect({ code, stderr: code === 5 ? '' : stderr + stdout }).toEqual({ code: 5, stderr: '' });
+    expect(stdout + stderr).toContain('relation forgotten');
+    await superuser.query('DROP TABLE forgotten');
+  }, 120_000);
+
   it('prints commands, with the steps that run them', async () => {
     const { stdout } = await place.run(['permissions', commandRunbook, '--env', commands, '--set', 'token=secret']);
     expect(stdout).toMatch(/run sleep {2}\(prepare, inject, verify\)/);
