@@ -2,13 +2,16 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
-const pattern9 = new RegExp("^.+:\\d+$", "u");
-const pattern10 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
-const pattern12 = new RegExp("^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$", "u");
+const pattern9 = new RegExp("^https?://", "u");
+const pattern10 = new RegExp("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "u");
+const pattern11 = new RegExp("^[a-z][a-z0-9.-]*(/.+)?$", "u");
+const pattern12 = new RegExp("^.+:\\d+$", "u");
+const pattern13 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
+const pattern15 = new RegExp("^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -511,7 +514,7 @@ if(data.boundary !== undefined){
 let data18 = data.boundary;
 if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
 for(const key8 in data18){
-if(!(((key8 === "hosts") || (key8 === "directories")) || (key8 === "commands"))){
+if(!((((key8 === "hosts") || (key8 === "directories")) || (key8 === "commands")) || (key8 === "kubernetes"))){
 const err40 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.boundary,data:data18};
 if(vErrors === null){
 vErrors = [err40];
@@ -609,9 +612,15 @@ vErrors.push(err46);
 errors++;
 }
 }
-}
-else {
-const err47 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.type,parentSchema:schema31.properties.boundary,data:data18};
+if(data18.kubernetes !== undefined){
+let data25 = data18.kubernetes;
+if(Array.isArray(data25)){
+const len3 = data25.length;
+for(let i3=0; i3<len3; i3++){
+let data26 = data25[i3];
+if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
+if(data26.context === undefined){
+const err47 = {instancePath:instancePath+"/boundary/kubernetes/" + i3,schemaPath:"#/properties/boundary/properties/kubernetes/items/required",keyword:"required",params:{missingProperty: "context"},message:"must have required property '"+"context"+"'",schema:schema31.properties.boundary.properties.kubernetes.items.required,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data26};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -620,16 +629,8 @@ vErrors.push(err47);
 }
 errors++;
 }
-}
-if(data.forbidden !== undefined){
-let data25 = data.forbidden;
-if(Array.isArray(data25)){
-const len3 = data25.length;
-for(let i3=0; i3<len3; i3++){
-let data26 = data25[i3];
-if(typeof data26 === "string"){
-if(!pattern9.test(data26)){
-const err48 = {instancePath:instancePath+"/forbidden/" + i3,schemaPath:"#/properties/forbidden/items/pattern",keyword:"pattern",params:{pattern: "^.+:\\d+$"},message:"must match pattern \""+"^.+:\\d+$"+"\"",schema:"^.+:\\d+$",parentSchema:schema31.properties.forbidden.items,data:data26};
+if(data26.namespaces === undefined){
+const err48 = {instancePath:instancePath+"/boundary/kubernetes/" + i3,schemaPath:"#/properties/boundary/properties/kubernetes/items/required",keyword:"required",params:{missingProperty: "namespaces"},message:"must have required property '"+"namespaces"+"'",schema:schema31.properties.boundary.properties.kubernetes.items.required,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data26};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -638,9 +639,9 @@ vErrors.push(err48);
 }
 errors++;
 }
-}
-else {
-const err49 = {instancePath:instancePath+"/forbidden/" + i3,schemaPath:"#/properties/forbidden/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.forbidden.items.type,parentSchema:schema31.properties.forbidden.items,data:data26};
+for(const key9 in data26){
+if(!(((((key9 === "context") || (key9 === "server")) || (key9 === "uid")) || (key9 === "namespaces")) || (key9 === "cluster"))){
+const err49 = {instancePath:instancePath+"/boundary/kubernetes/" + i3,schemaPath:"#/properties/boundary/properties/kubernetes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data26};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -650,9 +651,11 @@ vErrors.push(err49);
 errors++;
 }
 }
-}
-else {
-const err50 = {instancePath:instancePath+"/forbidden",schemaPath:"#/properties/forbidden/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.forbidden.type,parentSchema:schema31.properties.forbidden,data:data25};
+if(data26.context !== undefined){
+let data27 = data26.context;
+if(typeof data27 === "string"){
+if(func2(data27) < 1){
+const err50 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/context",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/context/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.context,data:data27};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -662,12 +665,8 @@ vErrors.push(err50);
 errors++;
 }
 }
-if(data.watch !== undefined){
-let data27 = data.watch;
-if(data27 && typeof data27 == "object" && !Array.isArray(data27)){
-for(const key9 in data27){
-if(!(((((key9 === "required") || (key9 === "advisory")) || (key9 === "profiles")) || (key9 === "settle")) || (key9 === "with"))){
-const err51 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data27};
+else {
+const err51 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/context",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/context/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.context.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.context,data:data27};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -677,14 +676,11 @@ vErrors.push(err51);
 errors++;
 }
 }
-if(data27.required !== undefined){
-let data28 = data27.required;
-if(Array.isArray(data28)){
-const len4 = data28.length;
-for(let i4=0; i4<len4; i4++){
-let data29 = data28[i4];
-if(typeof data29 !== "string"){
-const err52 = {instancePath:instancePath+"/watch/required/" + i4,schemaPath:"#/properties/watch/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.required.items.type,parentSchema:schema31.properties.watch.properties.required.items,data:data29};
+if(data26.server !== undefined){
+let data28 = data26.server;
+if(typeof data28 === "string"){
+if(!pattern9.test(data28)){
+const err52 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/server",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/server/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\"",schema:"^https?://",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.server,data:data28};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -694,9 +690,8 @@ vErrors.push(err52);
 errors++;
 }
 }
-}
 else {
-const err53 = {instancePath:instancePath+"/watch/required",schemaPath:"#/properties/watch/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.required.type,parentSchema:schema31.properties.watch.properties.required,data:data28};
+const err53 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/server",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/server/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.server.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.server,data:data28};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -706,14 +701,11 @@ vErrors.push(err53);
 errors++;
 }
 }
-if(data27.advisory !== undefined){
-let data30 = data27.advisory;
-if(Array.isArray(data30)){
-const len5 = data30.length;
-for(let i5=0; i5<len5; i5++){
-let data31 = data30[i5];
-if(typeof data31 !== "string"){
-const err54 = {instancePath:instancePath+"/watch/advisory/" + i5,schemaPath:"#/properties/watch/properties/advisory/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.advisory.items.type,parentSchema:schema31.properties.watch.properties.advisory.items,data:data31};
+if(data26.uid !== undefined){
+let data29 = data26.uid;
+if(typeof data29 === "string"){
+if(func2(data29) < 1){
+const err54 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/uid",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/uid/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.uid,data:data29};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -723,9 +715,8 @@ vErrors.push(err54);
 errors++;
 }
 }
-}
 else {
-const err55 = {instancePath:instancePath+"/watch/advisory",schemaPath:"#/properties/watch/properties/advisory/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.advisory.type,parentSchema:schema31.properties.watch.properties.advisory,data:data30};
+const err55 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/uid",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/uid/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.uid.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.uid,data:data29};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -735,14 +726,15 @@ vErrors.push(err55);
 errors++;
 }
 }
-if(data27.profiles !== undefined){
-let data32 = data27.profiles;
-if(Array.isArray(data32)){
-const len6 = data32.length;
-for(let i6=0; i6<len6; i6++){
-let data33 = data32[i6];
-if(typeof data33 !== "string"){
-const err56 = {instancePath:instancePath+"/watch/profiles/" + i6,schemaPath:"#/properties/watch/properties/profiles/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.profiles.items.type,parentSchema:schema31.properties.watch.properties.profiles.items,data:data33};
+if(data26.namespaces !== undefined){
+let data30 = data26.namespaces;
+if(Array.isArray(data30)){
+const len4 = data30.length;
+for(let i4=0; i4<len4; i4++){
+let data31 = data30[i4];
+if(typeof data31 === "string"){
+if(!pattern10.test(data31)){
+const err56 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/namespaces/" + i4,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"+"\"",schema:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items,data:data31};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -752,9 +744,8 @@ vErrors.push(err56);
 errors++;
 }
 }
-}
 else {
-const err57 = {instancePath:instancePath+"/watch/profiles",schemaPath:"#/properties/watch/properties/profiles/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.profiles.type,parentSchema:schema31.properties.watch.properties.profiles,data:data32};
+const err57 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/namespaces/" + i4,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items,data:data31};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -764,11 +755,9 @@ vErrors.push(err57);
 errors++;
 }
 }
-if(data27.settle !== undefined){
-let data34 = data27.settle;
-if(typeof data34 === "string"){
-if(!pattern10.test(data34)){
-const err58 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.watch.properties.settle,data:data34};
+}
+else {
+const err58 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/namespaces",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces,data:data30};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -778,8 +767,15 @@ vErrors.push(err58);
 errors++;
 }
 }
-else {
-const err59 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.settle.type,parentSchema:schema31.properties.watch.properties.settle,data:data34};
+if(data26.cluster !== undefined){
+let data32 = data26.cluster;
+if(Array.isArray(data32)){
+const len5 = data32.length;
+for(let i5=0; i5<len5; i5++){
+let data33 = data32[i5];
+if(typeof data33 === "string"){
+if(!pattern11.test(data33)){
+const err59 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/cluster/" + i5,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/items/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9.-]*(/.+)?$"},message:"must match pattern \""+"^[a-z][a-z0-9.-]*(/.+)?$"+"\"",schema:"^[a-z][a-z0-9.-]*(/.+)?$",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items,data:data33};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -789,15 +785,8 @@ vErrors.push(err59);
 errors++;
 }
 }
-if(data27.with !== undefined){
-let data35 = data27.with;
-if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
-for(const key10 in data35){
-let data36 = data35[key10];
-if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
-}
 else {
-const err60 = {instancePath:instancePath+"/watch/with/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data36};
+const err60 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/cluster/" + i5,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items,data:data33};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -809,7 +798,7 @@ errors++;
 }
 }
 else {
-const err61 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data35};
+const err61 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/cluster",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster,data:data32};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -821,7 +810,7 @@ errors++;
 }
 }
 else {
-const err62 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data27};
+const err62 = {instancePath:instancePath+"/boundary/kubernetes/" + i3,schemaPath:"#/properties/boundary/properties/kubernetes/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.properties.kubernetes.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data26};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -831,11 +820,9 @@ vErrors.push(err62);
 errors++;
 }
 }
-if(data.approvals !== undefined){
-let data37 = data.approvals;
-if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
-if(data37.required === undefined){
-const err63 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data37};
+}
+else {
+const err63 = {instancePath:instancePath+"/boundary/kubernetes",schemaPath:"#/properties/boundary/properties/kubernetes/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.type,parentSchema:schema31.properties.boundary.properties.kubernetes,data:data25};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -844,9 +831,10 @@ vErrors.push(err63);
 }
 errors++;
 }
-for(const key11 in data37){
-if(!((((key11 === "required") || (key11 === "by")) || (key11 === "operatorMayApprove")) || (key11 === "allowedSigners"))){
-const err64 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data37};
+}
+}
+else {
+const err64 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.type,parentSchema:schema31.properties.boundary,data:data18};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -856,10 +844,15 @@ vErrors.push(err64);
 errors++;
 }
 }
-if(data37.required !== undefined){
-let data38 = data37.required;
-if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
-const err65 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data38};
+if(data.forbidden !== undefined){
+let data34 = data.forbidden;
+if(Array.isArray(data34)){
+const len6 = data34.length;
+for(let i6=0; i6<len6; i6++){
+let data35 = data34[i6];
+if(typeof data35 === "string"){
+if(!pattern12.test(data35)){
+const err65 = {instancePath:instancePath+"/forbidden/" + i6,schemaPath:"#/properties/forbidden/items/pattern",keyword:"pattern",params:{pattern: "^.+:\\d+$"},message:"must match pattern \""+"^.+:\\d+$"+"\"",schema:"^.+:\\d+$",parentSchema:schema31.properties.forbidden.items,data:data35};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -868,9 +861,9 @@ vErrors.push(err65);
 }
 errors++;
 }
-if((typeof data38 == "number") && (isFinite(data38))){
-if(data38 < 0 || isNaN(data38)){
-const err66 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data38};
+}
+else {
+const err66 = {instancePath:instancePath+"/forbidden/" + i6,schemaPath:"#/properties/forbidden/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.forbidden.items.type,parentSchema:schema31.properties.forbidden.items,data:data35};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -881,14 +874,8 @@ errors++;
 }
 }
 }
-if(data37.by !== undefined){
-let data39 = data37.by;
-if(Array.isArray(data39)){
-const len7 = data39.length;
-for(let i7=0; i7<len7; i7++){
-let data40 = data39[i7];
-if(typeof data40 !== "string"){
-const err67 = {instancePath:instancePath+"/approvals/by/" + i7,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data40};
+else {
+const err67 = {instancePath:instancePath+"/forbidden",schemaPath:"#/properties/forbidden/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.forbidden.type,parentSchema:schema31.properties.forbidden,data:data34};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -898,9 +885,12 @@ vErrors.push(err67);
 errors++;
 }
 }
-}
-else {
-const err68 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data39};
+if(data.watch !== undefined){
+let data36 = data.watch;
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
+for(const key10 in data36){
+if(!(((((key10 === "required") || (key10 === "advisory")) || (key10 === "profiles")) || (key10 === "settle")) || (key10 === "with"))){
+const err68 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data36};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -910,10 +900,14 @@ vErrors.push(err68);
 errors++;
 }
 }
-if(data37.operatorMayApprove !== undefined){
-let data41 = data37.operatorMayApprove;
-if(typeof data41 !== "boolean"){
-const err69 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data41};
+if(data36.required !== undefined){
+let data37 = data36.required;
+if(Array.isArray(data37)){
+const len7 = data37.length;
+for(let i7=0; i7<len7; i7++){
+let data38 = data37[i7];
+if(typeof data38 !== "string"){
+const err69 = {instancePath:instancePath+"/watch/required/" + i7,schemaPath:"#/properties/watch/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.required.items.type,parentSchema:schema31.properties.watch.properties.required.items,data:data38};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -923,11 +917,9 @@ vErrors.push(err69);
 errors++;
 }
 }
-if(data37.allowedSigners !== undefined){
-let data42 = data37.allowedSigners;
-if(typeof data42 === "string"){
-if(func2(data42) < 1){
-const err70 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data42};
+}
+else {
+const err70 = {instancePath:instancePath+"/watch/required",schemaPath:"#/properties/watch/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.required.type,parentSchema:schema31.properties.watch.properties.required,data:data37};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -937,8 +929,14 @@ vErrors.push(err70);
 errors++;
 }
 }
-else {
-const err71 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data42};
+if(data36.advisory !== undefined){
+let data39 = data36.advisory;
+if(Array.isArray(data39)){
+const len8 = data39.length;
+for(let i8=0; i8<len8; i8++){
+let data40 = data39[i8];
+if(typeof data40 !== "string"){
+const err71 = {instancePath:instancePath+"/watch/advisory/" + i8,schemaPath:"#/properties/watch/properties/advisory/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.advisory.items.type,parentSchema:schema31.properties.watch.properties.advisory.items,data:data40};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -950,7 +948,7 @@ errors++;
 }
 }
 else {
-const err72 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data37};
+const err72 = {instancePath:instancePath+"/watch/advisory",schemaPath:"#/properties/watch/properties/advisory/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.advisory.type,parentSchema:schema31.properties.watch.properties.advisory,data:data39};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -960,10 +958,14 @@ vErrors.push(err72);
 errors++;
 }
 }
-if(data.runbooks !== undefined){
-let data43 = data.runbooks;
-if(!((data43 === "committed") || (data43 === "any"))){
-const err73 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data43};
+if(data36.profiles !== undefined){
+let data41 = data36.profiles;
+if(Array.isArray(data41)){
+const len9 = data41.length;
+for(let i9=0; i9<len9; i9++){
+let data42 = data41[i9];
+if(typeof data42 !== "string"){
+const err73 = {instancePath:instancePath+"/watch/profiles/" + i9,schemaPath:"#/properties/watch/properties/profiles/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.profiles.items.type,parentSchema:schema31.properties.watch.properties.profiles.items,data:data42};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -973,11 +975,9 @@ vErrors.push(err73);
 errors++;
 }
 }
-if(data.stableFor !== undefined){
-let data44 = data.stableFor;
-if(typeof data44 === "string"){
-if(!pattern10.test(data44)){
-const err74 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data44};
+}
+else {
+const err74 = {instancePath:instancePath+"/watch/profiles",schemaPath:"#/properties/watch/properties/profiles/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.profiles.type,parentSchema:schema31.properties.watch.properties.profiles,data:data41};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -987,8 +987,11 @@ vErrors.push(err74);
 errors++;
 }
 }
-else {
-const err75 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data44};
+if(data36.settle !== undefined){
+let data43 = data36.settle;
+if(typeof data43 === "string"){
+if(!pattern13.test(data43)){
+const err75 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.watch.properties.settle,data:data43};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -998,12 +1001,8 @@ vErrors.push(err75);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data45 = data.evidence;
-if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
-for(const key12 in data45){
-if(!((key12 === "store") || (key12 === "retain"))){
-const err76 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data45};
+else {
+const err76 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.settle.type,parentSchema:schema31.properties.watch.properties.settle,data:data43};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -1013,11 +1012,15 @@ vErrors.push(err76);
 errors++;
 }
 }
-if(data45.store !== undefined){
-let data46 = data45.store;
-if(typeof data46 === "string"){
-if(!pattern12.test(data46)){
-const err77 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data46};
+if(data36.with !== undefined){
+let data44 = data36.with;
+if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
+for(const key11 in data44){
+let data45 = data44[key11];
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+}
+else {
+const err77 = {instancePath:instancePath+"/watch/with/" + key11.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data45};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1027,8 +1030,9 @@ vErrors.push(err77);
 errors++;
 }
 }
+}
 else {
-const err78 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data46};
+const err78 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data44};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1038,11 +1042,9 @@ vErrors.push(err78);
 errors++;
 }
 }
-if(data45.retain !== undefined){
-let data47 = data45.retain;
-if(typeof data47 === "string"){
-if(!pattern10.test(data47)){
-const err79 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data47};
+}
+else {
+const err79 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data36};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1052,8 +1054,11 @@ vErrors.push(err79);
 errors++;
 }
 }
-else {
-const err80 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data47};
+if(data.approvals !== undefined){
+let data46 = data.approvals;
+if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
+if(data46.required === undefined){
+const err80 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data46};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1062,10 +1067,9 @@ vErrors.push(err80);
 }
 errors++;
 }
-}
-}
-else {
-const err81 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data45};
+for(const key12 in data46){
+if(!((((key12 === "required") || (key12 === "by")) || (key12 === "operatorMayApprove")) || (key12 === "allowedSigners"))){
+const err81 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data46};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1075,14 +1079,233 @@ vErrors.push(err81);
 errors++;
 }
 }
-}
-else {
-const err82 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data46.required !== undefined){
+let data47 = data46.required;
+if(!(((typeof data47 == "number") && (!(data47 % 1) && !isNaN(data47))) && (isFinite(data47)))){
+const err82 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data47};
 if(vErrors === null){
 vErrors = [err82];
 }
 else {
 vErrors.push(err82);
+}
+errors++;
+}
+if((typeof data47 == "number") && (isFinite(data47))){
+if(data47 < 0 || isNaN(data47)){
+const err83 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data47};
+if(vErrors === null){
+vErrors = [err83];
+}
+else {
+vErrors.push(err83);
+}
+errors++;
+}
+}
+}
+if(data46.by !== undefined){
+let data48 = data46.by;
+if(Array.isArray(data48)){
+const len10 = data48.length;
+for(let i10=0; i10<len10; i10++){
+let data49 = data48[i10];
+if(typeof data49 !== "string"){
+const err84 = {instancePath:instancePath+"/approvals/by/" + i10,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data49};
+if(vErrors === null){
+vErrors = [err84];
+}
+else {
+vErrors.push(err84);
+}
+errors++;
+}
+}
+}
+else {
+const err85 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data48};
+if(vErrors === null){
+vErrors = [err85];
+}
+else {
+vErrors.push(err85);
+}
+errors++;
+}
+}
+if(data46.operatorMayApprove !== undefined){
+let data50 = data46.operatorMayApprove;
+if(typeof data50 !== "boolean"){
+const err86 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data50};
+if(vErrors === null){
+vErrors = [err86];
+}
+else {
+vErrors.push(err86);
+}
+errors++;
+}
+}
+if(data46.allowedSigners !== undefined){
+let data51 = data46.allowedSigners;
+if(typeof data51 === "string"){
+if(func2(data51) < 1){
+const err87 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data51};
+if(vErrors === null){
+vErrors = [err87];
+}
+else {
+vErrors.push(err87);
+}
+errors++;
+}
+}
+else {
+const err88 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data51};
+if(vErrors === null){
+vErrors = [err88];
+}
+else {
+vErrors.push(err88);
+}
+errors++;
+}
+}
+}
+else {
+const err89 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data46};
+if(vErrors === null){
+vErrors = [err89];
+}
+else {
+vErrors.push(err89);
+}
+errors++;
+}
+}
+if(data.runbooks !== undefined){
+let data52 = data.runbooks;
+if(!((data52 === "committed") || (data52 === "any"))){
+const err90 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data52};
+if(vErrors === null){
+vErrors = [err90];
+}
+else {
+vErrors.push(err90);
+}
+errors++;
+}
+}
+if(data.stableFor !== undefined){
+let data53 = data.stableFor;
+if(typeof data53 === "string"){
+if(!pattern13.test(data53)){
+const err91 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data53};
+if(vErrors === null){
+vErrors = [err91];
+}
+else {
+vErrors.push(err91);
+}
+errors++;
+}
+}
+else {
+const err92 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data53};
+if(vErrors === null){
+vErrors = [err92];
+}
+else {
+vErrors.push(err92);
+}
+errors++;
+}
+}
+if(data.evidence !== undefined){
+let data54 = data.evidence;
+if(data54 && typeof data54 == "object" && !Array.isArray(data54)){
+for(const key13 in data54){
+if(!((key13 === "store") || (key13 === "retain"))){
+const err93 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data54};
+if(vErrors === null){
+vErrors = [err93];
+}
+else {
+vErrors.push(err93);
+}
+errors++;
+}
+}
+if(data54.store !== undefined){
+let data55 = data54.store;
+if(typeof data55 === "string"){
+if(!pattern15.test(data55)){
+const err94 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data55};
+if(vErrors === null){
+vErrors = [err94];
+}
+else {
+vErrors.push(err94);
+}
+errors++;
+}
+}
+else {
+const err95 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data55};
+if(vErrors === null){
+vErrors = [err95];
+}
+else {
+vErrors.push(err95);
+}
+errors++;
+}
+}
+if(data54.retain !== undefined){
+let data56 = data54.retain;
+if(typeof data56 === "string"){
+if(!pattern13.test(data56)){
+const err96 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data56};
+if(vErrors === null){
+vErrors = [err96];
+}
+else {
+vErrors.push(err96);
+}
+errors++;
+}
+}
+else {
+const err97 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data56};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+}
+}
+else {
+const err98 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data54};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
+}
+errors++;
+}
+}
+}
+else {
+const err99 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
 }
 errors++;
 }

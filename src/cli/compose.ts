@@ -11,6 +11,7 @@ import { Endpoints } from '../clients/endpoint/endpoints.js';
 import { filesPort } from '../clients/files/adapter.js';
 import { gitPort } from '../clients/git/adapter.js';
 import { httpPort } from '../clients/http/adapter.js';
+import { kubernetesPort, kubernetesShared, type KubernetesShared } from '../clients/kubernetes/adapter.js';
 import { operatorPort } from '../clients/operator/adapter.js';
 import type { OperatorPort } from '../clients/operator/port.js';
 import { ownPassFiles, postgresPort, postgresShared, type PostgresShared } from '../clients/postgres/adapter.js';
@@ -21,13 +22,14 @@ import '../clients/ports.js';
 export interface SharedAdapters {
   readonly endpoints: Endpoints;
   readonly operator: OperatorPort;
+  readonly kubernetes: KubernetesShared;
   readonly postgres: PostgresShared;
   readonly redactor: Redactor;
 }
 
 /** Without an operator nobody can be asked. `redactor` is the journal's: what adapters find out to be secret goes there first. */
 export function sharedAdapters(operator: OperatorPort = operatorPort(undefined, new Map()), redactor = new Redactor()): SharedAdapters {
-  return { endpoints: new Endpoints(), operator, postgres: postgresShared(redactor), redactor };
+  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), redactor };
 }
 
 /** The only place where ports get their adapters; each is bound to who calls. */
@@ -38,6 +40,7 @@ export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) 
     http: httpPort(scope),
     endpoints: endpointPort(scope, world, shared.endpoints),
     files: filesPort(scope),
+    kubernetes: kubernetesPort(scope, world, shared.kubernetes),
     operator: { manual: (question, began, signal) => shared.operator.manual({ ...question, instructions: shared.redactor.text(question.instructions) }, began, signal) },
     git: gitPort,
   });

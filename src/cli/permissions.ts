@@ -122,7 +122,7 @@ function inWords(permission: Permission): string | undefined {
     case 'aws':
       return `AWS ${permission.action}${permission.resource === undefined ? '' : ` on ${permission.resource}`}`;
     case 'kubernetes':
-      return `Kubernetes ${permission.verb} ${permission.resource}${permission.namespace === undefined ? '' : ` in ${permission.namespace}`}`;
+      return `Kubernetes ${permission.verbs.join(', ')} ${permission.resource}${permission.namespace === undefined ? '' : ` in ${permission.namespace}`}`;
     case 'postgres':
       return undefined;
   }

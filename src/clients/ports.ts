@@ -2,6 +2,7 @@ import type { EndpointPort } from './endpoint/port.js';
 import type { FilesPort } from './files/port.js';
 import type { GitPort } from './git/port.js';
 import type { HttpPort } from './http/port.js';
+import type { KubernetesPort } from './kubernetes/port.js';
 import type { OperatorPort } from './operator/port.js';
 import type { PostgresPort } from './postgres/port.js';
 import type { ProcessPort } from './process/port.js';
@@ -14,6 +15,7 @@ declare module '../engine/define-step.js' {
     readonly http: HttpPort;
     readonly endpoints: EndpointPort;
     readonly files: FilesPort;
+    readonly kubernetes: KubernetesPort;
     readonly operator: OperatorPort;
     readonly git: GitPort;
   }

@@ -46,13 +46,29 @@ export type SqlRight =
   /** What a statement of the runbook's author needs, where that cannot be read off it. */
   | { readonly on: 'statement'; readonly sql: string };
 
+/** A rule of a Role, or of a ClusterRole for what lies in no namespace. */
+export interface KubernetesRight {
+  readonly system: 'kubernetes';
+  readonly connection: string;
+  readonly verbs: readonly string[];
+  /** '' for the core group. */
+  readonly apiGroup: string;
+  /** Plural, with a subresource where one is meant: `pods`, `pods/exec`. */
+  readonly resource: string;
+  /** Default: the connection's own. */
+  readonly namespace?: string;
+  readonly scope?: 'cluster';
+  /** Default: all of them. A name cannot limit `create`, `list`, `watch` and `deletecollection`. */
+  readonly names?: readonly string[];
+}
+
 /** One right that a run needs, in the words of the system that grants it. */
 export type Permission =
   | { readonly system: 'postgres'; /** Or an endpoint: then of what it leads to. */ readonly connection: string; readonly grant: string; readonly sql?: SqlRight; /** Default: the connection's own. */ readonly database?: string }
   | { readonly system: 'command'; readonly command: string }
   | { readonly system: 'path'; readonly path: string; readonly access: 'read' | 'write' }
   | { readonly system: 'aws'; readonly action: string; readonly resource?: string }
-  | { readonly system: 'kubernetes'; readonly verb: string; readonly resource: string; readonly namespace?: string };
+  | KubernetesRight;
 
 /** What a step would do, in words and in calls. Unknown values are shown as `<path>`, never invented. */
 export interface PlannedStep {

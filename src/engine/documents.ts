@@ -105,6 +105,21 @@ export const EnvironmentSchema = Type.Object(
         hosts: Type.Optional(Type.Array(Type.String(), { description: 'host or host:port that a drill may connect to' })),
         directories: Type.Optional(Type.Array(Type.String(), { description: 'Absolute folders that a drill may write below' })),
         commands: Type.Optional(Type.Array(Type.String(), { description: 'Programs that steps may run: a bare name is looked up on PATH once, or an absolute path' })),
+        kubernetes: Type.Optional(
+          Type.Array(
+            Type.Object(
+              {
+                context: Type.String({ minLength: 1, description: 'Name of the kubeconfig context; the current context is never used' }),
+                server: Type.Optional(Type.String({ pattern: '^https?://', description: 'URL of the API server that the context must lead to' })),
+                uid: Type.Optional(Type.String({ minLength: 1, description: 'uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})' })),
+                namespaces: Type.Array(Type.String({ pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' }), { description: 'Namespaces that a drill may touch' }),
+                cluster: Type.Optional(Type.Array(Type.String({ pattern: '^[a-z][a-z0-9.-]*(/.+)?$' }), { description: 'Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)' })),
+              },
+              strict,
+            ),
+            { description: 'Clusters, namespaces and cluster-scoped objects that a drill may touch' },
+          ),
+        ),
       },
       strict,
     ),

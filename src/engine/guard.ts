@@ -2,6 +2,7 @@ import type { Effect } from './define-step.js';
 import { GuardError, messageOf } from './errors.js';
 import { allowedPrograms, escapingVariable, isAllowedProgram, isOwnProgram } from './guard/commands.js';
 import { allows, canonicalHost, hostPort, isPort, mayBe, parseHostPattern, type HostPattern } from './guard/hosts.js';
+import { outsideKubernetes } from './guard/kubernetes.js';
 import { isWithin, realOf } from './guard/paths.js';
 import type { GuardedConnection, GuardPolicy } from './guard/policy.js';
 import type { Target } from './scope.js';
@@ -154,6 +155,13 @@ export function createGuard(policy: GuardPolicy): Guard {
         case 'path':
           path(target.path, attempt, effect === 'read');
           return;
+        case 'kubernetes': {
+          if (effect !== 'read') checkRole(target.connection, attempt);
+          if (target.role === 'production' && effect !== 'read') refuse(attempt, 'its role is production, which is read-only', []);
+          const outside = outsideKubernetes(policy.kubernetes ?? [], target, effect === 'read');
+          if (outside !== undefined) refuse(attempt, outside.why, outside.allow);
+          return;
+        }
         case 'endpoint':
           checkEndpoint(target.endpoint, { ...attempt, effect: 'read' });
           if (target.to !== undefined && effect !== 'read') checkRole(target.to, attempt);
@@ -224,6 +232,8 @@ function describe(target: Target): string {
       return `run ${target.file}`;
     case 'path':
       return `touch ${target.path}`;
+    case 'kubernetes':
+      return `reach ${target.resource} ${target.namespace === undefined ? '' : `${target.namespace}/`}${target.name ?? '*'} of ${target.connection}`;
     case 'endpoint':
       return `move endpoint ${target.endpoint}${target.to === undefined ? '' : ` to ${target.to}`}`;
   }

@@ -10,6 +10,18 @@ export type Target =
   | { readonly kind: 'http'; readonly url: string; readonly address?: string }
   | { readonly kind: 'command'; readonly file: string; readonly args: readonly string[]; readonly cwd?: string; readonly env?: Readonly<Record<string, string>> }
   | { readonly kind: 'path'; readonly path: string }
+  /** `resource`: plural with group (`deployments.apps`, `pods`); `namespace` absent: cluster-scoped; `name` absent: all of them. */
+  | {
+      readonly kind: 'kubernetes';
+      readonly connection: string;
+      readonly role: 'production' | 'source' | 'target';
+      readonly context: string;
+      readonly server: string;
+      readonly uid: string;
+      readonly resource: string;
+      readonly namespace?: string;
+      readonly name?: string;
+    }
   | { readonly kind: 'endpoint'; readonly endpoint: string; readonly to?: string };
 
 /**

@@ -1,8 +1,7 @@
 import { mkdtemp, rm, chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import '../../src/clients/ports.js';
-import type { CleanupCall, Effect, Ports, ProvisionContext, ProvisionerDefinition } from '../../src/engine/define-step.js';
+import type { CleanupCall, Effect, ProvisionContext, ProvisionerDefinition } from '../../src/engine/define-step.js';
 import type { Scope, Target } from '../../src/engine/scope.js';
 import { LiveWorld } from '../../src/engine/world.js';
 import { postgresPort, postgresShared } from '../../src/clients/postgres/adapter.js';
@@ -15,6 +14,7 @@ import { provisioner as restored } from '../../src/clients/provision/restored-po
 import { systemClock } from '../../src/engine/clock.js';
 import type { Component } from './index.js';
 import { debianPackages } from './debian.js';
+import { portsOnly } from './ports.js';
 
 const provisioners: ReadonlyMap<string, ProvisionerDefinition> = new Map([directory, embedded, existing, pgbackrest, restored].map((definition) => [definition.type, definition as ProvisionerDefinition]));
 
@@ -79,10 +79,7 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
       shared,
     );
   const port = portFor('test');
-  const unbound = (): never => {
-    throw new Error('not part of this world');
-  };
-  const base = { runId, signal: ended.signal, ports: { postgres: port, get process() { return unbound(); }, get http() { return unbound(); }, get endpoints() { return unbound(); }, get files() { return unbound(); }, get operator() { return unbound(); }, get git() { return unbound(); } } satisfies Ports, clock: systemClock(), log: (line: string) => void logged.push(line) };
+  const base = { runId, signal: ended.signal, ports: portsOnly({ postgres: port }), clock: systemClock(), log: (line: string) => void logged.push(line) };
   const cleanUp = async (): Promise<void> => {
     for (const { call, identity, done } of cleanups.toReversed()) {
       const [type = '', name = ''] = call.uses.split('/');

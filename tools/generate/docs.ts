@@ -81,7 +81,7 @@ function permissionText(permission: ReturnType<(Found & { role: 'step' })['defin
     case 'aws':
       return `AWS \`${permission.action}\`${permission.resource === undefined ? '' : ` on ${permission.resource}`}`;
     case 'kubernetes':
-      return `Kubernetes \`${permission.verb}\` on ${permission.resource}`;
+      return `Kubernetes \`${permission.verbs.join(', ')}\` on ${permission.resource}`;
   }
 }
 

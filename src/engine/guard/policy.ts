@@ -1,6 +1,7 @@
 import { dirname, isAbsolute } from 'node:path';
 import type { PlanBinding } from '../plan-document.js';
 import type { World } from '../world.js';
+import { kubernetesBoundary, type KubernetesBoundary } from './kubernetes.js';
 
 type Role = 'production' | 'source' | 'target';
 
@@ -34,6 +35,8 @@ export interface GuardPolicy {
   readonly hosts: readonly string[];
   readonly directories: readonly string[];
   readonly commands: readonly string[];
+  /** boundary.kubernetes. */
+  readonly kubernetes?: readonly KubernetesBoundary[];
   /** `host:port` that only a connect-only check may try. */
   readonly forbidden: readonly string[];
   /** What is inside implicitly: the run's own work folder. */
@@ -69,6 +72,7 @@ export function guardPolicy({ environment, world, ownDirectories, protectedDirec
     hosts: strings(boundary['hosts']),
     directories: strings(boundary['directories']),
     commands: strings(boundary['commands']),
+    kubernetes: kubernetesBoundary(boundary['kubernetes']),
     forbidden: environment.forbidden,
     ownDirectories,
     protectedDirectories,

@@ -57,6 +57,8 @@ export function nameOf(target: Target): string {
       return `command ${target.file}`;
     case 'path':
       return `path ${target.path}`;
+    case 'kubernetes':
+      return `kubernetes ${target.connection}: ${target.resource} ${target.namespace === undefined ? '' : `${target.namespace}/`}${target.name ?? '*'}`;
     case 'endpoint':
       return `endpoint ${target.endpoint}`;
   }

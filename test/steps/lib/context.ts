@@ -3,6 +3,7 @@ import { Endpoints } from '../../../src/clients/endpoint/endpoints.js';
 import { filesPort } from '../../../src/clients/files/adapter.js';
 import { gitPort } from '../../../src/clients/git/adapter.js';
 import { httpPort } from '../../../src/clients/http/adapter.js';
+import { kubernetesPort, kubernetesShared } from '../../../src/clients/kubernetes/adapter.js';
 import { operatorPort } from '../../../src/clients/operator/adapter.js';
 import type { Answers } from '../../../src/clients/operator/answers.js';
 import { postgresPort, postgresShared } from '../../../src/clients/postgres/adapter.js';
@@ -32,6 +33,7 @@ export function realPorts({ scope = scopeFor(), world = new LiveWorld(), endpoin
     http: httpPort(scope),
     endpoints: endpointPort(scope, world, endpoints),
     files: filesPort(scope),
+    kubernetes: kubernetesPort(scope, world, kubernetesShared()),
     operator: operatorPort(undefined, answers),
     git: gitPort,
   };

@@ -3,13 +3,14 @@ import type { Static, TSchema } from 'typebox';
 import { filesPort } from '../../../src/clients/files/adapter.js';
 import type { PostgresSession } from '../../../src/clients/postgres/port.js';
 import { systemClock } from '../../../src/engine/clock.js';
-import type { BaseContext, CleanupCall, Ports, ProbeContext, ProbeDefinition, RunningProbe, StepContext, StepDefinition } from '../../../src/engine/define-step.js';
+import type { BaseContext, CleanupCall, ProbeContext, ProbeDefinition, RunningProbe, StepContext, StepDefinition } from '../../../src/engine/define-step.js';
 import type { EventDataOf, SampleEvent, SampleType } from '../../../src/engine/events.js';
 import { evidenceKinds, type EvidenceKind, type EvidenceOf } from '../../../src/engine/kinds/index.js';
 import type { Scope } from '../../../src/engine/scope.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { normalize } from '../../../tools/generate/normalize.js';
 import { postgresWorld, type PostgresWorld } from '../../components/postgres.js';
+import { portsOnly } from '../../components/ports.js';
 
 interface Recorded {
   readonly kind: EvidenceKind;
@@ -51,7 +52,7 @@ export async function postgresRig(): Promise<Rig> {
   const unbound = (): never => {
     throw new Error('not part of this rig');
   };
-  const ports: Ports = { postgres: here.portFor('test', ended.signal), files: filesPort(scope), get process() { return unbound(); }, get http() { return unbound(); }, endpoints: { current: () => null, address: unbound, switch: unbound }, get operator() { return unbound(); }, get git() { return unbound(); } };
+  const ports = portsOnly({ postgres: here.portFor('test', ended.signal), files: filesPort(scope), endpoints: { current: () => null, address: unbound, switch: unbound } });
   const base: BaseContext = { runId, signal: ended.signal, ports, clock: systemClock(), log: (line) => void logs.push(line) };
   const evidence = <K extends EvidenceKind>(kind: K, data: EvidenceOf<K>): Promise<void> => {
     const valid = ajv.compile(normalize(evidenceKinds[kind]));
