@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["rules","run","verdict","reasons","title","runbook","environment","plan","startedAt","finishedAt","fault","rto","rpo","steps","evidence","manual","changes","gaps","clock","notProved"],"properties":{"rules":{"type":"number","const":1},"run":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"reasons":{"type":"array","items":{"type":"object","required":["code","detail"],"properties":{"code":{"enum":["rto-missed","rpo-missed","step-failed","step-timed-out","content-differs","wrong-restore-point","wrong-timeline","archive-contaminated","undocumented-change","unversioned-runbook","isolation-violated","operator-retry","evidence-write-failed","residue","rto-not-measured","rpo-not-measured","evidence-missing","manual-unanswered","step-skipped","partial-run","watch-gap","probe-gap","isolation-unproven","backup-made-by-drill","cancelled"]},"step":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"title":{"type":"string"},"runbook":{"type":"object","required":["name","version","sha256"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"environment":{"type":"object","required":["name","sandbox"],"properties":{"name":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false},"plan":{"type":"string","description":"Digest of the plan binding"},"startedAt":{"type":["string","null"]},"finishedAt":{"type":["string","null"]},"fault":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["kind","at","step","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"at":{"type":"string"},"step":{"type":["string","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"rto":{"type":"object","required":["title","objectiveMs","status","valueMs","upperMs","restoredMs","gateMs","waitingMs","withoutWaitingMs","firstFailedMs","outageMs","phases","whyNotMeasured"],"properties":{"title":{"type":"string","description":"Says when production cutover was not exercised"},"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"upperMs":{"type":["number","null"]},"restoredMs":{"type":["number","null"]},"gateMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"withoutWaitingMs":{"type":["number","null"]},"firstFailedMs":{"type":["number","null"]},"outageMs":{"type":["number","null"]},"phases":{"type":"array","items":{"type":"object","required":["phase","exercised","ms"],"properties":{"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"]},"exercised":{"type":"boolean"},"ms":{"type":["number","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"rpo":{"type":"object","required":["objectiveMs","status","valueMs","basis","lost","stores","whyNotMeasured"],"properties":{"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"basis":{"if":{"not":{"type":"null"}},"then":{"enum":["ledger","samples","derived","code"]}},"lost":{"type":["integer","null"]},"stores":{"type":"array","items":{"type":"object","required":["store","probe","basis","valueMs","acknowledgedBeforeFault","recovered","lost","firstLost","lastRecovered","lastRecoveredAckAt","discarded","unacknowledgedPresent","whyNotMeasured"],"properties":{"store":{"type":"string"},"probe":{"type":"string"},"basis":{"enum":["ledger","samples","derived","code"]},"valueMs":{"type":["number","null"]},"acknowledgedBeforeFault":{"type":["integer","null"]},"recovered":{"type":["integer","null"]},"lost":{"type":["integer","null"]},"firstLost":{"type":["integer","null"]},"lastRecovered":{"type":["integer","null"]},"lastRecoveredAckAt":{"type":["string","null"]},"discarded":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["count","spanMs","description"],"properties":{"count":{"type":"integer"},"spanMs":{"type":"number"},"description":{"type":"string"}},"additionalProperties":false}},"unacknowledgedPresent":{"type":["integer","null"]},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"steps":{"type":"array","items":{"type":"object","required":["id","uses","phase","branch","status","attempts","startMs","durationMs","waitingMs","workingMs","error"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"branch":{"type":["string","null"]},"status":{"enum":["succeeded","failed","timed-out","cancelled","skipped","not-executed","interrupted"]},"attempts":{"type":"integer","minimum":0},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"workingMs":{"type":"number"},"error":{"type":["string","null"]}},"additionalProperties":false}},"evidence":{"type":"array","items":{"type":"object","required":["kind","required","records"],"properties":{"kind":{"type":"string"},"required":{"type":"boolean"},"records":{"type":"integer","minimum":0}},"additionalProperties":false}},"manual":{"type":"object","required":["steps","waitingMs","workingMs"],"properties":{"steps":{"type":"integer"},"waitingMs":{"type":"number"},"workingMs":{"type":"number"}},"additionalProperties":false},"changes":{"type":"object","required":["undocumented","allowed","elsewhere"],"properties":{"undocumented":{"type":"integer"},"allowed":{"type":"integer"},"elsewhere":{"type":"integer"}},"additionalProperties":false},"gaps":{"type":"array","items":{"type":"object","required":["probe","startMs","ms"],"properties":{"probe":{"type":"string"},"startMs":{"type":"number"},"ms":{"type":"number"}},"additionalProperties":false}},"clock":{"type":"array","items":{"type":"object","required":["span","monotonicMs","utcMs","countedMs"],"properties":{"span":{"type":"string"},"monotonicMs":{"type":"number"},"utcMs":{"type":"number"},"countedMs":{"type":"number"}},"additionalProperties":false}},"notProved":{"type":"array","items":{"type":"string"}},"store":{"type":"object","required":["where","lock","open"],"properties":{"where":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster drill result"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["rules","run","verdict","reasons","title","runbook","environment","plan","startedAt","finishedAt","fault","rto","rpo","steps","evidence","manual","changes","gaps","clock","notProved"],"properties":{"rules":{"type":"number","const":1},"run":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"reasons":{"type":"array","items":{"type":"object","required":["code","detail"],"properties":{"code":{"enum":["rto-missed","rpo-missed","step-failed","step-timed-out","content-differs","wrong-restore-point","wrong-timeline","archive-contaminated","undocumented-change","unversioned-runbook","isolation-violated","operator-retry","evidence-write-failed","residue","rto-not-measured","rpo-not-measured","evidence-missing","manual-unanswered","step-skipped","partial-run","watch-gap","probe-gap","isolation-unproven","backup-made-by-drill","cancelled"]},"step":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"title":{"type":"string"},"runbook":{"type":"object","required":["name","version","sha256"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"environment":{"type":"object","required":["name","sandbox"],"properties":{"name":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false},"plan":{"type":"string","description":"Digest of the plan binding"},"startedAt":{"type":["string","null"]},"finishedAt":{"type":["string","null"]},"fault":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["kind","at","step","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"at":{"type":"string"},"step":{"type":["string","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"rto":{"type":"object","required":["title","objectiveMs","status","valueMs","upperMs","restoredMs","gateMs","waitingMs","withoutWaitingMs","firstFailedMs","outageMs","phases","whyNotMeasured"],"properties":{"title":{"type":"string","description":"Says when production cutover was not exercised"},"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"upperMs":{"type":["number","null"]},"restoredMs":{"type":["number","null"]},"gateMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"withoutWaitingMs":{"type":["number","null"]},"firstFailedMs":{"type":["number","null"]},"outageMs":{"type":["number","null"]},"phases":{"type":"array","items":{"type":"object","required":["phase","exercised","ms"],"properties":{"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"]},"exercised":{"type":"boolean"},"ms":{"type":["number","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"rpo":{"type":"object","required":["objectiveMs","status","valueMs","basis","lost","stores","whyNotMeasured"],"properties":{"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"basis":{"if":{"not":{"type":"null"}},"then":{"enum":["ledger","samples","derived","code"]}},"lost":{"type":["integer","null"]},"stores":{"type":"array","items":{"type":"object","required":["store","probe","basis","valueMs","acknowledgedBeforeFault","recovered","lost","firstLost","lastRecovered","lastRecoveredAckAt","discarded","unacknowledgedPresent","whyNotMeasured"],"properties":{"store":{"type":"string"},"probe":{"type":"string"},"basis":{"enum":["ledger","samples","derived","code"]},"valueMs":{"type":["number","null"]},"acknowledgedBeforeFault":{"type":["integer","null"]},"recovered":{"type":["integer","null"]},"lost":{"type":["integer","null"]},"firstLost":{"type":["integer","null"]},"lastRecovered":{"type":["integer","null"]},"lastRecoveredAckAt":{"type":["string","null"]},"discarded":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["count","spanMs","description"],"properties":{"count":{"type":"integer"},"spanMs":{"type":"number"},"description":{"type":"string"}},"additionalProperties":false}},"unacknowledgedPresent":{"type":["integer","null"]},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"steps":{"type":"array","items":{"type":"object","required":["id","uses","phase","branch","status","attempts","startMs","durationMs","waitingMs","workingMs","error"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"branch":{"type":["string","null"]},"status":{"enum":["succeeded","failed","timed-out","cancelled","skipped","not-executed","interrupted"]},"attempts":{"type":"integer","minimum":0},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"workingMs":{"type":"number"},"error":{"type":["string","null"]}},"additionalProperties":false}},"units":{"type":"array","items":{"type":"object","required":["step","unit","startMs","durationMs","result","reason","after","critical"],"properties":{"step":{"type":"string"},"unit":{"type":"string"},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"result":{"type":"string"},"reason":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}},"critical":{"type":"boolean"}},"additionalProperties":false}},"evidence":{"type":"array","items":{"type":"object","required":["kind","required","records"],"properties":{"kind":{"type":"string"},"required":{"type":"boolean"},"records":{"type":"integer","minimum":0}},"additionalProperties":false}},"manual":{"type":"object","required":["steps","waitingMs","workingMs"],"properties":{"steps":{"type":"integer"},"waitingMs":{"type":"number"},"workingMs":{"type":"number"}},"additionalProperties":false},"changes":{"type":"object","required":["undocumented","allowed","elsewhere"],"properties":{"undocumented":{"type":"integer"},"allowed":{"type":"integer"},"elsewhere":{"type":"integer"}},"additionalProperties":false},"gaps":{"type":"array","items":{"type":"object","required":["probe","startMs","ms"],"properties":{"probe":{"type":"string"},"startMs":{"type":"number"},"ms":{"type":"number"}},"additionalProperties":false}},"clock":{"type":"array","items":{"type":"object","required":["span","monotonicMs","utcMs","countedMs"],"properties":{"span":{"type":"string"},"monotonicMs":{"type":"number"},"utcMs":{"type":"number"},"countedMs":{"type":"number"}},"additionalProperties":false}},"notProved":{"type":"array","items":{"type":"string"}},"store":{"type":"object","required":["where","lock","open"],"properties":{"where":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster drill result"};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -2219,15 +2219,15 @@ vErrors.push(err182);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data80 = data.evidence;
+if(data.units !== undefined){
+let data80 = data.units;
 if(Array.isArray(data80)){
 const len4 = data80.length;
 for(let i4=0; i4<len4; i4++){
 let data81 = data80[i4];
 if(data81 && typeof data81 == "object" && !Array.isArray(data81)){
-if(data81.kind === undefined){
-const err183 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data81.step === undefined){
+const err183 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -2236,8 +2236,8 @@ vErrors.push(err183);
 }
 errors++;
 }
-if(data81.required === undefined){
-const err184 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data81.unit === undefined){
+const err184 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -2246,8 +2246,8 @@ vErrors.push(err184);
 }
 errors++;
 }
-if(data81.records === undefined){
-const err185 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "records"},message:"must have required property '"+"records"+"'"};
+if(data81.startMs === undefined){
+const err185 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/required",keyword:"required",params:{missingProperty: "startMs"},message:"must have required property '"+"startMs"+"'"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -2256,9 +2256,8 @@ vErrors.push(err185);
 }
 errors++;
 }
-for(const key11 in data81){
-if(!(((key11 === "kind") || (key11 === "required")) || (key11 === "records"))){
-const err186 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(data81.durationMs === undefined){
+const err186 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/required",keyword:"required",params:{missingProperty: "durationMs"},message:"must have required property '"+"durationMs"+"'"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -2267,10 +2266,8 @@ vErrors.push(err186);
 }
 errors++;
 }
-}
-if(data81.kind !== undefined){
-if(typeof data81.kind !== "string"){
-const err187 = {instancePath:instancePath+"/evidence/" + i4+"/kind",schemaPath:"#/properties/evidence/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data81.result === undefined){
+const err187 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
 vErrors = [err187];
 }
@@ -2279,10 +2276,8 @@ vErrors.push(err187);
 }
 errors++;
 }
-}
-if(data81.required !== undefined){
-if(typeof data81.required !== "boolean"){
-const err188 = {instancePath:instancePath+"/evidence/" + i4+"/required",schemaPath:"#/properties/evidence/items/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data81.reason === undefined){
+const err188 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
 if(vErrors === null){
 vErrors = [err188];
 }
@@ -2291,11 +2286,8 @@ vErrors.push(err188);
 }
 errors++;
 }
-}
-if(data81.records !== undefined){
-let data84 = data81.records;
-if(!(((typeof data84 == "number") && (!(data84 % 1) && !isNaN(data84))) && (isFinite(data84)))){
-const err189 = {instancePath:instancePath+"/evidence/" + i4+"/records",schemaPath:"#/properties/evidence/items/properties/records/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data81.after === undefined){
+const err189 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
 if(vErrors === null){
 vErrors = [err189];
 }
@@ -2304,9 +2296,8 @@ vErrors.push(err189);
 }
 errors++;
 }
-if((typeof data84 == "number") && (isFinite(data84))){
-if(data84 < 0 || isNaN(data84)){
-const err190 = {instancePath:instancePath+"/evidence/" + i4+"/records",schemaPath:"#/properties/evidence/items/properties/records/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data81.critical === undefined){
+const err190 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/required",keyword:"required",params:{missingProperty: "critical"},message:"must have required property '"+"critical"+"'"};
 if(vErrors === null){
 vErrors = [err190];
 }
@@ -2315,11 +2306,9 @@ vErrors.push(err190);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err191 = {instancePath:instancePath+"/evidence/" + i4,schemaPath:"#/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key11 in data81){
+if(!((((((((key11 === "step") || (key11 === "unit")) || (key11 === "startMs")) || (key11 === "durationMs")) || (key11 === "result")) || (key11 === "reason")) || (key11 === "after")) || (key11 === "critical"))){
+const err191 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err191];
 }
@@ -2329,9 +2318,9 @@ vErrors.push(err191);
 errors++;
 }
 }
-}
-else {
-const err192 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data81.step !== undefined){
+if(typeof data81.step !== "string"){
+const err192 = {instancePath:instancePath+"/units/" + i4+"/step",schemaPath:"#/properties/units/items/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -2341,11 +2330,9 @@ vErrors.push(err192);
 errors++;
 }
 }
-if(data.manual !== undefined){
-let data85 = data.manual;
-if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
-if(data85.steps === undefined){
-const err193 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
+if(data81.unit !== undefined){
+if(typeof data81.unit !== "string"){
+const err193 = {instancePath:instancePath+"/units/" + i4+"/unit",schemaPath:"#/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -2354,8 +2341,11 @@ vErrors.push(err193);
 }
 errors++;
 }
-if(data85.waitingMs === undefined){
-const err194 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
+}
+if(data81.startMs !== undefined){
+let data84 = data81.startMs;
+if((!((typeof data84 == "number") && (isFinite(data84)))) && (data84 !== null)){
+const err194 = {instancePath:instancePath+"/units/" + i4+"/startMs",schemaPath:"#/properties/units/items/properties/startMs/type",keyword:"type",params:{type: schema31.properties.units.items.properties.startMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -2364,8 +2354,11 @@ vErrors.push(err194);
 }
 errors++;
 }
-if(data85.workingMs === undefined){
-const err195 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "workingMs"},message:"must have required property '"+"workingMs"+"'"};
+}
+if(data81.durationMs !== undefined){
+let data85 = data81.durationMs;
+if((!((typeof data85 == "number") && (isFinite(data85)))) && (data85 !== null)){
+const err195 = {instancePath:instancePath+"/units/" + i4+"/durationMs",schemaPath:"#/properties/units/items/properties/durationMs/type",keyword:"type",params:{type: schema31.properties.units.items.properties.durationMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -2374,9 +2367,10 @@ vErrors.push(err195);
 }
 errors++;
 }
-for(const key12 in data85){
-if(!(((key12 === "steps") || (key12 === "waitingMs")) || (key12 === "workingMs"))){
-const err196 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+}
+if(data81.result !== undefined){
+if(typeof data81.result !== "string"){
+const err196 = {instancePath:instancePath+"/units/" + i4+"/result",schemaPath:"#/properties/units/items/properties/result/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -2386,10 +2380,10 @@ vErrors.push(err196);
 errors++;
 }
 }
-if(data85.steps !== undefined){
-let data86 = data85.steps;
-if(!(((typeof data86 == "number") && (!(data86 % 1) && !isNaN(data86))) && (isFinite(data86)))){
-const err197 = {instancePath:instancePath+"/manual/steps",schemaPath:"#/properties/manual/properties/steps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data81.reason !== undefined){
+let data87 = data81.reason;
+if((typeof data87 !== "string") && (data87 !== null)){
+const err197 = {instancePath:instancePath+"/units/" + i4+"/reason",schemaPath:"#/properties/units/items/properties/reason/type",keyword:"type",params:{type: schema31.properties.units.items.properties.reason.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -2399,10 +2393,13 @@ vErrors.push(err197);
 errors++;
 }
 }
-if(data85.waitingMs !== undefined){
-let data87 = data85.waitingMs;
-if(!((typeof data87 == "number") && (isFinite(data87)))){
-const err198 = {instancePath:instancePath+"/manual/waitingMs",schemaPath:"#/properties/manual/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data81.after !== undefined){
+let data88 = data81.after;
+if(Array.isArray(data88)){
+const len5 = data88.length;
+for(let i5=0; i5<len5; i5++){
+if(typeof data88[i5] !== "string"){
+const err198 = {instancePath:instancePath+"/units/" + i4+"/after/" + i5,schemaPath:"#/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -2412,10 +2409,9 @@ vErrors.push(err198);
 errors++;
 }
 }
-if(data85.workingMs !== undefined){
-let data88 = data85.workingMs;
-if(!((typeof data88 == "number") && (isFinite(data88)))){
-const err199 = {instancePath:instancePath+"/manual/workingMs",schemaPath:"#/properties/manual/properties/workingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+}
+else {
+const err199 = {instancePath:instancePath+"/units/" + i4+"/after",schemaPath:"#/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -2425,9 +2421,9 @@ vErrors.push(err199);
 errors++;
 }
 }
-}
-else {
-const err200 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data81.critical !== undefined){
+if(typeof data81.critical !== "boolean"){
+const err200 = {instancePath:instancePath+"/units/" + i4+"/critical",schemaPath:"#/properties/units/items/properties/critical/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -2437,11 +2433,9 @@ vErrors.push(err200);
 errors++;
 }
 }
-if(data.changes !== undefined){
-let data89 = data.changes;
-if(data89 && typeof data89 == "object" && !Array.isArray(data89)){
-if(data89.undocumented === undefined){
-const err201 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "undocumented"},message:"must have required property '"+"undocumented"+"'"};
+}
+else {
+const err201 = {instancePath:instancePath+"/units/" + i4,schemaPath:"#/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err201];
 }
@@ -2450,8 +2444,10 @@ vErrors.push(err201);
 }
 errors++;
 }
-if(data89.allowed === undefined){
-const err202 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "allowed"},message:"must have required property '"+"allowed"+"'"};
+}
+}
+else {
+const err202 = {instancePath:instancePath+"/units",schemaPath:"#/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -2460,8 +2456,16 @@ vErrors.push(err202);
 }
 errors++;
 }
-if(data89.elsewhere === undefined){
-const err203 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "elsewhere"},message:"must have required property '"+"elsewhere"+"'"};
+}
+if(data.evidence !== undefined){
+let data91 = data.evidence;
+if(Array.isArray(data91)){
+const len6 = data91.length;
+for(let i6=0; i6<len6; i6++){
+let data92 = data91[i6];
+if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
+if(data92.kind === undefined){
+const err203 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -2470,9 +2474,8 @@ vErrors.push(err203);
 }
 errors++;
 }
-for(const key13 in data89){
-if(!(((key13 === "undocumented") || (key13 === "allowed")) || (key13 === "elsewhere"))){
-const err204 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+if(data92.required === undefined){
+const err204 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -2481,11 +2484,8 @@ vErrors.push(err204);
 }
 errors++;
 }
-}
-if(data89.undocumented !== undefined){
-let data90 = data89.undocumented;
-if(!(((typeof data90 == "number") && (!(data90 % 1) && !isNaN(data90))) && (isFinite(data90)))){
-const err205 = {instancePath:instancePath+"/changes/undocumented",schemaPath:"#/properties/changes/properties/undocumented/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data92.records === undefined){
+const err205 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "records"},message:"must have required property '"+"records"+"'"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -2494,11 +2494,9 @@ vErrors.push(err205);
 }
 errors++;
 }
-}
-if(data89.allowed !== undefined){
-let data91 = data89.allowed;
-if(!(((typeof data91 == "number") && (!(data91 % 1) && !isNaN(data91))) && (isFinite(data91)))){
-const err206 = {instancePath:instancePath+"/changes/allowed",schemaPath:"#/properties/changes/properties/allowed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key12 in data92){
+if(!(((key12 === "kind") || (key12 === "required")) || (key12 === "records"))){
+const err206 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -2508,10 +2506,9 @@ vErrors.push(err206);
 errors++;
 }
 }
-if(data89.elsewhere !== undefined){
-let data92 = data89.elsewhere;
-if(!(((typeof data92 == "number") && (!(data92 % 1) && !isNaN(data92))) && (isFinite(data92)))){
-const err207 = {instancePath:instancePath+"/changes/elsewhere",schemaPath:"#/properties/changes/properties/elsewhere/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data92.kind !== undefined){
+if(typeof data92.kind !== "string"){
+const err207 = {instancePath:instancePath+"/evidence/" + i6+"/kind",schemaPath:"#/properties/evidence/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -2521,9 +2518,9 @@ vErrors.push(err207);
 errors++;
 }
 }
-}
-else {
-const err208 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data92.required !== undefined){
+if(typeof data92.required !== "boolean"){
+const err208 = {instancePath:instancePath+"/evidence/" + i6+"/required",schemaPath:"#/properties/evidence/items/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -2533,15 +2530,10 @@ vErrors.push(err208);
 errors++;
 }
 }
-if(data.gaps !== undefined){
-let data93 = data.gaps;
-if(Array.isArray(data93)){
-const len5 = data93.length;
-for(let i5=0; i5<len5; i5++){
-let data94 = data93[i5];
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.probe === undefined){
-const err209 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data92.records !== undefined){
+let data95 = data92.records;
+if(!(((typeof data95 == "number") && (!(data95 % 1) && !isNaN(data95))) && (isFinite(data95)))){
+const err209 = {instancePath:instancePath+"/evidence/" + i6+"/records",schemaPath:"#/properties/evidence/items/properties/records/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -2550,8 +2542,9 @@ vErrors.push(err209);
 }
 errors++;
 }
-if(data94.startMs === undefined){
-const err210 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "startMs"},message:"must have required property '"+"startMs"+"'"};
+if((typeof data95 == "number") && (isFinite(data95))){
+if(data95 < 0 || isNaN(data95)){
+const err210 = {instancePath:instancePath+"/evidence/" + i6+"/records",schemaPath:"#/properties/evidence/items/properties/records/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -2560,8 +2553,11 @@ vErrors.push(err210);
 }
 errors++;
 }
-if(data94.ms === undefined){
-const err211 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "ms"},message:"must have required property '"+"ms"+"'"};
+}
+}
+}
+else {
+const err211 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -2570,9 +2566,10 @@ vErrors.push(err211);
 }
 errors++;
 }
-for(const key14 in data94){
-if(!(((key14 === "probe") || (key14 === "startMs")) || (key14 === "ms"))){
-const err212 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+}
+}
+else {
+const err212 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -2582,9 +2579,11 @@ vErrors.push(err212);
 errors++;
 }
 }
-if(data94.probe !== undefined){
-if(typeof data94.probe !== "string"){
-const err213 = {instancePath:instancePath+"/gaps/" + i5+"/probe",schemaPath:"#/properties/gaps/items/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.manual !== undefined){
+let data96 = data.manual;
+if(data96 && typeof data96 == "object" && !Array.isArray(data96)){
+if(data96.steps === undefined){
+const err213 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -2593,11 +2592,8 @@ vErrors.push(err213);
 }
 errors++;
 }
-}
-if(data94.startMs !== undefined){
-let data96 = data94.startMs;
-if(!((typeof data96 == "number") && (isFinite(data96)))){
-const err214 = {instancePath:instancePath+"/gaps/" + i5+"/startMs",schemaPath:"#/properties/gaps/items/properties/startMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data96.waitingMs === undefined){
+const err214 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -2606,11 +2602,8 @@ vErrors.push(err214);
 }
 errors++;
 }
-}
-if(data94.ms !== undefined){
-let data97 = data94.ms;
-if(!((typeof data97 == "number") && (isFinite(data97)))){
-const err215 = {instancePath:instancePath+"/gaps/" + i5+"/ms",schemaPath:"#/properties/gaps/items/properties/ms/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data96.workingMs === undefined){
+const err215 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "workingMs"},message:"must have required property '"+"workingMs"+"'"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -2619,10 +2612,9 @@ vErrors.push(err215);
 }
 errors++;
 }
-}
-}
-else {
-const err216 = {instancePath:instancePath+"/gaps/" + i5,schemaPath:"#/properties/gaps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key13 in data96){
+if(!(((key13 === "steps") || (key13 === "waitingMs")) || (key13 === "workingMs"))){
+const err216 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -2632,9 +2624,10 @@ vErrors.push(err216);
 errors++;
 }
 }
-}
-else {
-const err217 = {instancePath:instancePath+"/gaps",schemaPath:"#/properties/gaps/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data96.steps !== undefined){
+let data97 = data96.steps;
+if(!(((typeof data97 == "number") && (!(data97 % 1) && !isNaN(data97))) && (isFinite(data97)))){
+const err217 = {instancePath:instancePath+"/manual/steps",schemaPath:"#/properties/manual/properties/steps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err217];
 }
@@ -2644,15 +2637,10 @@ vErrors.push(err217);
 errors++;
 }
 }
-if(data.clock !== undefined){
-let data98 = data.clock;
-if(Array.isArray(data98)){
-const len6 = data98.length;
-for(let i6=0; i6<len6; i6++){
-let data99 = data98[i6];
-if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
-if(data99.span === undefined){
-const err218 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "span"},message:"must have required property '"+"span"+"'"};
+if(data96.waitingMs !== undefined){
+let data98 = data96.waitingMs;
+if(!((typeof data98 == "number") && (isFinite(data98)))){
+const err218 = {instancePath:instancePath+"/manual/waitingMs",schemaPath:"#/properties/manual/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err218];
 }
@@ -2661,8 +2649,11 @@ vErrors.push(err218);
 }
 errors++;
 }
-if(data99.monotonicMs === undefined){
-const err219 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "monotonicMs"},message:"must have required property '"+"monotonicMs"+"'"};
+}
+if(data96.workingMs !== undefined){
+let data99 = data96.workingMs;
+if(!((typeof data99 == "number") && (isFinite(data99)))){
+const err219 = {instancePath:instancePath+"/manual/workingMs",schemaPath:"#/properties/manual/properties/workingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -2671,8 +2662,10 @@ vErrors.push(err219);
 }
 errors++;
 }
-if(data99.utcMs === undefined){
-const err220 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "utcMs"},message:"must have required property '"+"utcMs"+"'"};
+}
+}
+else {
+const err220 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -2681,8 +2674,12 @@ vErrors.push(err220);
 }
 errors++;
 }
-if(data99.countedMs === undefined){
-const err221 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "countedMs"},message:"must have required property '"+"countedMs"+"'"};
+}
+if(data.changes !== undefined){
+let data100 = data.changes;
+if(data100 && typeof data100 == "object" && !Array.isArray(data100)){
+if(data100.undocumented === undefined){
+const err221 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "undocumented"},message:"must have required property '"+"undocumented"+"'"};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -2691,9 +2688,8 @@ vErrors.push(err221);
 }
 errors++;
 }
-for(const key15 in data99){
-if(!((((key15 === "span") || (key15 === "monotonicMs")) || (key15 === "utcMs")) || (key15 === "countedMs"))){
-const err222 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+if(data100.allowed === undefined){
+const err222 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "allowed"},message:"must have required property '"+"allowed"+"'"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -2702,10 +2698,8 @@ vErrors.push(err222);
 }
 errors++;
 }
-}
-if(data99.span !== undefined){
-if(typeof data99.span !== "string"){
-const err223 = {instancePath:instancePath+"/clock/" + i6+"/span",schemaPath:"#/properties/clock/items/properties/span/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data100.elsewhere === undefined){
+const err223 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "elsewhere"},message:"must have required property '"+"elsewhere"+"'"};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -2714,11 +2708,9 @@ vErrors.push(err223);
 }
 errors++;
 }
-}
-if(data99.monotonicMs !== undefined){
-let data101 = data99.monotonicMs;
-if(!((typeof data101 == "number") && (isFinite(data101)))){
-const err224 = {instancePath:instancePath+"/clock/" + i6+"/monotonicMs",schemaPath:"#/properties/clock/items/properties/monotonicMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+for(const key14 in data100){
+if(!(((key14 === "undocumented") || (key14 === "allowed")) || (key14 === "elsewhere"))){
+const err224 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -2728,10 +2720,10 @@ vErrors.push(err224);
 errors++;
 }
 }
-if(data99.utcMs !== undefined){
-let data102 = data99.utcMs;
-if(!((typeof data102 == "number") && (isFinite(data102)))){
-const err225 = {instancePath:instancePath+"/clock/" + i6+"/utcMs",schemaPath:"#/properties/clock/items/properties/utcMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data100.undocumented !== undefined){
+let data101 = data100.undocumented;
+if(!(((typeof data101 == "number") && (!(data101 % 1) && !isNaN(data101))) && (isFinite(data101)))){
+const err225 = {instancePath:instancePath+"/changes/undocumented",schemaPath:"#/properties/changes/properties/undocumented/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -2741,10 +2733,10 @@ vErrors.push(err225);
 errors++;
 }
 }
-if(data99.countedMs !== undefined){
-let data103 = data99.countedMs;
-if(!((typeof data103 == "number") && (isFinite(data103)))){
-const err226 = {instancePath:instancePath+"/clock/" + i6+"/countedMs",schemaPath:"#/properties/clock/items/properties/countedMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data100.allowed !== undefined){
+let data102 = data100.allowed;
+if(!(((typeof data102 == "number") && (!(data102 % 1) && !isNaN(data102))) && (isFinite(data102)))){
+const err226 = {instancePath:instancePath+"/changes/allowed",schemaPath:"#/properties/changes/properties/allowed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -2754,9 +2746,10 @@ vErrors.push(err226);
 errors++;
 }
 }
-}
-else {
-const err227 = {instancePath:instancePath+"/clock/" + i6,schemaPath:"#/properties/clock/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data100.elsewhere !== undefined){
+let data103 = data100.elsewhere;
+if(!(((typeof data103 == "number") && (!(data103 % 1) && !isNaN(data103))) && (isFinite(data103)))){
+const err227 = {instancePath:instancePath+"/changes/elsewhere",schemaPath:"#/properties/changes/properties/elsewhere/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -2768,7 +2761,7 @@ errors++;
 }
 }
 else {
-const err228 = {instancePath:instancePath+"/clock",schemaPath:"#/properties/clock/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err228 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -2778,13 +2771,15 @@ vErrors.push(err228);
 errors++;
 }
 }
-if(data.notProved !== undefined){
-let data104 = data.notProved;
+if(data.gaps !== undefined){
+let data104 = data.gaps;
 if(Array.isArray(data104)){
 const len7 = data104.length;
 for(let i7=0; i7<len7; i7++){
-if(typeof data104[i7] !== "string"){
-const err229 = {instancePath:instancePath+"/notProved/" + i7,schemaPath:"#/properties/notProved/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data105 = data104[i7];
+if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
+if(data105.probe === undefined){
+const err229 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -2793,10 +2788,8 @@ vErrors.push(err229);
 }
 errors++;
 }
-}
-}
-else {
-const err230 = {instancePath:instancePath+"/notProved",schemaPath:"#/properties/notProved/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data105.startMs === undefined){
+const err230 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "startMs"},message:"must have required property '"+"startMs"+"'"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -2805,12 +2798,8 @@ vErrors.push(err230);
 }
 errors++;
 }
-}
-if(data.store !== undefined){
-let data106 = data.store;
-if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
-if(data106.where === undefined){
-const err231 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "where"},message:"must have required property '"+"where"+"'"};
+if(data105.ms === undefined){
+const err231 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "ms"},message:"must have required property '"+"ms"+"'"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -2819,8 +2808,9 @@ vErrors.push(err231);
 }
 errors++;
 }
-if(data106.lock === undefined){
-const err232 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "lock"},message:"must have required property '"+"lock"+"'"};
+for(const key15 in data105){
+if(!(((key15 === "probe") || (key15 === "startMs")) || (key15 === "ms"))){
+const err232 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -2829,8 +2819,10 @@ vErrors.push(err232);
 }
 errors++;
 }
-if(data106.open === undefined){
-const err233 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "open"},message:"must have required property '"+"open"+"'"};
+}
+if(data105.probe !== undefined){
+if(typeof data105.probe !== "string"){
+const err233 = {instancePath:instancePath+"/gaps/" + i7+"/probe",schemaPath:"#/properties/gaps/items/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -2839,9 +2831,11 @@ vErrors.push(err233);
 }
 errors++;
 }
-for(const key16 in data106){
-if(!(((key16 === "where") || (key16 === "lock")) || (key16 === "open"))){
-const err234 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+}
+if(data105.startMs !== undefined){
+let data107 = data105.startMs;
+if(!((typeof data107 == "number") && (isFinite(data107)))){
+const err234 = {instancePath:instancePath+"/gaps/" + i7+"/startMs",schemaPath:"#/properties/gaps/items/properties/startMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -2851,9 +2845,10 @@ vErrors.push(err234);
 errors++;
 }
 }
-if(data106.where !== undefined){
-if(typeof data106.where !== "string"){
-const err235 = {instancePath:instancePath+"/store/where",schemaPath:"#/properties/store/properties/where/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data105.ms !== undefined){
+let data108 = data105.ms;
+if(!((typeof data108 == "number") && (isFinite(data108)))){
+const err235 = {instancePath:instancePath+"/gaps/" + i7+"/ms",schemaPath:"#/properties/gaps/items/properties/ms/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -2863,15 +2858,9 @@ vErrors.push(err235);
 errors++;
 }
 }
-if(data106.lock !== undefined){
-let data108 = data106.lock;
-const _errs243 = errors;
-let valid39 = true;
-const _errs244 = errors;
-const _errs245 = errors;
-const _errs246 = errors;
-if(data108 !== null){
-const err236 = {};
+}
+else {
+const err236 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -2880,9 +2869,10 @@ vErrors.push(err236);
 }
 errors++;
 }
-var valid40 = _errs246 === errors;
-if(valid40){
-const err237 = {};
+}
+}
+else {
+const err237 = {instancePath:instancePath+"/gaps",schemaPath:"#/properties/gaps/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -2891,32 +2881,16 @@ vErrors.push(err237);
 }
 errors++;
 }
-else {
-errors = _errs245;
-if(vErrors !== null){
-if(_errs245){
-vErrors.length = _errs245;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid3 = _errs244 === errors;
-errors = _errs243;
-if(vErrors !== null){
-if(_errs243){
-vErrors.length = _errs243;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs248 = errors;
-if(data108 && typeof data108 == "object" && !Array.isArray(data108)){
-if(data108.mode === undefined){
-const err238 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "mode"},message:"must have required property '"+"mode"+"'"};
+if(data.clock !== undefined){
+let data109 = data.clock;
+if(Array.isArray(data109)){
+const len8 = data109.length;
+for(let i8=0; i8<len8; i8++){
+let data110 = data109[i8];
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.span === undefined){
+const err238 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "span"},message:"must have required property '"+"span"+"'"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -2925,8 +2899,8 @@ vErrors.push(err238);
 }
 errors++;
 }
-if(data108.until === undefined){
-const err239 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(data110.monotonicMs === undefined){
+const err239 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "monotonicMs"},message:"must have required property '"+"monotonicMs"+"'"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -2935,9 +2909,8 @@ vErrors.push(err239);
 }
 errors++;
 }
-for(const key17 in data108){
-if(!((key17 === "mode") || (key17 === "until"))){
-const err240 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+if(data110.utcMs === undefined){
+const err240 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "utcMs"},message:"must have required property '"+"utcMs"+"'"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -2946,11 +2919,8 @@ vErrors.push(err240);
 }
 errors++;
 }
-}
-if(data108.mode !== undefined){
-let data109 = data108.mode;
-if(!((data109 === "governance") || (data109 === "compliance"))){
-const err241 = {instancePath:instancePath+"/store/lock/mode",schemaPath:"#/properties/store/properties/lock/then/properties/mode/enum",keyword:"enum",params:{allowedValues: schema31.properties.store.properties.lock.then.properties.mode.enum},message:"must be equal to one of the allowed values"};
+if(data110.countedMs === undefined){
+const err241 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "countedMs"},message:"must have required property '"+"countedMs"+"'"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -2959,10 +2929,9 @@ vErrors.push(err241);
 }
 errors++;
 }
-}
-if(data108.until !== undefined){
-if(typeof data108.until !== "string"){
-const err242 = {instancePath:instancePath+"/store/lock/until",schemaPath:"#/properties/store/properties/lock/then/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key16 in data110){
+if(!((((key16 === "span") || (key16 === "monotonicMs")) || (key16 === "utcMs")) || (key16 === "countedMs"))){
+const err242 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -2972,9 +2941,9 @@ vErrors.push(err242);
 errors++;
 }
 }
-}
-else {
-const err243 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data110.span !== undefined){
+if(typeof data110.span !== "string"){
+const err243 = {instancePath:instancePath+"/clock/" + i8+"/span",schemaPath:"#/properties/clock/items/properties/span/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -2983,11 +2952,11 @@ vErrors.push(err243);
 }
 errors++;
 }
-var _valid3 = _errs248 === errors;
-valid39 = _valid3;
 }
-if(!valid39){
-const err244 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data110.monotonicMs !== undefined){
+let data112 = data110.monotonicMs;
+if(!((typeof data112 == "number") && (isFinite(data112)))){
+const err244 = {instancePath:instancePath+"/clock/" + i8+"/monotonicMs",schemaPath:"#/properties/clock/items/properties/monotonicMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -2997,15 +2966,10 @@ vErrors.push(err244);
 errors++;
 }
 }
-if(data106.open !== undefined){
-let data111 = data106.open;
-if(Array.isArray(data111)){
-const len8 = data111.length;
-for(let i8=0; i8<len8; i8++){
-let data112 = data111[i8];
-if(data112 && typeof data112 == "object" && !Array.isArray(data112)){
-if(data112.run === undefined){
-const err245 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
+if(data110.utcMs !== undefined){
+let data113 = data110.utcMs;
+if(!((typeof data113 == "number") && (isFinite(data113)))){
+const err245 = {instancePath:instancePath+"/clock/" + i8+"/utcMs",schemaPath:"#/properties/clock/items/properties/utcMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -3014,8 +2978,11 @@ vErrors.push(err245);
 }
 errors++;
 }
-if(data112.plan === undefined){
-const err246 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
+}
+if(data110.countedMs !== undefined){
+let data114 = data110.countedMs;
+if(!((typeof data114 == "number") && (isFinite(data114)))){
+const err246 = {instancePath:instancePath+"/clock/" + i8+"/countedMs",schemaPath:"#/properties/clock/items/properties/countedMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -3024,8 +2991,10 @@ vErrors.push(err246);
 }
 errors++;
 }
-if(data112.operator === undefined){
-const err247 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+}
+}
+else {
+const err247 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -3034,8 +3003,10 @@ vErrors.push(err247);
 }
 errors++;
 }
-if(data112.at === undefined){
-const err248 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err248 = {instancePath:instancePath+"/clock",schemaPath:"#/properties/clock/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -3044,8 +3015,14 @@ vErrors.push(err248);
 }
 errors++;
 }
-if(data112.refused === undefined){
-const err249 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
+}
+if(data.notProved !== undefined){
+let data115 = data.notProved;
+if(Array.isArray(data115)){
+const len9 = data115.length;
+for(let i9=0; i9<len9; i9++){
+if(typeof data115[i9] !== "string"){
+const err249 = {instancePath:instancePath+"/notProved/" + i9,schemaPath:"#/properties/notProved/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -3054,9 +3031,10 @@ vErrors.push(err249);
 }
 errors++;
 }
-for(const key18 in data112){
-if(!(((((key18 === "run") || (key18 === "plan")) || (key18 === "operator")) || (key18 === "at")) || (key18 === "refused"))){
-const err250 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+}
+}
+else {
+const err250 = {instancePath:instancePath+"/notProved",schemaPath:"#/properties/notProved/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -3066,9 +3044,11 @@ vErrors.push(err250);
 errors++;
 }
 }
-if(data112.run !== undefined){
-if(typeof data112.run !== "string"){
-const err251 = {instancePath:instancePath+"/store/open/" + i8+"/run",schemaPath:"#/properties/store/properties/open/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.store !== undefined){
+let data117 = data.store;
+if(data117 && typeof data117 == "object" && !Array.isArray(data117)){
+if(data117.where === undefined){
+const err251 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "where"},message:"must have required property '"+"where"+"'"};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -3077,11 +3057,8 @@ vErrors.push(err251);
 }
 errors++;
 }
-}
-if(data112.plan !== undefined){
-let data114 = data112.plan;
-if((typeof data114 !== "string") && (data114 !== null)){
-const err252 = {instancePath:instancePath+"/store/open/" + i8+"/plan",schemaPath:"#/properties/store/properties/open/items/properties/plan/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.plan.type},message:"must be string,null"};
+if(data117.lock === undefined){
+const err252 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "lock"},message:"must have required property '"+"lock"+"'"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3090,11 +3067,8 @@ vErrors.push(err252);
 }
 errors++;
 }
-}
-if(data112.operator !== undefined){
-let data115 = data112.operator;
-if((typeof data115 !== "string") && (data115 !== null)){
-const err253 = {instancePath:instancePath+"/store/open/" + i8+"/operator",schemaPath:"#/properties/store/properties/open/items/properties/operator/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.operator.type},message:"must be string,null"};
+if(data117.open === undefined){
+const err253 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "open"},message:"must have required property '"+"open"+"'"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3103,11 +3077,9 @@ vErrors.push(err253);
 }
 errors++;
 }
-}
-if(data112.at !== undefined){
-let data116 = data112.at;
-if((typeof data116 !== "string") && (data116 !== null)){
-const err254 = {instancePath:instancePath+"/store/open/" + i8+"/at",schemaPath:"#/properties/store/properties/open/items/properties/at/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.at.type},message:"must be string,null"};
+for(const key17 in data117){
+if(!(((key17 === "where") || (key17 === "lock")) || (key17 === "open"))){
+const err254 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3117,9 +3089,9 @@ vErrors.push(err254);
 errors++;
 }
 }
-if(data112.refused !== undefined){
-if(typeof data112.refused !== "boolean"){
-const err255 = {instancePath:instancePath+"/store/open/" + i8+"/refused",schemaPath:"#/properties/store/properties/open/items/properties/refused/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data117.where !== undefined){
+if(typeof data117.where !== "string"){
+const err255 = {instancePath:instancePath+"/store/where",schemaPath:"#/properties/store/properties/where/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3129,9 +3101,15 @@ vErrors.push(err255);
 errors++;
 }
 }
-}
-else {
-const err256 = {instancePath:instancePath+"/store/open/" + i8,schemaPath:"#/properties/store/properties/open/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data117.lock !== undefined){
+let data119 = data117.lock;
+const _errs266 = errors;
+let valid44 = true;
+const _errs267 = errors;
+const _errs268 = errors;
+const _errs269 = errors;
+if(data119 !== null){
+const err256 = {};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3140,10 +3118,9 @@ vErrors.push(err256);
 }
 errors++;
 }
-}
-}
-else {
-const err257 = {instancePath:instancePath+"/store/open",schemaPath:"#/properties/store/properties/open/type",keyword:"type",params:{type: "array"},message:"must be array"};
+var valid45 = _errs269 === errors;
+if(valid45){
+const err257 = {};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3152,10 +3129,32 @@ vErrors.push(err257);
 }
 errors++;
 }
-}
+else {
+errors = _errs268;
+if(vErrors !== null){
+if(_errs268){
+vErrors.length = _errs268;
 }
 else {
-const err258 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid3 = _errs267 === errors;
+errors = _errs266;
+if(vErrors !== null){
+if(_errs266){
+vErrors.length = _errs266;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs271 = errors;
+if(data119 && typeof data119 == "object" && !Array.isArray(data119)){
+if(data119.mode === undefined){
+const err258 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "mode"},message:"must have required property '"+"mode"+"'"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3164,15 +3163,254 @@ vErrors.push(err258);
 }
 errors++;
 }
-}
-}
-else {
-const err259 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data119.until === undefined){
+const err259 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
 vErrors = [err259];
 }
 else {
 vErrors.push(err259);
+}
+errors++;
+}
+for(const key18 in data119){
+if(!((key18 === "mode") || (key18 === "until"))){
+const err260 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err260];
+}
+else {
+vErrors.push(err260);
+}
+errors++;
+}
+}
+if(data119.mode !== undefined){
+let data120 = data119.mode;
+if(!((data120 === "governance") || (data120 === "compliance"))){
+const err261 = {instancePath:instancePath+"/store/lock/mode",schemaPath:"#/properties/store/properties/lock/then/properties/mode/enum",keyword:"enum",params:{allowedValues: schema31.properties.store.properties.lock.then.properties.mode.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err261];
+}
+else {
+vErrors.push(err261);
+}
+errors++;
+}
+}
+if(data119.until !== undefined){
+if(typeof data119.until !== "string"){
+const err262 = {instancePath:instancePath+"/store/lock/until",schemaPath:"#/properties/store/properties/lock/then/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err262];
+}
+else {
+vErrors.push(err262);
+}
+errors++;
+}
+}
+}
+else {
+const err263 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err263];
+}
+else {
+vErrors.push(err263);
+}
+errors++;
+}
+var _valid3 = _errs271 === errors;
+valid44 = _valid3;
+}
+if(!valid44){
+const err264 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err264];
+}
+else {
+vErrors.push(err264);
+}
+errors++;
+}
+}
+if(data117.open !== undefined){
+let data122 = data117.open;
+if(Array.isArray(data122)){
+const len10 = data122.length;
+for(let i10=0; i10<len10; i10++){
+let data123 = data122[i10];
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.run === undefined){
+const err265 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
+if(vErrors === null){
+vErrors = [err265];
+}
+else {
+vErrors.push(err265);
+}
+errors++;
+}
+if(data123.plan === undefined){
+const err266 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
+if(vErrors === null){
+vErrors = [err266];
+}
+else {
+vErrors.push(err266);
+}
+errors++;
+}
+if(data123.operator === undefined){
+const err267 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+if(vErrors === null){
+vErrors = [err267];
+}
+else {
+vErrors.push(err267);
+}
+errors++;
+}
+if(data123.at === undefined){
+const err268 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err268];
+}
+else {
+vErrors.push(err268);
+}
+errors++;
+}
+if(data123.refused === undefined){
+const err269 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
+if(vErrors === null){
+vErrors = [err269];
+}
+else {
+vErrors.push(err269);
+}
+errors++;
+}
+for(const key19 in data123){
+if(!(((((key19 === "run") || (key19 === "plan")) || (key19 === "operator")) || (key19 === "at")) || (key19 === "refused"))){
+const err270 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err270];
+}
+else {
+vErrors.push(err270);
+}
+errors++;
+}
+}
+if(data123.run !== undefined){
+if(typeof data123.run !== "string"){
+const err271 = {instancePath:instancePath+"/store/open/" + i10+"/run",schemaPath:"#/properties/store/properties/open/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err271];
+}
+else {
+vErrors.push(err271);
+}
+errors++;
+}
+}
+if(data123.plan !== undefined){
+let data125 = data123.plan;
+if((typeof data125 !== "string") && (data125 !== null)){
+const err272 = {instancePath:instancePath+"/store/open/" + i10+"/plan",schemaPath:"#/properties/store/properties/open/items/properties/plan/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.plan.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err272];
+}
+else {
+vErrors.push(err272);
+}
+errors++;
+}
+}
+if(data123.operator !== undefined){
+let data126 = data123.operator;
+if((typeof data126 !== "string") && (data126 !== null)){
+const err273 = {instancePath:instancePath+"/store/open/" + i10+"/operator",schemaPath:"#/properties/store/properties/open/items/properties/operator/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.operator.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err273];
+}
+else {
+vErrors.push(err273);
+}
+errors++;
+}
+}
+if(data123.at !== undefined){
+let data127 = data123.at;
+if((typeof data127 !== "string") && (data127 !== null)){
+const err274 = {instancePath:instancePath+"/store/open/" + i10+"/at",schemaPath:"#/properties/store/properties/open/items/properties/at/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.at.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err274];
+}
+else {
+vErrors.push(err274);
+}
+errors++;
+}
+}
+if(data123.refused !== undefined){
+if(typeof data123.refused !== "boolean"){
+const err275 = {instancePath:instancePath+"/store/open/" + i10+"/refused",schemaPath:"#/properties/store/properties/open/items/properties/refused/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err275];
+}
+else {
+vErrors.push(err275);
+}
+errors++;
+}
+}
+}
+else {
+const err276 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err276];
+}
+else {
+vErrors.push(err276);
+}
+errors++;
+}
+}
+}
+else {
+const err277 = {instancePath:instancePath+"/store/open",schemaPath:"#/properties/store/properties/open/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err277];
+}
+else {
+vErrors.push(err277);
+}
+errors++;
+}
+}
+}
+else {
+const err278 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err278];
+}
+else {
+vErrors.push(err278);
+}
+errors++;
+}
+}
+}
+else {
+const err279 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err279];
+}
+else {
+vErrors.push(err279);
 }
 errors++;
 }

@@ -2,12 +2,13 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
 const pattern25 = new RegExp("^[0-9a-f]{64}$", "u");
 const func1 = Object.prototype.hasOwnProperty;
+const func3 = require("ajv/dist/runtime/ucs2length").default;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -3664,7 +3665,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("fault.sent" !== data.type){
+if("unit.running" !== data.type){
 const err266 = {};
 if(vErrors === null){
 vErrors = [err266];
@@ -3714,8 +3715,8 @@ errors++;
 if(data.data !== undefined){
 let data103 = data.data;
 if(data103 && typeof data103 == "object" && !Array.isArray(data103)){
-if(data103.kind === undefined){
-const err269 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data103.unit === undefined){
+const err269 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3724,8 +3725,9 @@ vErrors.push(err269);
 }
 errors++;
 }
-if(data103.instant === undefined){
-const err270 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+for(const key22 in data103){
+if(!(key22 === "unit")){
+const err270 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3734,8 +3736,10 @@ vErrors.push(err270);
 }
 errors++;
 }
-if(data103.detail === undefined){
-const err271 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data103.unit !== undefined){
+if(typeof data103.unit !== "string"){
+const err271 = {instancePath:instancePath+"/data/unit",schemaPath:"#/allOf/15/then/properties/data/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3744,9 +3748,10 @@ vErrors.push(err271);
 }
 errors++;
 }
-for(const key22 in data103){
-if(!(((key22 === "kind") || (key22 === "instant")) || (key22 === "detail"))){
-const err272 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+}
+}
+else {
+const err272 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3756,135 +3761,14 @@ vErrors.push(err272);
 errors++;
 }
 }
-if(data103.kind !== undefined){
-let data104 = data103.kind;
-if(!(((data104 === "injected") || (data104 === "declared")) || (data104 === "planned"))){
-const err273 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/15/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err273 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err273];
 }
 else {
 vErrors.push(err273);
-}
-errors++;
-}
-}
-if(data103.instant !== undefined){
-let data105 = data103.instant;
-if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
-if(data105.at === undefined){
-const err274 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/15/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err274];
-}
-else {
-vErrors.push(err274);
-}
-errors++;
-}
-if(data105.mono === undefined){
-const err275 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/15/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err275];
-}
-else {
-vErrors.push(err275);
-}
-errors++;
-}
-for(const key23 in data105){
-if(!((key23 === "at") || (key23 === "mono"))){
-const err276 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/15/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err276];
-}
-else {
-vErrors.push(err276);
-}
-errors++;
-}
-}
-if(data105.at !== undefined){
-if(typeof data105.at !== "string"){
-const err277 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/15/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err277];
-}
-else {
-vErrors.push(err277);
-}
-errors++;
-}
-}
-if(data105.mono !== undefined){
-let data107 = data105.mono;
-if(typeof data107 === "string"){
-if(!pattern4.test(data107)){
-const err278 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/15/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err278];
-}
-else {
-vErrors.push(err278);
-}
-errors++;
-}
-}
-else {
-const err279 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/15/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err279];
-}
-else {
-vErrors.push(err279);
-}
-errors++;
-}
-}
-}
-else {
-const err280 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/15/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err280];
-}
-else {
-vErrors.push(err280);
-}
-errors++;
-}
-}
-if(data103.detail !== undefined){
-if(typeof data103.detail !== "string"){
-const err281 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/15/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err281];
-}
-else {
-vErrors.push(err281);
-}
-errors++;
-}
-}
-}
-else {
-const err282 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err282];
-}
-else {
-vErrors.push(err282);
-}
-errors++;
-}
-}
-}
-else {
-const err283 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err283];
-}
-else {
-vErrors.push(err283);
 }
 errors++;
 }
@@ -3897,12 +3781,12 @@ props16.type = true;
 }
 }
 if(!valid74){
-const err284 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err274 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err284];
+vErrors = [err274];
 }
 else {
-vErrors.push(err284);
+vErrors.push(err274);
 }
 errors++;
 }
@@ -3915,14 +3799,136 @@ props0 = props0 || {};
 Object.assign(props0, props16);
 }
 }
-const _errs327 = errors;
-let valid79 = true;
-const _errs328 = errors;
-if(errors === _errs328){
+const _errs319 = errors;
+let valid78 = true;
+const _errs320 = errors;
+if(errors === _errs320){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing16;
 if((data.type === undefined) && (missing16 = "type")){
-const err285 = {};
+const err275 = {};
+if(vErrors === null){
+vErrors = [err275];
+}
+else {
+vErrors.push(err275);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("unit.finished" !== data.type){
+const err276 = {};
+if(vErrors === null){
+vErrors = [err276];
+}
+else {
+vErrors.push(err276);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err277 = {};
+if(vErrors === null){
+vErrors = [err277];
+}
+else {
+vErrors.push(err277);
+}
+errors++;
+}
+}
+var _valid17 = _errs320 === errors;
+errors = _errs319;
+if(vErrors !== null){
+if(_errs319){
+vErrors.length = _errs319;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid17){
+const _errs323 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err278 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err278];
+}
+else {
+vErrors.push(err278);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data106 = data.data;
+if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
+if(data106.unit === undefined){
+const err279 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(vErrors === null){
+vErrors = [err279];
+}
+else {
+vErrors.push(err279);
+}
+errors++;
+}
+if(data106.started === undefined){
+const err280 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "started"},message:"must have required property '"+"started"+"'"};
+if(vErrors === null){
+vErrors = [err280];
+}
+else {
+vErrors.push(err280);
+}
+errors++;
+}
+if(data106.ended === undefined){
+const err281 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "ended"},message:"must have required property '"+"ended"+"'"};
+if(vErrors === null){
+vErrors = [err281];
+}
+else {
+vErrors.push(err281);
+}
+errors++;
+}
+if(data106.result === undefined){
+const err282 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+if(vErrors === null){
+vErrors = [err282];
+}
+else {
+vErrors.push(err282);
+}
+errors++;
+}
+if(data106.reason === undefined){
+const err283 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(vErrors === null){
+vErrors = [err283];
+}
+else {
+vErrors.push(err283);
+}
+errors++;
+}
+if(data106.cause === undefined){
+const err284 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "cause"},message:"must have required property '"+"cause"+"'"};
+if(vErrors === null){
+vErrors = [err284];
+}
+else {
+vErrors.push(err284);
+}
+errors++;
+}
+if(data106.after === undefined){
+const err285 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -3931,10 +3937,9 @@ vErrors.push(err285);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("evidence.recorded" !== data.type){
-const err286 = {};
+for(const key23 in data106){
+if(!(((((((key23 === "unit") || (key23 === "started")) || (key23 === "ended")) || (key23 === "result")) || (key23 === "reason")) || (key23 === "cause")) || (key23 === "after"))){
+const err286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -3944,10 +3949,9 @@ vErrors.push(err286);
 errors++;
 }
 }
-}
-}
-else {
-const err287 = {};
+if(data106.unit !== undefined){
+if(typeof data106.unit !== "string"){
+const err287 = {instancePath:instancePath+"/data/unit",schemaPath:"#/allOf/16/then/properties/data/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -3957,21 +3961,9 @@ vErrors.push(err287);
 errors++;
 }
 }
-var _valid17 = _errs328 === errors;
-errors = _errs327;
-if(vErrors !== null){
-if(_errs327){
-vErrors.length = _errs327;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid17){
-const _errs331 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err288 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data106.started !== undefined){
+if(typeof data106.started !== "string"){
+const err288 = {instancePath:instancePath+"/data/started",schemaPath:"#/allOf/16/then/properties/data/properties/started/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -3980,16 +3972,10 @@ vErrors.push(err288);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data110 = data.data;
-const _errs336 = errors;
-let valid83 = true;
-const _errs337 = errors;
-if(errors === _errs337){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing17;
-if((data110.kind === undefined) && (missing17 = "kind")){
-const err289 = {};
+}
+if(data106.ended !== undefined){
+if(typeof data106.ended !== "string"){
+const err289 = {instancePath:instancePath+"/data/ended",schemaPath:"#/allOf/16/then/properties/data/properties/ended/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err289];
 }
@@ -3998,10 +3984,10 @@ vErrors.push(err289);
 }
 errors++;
 }
-else {
-if(data110.kind !== undefined){
-if("backup" !== data110.kind){
-const err290 = {};
+}
+if(data106.result !== undefined){
+if(typeof data106.result !== "string"){
+const err290 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/16/then/properties/data/properties/result/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err290];
 }
@@ -4011,10 +3997,10 @@ vErrors.push(err290);
 errors++;
 }
 }
-}
-}
-else {
-const err291 = {};
+if(data106.reason !== undefined){
+let data111 = data106.reason;
+if((typeof data111 !== "string") && (data111 !== null)){
+const err291 = {instancePath:instancePath+"/data/reason",schemaPath:"#/allOf/16/then/properties/data/properties/reason/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.properties.reason.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err291];
 }
@@ -4024,21 +4010,10 @@ vErrors.push(err291);
 errors++;
 }
 }
-var _valid18 = _errs337 === errors;
-errors = _errs336;
-if(vErrors !== null){
-if(_errs336){
-vErrors.length = _errs336;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid18){
-const _errs340 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err292 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data106.cause !== undefined){
+let data112 = data106.cause;
+if((typeof data112 !== "string") && (data112 !== null)){
+const err292 = {instancePath:instancePath+"/data/cause",schemaPath:"#/allOf/16/then/properties/data/properties/cause/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.properties.cause.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err292];
 }
@@ -4047,11 +4022,14 @@ vErrors.push(err292);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data112 = data110.data;
-if(data112 && typeof data112 == "object" && !Array.isArray(data112)){
-if(data112.repository === undefined){
-const err293 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+}
+if(data106.after !== undefined){
+let data113 = data106.after;
+if(Array.isArray(data113)){
+const len2 = data113.length;
+for(let i2=0; i2<len2; i2++){
+if(typeof data113[i2] !== "string"){
+const err293 = {instancePath:instancePath+"/data/after/" + i2,schemaPath:"#/allOf/16/then/properties/data/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -4060,8 +4038,10 @@ vErrors.push(err293);
 }
 errors++;
 }
-if(data112.name === undefined){
-const err294 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+}
+else {
+const err294 = {instancePath:instancePath+"/data/after",schemaPath:"#/allOf/16/then/properties/data/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -4070,8 +4050,10 @@ vErrors.push(err294);
 }
 errors++;
 }
-if(data112.provider === undefined){
-const err295 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
+}
+}
+else {
+const err295 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -4080,8 +4062,10 @@ vErrors.push(err295);
 }
 errors++;
 }
-if(data112.origin === undefined){
-const err296 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
+}
+}
+else {
+const err296 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err296];
 }
@@ -4090,8 +4074,16 @@ vErrors.push(err296);
 }
 errors++;
 }
-if(data112.startedAt === undefined){
-const err297 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
+var _valid17 = _errs323 === errors;
+valid78 = _valid17;
+if(valid78){
+var props17 = {};
+props17.data = true;
+props17.type = true;
+}
+}
+if(!valid78){
+const err297 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -4100,8 +4092,23 @@ vErrors.push(err297);
 }
 errors++;
 }
-if(data112.finishedAt === undefined){
-const err298 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
+if(props0 !== true && props17 !== undefined){
+if(props17 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props17);
+}
+}
+const _errs345 = errors;
+let valid84 = true;
+const _errs346 = errors;
+if(errors === _errs346){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing17;
+if((data.type === undefined) && (missing17 = "type")){
+const err298 = {};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -4110,8 +4117,10 @@ vErrors.push(err298);
 }
 errors++;
 }
-if(data112.startLsn === undefined){
-const err299 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
+else {
+if(data.type !== undefined){
+if("fault.sent" !== data.type){
+const err299 = {};
 if(vErrors === null){
 vErrors = [err299];
 }
@@ -4120,8 +4129,11 @@ vErrors.push(err299);
 }
 errors++;
 }
-if(data112.stopLsn === undefined){
-const err300 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
+}
+}
+}
+else {
+const err300 = {};
 if(vErrors === null){
 vErrors = [err300];
 }
@@ -4130,8 +4142,22 @@ vErrors.push(err300);
 }
 errors++;
 }
-if(data112.timeline === undefined){
-const err301 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+var _valid18 = _errs346 === errors;
+errors = _errs345;
+if(vErrors !== null){
+if(_errs345){
+vErrors.length = _errs345;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid18){
+const _errs349 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err301 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -4140,8 +4166,11 @@ vErrors.push(err301);
 }
 errors++;
 }
-if(data112.systemId === undefined){
-const err302 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data.data !== undefined){
+let data116 = data.data;
+if(data116 && typeof data116 == "object" && !Array.isArray(data116)){
+if(data116.kind === undefined){
+const err302 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -4150,8 +4179,8 @@ vErrors.push(err302);
 }
 errors++;
 }
-if(data112.serverVersion === undefined){
-const err303 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
+if(data116.instant === undefined){
+const err303 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -4160,9 +4189,8 @@ vErrors.push(err303);
 }
 errors++;
 }
-for(const key24 in data112){
-if(!(func1.call(schema31.allOf[16].then.properties.data.allOf[0].then.properties.data.properties, key24))){
-const err304 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+if(data116.detail === undefined){
+const err304 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -4171,10 +4199,9 @@ vErrors.push(err304);
 }
 errors++;
 }
-}
-if(data112.repository !== undefined){
-if(typeof data112.repository !== "string"){
-const err305 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key24 in data116){
+if(!(((key24 === "kind") || (key24 === "instant")) || (key24 === "detail"))){
+const err305 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -4184,9 +4211,10 @@ vErrors.push(err305);
 errors++;
 }
 }
-if(data112.name !== undefined){
-if(typeof data112.name !== "string"){
-const err306 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data116.kind !== undefined){
+let data117 = data116.kind;
+if(!(((data117 === "injected") || (data117 === "declared")) || (data117 === "planned"))){
+const err306 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/17/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[17].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -4196,9 +4224,11 @@ vErrors.push(err306);
 errors++;
 }
 }
-if(data112.provider !== undefined){
-if(typeof data112.provider !== "string"){
-const err307 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data116.instant !== undefined){
+let data118 = data116.instant;
+if(data118 && typeof data118 == "object" && !Array.isArray(data118)){
+if(data118.at === undefined){
+const err307 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -4207,11 +4237,8 @@ vErrors.push(err307);
 }
 errors++;
 }
-}
-if(data112.origin !== undefined){
-let data116 = data112.origin;
-if(!((data116 === "drill") || (data116 === "schedule"))){
-const err308 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+if(data118.mono === undefined){
+const err308 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -4220,12 +4247,9 @@ vErrors.push(err308);
 }
 errors++;
 }
-}
-if(data112.startedAt !== undefined){
-let data117 = data112.startedAt;
-if(typeof data117 === "string"){
-if(!pattern5.test(data117)){
-const err309 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+for(const key25 in data118){
+if(!((key25 === "at") || (key25 === "mono"))){
+const err309 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -4235,8 +4259,9 @@ vErrors.push(err309);
 errors++;
 }
 }
-else {
-const err310 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data118.at !== undefined){
+if(typeof data118.at !== "string"){
+const err310 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err310];
 }
@@ -4246,11 +4271,11 @@ vErrors.push(err310);
 errors++;
 }
 }
-if(data112.finishedAt !== undefined){
-let data118 = data112.finishedAt;
-if(typeof data118 === "string"){
-if(!pattern5.test(data118)){
-const err311 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data118.mono !== undefined){
+let data120 = data118.mono;
+if(typeof data120 === "string"){
+if(!pattern4.test(data120)){
+const err311 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -4261,7 +4286,7 @@ errors++;
 }
 }
 else {
-const err312 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err312 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -4271,11 +4296,9 @@ vErrors.push(err312);
 errors++;
 }
 }
-if(data112.startLsn !== undefined){
-let data119 = data112.startLsn;
-if(typeof data119 === "string"){
-if(!pattern7.test(data119)){
-const err313 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+}
+else {
+const err313 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -4285,8 +4308,9 @@ vErrors.push(err313);
 errors++;
 }
 }
-else {
-const err314 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data116.detail !== undefined){
+if(typeof data116.detail !== "string"){
+const err314 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/17/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -4296,11 +4320,9 @@ vErrors.push(err314);
 errors++;
 }
 }
-if(data112.stopLsn !== undefined){
-let data120 = data112.stopLsn;
-if(typeof data120 === "string"){
-if(!pattern7.test(data120)){
-const err315 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+}
+else {
+const err315 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -4310,8 +4332,9 @@ vErrors.push(err315);
 errors++;
 }
 }
+}
 else {
-const err316 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err316 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -4320,11 +4343,16 @@ vErrors.push(err316);
 }
 errors++;
 }
+var _valid18 = _errs349 === errors;
+valid84 = _valid18;
+if(valid84){
+var props18 = {};
+props18.data = true;
+props18.type = true;
 }
-if(data112.timeline !== undefined){
-let data121 = data112.timeline;
-if(!(((typeof data121 == "number") && (!(data121 % 1) && !isNaN(data121))) && (isFinite(data121)))){
-const err317 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(!valid84){
+const err317 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -4333,9 +4361,23 @@ vErrors.push(err317);
 }
 errors++;
 }
-if((typeof data121 == "number") && (isFinite(data121))){
-if(data121 < 1 || isNaN(data121)){
-const err318 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(props0 !== true && props18 !== undefined){
+if(props18 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props18);
+}
+}
+const _errs365 = errors;
+let valid89 = true;
+const _errs366 = errors;
+if(errors === _errs366){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing18;
+if((data.type === undefined) && (missing18 = "type")){
+const err318 = {};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -4344,11 +4386,10 @@ vErrors.push(err318);
 }
 errors++;
 }
-}
-}
-if(data112.systemId !== undefined){
-if(typeof data112.systemId !== "string"){
-const err319 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("evidence.recorded" !== data.type){
+const err319 = {};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -4358,9 +4399,10 @@ vErrors.push(err319);
 errors++;
 }
 }
-if(data112.serverVersion !== undefined){
-if(typeof data112.serverVersion !== "string"){
-const err320 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err320 = {};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -4370,10 +4412,21 @@ vErrors.push(err320);
 errors++;
 }
 }
-if(data112.sizeBytes !== undefined){
-let data124 = data112.sizeBytes;
-if(!(((typeof data124 == "number") && (!(data124 % 1) && !isNaN(data124))) && (isFinite(data124)))){
-const err321 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid19 = _errs366 === errors;
+errors = _errs365;
+if(vErrors !== null){
+if(_errs365){
+vErrors.length = _errs365;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid19){
+const _errs369 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err321 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -4382,9 +4435,16 @@ vErrors.push(err321);
 }
 errors++;
 }
-if((typeof data124 == "number") && (isFinite(data124))){
-if(data124 < 0 || isNaN(data124)){
-const err322 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data.data !== undefined){
+let data123 = data.data;
+const _errs374 = errors;
+let valid93 = true;
+const _errs375 = errors;
+if(errors === _errs375){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing19;
+if((data123.kind === undefined) && (missing19 = "kind")){
+const err322 = {};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -4393,11 +4453,10 @@ vErrors.push(err322);
 }
 errors++;
 }
-}
-}
-}
 else {
-const err323 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data123.kind !== undefined){
+if("backup" !== data123.kind){
+const err323 = {};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -4408,8 +4467,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err324 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err324 = {};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -4418,16 +4478,22 @@ vErrors.push(err324);
 }
 errors++;
 }
-var _valid18 = _errs340 === errors;
-valid83 = _valid18;
-if(valid83){
-var props17 = {};
-props17.data = true;
-props17.kind = true;
+}
+var _valid20 = _errs375 === errors;
+errors = _errs374;
+if(vErrors !== null){
+if(_errs374){
+vErrors.length = _errs374;
+}
+else {
+vErrors = null;
 }
 }
-if(!valid83){
-const err325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(_valid20){
+const _errs378 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -4436,14 +4502,11 @@ vErrors.push(err325);
 }
 errors++;
 }
-const _errs369 = errors;
-let valid87 = true;
-const _errs370 = errors;
-if(errors === _errs370){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing18;
-if((data110.kind === undefined) && (missing18 = "kind")){
-const err326 = {};
+if(data123.data !== undefined){
+let data125 = data123.data;
+if(data125 && typeof data125 == "object" && !Array.isArray(data125)){
+if(data125.repository === undefined){
+const err326 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -4452,10 +4515,8 @@ vErrors.push(err326);
 }
 errors++;
 }
-else {
-if(data110.kind !== undefined){
-if("restore-target" !== data110.kind){
-const err327 = {};
+if(data125.name === undefined){
+const err327 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -4464,11 +4525,8 @@ vErrors.push(err327);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err328 = {};
+if(data125.provider === undefined){
+const err328 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -4477,22 +4535,8 @@ vErrors.push(err328);
 }
 errors++;
 }
-}
-var _valid19 = _errs370 === errors;
-errors = _errs369;
-if(vErrors !== null){
-if(_errs369){
-vErrors.length = _errs369;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid19){
-const _errs373 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err329 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data125.origin === undefined){
+const err329 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4501,11 +4545,8 @@ vErrors.push(err329);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data126 = data110.data;
-if(data126 && typeof data126 == "object" && !Array.isArray(data126)){
-if(data126.connection === undefined){
-const err330 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data125.startedAt === undefined){
+const err330 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err330];
 }
@@ -4514,8 +4555,8 @@ vErrors.push(err330);
 }
 errors++;
 }
-if(data126.backup === undefined){
-const err331 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
+if(data125.finishedAt === undefined){
+const err331 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
 if(vErrors === null){
 vErrors = [err331];
 }
@@ -4524,8 +4565,8 @@ vErrors.push(err331);
 }
 errors++;
 }
-if(data126.type === undefined){
-const err332 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(data125.startLsn === undefined){
+const err332 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
 if(vErrors === null){
 vErrors = [err332];
 }
@@ -4534,8 +4575,8 @@ vErrors.push(err332);
 }
 errors++;
 }
-if(data126.requested === undefined){
-const err333 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
+if(data125.stopLsn === undefined){
+const err333 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
 if(vErrors === null){
 vErrors = [err333];
 }
@@ -4544,8 +4585,8 @@ vErrors.push(err333);
 }
 errors++;
 }
-if(data126.sent === undefined){
-const err334 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data125.timeline === undefined){
+const err334 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err334];
 }
@@ -4554,8 +4595,8 @@ vErrors.push(err334);
 }
 errors++;
 }
-if(data126.inclusive === undefined){
-const err335 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
+if(data125.systemId === undefined){
+const err335 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err335];
 }
@@ -4564,8 +4605,8 @@ vErrors.push(err335);
 }
 errors++;
 }
-if(data126.timeline === undefined){
-const err336 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data125.serverVersion === undefined){
+const err336 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
 if(vErrors === null){
 vErrors = [err336];
 }
@@ -4574,8 +4615,9 @@ vErrors.push(err336);
 }
 errors++;
 }
-if(data126.settings === undefined){
-const err337 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
+for(const key26 in data125){
+if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[0].then.properties.data.properties, key26))){
+const err337 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4584,9 +4626,10 @@ vErrors.push(err337);
 }
 errors++;
 }
-for(const key25 in data126){
-if(!((((((((key25 === "connection") || (key25 === "backup")) || (key25 === "type")) || (key25 === "requested")) || (key25 === "sent")) || (key25 === "inclusive")) || (key25 === "timeline")) || (key25 === "settings"))){
-const err338 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+}
+if(data125.repository !== undefined){
+if(typeof data125.repository !== "string"){
+const err338 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4596,9 +4639,9 @@ vErrors.push(err338);
 errors++;
 }
 }
-if(data126.connection !== undefined){
-if(typeof data126.connection !== "string"){
-const err339 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data125.name !== undefined){
+if(typeof data125.name !== "string"){
+const err339 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4608,9 +4651,9 @@ vErrors.push(err339);
 errors++;
 }
 }
-if(data126.backup !== undefined){
-if(typeof data126.backup !== "string"){
-const err340 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data125.provider !== undefined){
+if(typeof data125.provider !== "string"){
+const err340 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4620,10 +4663,10 @@ vErrors.push(err340);
 errors++;
 }
 }
-if(data126.type !== undefined){
-let data129 = data126.type;
-if(!((((((data129 === "time") || (data129 === "lsn")) || (data129 === "name")) || (data129 === "xid")) || (data129 === "immediate")) || (data129 === "latest"))){
-const err341 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data125.origin !== undefined){
+let data129 = data125.origin;
+if(!((data129 === "drill") || (data129 === "schedule"))){
+const err341 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4633,10 +4676,11 @@ vErrors.push(err341);
 errors++;
 }
 }
-if(data126.requested !== undefined){
-let data130 = data126.requested;
-if((typeof data130 !== "string") && (data130 !== null)){
-const err342 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
+if(data125.startedAt !== undefined){
+let data130 = data125.startedAt;
+if(typeof data130 === "string"){
+if(!pattern5.test(data130)){
+const err342 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4646,10 +4690,8 @@ vErrors.push(err342);
 errors++;
 }
 }
-if(data126.sent !== undefined){
-let data131 = data126.sent;
-if((typeof data131 !== "string") && (data131 !== null)){
-const err343 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
+else {
+const err343 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4659,10 +4701,11 @@ vErrors.push(err343);
 errors++;
 }
 }
-if(data126.inclusive !== undefined){
-let data132 = data126.inclusive;
-if((typeof data132 !== "boolean") && (data132 !== null)){
-const err344 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
+if(data125.finishedAt !== undefined){
+let data131 = data125.finishedAt;
+if(typeof data131 === "string"){
+if(!pattern5.test(data131)){
+const err344 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4672,9 +4715,8 @@ vErrors.push(err344);
 errors++;
 }
 }
-if(data126.timeline !== undefined){
-if(typeof data126.timeline !== "string"){
-const err345 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err345 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4684,12 +4726,11 @@ vErrors.push(err345);
 errors++;
 }
 }
-if(data126.settings !== undefined){
-let data134 = data126.settings;
-if(data134 && typeof data134 == "object" && !Array.isArray(data134)){
-for(const key26 in data134){
-if(typeof data134[key26] !== "string"){
-const err346 = {instancePath:instancePath+"/data/data/settings/" + key26.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data125.startLsn !== undefined){
+let data132 = data125.startLsn;
+if(typeof data132 === "string"){
+if(!pattern7.test(data132)){
+const err346 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4699,9 +4740,8 @@ vErrors.push(err346);
 errors++;
 }
 }
-}
 else {
-const err347 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err347 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4711,9 +4751,11 @@ vErrors.push(err347);
 errors++;
 }
 }
-}
-else {
-const err348 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data125.stopLsn !== undefined){
+let data133 = data125.stopLsn;
+if(typeof data133 === "string"){
+if(!pattern7.test(data133)){
+const err348 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4723,9 +4765,8 @@ vErrors.push(err348);
 errors++;
 }
 }
-}
 else {
-const err349 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err349 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4734,16 +4775,11 @@ vErrors.push(err349);
 }
 errors++;
 }
-var _valid19 = _errs373 === errors;
-valid87 = _valid19;
-if(valid87){
-var props18 = {};
-props18.data = true;
-props18.kind = true;
 }
-}
-if(!valid87){
-const err350 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data125.timeline !== undefined){
+let data134 = data125.timeline;
+if(!(((typeof data134 == "number") && (!(data134 % 1) && !isNaN(data134))) && (isFinite(data134)))){
+const err350 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4752,23 +4788,9 @@ vErrors.push(err350);
 }
 errors++;
 }
-if(props17 !== true && props18 !== undefined){
-if(props18 === true){
-props17 = true;
-}
-else {
-props17 = props17 || {};
-Object.assign(props17, props18);
-}
-}
-const _errs397 = errors;
-let valid92 = true;
-const _errs398 = errors;
-if(errors === _errs398){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing19;
-if((data110.kind === undefined) && (missing19 = "kind")){
-const err351 = {};
+if((typeof data134 == "number") && (isFinite(data134))){
+if(data134 < 1 || isNaN(data134)){
+const err351 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4777,10 +4799,11 @@ vErrors.push(err351);
 }
 errors++;
 }
-else {
-if(data110.kind !== undefined){
-if("wal-end" !== data110.kind){
-const err352 = {};
+}
+}
+if(data125.systemId !== undefined){
+if(typeof data125.systemId !== "string"){
+const err352 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4790,10 +4813,9 @@ vErrors.push(err352);
 errors++;
 }
 }
-}
-}
-else {
-const err353 = {};
+if(data125.serverVersion !== undefined){
+if(typeof data125.serverVersion !== "string"){
+const err353 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4803,21 +4825,10 @@ vErrors.push(err353);
 errors++;
 }
 }
-var _valid20 = _errs398 === errors;
-errors = _errs397;
-if(vErrors !== null){
-if(_errs397){
-vErrors.length = _errs397;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid20){
-const _errs401 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err354 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data125.sizeBytes !== undefined){
+let data137 = data125.sizeBytes;
+if(!(((typeof data137 == "number") && (!(data137 % 1) && !isNaN(data137))) && (isFinite(data137)))){
+const err354 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4826,11 +4837,9 @@ vErrors.push(err354);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data137 = data110.data;
-if(data137 && typeof data137 == "object" && !Array.isArray(data137)){
-if(data137.connection === undefined){
-const err355 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if((typeof data137 == "number") && (isFinite(data137))){
+if(data137 < 0 || isNaN(data137)){
+const err355 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4839,8 +4848,11 @@ vErrors.push(err355);
 }
 errors++;
 }
-if(data137.stop === undefined){
-const err356 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
+}
+}
+}
+else {
+const err356 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4849,8 +4861,10 @@ vErrors.push(err356);
 }
 errors++;
 }
-if(data137.logLine === undefined){
-const err357 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
+}
+}
+else {
+const err357 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4859,8 +4873,16 @@ vErrors.push(err357);
 }
 errors++;
 }
-if(data137.replayEndLsn === undefined){
-const err358 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
+var _valid20 = _errs378 === errors;
+valid93 = _valid20;
+if(valid93){
+var props19 = {};
+props19.data = true;
+props19.kind = true;
+}
+}
+if(!valid93){
+const err358 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err358];
 }
@@ -4869,8 +4891,14 @@ vErrors.push(err358);
 }
 errors++;
 }
-if(data137.lastCommitAt === undefined){
-const err359 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
+const _errs407 = errors;
+let valid97 = true;
+const _errs408 = errors;
+if(errors === _errs408){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing20;
+if((data123.kind === undefined) && (missing20 = "kind")){
+const err359 = {};
 if(vErrors === null){
 vErrors = [err359];
 }
@@ -4879,8 +4907,10 @@ vErrors.push(err359);
 }
 errors++;
 }
-if(data137.inRecovery === undefined){
-const err360 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
+else {
+if(data123.kind !== undefined){
+if("restore-target" !== data123.kind){
+const err360 = {};
 if(vErrors === null){
 vErrors = [err360];
 }
@@ -4889,8 +4919,11 @@ vErrors.push(err360);
 }
 errors++;
 }
-if(data137.systemId === undefined){
-const err361 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+}
+}
+}
+else {
+const err361 = {};
 if(vErrors === null){
 vErrors = [err361];
 }
@@ -4899,8 +4932,22 @@ vErrors.push(err361);
 }
 errors++;
 }
-if(data137.timeline === undefined){
-const err362 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+var _valid21 = _errs408 === errors;
+errors = _errs407;
+if(vErrors !== null){
+if(_errs407){
+vErrors.length = _errs407;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid21){
+const _errs411 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err362 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -4909,8 +4956,11 @@ vErrors.push(err362);
 }
 errors++;
 }
-if(data137.history === undefined){
-const err363 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
+if(data123.data !== undefined){
+let data139 = data123.data;
+if(data139 && typeof data139 == "object" && !Array.isArray(data139)){
+if(data139.connection === undefined){
+const err363 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err363];
 }
@@ -4919,8 +4969,8 @@ vErrors.push(err363);
 }
 errors++;
 }
-if(data137.archiveMode === undefined){
-const err364 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
+if(data139.backup === undefined){
+const err364 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
 if(vErrors === null){
 vErrors = [err364];
 }
@@ -4929,9 +4979,8 @@ vErrors.push(err364);
 }
 errors++;
 }
-for(const key27 in data137){
-if(!(func1.call(schema31.allOf[16].then.properties.data.allOf[2].then.properties.data.properties, key27))){
-const err365 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+if(data139.type === undefined){
+const err365 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err365];
 }
@@ -4940,10 +4989,8 @@ vErrors.push(err365);
 }
 errors++;
 }
-}
-if(data137.connection !== undefined){
-if(typeof data137.connection !== "string"){
-const err366 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.requested === undefined){
+const err366 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
 if(vErrors === null){
 vErrors = [err366];
 }
@@ -4952,12 +4999,8 @@ vErrors.push(err366);
 }
 errors++;
 }
-}
-if(data137.stop !== undefined){
-let data139 = data137.stop;
-if(data139 && typeof data139 == "object" && !Array.isArray(data139)){
-if(data139.kind === undefined){
-const err367 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data139.sent === undefined){
+const err367 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err367];
 }
@@ -4966,9 +5009,8 @@ vErrors.push(err367);
 }
 errors++;
 }
-for(const key28 in data139){
-if(!(((((key28 === "kind") || (key28 === "xid")) || (key28 === "time")) || (key28 === "lsn")) || (key28 === "name"))){
-const err368 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+if(data139.inclusive === undefined){
+const err368 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
 if(vErrors === null){
 vErrors = [err368];
 }
@@ -4977,11 +5019,8 @@ vErrors.push(err368);
 }
 errors++;
 }
-}
-if(data139.kind !== undefined){
-let data140 = data139.kind;
-if(!((((((data140 === "before") || (data140 === "after")) || (data140 === "restore-point")) || (data140 === "lsn")) || (data140 === "consistency")) || (data140 === "end-of-wal"))){
-const err369 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(data139.timeline === undefined){
+const err369 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err369];
 }
@@ -4990,10 +5029,8 @@ vErrors.push(err369);
 }
 errors++;
 }
-}
-if(data139.xid !== undefined){
-if(typeof data139.xid !== "string"){
-const err370 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.settings === undefined){
+const err370 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
 if(vErrors === null){
 vErrors = [err370];
 }
@@ -5002,12 +5039,9 @@ vErrors.push(err370);
 }
 errors++;
 }
-}
-if(data139.time !== undefined){
-let data142 = data139.time;
-if(typeof data142 === "string"){
-if(!pattern5.test(data142)){
-const err371 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+for(const key27 in data139){
+if(!((((((((key27 === "connection") || (key27 === "backup")) || (key27 === "type")) || (key27 === "requested")) || (key27 === "sent")) || (key27 === "inclusive")) || (key27 === "timeline")) || (key27 === "settings"))){
+const err371 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err371];
 }
@@ -5017,8 +5051,9 @@ vErrors.push(err371);
 errors++;
 }
 }
-else {
-const err372 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.connection !== undefined){
+if(typeof data139.connection !== "string"){
+const err372 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err372];
 }
@@ -5028,11 +5063,9 @@ vErrors.push(err372);
 errors++;
 }
 }
-if(data139.lsn !== undefined){
-let data143 = data139.lsn;
-if(typeof data143 === "string"){
-if(!pattern7.test(data143)){
-const err373 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data139.backup !== undefined){
+if(typeof data139.backup !== "string"){
+const err373 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err373];
 }
@@ -5042,8 +5075,10 @@ vErrors.push(err373);
 errors++;
 }
 }
-else {
-const err374 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.type !== undefined){
+let data142 = data139.type;
+if(!((((((data142 === "time") || (data142 === "lsn")) || (data142 === "name")) || (data142 === "xid")) || (data142 === "immediate")) || (data142 === "latest"))){
+const err374 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err374];
 }
@@ -5053,9 +5088,10 @@ vErrors.push(err374);
 errors++;
 }
 }
-if(data139.name !== undefined){
-if(typeof data139.name !== "string"){
-const err375 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.requested !== undefined){
+let data143 = data139.requested;
+if((typeof data143 !== "string") && (data143 !== null)){
+const err375 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err375];
 }
@@ -5065,9 +5101,10 @@ vErrors.push(err375);
 errors++;
 }
 }
-}
-else {
-const err376 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data139.sent !== undefined){
+let data144 = data139.sent;
+if((typeof data144 !== "string") && (data144 !== null)){
+const err376 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err376];
 }
@@ -5077,10 +5114,10 @@ vErrors.push(err376);
 errors++;
 }
 }
-if(data137.logLine !== undefined){
-let data145 = data137.logLine;
-if((typeof data145 !== "string") && (data145 !== null)){
-const err377 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
+if(data139.inclusive !== undefined){
+let data145 = data139.inclusive;
+if((typeof data145 !== "boolean") && (data145 !== null)){
+const err377 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err377];
 }
@@ -5090,10 +5127,9 @@ vErrors.push(err377);
 errors++;
 }
 }
-if(data137.replayEndLsn !== undefined){
-let data146 = data137.replayEndLsn;
-if((typeof data146 !== "string") && (data146 !== null)){
-const err378 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
+if(data139.timeline !== undefined){
+if(typeof data139.timeline !== "string"){
+const err378 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err378];
 }
@@ -5103,15 +5139,12 @@ vErrors.push(err378);
 errors++;
 }
 }
-if(data137.lastCommitAt !== undefined){
-let data147 = data137.lastCommitAt;
-const _errs425 = errors;
-let valid97 = true;
-const _errs426 = errors;
-const _errs427 = errors;
-const _errs428 = errors;
-if(data147 !== null){
-const err379 = {};
+if(data139.settings !== undefined){
+let data147 = data139.settings;
+if(data147 && typeof data147 == "object" && !Array.isArray(data147)){
+for(const key28 in data147){
+if(typeof data147[key28] !== "string"){
+const err379 = {instancePath:instancePath+"/data/data/settings/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err379];
 }
@@ -5120,9 +5153,10 @@ vErrors.push(err379);
 }
 errors++;
 }
-var valid98 = _errs428 === errors;
-if(valid98){
-const err380 = {};
+}
+}
+else {
+const err380 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err380];
 }
@@ -5131,32 +5165,10 @@ vErrors.push(err380);
 }
 errors++;
 }
-else {
-errors = _errs427;
-if(vErrors !== null){
-if(_errs427){
-vErrors.length = _errs427;
+}
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid21 = _errs426 === errors;
-errors = _errs425;
-if(vErrors !== null){
-if(_errs425){
-vErrors.length = _errs425;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid21){
-const _errs430 = errors;
-if(typeof data147 === "string"){
-if(!pattern5.test(data147)){
-const err381 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+const err381 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -5166,8 +5178,9 @@ vErrors.push(err381);
 errors++;
 }
 }
+}
 else {
-const err382 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err382 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -5176,11 +5189,16 @@ vErrors.push(err382);
 }
 errors++;
 }
-var _valid21 = _errs430 === errors;
+var _valid21 = _errs411 === errors;
 valid97 = _valid21;
+if(valid97){
+var props20 = {};
+props20.data = true;
+props20.kind = true;
+}
 }
 if(!valid97){
-const err383 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err383 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err383];
 }
@@ -5189,10 +5207,23 @@ vErrors.push(err383);
 }
 errors++;
 }
+if(props19 !== true && props20 !== undefined){
+if(props20 === true){
+props19 = true;
 }
-if(data137.inRecovery !== undefined){
-if(typeof data137.inRecovery !== "boolean"){
-const err384 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+props19 = props19 || {};
+Object.assign(props19, props20);
+}
+}
+const _errs435 = errors;
+let valid102 = true;
+const _errs436 = errors;
+if(errors === _errs436){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing21;
+if((data123.kind === undefined) && (missing21 = "kind")){
+const err384 = {};
 if(vErrors === null){
 vErrors = [err384];
 }
@@ -5201,10 +5232,10 @@ vErrors.push(err384);
 }
 errors++;
 }
-}
-if(data137.systemId !== undefined){
-if(typeof data137.systemId !== "string"){
-const err385 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data123.kind !== undefined){
+if("wal-end" !== data123.kind){
+const err385 = {};
 if(vErrors === null){
 vErrors = [err385];
 }
@@ -5214,10 +5245,10 @@ vErrors.push(err385);
 errors++;
 }
 }
-if(data137.timeline !== undefined){
-let data150 = data137.timeline;
-if(!(((typeof data150 == "number") && (!(data150 % 1) && !isNaN(data150))) && (isFinite(data150)))){
-const err386 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err386 = {};
 if(vErrors === null){
 vErrors = [err386];
 }
@@ -5226,9 +5257,22 @@ vErrors.push(err386);
 }
 errors++;
 }
-if((typeof data150 == "number") && (isFinite(data150))){
-if(data150 < 1 || isNaN(data150)){
-const err387 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+var _valid22 = _errs436 === errors;
+errors = _errs435;
+if(vErrors !== null){
+if(_errs435){
+vErrors.length = _errs435;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid22){
+const _errs439 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err387 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err387];
 }
@@ -5237,17 +5281,11 @@ vErrors.push(err387);
 }
 errors++;
 }
-}
-}
-if(data137.history !== undefined){
-let data151 = data137.history;
-if(Array.isArray(data151)){
-const len2 = data151.length;
-for(let i2=0; i2<len2; i2++){
-let data152 = data151[i2];
-if(data152 && typeof data152 == "object" && !Array.isArray(data152)){
-if(data152.timeline === undefined){
-const err388 = {instancePath:instancePath+"/data/data/history/" + i2,schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data123.data !== undefined){
+let data150 = data123.data;
+if(data150 && typeof data150 == "object" && !Array.isArray(data150)){
+if(data150.connection === undefined){
+const err388 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err388];
 }
@@ -5256,8 +5294,8 @@ vErrors.push(err388);
 }
 errors++;
 }
-if(data152.switchLsn === undefined){
-const err389 = {instancePath:instancePath+"/data/data/history/" + i2,schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
+if(data150.stop === undefined){
+const err389 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
 if(vErrors === null){
 vErrors = [err389];
 }
@@ -5266,9 +5304,8 @@ vErrors.push(err389);
 }
 errors++;
 }
-for(const key29 in data152){
-if(!((key29 === "timeline") || (key29 === "switchLsn"))){
-const err390 = {instancePath:instancePath+"/data/data/history/" + i2,schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+if(data150.logLine === undefined){
+const err390 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
 if(vErrors === null){
 vErrors = [err390];
 }
@@ -5277,11 +5314,8 @@ vErrors.push(err390);
 }
 errors++;
 }
-}
-if(data152.timeline !== undefined){
-let data153 = data152.timeline;
-if(!(((typeof data153 == "number") && (!(data153 % 1) && !isNaN(data153))) && (isFinite(data153)))){
-const err391 = {instancePath:instancePath+"/data/data/history/" + i2+"/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data150.replayEndLsn === undefined){
+const err391 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
 if(vErrors === null){
 vErrors = [err391];
 }
@@ -5290,9 +5324,8 @@ vErrors.push(err391);
 }
 errors++;
 }
-if((typeof data153 == "number") && (isFinite(data153))){
-if(data153 < 1 || isNaN(data153)){
-const err392 = {instancePath:instancePath+"/data/data/history/" + i2+"/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data150.lastCommitAt === undefined){
+const err392 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
 if(vErrors === null){
 vErrors = [err392];
 }
@@ -5301,13 +5334,8 @@ vErrors.push(err392);
 }
 errors++;
 }
-}
-}
-if(data152.switchLsn !== undefined){
-let data154 = data152.switchLsn;
-if(typeof data154 === "string"){
-if(!pattern7.test(data154)){
-const err393 = {instancePath:instancePath+"/data/data/history/" + i2+"/switchLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data150.inRecovery === undefined){
+const err393 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
 if(vErrors === null){
 vErrors = [err393];
 }
@@ -5316,9 +5344,8 @@ vErrors.push(err393);
 }
 errors++;
 }
-}
-else {
-const err394 = {instancePath:instancePath+"/data/data/history/" + i2+"/switchLsn",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data150.systemId === undefined){
+const err394 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err394];
 }
@@ -5327,10 +5354,8 @@ vErrors.push(err394);
 }
 errors++;
 }
-}
-}
-else {
-const err395 = {instancePath:instancePath+"/data/data/history/" + i2,schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data150.timeline === undefined){
+const err395 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err395];
 }
@@ -5339,10 +5364,8 @@ vErrors.push(err395);
 }
 errors++;
 }
-}
-}
-else {
-const err396 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data150.history === undefined){
+const err396 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
 if(vErrors === null){
 vErrors = [err396];
 }
@@ -5351,10 +5374,8 @@ vErrors.push(err396);
 }
 errors++;
 }
-}
-if(data137.archiveMode !== undefined){
-if(typeof data137.archiveMode !== "string"){
-const err397 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data150.archiveMode === undefined){
+const err397 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
 if(vErrors === null){
 vErrors = [err397];
 }
@@ -5363,10 +5384,9 @@ vErrors.push(err397);
 }
 errors++;
 }
-}
-}
-else {
-const err398 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key29 in data150){
+if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties, key29))){
+const err398 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err398];
 }
@@ -5376,9 +5396,9 @@ vErrors.push(err398);
 errors++;
 }
 }
-}
-else {
-const err399 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data150.connection !== undefined){
+if(typeof data150.connection !== "string"){
+const err399 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err399];
 }
@@ -5387,16 +5407,12 @@ vErrors.push(err399);
 }
 errors++;
 }
-var _valid20 = _errs401 === errors;
-valid92 = _valid20;
-if(valid92){
-var props19 = {};
-props19.data = true;
-props19.kind = true;
 }
-}
-if(!valid92){
-const err400 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data150.stop !== undefined){
+let data152 = data150.stop;
+if(data152 && typeof data152 == "object" && !Array.isArray(data152)){
+if(data152.kind === undefined){
+const err400 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err400];
 }
@@ -5405,23 +5421,9 @@ vErrors.push(err400);
 }
 errors++;
 }
-if(props17 !== true && props19 !== undefined){
-if(props19 === true){
-props17 = true;
-}
-else {
-props17 = props17 || {};
-Object.assign(props17, props19);
-}
-}
-const _errs450 = errors;
-let valid102 = true;
-const _errs451 = errors;
-if(errors === _errs451){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing20;
-if((data110.kind === undefined) && (missing20 = "kind")){
-const err401 = {};
+for(const key30 in data152){
+if(!(((((key30 === "kind") || (key30 === "xid")) || (key30 === "time")) || (key30 === "lsn")) || (key30 === "name"))){
+const err401 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err401];
 }
@@ -5430,10 +5432,11 @@ vErrors.push(err401);
 }
 errors++;
 }
-else {
-if(data110.kind !== undefined){
-if("archive" !== data110.kind){
-const err402 = {};
+}
+if(data152.kind !== undefined){
+let data153 = data152.kind;
+if(!((((((data153 === "before") || (data153 === "after")) || (data153 === "restore-point")) || (data153 === "lsn")) || (data153 === "consistency")) || (data153 === "end-of-wal"))){
+const err402 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err402];
 }
@@ -5443,10 +5446,9 @@ vErrors.push(err402);
 errors++;
 }
 }
-}
-}
-else {
-const err403 = {};
+if(data152.xid !== undefined){
+if(typeof data152.xid !== "string"){
+const err403 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err403];
 }
@@ -5456,21 +5458,11 @@ vErrors.push(err403);
 errors++;
 }
 }
-var _valid22 = _errs451 === errors;
-errors = _errs450;
-if(vErrors !== null){
-if(_errs450){
-vErrors.length = _errs450;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid22){
-const _errs454 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err404 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data152.time !== undefined){
+let data155 = data152.time;
+if(typeof data155 === "string"){
+if(!pattern5.test(data155)){
+const err404 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err404];
 }
@@ -5479,11 +5471,9 @@ vErrors.push(err404);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data157 = data110.data;
-if(data157 && typeof data157 == "object" && !Array.isArray(data157)){
-if(data157.repository === undefined){
-const err405 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+}
+else {
+const err405 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err405];
 }
@@ -5492,8 +5482,12 @@ vErrors.push(err405);
 }
 errors++;
 }
-if(data157.when === undefined){
-const err406 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+if(data152.lsn !== undefined){
+let data156 = data152.lsn;
+if(typeof data156 === "string"){
+if(!pattern7.test(data156)){
+const err406 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err406];
 }
@@ -5502,8 +5496,9 @@ vErrors.push(err406);
 }
 errors++;
 }
-if(data157.sourceTimeline === undefined){
-const err407 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
+}
+else {
+const err407 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err407];
 }
@@ -5512,8 +5507,10 @@ vErrors.push(err407);
 }
 errors++;
 }
-if(data157.files === undefined){
-const err408 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+}
+if(data152.name !== undefined){
+if(typeof data152.name !== "string"){
+const err408 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err408];
 }
@@ -5522,8 +5519,10 @@ vErrors.push(err408);
 }
 errors++;
 }
-if(data157.digest === undefined){
-const err409 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+}
+}
+else {
+const err409 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err409];
 }
@@ -5532,9 +5531,11 @@ vErrors.push(err409);
 }
 errors++;
 }
-for(const key30 in data157){
-if(!((((((((key30 === "repository") || (key30 === "when")) || (key30 === "sourceTimeline")) || (key30 === "files")) || (key30 === "digest")) || (key30 === "added")) || (key30 === "removed")) || (key30 === "changed"))){
-const err410 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+}
+if(data150.logLine !== undefined){
+let data158 = data150.logLine;
+if((typeof data158 !== "string") && (data158 !== null)){
+const err410 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err410];
 }
@@ -5544,9 +5545,10 @@ vErrors.push(err410);
 errors++;
 }
 }
-if(data157.repository !== undefined){
-if(typeof data157.repository !== "string"){
-const err411 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data150.replayEndLsn !== undefined){
+let data159 = data150.replayEndLsn;
+if((typeof data159 !== "string") && (data159 !== null)){
+const err411 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err411];
 }
@@ -5556,10 +5558,15 @@ vErrors.push(err411);
 errors++;
 }
 }
-if(data157.when !== undefined){
-let data159 = data157.when;
-if(!((data159 === "before") || (data159 === "after"))){
-const err412 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data150.lastCommitAt !== undefined){
+let data160 = data150.lastCommitAt;
+const _errs463 = errors;
+let valid107 = true;
+const _errs464 = errors;
+const _errs465 = errors;
+const _errs466 = errors;
+if(data160 !== null){
+const err412 = {};
 if(vErrors === null){
 vErrors = [err412];
 }
@@ -5568,32 +5575,14 @@ vErrors.push(err412);
 }
 errors++;
 }
-}
-if(data157.sourceTimeline !== undefined){
-let data160 = data157.sourceTimeline;
-const _errs463 = errors;
-let valid106 = true;
-const _errs464 = errors;
-const _errs465 = errors;
-const _errs466 = errors;
-if(data160 !== null){
+var valid108 = _errs466 === errors;
+if(valid108){
 const err413 = {};
 if(vErrors === null){
 vErrors = [err413];
 }
 else {
 vErrors.push(err413);
-}
-errors++;
-}
-var valid107 = _errs466 === errors;
-if(valid107){
-const err414 = {};
-if(vErrors === null){
-vErrors = [err414];
-}
-else {
-vErrors.push(err414);
 }
 errors++;
 }
@@ -5620,8 +5609,20 @@ vErrors = null;
 }
 if(_valid23){
 const _errs468 = errors;
-if(!(((typeof data160 == "number") && (!(data160 % 1) && !isNaN(data160))) && (isFinite(data160)))){
-const err415 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(typeof data160 === "string"){
+if(!pattern5.test(data160)){
+const err414 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(vErrors === null){
+vErrors = [err414];
+}
+else {
+vErrors.push(err414);
+}
+errors++;
+}
+}
+else {
+const err415 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err415];
 }
@@ -5630,9 +5631,11 @@ vErrors.push(err415);
 }
 errors++;
 }
-if((typeof data160 == "number") && (isFinite(data160))){
-if(data160 < 1 || isNaN(data160)){
-const err416 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+var _valid23 = _errs468 === errors;
+valid107 = _valid23;
+}
+if(!valid107){
+const err416 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err416];
 }
@@ -5642,11 +5645,9 @@ vErrors.push(err416);
 errors++;
 }
 }
-var _valid23 = _errs468 === errors;
-valid106 = _valid23;
-}
-if(!valid106){
-const err417 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data150.inRecovery !== undefined){
+if(typeof data150.inRecovery !== "boolean"){
+const err417 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err417];
 }
@@ -5656,10 +5657,9 @@ vErrors.push(err417);
 errors++;
 }
 }
-if(data157.files !== undefined){
-let data161 = data157.files;
-if(!(((typeof data161 == "number") && (!(data161 % 1) && !isNaN(data161))) && (isFinite(data161)))){
-const err418 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data150.systemId !== undefined){
+if(typeof data150.systemId !== "string"){
+const err418 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err418];
 }
@@ -5668,9 +5668,11 @@ vErrors.push(err418);
 }
 errors++;
 }
-if((typeof data161 == "number") && (isFinite(data161))){
-if(data161 < 0 || isNaN(data161)){
-const err419 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data150.timeline !== undefined){
+let data163 = data150.timeline;
+if(!(((typeof data163 == "number") && (!(data163 % 1) && !isNaN(data163))) && (isFinite(data163)))){
+const err419 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err419];
 }
@@ -5679,11 +5681,9 @@ vErrors.push(err419);
 }
 errors++;
 }
-}
-}
-if(data157.digest !== undefined){
-if(typeof data157.digest !== "string"){
-const err420 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data163 == "number") && (isFinite(data163))){
+if(data163 < 1 || isNaN(data163)){
+const err420 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err420];
 }
@@ -5693,15 +5693,16 @@ vErrors.push(err420);
 errors++;
 }
 }
-if(data157.added !== undefined){
-let data163 = data157.added;
-if(Array.isArray(data163)){
-const len3 = data163.length;
+}
+if(data150.history !== undefined){
+let data164 = data150.history;
+if(Array.isArray(data164)){
+const len3 = data164.length;
 for(let i3=0; i3<len3; i3++){
-let data164 = data163[i3];
-if(data164 && typeof data164 == "object" && !Array.isArray(data164)){
-if(data164.name === undefined){
-const err421 = {instancePath:instancePath+"/data/data/added/" + i3,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+let data165 = data164[i3];
+if(data165 && typeof data165 == "object" && !Array.isArray(data165)){
+if(data165.timeline === undefined){
+const err421 = {instancePath:instancePath+"/data/data/history/" + i3,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err421];
 }
@@ -5710,8 +5711,8 @@ vErrors.push(err421);
 }
 errors++;
 }
-if(data164.timeline === undefined){
-const err422 = {instancePath:instancePath+"/data/data/added/" + i3,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data165.switchLsn === undefined){
+const err422 = {instancePath:instancePath+"/data/data/history/" + i3,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
 if(vErrors === null){
 vErrors = [err422];
 }
@@ -5720,9 +5721,9 @@ vErrors.push(err422);
 }
 errors++;
 }
-for(const key31 in data164){
-if(!((key31 === "name") || (key31 === "timeline"))){
-const err423 = {instancePath:instancePath+"/data/data/added/" + i3,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+for(const key31 in data165){
+if(!((key31 === "timeline") || (key31 === "switchLsn"))){
+const err423 = {instancePath:instancePath+"/data/data/history/" + i3,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err423];
 }
@@ -5732,9 +5733,10 @@ vErrors.push(err423);
 errors++;
 }
 }
-if(data164.name !== undefined){
-if(typeof data164.name !== "string"){
-const err424 = {instancePath:instancePath+"/data/data/added/" + i3+"/name",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data165.timeline !== undefined){
+let data166 = data165.timeline;
+if(!(((typeof data166 == "number") && (!(data166 % 1) && !isNaN(data166))) && (isFinite(data166)))){
+const err424 = {instancePath:instancePath+"/data/data/history/" + i3+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err424];
 }
@@ -5743,11 +5745,9 @@ vErrors.push(err424);
 }
 errors++;
 }
-}
-if(data164.timeline !== undefined){
-let data166 = data164.timeline;
-if((!(((typeof data166 == "number") && (!(data166 % 1) && !isNaN(data166))) && (isFinite(data166)))) && (data166 !== null)){
-const err425 = {instancePath:instancePath+"/data/data/added/" + i3+"/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
+if((typeof data166 == "number") && (isFinite(data166))){
+if(data166 < 1 || isNaN(data166)){
+const err425 = {instancePath:instancePath+"/data/data/history/" + i3+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err425];
 }
@@ -5758,8 +5758,11 @@ errors++;
 }
 }
 }
-else {
-const err426 = {instancePath:instancePath+"/data/data/added/" + i3,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data165.switchLsn !== undefined){
+let data167 = data165.switchLsn;
+if(typeof data167 === "string"){
+if(!pattern7.test(data167)){
+const err426 = {instancePath:instancePath+"/data/data/history/" + i3+"/switchLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err426];
 }
@@ -5769,9 +5772,8 @@ vErrors.push(err426);
 errors++;
 }
 }
-}
 else {
-const err427 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err427 = {instancePath:instancePath+"/data/data/history/" + i3+"/switchLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err427];
 }
@@ -5781,13 +5783,9 @@ vErrors.push(err427);
 errors++;
 }
 }
-if(data157.removed !== undefined){
-let data167 = data157.removed;
-if(Array.isArray(data167)){
-const len4 = data167.length;
-for(let i4=0; i4<len4; i4++){
-if(typeof data167[i4] !== "string"){
-const err428 = {instancePath:instancePath+"/data/data/removed/" + i4,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err428 = {instancePath:instancePath+"/data/data/history/" + i3,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err428];
 }
@@ -5799,7 +5797,7 @@ errors++;
 }
 }
 else {
-const err429 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err429 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err429];
 }
@@ -5809,13 +5807,9 @@ vErrors.push(err429);
 errors++;
 }
 }
-if(data157.changed !== undefined){
-let data169 = data157.changed;
-if(Array.isArray(data169)){
-const len5 = data169.length;
-for(let i5=0; i5<len5; i5++){
-if(typeof data169[i5] !== "string"){
-const err430 = {instancePath:instancePath+"/data/data/changed/" + i5,schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data150.archiveMode !== undefined){
+if(typeof data150.archiveMode !== "string"){
+const err430 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err430];
 }
@@ -5827,7 +5821,7 @@ errors++;
 }
 }
 else {
-const err431 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err431 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err431];
 }
@@ -5839,7 +5833,7 @@ errors++;
 }
 }
 else {
-const err432 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err432 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err432];
 }
@@ -5848,10 +5842,16 @@ vErrors.push(err432);
 }
 errors++;
 }
+var _valid22 = _errs439 === errors;
+valid102 = _valid22;
+if(valid102){
+var props21 = {};
+props21.data = true;
+props21.kind = true;
 }
 }
-else {
-const err433 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid102){
+const err433 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err433];
 }
@@ -5860,16 +5860,23 @@ vErrors.push(err433);
 }
 errors++;
 }
-var _valid22 = _errs454 === errors;
-valid102 = _valid22;
-if(valid102){
-var props20 = {};
-props20.data = true;
-props20.kind = true;
+if(props19 !== true && props21 !== undefined){
+if(props21 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props21);
 }
 }
-if(!valid102){
-const err434 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const _errs488 = errors;
+let valid112 = true;
+const _errs489 = errors;
+if(errors === _errs489){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing22;
+if((data123.kind === undefined) && (missing22 = "kind")){
+const err434 = {};
 if(vErrors === null){
 vErrors = [err434];
 }
@@ -5878,22 +5885,9 @@ vErrors.push(err434);
 }
 errors++;
 }
-if(props17 !== true && props20 !== undefined){
-if(props20 === true){
-props17 = true;
-}
 else {
-props17 = props17 || {};
-Object.assign(props17, props20);
-}
-}
-const _errs492 = errors;
-let valid115 = true;
-const _errs493 = errors;
-if(errors === _errs493){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing21;
-if((data110.kind === undefined) && (missing21 = "kind")){
+if(data123.kind !== undefined){
+if("archive" !== data123.kind){
 const err435 = {};
 if(vErrors === null){
 vErrors = [err435];
@@ -5903,9 +5897,10 @@ vErrors.push(err435);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data110.kind !== undefined){
-if("reference" !== data110.kind){
 const err436 = {};
 if(vErrors === null){
 vErrors = [err436];
@@ -5916,10 +5911,21 @@ vErrors.push(err436);
 errors++;
 }
 }
-}
+var _valid24 = _errs489 === errors;
+errors = _errs488;
+if(vErrors !== null){
+if(_errs488){
+vErrors.length = _errs488;
 }
 else {
-const err437 = {};
+vErrors = null;
+}
+}
+if(_valid24){
+const _errs492 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err437 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err437];
 }
@@ -5928,22 +5934,11 @@ vErrors.push(err437);
 }
 errors++;
 }
-}
-var _valid24 = _errs493 === errors;
-errors = _errs492;
-if(vErrors !== null){
-if(_errs492){
-vErrors.length = _errs492;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid24){
-const _errs496 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err438 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data123.data !== undefined){
+let data170 = data123.data;
+if(data170 && typeof data170 == "object" && !Array.isArray(data170)){
+if(data170.repository === undefined){
+const err438 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err438];
 }
@@ -5952,11 +5947,8 @@ vErrors.push(err438);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data172 = data110.data;
-if(data172 && typeof data172 == "object" && !Array.isArray(data172)){
-if(data172.connection === undefined){
-const err439 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data170.when === undefined){
+const err439 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err439];
 }
@@ -5965,8 +5957,8 @@ vErrors.push(err439);
 }
 errors++;
 }
-if(data172.lsn === undefined){
-const err440 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(data170.sourceTimeline === undefined){
+const err440 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
 if(vErrors === null){
 vErrors = [err440];
 }
@@ -5975,8 +5967,8 @@ vErrors.push(err440);
 }
 errors++;
 }
-if(data172.time === undefined){
-const err441 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
+if(data170.files === undefined){
+const err441 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err441];
 }
@@ -5985,8 +5977,8 @@ vErrors.push(err441);
 }
 errors++;
 }
-if(data172.timeline === undefined){
-const err442 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data170.digest === undefined){
+const err442 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err442];
 }
@@ -5995,8 +5987,9 @@ vErrors.push(err442);
 }
 errors++;
 }
-if(data172.tables === undefined){
-const err443 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+for(const key32 in data170){
+if(!((((((((key32 === "repository") || (key32 === "when")) || (key32 === "sourceTimeline")) || (key32 === "files")) || (key32 === "digest")) || (key32 === "added")) || (key32 === "removed")) || (key32 === "changed"))){
+const err443 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err443];
 }
@@ -6005,9 +5998,10 @@ vErrors.push(err443);
 }
 errors++;
 }
-for(const key32 in data172){
-if(!(((((key32 === "connection") || (key32 === "lsn")) || (key32 === "time")) || (key32 === "timeline")) || (key32 === "tables"))){
-const err444 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+}
+if(data170.repository !== undefined){
+if(typeof data170.repository !== "string"){
+const err444 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err444];
 }
@@ -6017,9 +6011,10 @@ vErrors.push(err444);
 errors++;
 }
 }
-if(data172.connection !== undefined){
-if(typeof data172.connection !== "string"){
-const err445 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data170.when !== undefined){
+let data172 = data170.when;
+if(!((data172 === "before") || (data172 === "after"))){
+const err445 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err445];
 }
@@ -6029,11 +6024,15 @@ vErrors.push(err445);
 errors++;
 }
 }
-if(data172.lsn !== undefined){
-let data174 = data172.lsn;
-if(typeof data174 === "string"){
-if(!pattern7.test(data174)){
-const err446 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data170.sourceTimeline !== undefined){
+let data173 = data170.sourceTimeline;
+const _errs501 = errors;
+let valid116 = true;
+const _errs502 = errors;
+const _errs503 = errors;
+const _errs504 = errors;
+if(data173 !== null){
+const err446 = {};
 if(vErrors === null){
 vErrors = [err446];
 }
@@ -6042,9 +6041,9 @@ vErrors.push(err446);
 }
 errors++;
 }
-}
-else {
-const err447 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid117 = _errs504 === errors;
+if(valid117){
+const err447 = {};
 if(vErrors === null){
 vErrors = [err447];
 }
@@ -6053,12 +6052,31 @@ vErrors.push(err447);
 }
 errors++;
 }
+else {
+errors = _errs503;
+if(vErrors !== null){
+if(_errs503){
+vErrors.length = _errs503;
 }
-if(data172.time !== undefined){
-let data175 = data172.time;
-if(typeof data175 === "string"){
-if(!pattern5.test(data175)){
-const err448 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+else {
+vErrors = null;
+}
+}
+}
+var _valid25 = _errs502 === errors;
+errors = _errs501;
+if(vErrors !== null){
+if(_errs501){
+vErrors.length = _errs501;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid25){
+const _errs506 = errors;
+if(!(((typeof data173 == "number") && (!(data173 % 1) && !isNaN(data173))) && (isFinite(data173)))){
+const err448 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err448];
 }
@@ -6067,9 +6085,9 @@ vErrors.push(err448);
 }
 errors++;
 }
-}
-else {
-const err449 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data173 == "number") && (isFinite(data173))){
+if(data173 < 1 || isNaN(data173)){
+const err449 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err449];
 }
@@ -6079,10 +6097,11 @@ vErrors.push(err449);
 errors++;
 }
 }
-if(data172.timeline !== undefined){
-let data176 = data172.timeline;
-if(!(((typeof data176 == "number") && (!(data176 % 1) && !isNaN(data176))) && (isFinite(data176)))){
-const err450 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid25 = _errs506 === errors;
+valid116 = _valid25;
+}
+if(!valid116){
+const err450 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err450];
 }
@@ -6091,9 +6110,11 @@ vErrors.push(err450);
 }
 errors++;
 }
-if((typeof data176 == "number") && (isFinite(data176))){
-if(data176 < 1 || isNaN(data176)){
-const err451 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data170.files !== undefined){
+let data174 = data170.files;
+if(!(((typeof data174 == "number") && (!(data174 % 1) && !isNaN(data174))) && (isFinite(data174)))){
+const err451 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err451];
 }
@@ -6102,16 +6123,9 @@ vErrors.push(err451);
 }
 errors++;
 }
-}
-}
-if(data172.tables !== undefined){
-let data177 = data172.tables;
-if(data177 && typeof data177 == "object" && !Array.isArray(data177)){
-for(const key33 in data177){
-let data178 = data177[key33];
-if(data178 && typeof data178 == "object" && !Array.isArray(data178)){
-if(data178.rows === undefined){
-const err452 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if((typeof data174 == "number") && (isFinite(data174))){
+if(data174 < 0 || isNaN(data174)){
+const err452 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err452];
 }
@@ -6120,8 +6134,11 @@ vErrors.push(err452);
 }
 errors++;
 }
-if(data178.checksum === undefined){
-const err453 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+}
+if(data170.digest !== undefined){
+if(typeof data170.digest !== "string"){
+const err453 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err453];
 }
@@ -6130,9 +6147,16 @@ vErrors.push(err453);
 }
 errors++;
 }
-for(const key34 in data178){
-if(!((key34 === "rows") || (key34 === "checksum"))){
-const err454 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
+}
+if(data170.added !== undefined){
+let data176 = data170.added;
+if(Array.isArray(data176)){
+const len4 = data176.length;
+for(let i4=0; i4<len4; i4++){
+let data177 = data176[i4];
+if(data177 && typeof data177 == "object" && !Array.isArray(data177)){
+if(data177.name === undefined){
+const err454 = {instancePath:instancePath+"/data/data/added/" + i4,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err454];
 }
@@ -6141,11 +6165,8 @@ vErrors.push(err454);
 }
 errors++;
 }
-}
-if(data178.rows !== undefined){
-let data179 = data178.rows;
-if(!(((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179))) && (isFinite(data179)))){
-const err455 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data177.timeline === undefined){
+const err455 = {instancePath:instancePath+"/data/data/added/" + i4,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err455];
 }
@@ -6154,9 +6175,9 @@ vErrors.push(err455);
 }
 errors++;
 }
-if((typeof data179 == "number") && (isFinite(data179))){
-if(data179 < 0 || isNaN(data179)){
-const err456 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+for(const key33 in data177){
+if(!((key33 === "name") || (key33 === "timeline"))){
+const err456 = {instancePath:instancePath+"/data/data/added/" + i4,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err456];
 }
@@ -6166,10 +6187,9 @@ vErrors.push(err456);
 errors++;
 }
 }
-}
-if(data178.checksum !== undefined){
-if(typeof data178.checksum !== "string"){
-const err457 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data177.name !== undefined){
+if(typeof data177.name !== "string"){
+const err457 = {instancePath:instancePath+"/data/data/added/" + i4+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err457];
 }
@@ -6179,9 +6199,10 @@ vErrors.push(err457);
 errors++;
 }
 }
-}
-else {
-const err458 = {instancePath:instancePath+"/data/data/tables/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data177.timeline !== undefined){
+let data179 = data177.timeline;
+if((!(((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179))) && (isFinite(data179)))) && (data179 !== null)){
+const err458 = {instancePath:instancePath+"/data/data/added/" + i4+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err458];
 }
@@ -6193,7 +6214,7 @@ errors++;
 }
 }
 else {
-const err459 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err459 = {instancePath:instancePath+"/data/data/added/" + i4,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err459];
 }
@@ -6205,7 +6226,7 @@ errors++;
 }
 }
 else {
-const err460 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err460 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err460];
 }
@@ -6215,9 +6236,13 @@ vErrors.push(err460);
 errors++;
 }
 }
-}
-else {
-const err461 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data170.removed !== undefined){
+let data180 = data170.removed;
+if(Array.isArray(data180)){
+const len5 = data180.length;
+for(let i5=0; i5<len5; i5++){
+if(typeof data180[i5] !== "string"){
+const err461 = {instancePath:instancePath+"/data/data/removed/" + i5,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err461];
 }
@@ -6226,16 +6251,10 @@ vErrors.push(err461);
 }
 errors++;
 }
-var _valid24 = _errs496 === errors;
-valid115 = _valid24;
-if(valid115){
-var props21 = {};
-props21.data = true;
-props21.kind = true;
 }
 }
-if(!valid115){
-const err462 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err462 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err462];
 }
@@ -6244,23 +6263,14 @@ vErrors.push(err462);
 }
 errors++;
 }
-if(props17 !== true && props21 !== undefined){
-if(props21 === true){
-props17 = true;
 }
-else {
-props17 = props17 || {};
-Object.assign(props17, props21);
-}
-}
-const _errs520 = errors;
-let valid121 = true;
-const _errs521 = errors;
-if(errors === _errs521){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing22;
-if((data110.kind === undefined) && (missing22 = "kind")){
-const err463 = {};
+if(data170.changed !== undefined){
+let data182 = data170.changed;
+if(Array.isArray(data182)){
+const len6 = data182.length;
+for(let i6=0; i6<len6; i6++){
+if(typeof data182[i6] !== "string"){
+const err463 = {instancePath:instancePath+"/data/data/changed/" + i6,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err463];
 }
@@ -6269,10 +6279,10 @@ vErrors.push(err463);
 }
 errors++;
 }
+}
+}
 else {
-if(data110.kind !== undefined){
-if("reconciliation" !== data110.kind){
-const err464 = {};
+const err464 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err464];
 }
@@ -6283,9 +6293,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err465 = {};
+const err465 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err465];
 }
@@ -6295,21 +6304,9 @@ vErrors.push(err465);
 errors++;
 }
 }
-var _valid25 = _errs521 === errors;
-errors = _errs520;
-if(vErrors !== null){
-if(_errs520){
-vErrors.length = _errs520;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid25){
-const _errs524 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err466 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err466 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err466];
 }
@@ -6318,11 +6315,16 @@ vErrors.push(err466);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data182 = data110.data;
-if(data182 && typeof data182 == "object" && !Array.isArray(data182)){
-if(data182.connection === undefined){
-const err467 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+var _valid24 = _errs492 === errors;
+valid112 = _valid24;
+if(valid112){
+var props22 = {};
+props22.data = true;
+props22.kind = true;
+}
+}
+if(!valid112){
+const err467 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err467];
 }
@@ -6331,8 +6333,23 @@ vErrors.push(err467);
 }
 errors++;
 }
-if(data182.reference === undefined){
-const err468 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
+if(props19 !== true && props22 !== undefined){
+if(props22 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props22);
+}
+}
+const _errs530 = errors;
+let valid125 = true;
+const _errs531 = errors;
+if(errors === _errs531){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing23;
+if((data123.kind === undefined) && (missing23 = "kind")){
+const err468 = {};
 if(vErrors === null){
 vErrors = [err468];
 }
@@ -6341,8 +6358,10 @@ vErrors.push(err468);
 }
 errors++;
 }
-if(data182.tables === undefined){
-const err469 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+else {
+if(data123.kind !== undefined){
+if("reference" !== data123.kind){
+const err469 = {};
 if(vErrors === null){
 vErrors = [err469];
 }
@@ -6351,8 +6370,11 @@ vErrors.push(err469);
 }
 errors++;
 }
-if(data182.invariants === undefined){
-const err470 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
+}
+}
+}
+else {
+const err470 = {};
 if(vErrors === null){
 vErrors = [err470];
 }
@@ -6361,8 +6383,22 @@ vErrors.push(err470);
 }
 errors++;
 }
-if(data182.consistency === undefined){
-const err471 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
+}
+var _valid26 = _errs531 === errors;
+errors = _errs530;
+if(vErrors !== null){
+if(_errs530){
+vErrors.length = _errs530;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid26){
+const _errs534 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err471 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err471];
 }
@@ -6371,8 +6407,11 @@ vErrors.push(err471);
 }
 errors++;
 }
-if(data182.boundary === undefined){
-const err472 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
+if(data123.data !== undefined){
+let data185 = data123.data;
+if(data185 && typeof data185 == "object" && !Array.isArray(data185)){
+if(data185.connection === undefined){
+const err472 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err472];
 }
@@ -6381,9 +6420,8 @@ vErrors.push(err472);
 }
 errors++;
 }
-for(const key35 in data182){
-if(!((((((key35 === "connection") || (key35 === "reference")) || (key35 === "tables")) || (key35 === "invariants")) || (key35 === "consistency")) || (key35 === "boundary"))){
-const err473 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
+if(data185.lsn === undefined){
+const err473 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err473];
 }
@@ -6392,10 +6430,8 @@ vErrors.push(err473);
 }
 errors++;
 }
-}
-if(data182.connection !== undefined){
-if(typeof data182.connection !== "string"){
-const err474 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data185.time === undefined){
+const err474 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
 if(vErrors === null){
 vErrors = [err474];
 }
@@ -6404,11 +6440,8 @@ vErrors.push(err474);
 }
 errors++;
 }
-}
-if(data182.reference !== undefined){
-let data184 = data182.reference;
-if(!((((data184 === "snapshot") || (data184 === "manifest")) || (data184 === "invariants")) || (data184 === "none"))){
-const err475 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
+if(data185.timeline === undefined){
+const err475 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err475];
 }
@@ -6417,16 +6450,8 @@ vErrors.push(err475);
 }
 errors++;
 }
-}
-if(data182.tables !== undefined){
-let data185 = data182.tables;
-if(Array.isArray(data185)){
-const len6 = data185.length;
-for(let i6=0; i6<len6; i6++){
-let data186 = data185[i6];
-if(data186 && typeof data186 == "object" && !Array.isArray(data186)){
-if(data186.table === undefined){
-const err476 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
+if(data185.tables === undefined){
+const err476 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err476];
 }
@@ -6435,8 +6460,9 @@ vErrors.push(err476);
 }
 errors++;
 }
-if(data186.expected === undefined){
-const err477 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+for(const key34 in data185){
+if(!(((((key34 === "connection") || (key34 === "lsn")) || (key34 === "time")) || (key34 === "timeline")) || (key34 === "tables"))){
+const err477 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err477];
 }
@@ -6445,8 +6471,10 @@ vErrors.push(err477);
 }
 errors++;
 }
-if(data186.actual === undefined){
-const err478 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
+}
+if(data185.connection !== undefined){
+if(typeof data185.connection !== "string"){
+const err478 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err478];
 }
@@ -6455,9 +6483,12 @@ vErrors.push(err478);
 }
 errors++;
 }
-for(const key36 in data186){
-if(!((((key36 === "table") || (key36 === "expected")) || (key36 === "actual")) || (key36 === "error"))){
-const err479 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
+}
+if(data185.lsn !== undefined){
+let data187 = data185.lsn;
+if(typeof data187 === "string"){
+if(!pattern7.test(data187)){
+const err479 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err479];
 }
@@ -6467,9 +6498,8 @@ vErrors.push(err479);
 errors++;
 }
 }
-if(data186.table !== undefined){
-if(typeof data186.table !== "string"){
-const err480 = {instancePath:instancePath+"/data/data/tables/" + i6+"/table",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err480 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err480];
 }
@@ -6479,15 +6509,11 @@ vErrors.push(err480);
 errors++;
 }
 }
-if(data186.expected !== undefined){
-let data188 = data186.expected;
-const _errs540 = errors;
-let valid128 = true;
-const _errs541 = errors;
-const _errs542 = errors;
-const _errs543 = errors;
-if(data188 !== null){
-const err481 = {};
+if(data185.time !== undefined){
+let data188 = data185.time;
+if(typeof data188 === "string"){
+if(!pattern5.test(data188)){
+const err481 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err481];
 }
@@ -6496,9 +6522,9 @@ vErrors.push(err481);
 }
 errors++;
 }
-var valid129 = _errs543 === errors;
-if(valid129){
-const err482 = {};
+}
+else {
+const err482 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err482];
 }
@@ -6507,32 +6533,11 @@ vErrors.push(err482);
 }
 errors++;
 }
-else {
-errors = _errs542;
-if(vErrors !== null){
-if(_errs542){
-vErrors.length = _errs542;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid26 = _errs541 === errors;
-errors = _errs540;
-if(vErrors !== null){
-if(_errs540){
-vErrors.length = _errs540;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid26){
-const _errs545 = errors;
-if(data188 && typeof data188 == "object" && !Array.isArray(data188)){
-if(data188.rows === undefined){
-const err483 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data185.timeline !== undefined){
+let data189 = data185.timeline;
+if(!(((typeof data189 == "number") && (!(data189 % 1) && !isNaN(data189))) && (isFinite(data189)))){
+const err483 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err483];
 }
@@ -6541,8 +6546,9 @@ vErrors.push(err483);
 }
 errors++;
 }
-if(data188.checksum === undefined){
-const err484 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+if((typeof data189 == "number") && (isFinite(data189))){
+if(data189 < 1 || isNaN(data189)){
+const err484 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err484];
 }
@@ -6551,9 +6557,16 @@ vErrors.push(err484);
 }
 errors++;
 }
-for(const key37 in data188){
-if(!((key37 === "rows") || (key37 === "checksum"))){
-const err485 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
+}
+}
+if(data185.tables !== undefined){
+let data190 = data185.tables;
+if(data190 && typeof data190 == "object" && !Array.isArray(data190)){
+for(const key35 in data190){
+let data191 = data190[key35];
+if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
+if(data191.rows === undefined){
+const err485 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err485];
 }
@@ -6562,11 +6575,8 @@ vErrors.push(err485);
 }
 errors++;
 }
-}
-if(data188.rows !== undefined){
-let data189 = data188.rows;
-if(!(((typeof data189 == "number") && (!(data189 % 1) && !isNaN(data189))) && (isFinite(data189)))){
-const err486 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data191.checksum === undefined){
+const err486 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err486];
 }
@@ -6575,9 +6585,9 @@ vErrors.push(err486);
 }
 errors++;
 }
-if((typeof data189 == "number") && (isFinite(data189))){
-if(data189 < 0 || isNaN(data189)){
-const err487 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+for(const key36 in data191){
+if(!((key36 === "rows") || (key36 === "checksum"))){
+const err487 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err487];
 }
@@ -6587,10 +6597,10 @@ vErrors.push(err487);
 errors++;
 }
 }
-}
-if(data188.checksum !== undefined){
-if(typeof data188.checksum !== "string"){
-const err488 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected/checksum",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data191.rows !== undefined){
+let data192 = data191.rows;
+if(!(((typeof data192 == "number") && (!(data192 % 1) && !isNaN(data192))) && (isFinite(data192)))){
+const err488 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err488];
 }
@@ -6599,10 +6609,9 @@ vErrors.push(err488);
 }
 errors++;
 }
-}
-}
-else {
-const err489 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data192 == "number") && (isFinite(data192))){
+if(data192 < 0 || isNaN(data192)){
+const err489 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err489];
 }
@@ -6611,11 +6620,11 @@ vErrors.push(err489);
 }
 errors++;
 }
-var _valid26 = _errs545 === errors;
-valid128 = _valid26;
 }
-if(!valid128){
-const err490 = {instancePath:instancePath+"/data/data/tables/" + i6+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+if(data191.checksum !== undefined){
+if(typeof data191.checksum !== "string"){
+const err490 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err490];
 }
@@ -6625,15 +6634,9 @@ vErrors.push(err490);
 errors++;
 }
 }
-if(data186.actual !== undefined){
-let data191 = data186.actual;
-const _errs553 = errors;
-let valid131 = true;
-const _errs554 = errors;
-const _errs555 = errors;
-const _errs556 = errors;
-if(data191 !== null){
-const err491 = {};
+}
+else {
+const err491 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err491];
 }
@@ -6642,9 +6645,10 @@ vErrors.push(err491);
 }
 errors++;
 }
-var valid132 = _errs556 === errors;
-if(valid132){
-const err492 = {};
+}
+}
+else {
+const err492 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err492];
 }
@@ -6653,32 +6657,10 @@ vErrors.push(err492);
 }
 errors++;
 }
-else {
-errors = _errs555;
-if(vErrors !== null){
-if(_errs555){
-vErrors.length = _errs555;
+}
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid27 = _errs554 === errors;
-errors = _errs553;
-if(vErrors !== null){
-if(_errs553){
-vErrors.length = _errs553;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid27){
-const _errs558 = errors;
-if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
-if(data191.rows === undefined){
-const err493 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+const err493 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err493];
 }
@@ -6687,8 +6669,10 @@ vErrors.push(err493);
 }
 errors++;
 }
-if(data191.checksum === undefined){
-const err494 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+}
+else {
+const err494 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err494];
 }
@@ -6697,9 +6681,16 @@ vErrors.push(err494);
 }
 errors++;
 }
-for(const key38 in data191){
-if(!((key38 === "rows") || (key38 === "checksum"))){
-const err495 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
+var _valid26 = _errs534 === errors;
+valid125 = _valid26;
+if(valid125){
+var props23 = {};
+props23.data = true;
+props23.kind = true;
+}
+}
+if(!valid125){
+const err495 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err495];
 }
@@ -6708,11 +6699,23 @@ vErrors.push(err495);
 }
 errors++;
 }
+if(props19 !== true && props23 !== undefined){
+if(props23 === true){
+props19 = true;
 }
-if(data191.rows !== undefined){
-let data192 = data191.rows;
-if(!(((typeof data192 == "number") && (!(data192 % 1) && !isNaN(data192))) && (isFinite(data192)))){
-const err496 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+props19 = props19 || {};
+Object.assign(props19, props23);
+}
+}
+const _errs558 = errors;
+let valid131 = true;
+const _errs559 = errors;
+if(errors === _errs559){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing24;
+if((data123.kind === undefined) && (missing24 = "kind")){
+const err496 = {};
 if(vErrors === null){
 vErrors = [err496];
 }
@@ -6721,9 +6724,10 @@ vErrors.push(err496);
 }
 errors++;
 }
-if((typeof data192 == "number") && (isFinite(data192))){
-if(data192 < 0 || isNaN(data192)){
-const err497 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual/rows",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+else {
+if(data123.kind !== undefined){
+if("reconciliation" !== data123.kind){
+const err497 = {};
 if(vErrors === null){
 vErrors = [err497];
 }
@@ -6734,9 +6738,9 @@ errors++;
 }
 }
 }
-if(data191.checksum !== undefined){
-if(typeof data191.checksum !== "string"){
-const err498 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual/checksum",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err498 = {};
 if(vErrors === null){
 vErrors = [err498];
 }
@@ -6746,9 +6750,21 @@ vErrors.push(err498);
 errors++;
 }
 }
+var _valid27 = _errs559 === errors;
+errors = _errs558;
+if(vErrors !== null){
+if(_errs558){
+vErrors.length = _errs558;
 }
 else {
-const err499 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid27){
+const _errs562 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err499 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err499];
 }
@@ -6757,11 +6773,11 @@ vErrors.push(err499);
 }
 errors++;
 }
-var _valid27 = _errs558 === errors;
-valid131 = _valid27;
-}
-if(!valid131){
-const err500 = {instancePath:instancePath+"/data/data/tables/" + i6+"/actual",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data123.data !== undefined){
+let data195 = data123.data;
+if(data195 && typeof data195 == "object" && !Array.isArray(data195)){
+if(data195.connection === undefined){
+const err500 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err500];
 }
@@ -6770,10 +6786,8 @@ vErrors.push(err500);
 }
 errors++;
 }
-}
-if(data186.error !== undefined){
-if(typeof data186.error !== "string"){
-const err501 = {instancePath:instancePath+"/data/data/tables/" + i6+"/error",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data195.reference === undefined){
+const err501 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
 if(vErrors === null){
 vErrors = [err501];
 }
@@ -6782,10 +6796,8 @@ vErrors.push(err501);
 }
 errors++;
 }
-}
-}
-else {
-const err502 = {instancePath:instancePath+"/data/data/tables/" + i6,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data195.tables === undefined){
+const err502 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err502];
 }
@@ -6794,10 +6806,8 @@ vErrors.push(err502);
 }
 errors++;
 }
-}
-}
-else {
-const err503 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data195.invariants === undefined){
+const err503 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
 if(vErrors === null){
 vErrors = [err503];
 }
@@ -6806,16 +6816,8 @@ vErrors.push(err503);
 }
 errors++;
 }
-}
-if(data182.invariants !== undefined){
-let data195 = data182.invariants;
-if(Array.isArray(data195)){
-const len7 = data195.length;
-for(let i7=0; i7<len7; i7++){
-let data196 = data195[i7];
-if(data196 && typeof data196 == "object" && !Array.isArray(data196)){
-if(data196.name === undefined){
-const err504 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data195.consistency === undefined){
+const err504 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
 if(vErrors === null){
 vErrors = [err504];
 }
@@ -6824,8 +6826,8 @@ vErrors.push(err504);
 }
 errors++;
 }
-if(data196.holds === undefined){
-const err505 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
+if(data195.boundary === undefined){
+const err505 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
 if(vErrors === null){
 vErrors = [err505];
 }
@@ -6834,8 +6836,9 @@ vErrors.push(err505);
 }
 errors++;
 }
-if(data196.detail === undefined){
-const err506 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+for(const key37 in data195){
+if(!((((((key37 === "connection") || (key37 === "reference")) || (key37 === "tables")) || (key37 === "invariants")) || (key37 === "consistency")) || (key37 === "boundary"))){
+const err506 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err506];
 }
@@ -6844,9 +6847,10 @@ vErrors.push(err506);
 }
 errors++;
 }
-for(const key39 in data196){
-if(!(((key39 === "name") || (key39 === "holds")) || (key39 === "detail"))){
-const err507 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+}
+if(data195.connection !== undefined){
+if(typeof data195.connection !== "string"){
+const err507 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err507];
 }
@@ -6856,9 +6860,10 @@ vErrors.push(err507);
 errors++;
 }
 }
-if(data196.name !== undefined){
-if(typeof data196.name !== "string"){
-const err508 = {instancePath:instancePath+"/data/data/invariants/" + i7+"/name",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data195.reference !== undefined){
+let data197 = data195.reference;
+if(!((((data197 === "snapshot") || (data197 === "manifest")) || (data197 === "invariants")) || (data197 === "none"))){
+const err508 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err508];
 }
@@ -6868,9 +6873,15 @@ vErrors.push(err508);
 errors++;
 }
 }
-if(data196.holds !== undefined){
-if(typeof data196.holds !== "boolean"){
-const err509 = {instancePath:instancePath+"/data/data/invariants/" + i7+"/holds",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data195.tables !== undefined){
+let data198 = data195.tables;
+if(Array.isArray(data198)){
+const len7 = data198.length;
+for(let i7=0; i7<len7; i7++){
+let data199 = data198[i7];
+if(data199 && typeof data199 == "object" && !Array.isArray(data199)){
+if(data199.table === undefined){
+const err509 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
 if(vErrors === null){
 vErrors = [err509];
 }
@@ -6879,10 +6890,8 @@ vErrors.push(err509);
 }
 errors++;
 }
-}
-if(data196.detail !== undefined){
-if(typeof data196.detail !== "string"){
-const err510 = {instancePath:instancePath+"/data/data/invariants/" + i7+"/detail",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data199.expected === undefined){
+const err510 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err510];
 }
@@ -6891,10 +6900,8 @@ vErrors.push(err510);
 }
 errors++;
 }
-}
-}
-else {
-const err511 = {instancePath:instancePath+"/data/data/invariants/" + i7,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data199.actual === undefined){
+const err511 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
 if(vErrors === null){
 vErrors = [err511];
 }
@@ -6903,10 +6910,9 @@ vErrors.push(err511);
 }
 errors++;
 }
-}
-}
-else {
-const err512 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key38 in data199){
+if(!((((key38 === "table") || (key38 === "expected")) || (key38 === "actual")) || (key38 === "error"))){
+const err512 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err512];
 }
@@ -6916,15 +6922,9 @@ vErrors.push(err512);
 errors++;
 }
 }
-if(data182.consistency !== undefined){
-let data200 = data182.consistency;
-if(Array.isArray(data200)){
-const len8 = data200.length;
-for(let i8=0; i8<len8; i8++){
-let data201 = data200[i8];
-if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
-if(data201.check === undefined){
-const err513 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
+if(data199.table !== undefined){
+if(typeof data199.table !== "string"){
+const err513 = {instancePath:instancePath+"/data/data/tables/" + i7+"/table",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err513];
 }
@@ -6933,8 +6933,16 @@ vErrors.push(err513);
 }
 errors++;
 }
-if(data201.object === undefined){
-const err514 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data199.expected !== undefined){
+let data201 = data199.expected;
+const _errs578 = errors;
+let valid138 = true;
+const _errs579 = errors;
+const _errs580 = errors;
+const _errs581 = errors;
+if(data201 !== null){
+const err514 = {};
 if(vErrors === null){
 vErrors = [err514];
 }
@@ -6943,8 +6951,9 @@ vErrors.push(err514);
 }
 errors++;
 }
-if(data201.ok === undefined){
-const err515 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+var valid139 = _errs581 === errors;
+if(valid139){
+const err515 = {};
 if(vErrors === null){
 vErrors = [err515];
 }
@@ -6953,8 +6962,32 @@ vErrors.push(err515);
 }
 errors++;
 }
-if(data201.detail === undefined){
-const err516 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+else {
+errors = _errs580;
+if(vErrors !== null){
+if(_errs580){
+vErrors.length = _errs580;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid28 = _errs579 === errors;
+errors = _errs578;
+if(vErrors !== null){
+if(_errs578){
+vErrors.length = _errs578;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid28){
+const _errs583 = errors;
+if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
+if(data201.rows === undefined){
+const err516 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err516];
 }
@@ -6963,9 +6996,8 @@ vErrors.push(err516);
 }
 errors++;
 }
-for(const key40 in data201){
-if(!((((key40 === "check") || (key40 === "object")) || (key40 === "ok")) || (key40 === "detail"))){
-const err517 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
+if(data201.checksum === undefined){
+const err517 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err517];
 }
@@ -6974,10 +7006,9 @@ vErrors.push(err517);
 }
 errors++;
 }
-}
-if(data201.check !== undefined){
-if(typeof data201.check !== "string"){
-const err518 = {instancePath:instancePath+"/data/data/consistency/" + i8+"/check",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key39 in data201){
+if(!((key39 === "rows") || (key39 === "checksum"))){
+const err518 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err518];
 }
@@ -6987,9 +7018,10 @@ vErrors.push(err518);
 errors++;
 }
 }
-if(data201.object !== undefined){
-if(typeof data201.object !== "string"){
-const err519 = {instancePath:instancePath+"/data/data/consistency/" + i8+"/object",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data201.rows !== undefined){
+let data202 = data201.rows;
+if(!(((typeof data202 == "number") && (!(data202 % 1) && !isNaN(data202))) && (isFinite(data202)))){
+const err519 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err519];
 }
@@ -6998,11 +7030,9 @@ vErrors.push(err519);
 }
 errors++;
 }
-}
-if(data201.ok !== undefined){
-let data204 = data201.ok;
-if((typeof data204 !== "boolean") && (data204 !== null)){
-const err520 = {instancePath:instancePath+"/data/data/consistency/" + i8+"/ok",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
+if((typeof data202 == "number") && (isFinite(data202))){
+if(data202 < 0 || isNaN(data202)){
+const err520 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err520];
 }
@@ -7012,9 +7042,10 @@ vErrors.push(err520);
 errors++;
 }
 }
-if(data201.detail !== undefined){
-if(typeof data201.detail !== "string"){
-const err521 = {instancePath:instancePath+"/data/data/consistency/" + i8+"/detail",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data201.checksum !== undefined){
+if(typeof data201.checksum !== "string"){
+const err521 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err521];
 }
@@ -7026,7 +7057,7 @@ errors++;
 }
 }
 else {
-const err522 = {instancePath:instancePath+"/data/data/consistency/" + i8,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err522 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err522];
 }
@@ -7035,10 +7066,11 @@ vErrors.push(err522);
 }
 errors++;
 }
+var _valid28 = _errs583 === errors;
+valid138 = _valid28;
 }
-}
-else {
-const err523 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(!valid138){
+const err523 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err523];
 }
@@ -7048,15 +7080,15 @@ vErrors.push(err523);
 errors++;
 }
 }
-if(data182.boundary !== undefined){
-let data206 = data182.boundary;
-if(Array.isArray(data206)){
-const len9 = data206.length;
-for(let i9=0; i9<len9; i9++){
-let data207 = data206[i9];
-if(data207 && typeof data207 == "object" && !Array.isArray(data207)){
-if(data207.name === undefined){
-const err524 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data199.actual !== undefined){
+let data204 = data199.actual;
+const _errs591 = errors;
+let valid141 = true;
+const _errs592 = errors;
+const _errs593 = errors;
+const _errs594 = errors;
+if(data204 !== null){
+const err524 = {};
 if(vErrors === null){
 vErrors = [err524];
 }
@@ -7065,8 +7097,9 @@ vErrors.push(err524);
 }
 errors++;
 }
-if(data207.expected === undefined){
-const err525 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+var valid142 = _errs594 === errors;
+if(valid142){
+const err525 = {};
 if(vErrors === null){
 vErrors = [err525];
 }
@@ -7075,8 +7108,32 @@ vErrors.push(err525);
 }
 errors++;
 }
-if(data207.found === undefined){
-const err526 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+else {
+errors = _errs593;
+if(vErrors !== null){
+if(_errs593){
+vErrors.length = _errs593;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid29 = _errs592 === errors;
+errors = _errs591;
+if(vErrors !== null){
+if(_errs591){
+vErrors.length = _errs591;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid29){
+const _errs596 = errors;
+if(data204 && typeof data204 == "object" && !Array.isArray(data204)){
+if(data204.rows === undefined){
+const err526 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err526];
 }
@@ -7085,9 +7142,8 @@ vErrors.push(err526);
 }
 errors++;
 }
-for(const key41 in data207){
-if(!(((key41 === "name") || (key41 === "expected")) || (key41 === "found"))){
-const err527 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+if(data204.checksum === undefined){
+const err527 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err527];
 }
@@ -7096,10 +7152,9 @@ vErrors.push(err527);
 }
 errors++;
 }
-}
-if(data207.name !== undefined){
-if(typeof data207.name !== "string"){
-const err528 = {instancePath:instancePath+"/data/data/boundary/" + i9+"/name",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key40 in data204){
+if(!((key40 === "rows") || (key40 === "checksum"))){
+const err528 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err528];
 }
@@ -7109,10 +7164,10 @@ vErrors.push(err528);
 errors++;
 }
 }
-if(data207.expected !== undefined){
-let data209 = data207.expected;
-if(!((data209 === "present") || (data209 === "absent"))){
-const err529 = {instancePath:instancePath+"/data/data/boundary/" + i9+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+if(data204.rows !== undefined){
+let data205 = data204.rows;
+if(!(((typeof data205 == "number") && (!(data205 % 1) && !isNaN(data205))) && (isFinite(data205)))){
+const err529 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err529];
 }
@@ -7121,11 +7176,9 @@ vErrors.push(err529);
 }
 errors++;
 }
-}
-if(data207.found !== undefined){
-let data210 = data207.found;
-if(!((data210 === "present") || (data210 === "absent"))){
-const err530 = {instancePath:instancePath+"/data/data/boundary/" + i9+"/found",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if((typeof data205 == "number") && (isFinite(data205))){
+if(data205 < 0 || isNaN(data205)){
+const err530 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err530];
 }
@@ -7136,8 +7189,9 @@ errors++;
 }
 }
 }
-else {
-const err531 = {instancePath:instancePath+"/data/data/boundary/" + i9,schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data204.checksum !== undefined){
+if(typeof data204.checksum !== "string"){
+const err531 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err531];
 }
@@ -7149,7 +7203,7 @@ errors++;
 }
 }
 else {
-const err532 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err532 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err532];
 }
@@ -7158,10 +7212,11 @@ vErrors.push(err532);
 }
 errors++;
 }
+var _valid29 = _errs596 === errors;
+valid141 = _valid29;
 }
-}
-else {
-const err533 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid141){
+const err533 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err533];
 }
@@ -7171,9 +7226,9 @@ vErrors.push(err533);
 errors++;
 }
 }
-}
-else {
-const err534 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data199.error !== undefined){
+if(typeof data199.error !== "string"){
+const err534 = {instancePath:instancePath+"/data/data/tables/" + i7+"/error",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err534];
 }
@@ -7182,16 +7237,10 @@ vErrors.push(err534);
 }
 errors++;
 }
-var _valid25 = _errs524 === errors;
-valid121 = _valid25;
-if(valid121){
-var props24 = {};
-props24.data = true;
-props24.kind = true;
 }
 }
-if(!valid121){
-const err535 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err535 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err535];
 }
@@ -7200,23 +7249,10 @@ vErrors.push(err535);
 }
 errors++;
 }
-if(props17 !== true && props24 !== undefined){
-if(props24 === true){
-props17 = true;
+}
 }
 else {
-props17 = props17 || {};
-Object.assign(props17, props24);
-}
-}
-const _errs601 = errors;
-let valid143 = true;
-const _errs602 = errors;
-if(errors === _errs602){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing23;
-if((data110.kind === undefined) && (missing23 = "kind")){
-const err536 = {};
+const err536 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err536];
 }
@@ -7225,10 +7261,16 @@ vErrors.push(err536);
 }
 errors++;
 }
-else {
-if(data110.kind !== undefined){
-if("health-checks" !== data110.kind){
-const err537 = {};
+}
+if(data195.invariants !== undefined){
+let data208 = data195.invariants;
+if(Array.isArray(data208)){
+const len8 = data208.length;
+for(let i8=0; i8<len8; i8++){
+let data209 = data208[i8];
+if(data209 && typeof data209 == "object" && !Array.isArray(data209)){
+if(data209.name === undefined){
+const err537 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err537];
 }
@@ -7237,11 +7279,8 @@ vErrors.push(err537);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err538 = {};
+if(data209.holds === undefined){
+const err538 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
 if(vErrors === null){
 vErrors = [err538];
 }
@@ -7250,22 +7289,8 @@ vErrors.push(err538);
 }
 errors++;
 }
-}
-var _valid28 = _errs602 === errors;
-errors = _errs601;
-if(vErrors !== null){
-if(_errs601){
-vErrors.length = _errs601;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid28){
-const _errs605 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err539 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data209.detail === undefined){
+const err539 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err539];
 }
@@ -7274,11 +7299,9 @@ vErrors.push(err539);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data212 = data110.data;
-if(data212 && typeof data212 == "object" && !Array.isArray(data212)){
-if(data212.checks === undefined){
-const err540 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+for(const key41 in data209){
+if(!(((key41 === "name") || (key41 === "holds")) || (key41 === "detail"))){
+const err540 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err540];
 }
@@ -7287,9 +7310,10 @@ vErrors.push(err540);
 }
 errors++;
 }
-for(const key42 in data212){
-if(!(key42 === "checks")){
-const err541 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+}
+if(data209.name !== undefined){
+if(typeof data209.name !== "string"){
+const err541 = {instancePath:instancePath+"/data/data/invariants/" + i8+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err541];
 }
@@ -7299,11 +7323,9 @@ vErrors.push(err541);
 errors++;
 }
 }
-if(data212.checks !== undefined){
-let data213 = data212.checks;
-if(Array.isArray(data213)){
-if(data213.length < 1){
-const err542 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(data209.holds !== undefined){
+if(typeof data209.holds !== "boolean"){
+const err542 = {instancePath:instancePath+"/data/data/invariants/" + i8+"/holds",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err542];
 }
@@ -7312,12 +7334,10 @@ vErrors.push(err542);
 }
 errors++;
 }
-const len10 = data213.length;
-for(let i10=0; i10<len10; i10++){
-let data214 = data213[i10];
-if(data214 && typeof data214 == "object" && !Array.isArray(data214)){
-if(data214.name === undefined){
-const err543 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+if(data209.detail !== undefined){
+if(typeof data209.detail !== "string"){
+const err543 = {instancePath:instancePath+"/data/data/invariants/" + i8+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err543];
 }
@@ -7326,8 +7346,10 @@ vErrors.push(err543);
 }
 errors++;
 }
-if(data214.ok === undefined){
-const err544 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+}
+else {
+const err544 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err544];
 }
@@ -7336,8 +7358,10 @@ vErrors.push(err544);
 }
 errors++;
 }
-if(data214.detail === undefined){
-const err545 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+else {
+const err545 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err545];
 }
@@ -7346,9 +7370,16 @@ vErrors.push(err545);
 }
 errors++;
 }
-for(const key43 in data214){
-if(!(((key43 === "name") || (key43 === "ok")) || (key43 === "detail"))){
-const err546 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+}
+if(data195.consistency !== undefined){
+let data213 = data195.consistency;
+if(Array.isArray(data213)){
+const len9 = data213.length;
+for(let i9=0; i9<len9; i9++){
+let data214 = data213[i9];
+if(data214 && typeof data214 == "object" && !Array.isArray(data214)){
+if(data214.check === undefined){
+const err546 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
 if(vErrors === null){
 vErrors = [err546];
 }
@@ -7357,10 +7388,8 @@ vErrors.push(err546);
 }
 errors++;
 }
-}
-if(data214.name !== undefined){
-if(typeof data214.name !== "string"){
-const err547 = {instancePath:instancePath+"/data/data/checks/" + i10+"/name",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data214.object === undefined){
+const err547 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err547];
 }
@@ -7369,10 +7398,8 @@ vErrors.push(err547);
 }
 errors++;
 }
-}
-if(data214.ok !== undefined){
-if(typeof data214.ok !== "boolean"){
-const err548 = {instancePath:instancePath+"/data/data/checks/" + i10+"/ok",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data214.ok === undefined){
+const err548 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err548];
 }
@@ -7381,10 +7408,8 @@ vErrors.push(err548);
 }
 errors++;
 }
-}
-if(data214.detail !== undefined){
-if(typeof data214.detail !== "string"){
-const err549 = {instancePath:instancePath+"/data/data/checks/" + i10+"/detail",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data214.detail === undefined){
+const err549 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err549];
 }
@@ -7393,10 +7418,9 @@ vErrors.push(err549);
 }
 errors++;
 }
-}
-}
-else {
-const err550 = {instancePath:instancePath+"/data/data/checks/" + i10,schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key42 in data214){
+if(!((((key42 === "check") || (key42 === "object")) || (key42 === "ok")) || (key42 === "detail"))){
+const err550 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err550];
 }
@@ -7406,9 +7430,9 @@ vErrors.push(err550);
 errors++;
 }
 }
-}
-else {
-const err551 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data214.check !== undefined){
+if(typeof data214.check !== "string"){
+const err551 = {instancePath:instancePath+"/data/data/consistency/" + i9+"/check",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err551];
 }
@@ -7418,9 +7442,9 @@ vErrors.push(err551);
 errors++;
 }
 }
-}
-else {
-const err552 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data214.object !== undefined){
+if(typeof data214.object !== "string"){
+const err552 = {instancePath:instancePath+"/data/data/consistency/" + i9+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err552];
 }
@@ -7430,9 +7454,10 @@ vErrors.push(err552);
 errors++;
 }
 }
-}
-else {
-const err553 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data214.ok !== undefined){
+let data217 = data214.ok;
+if((typeof data217 !== "boolean") && (data217 !== null)){
+const err553 = {instancePath:instancePath+"/data/data/consistency/" + i9+"/ok",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err553];
 }
@@ -7441,16 +7466,10 @@ vErrors.push(err553);
 }
 errors++;
 }
-var _valid28 = _errs605 === errors;
-valid143 = _valid28;
-if(valid143){
-var props25 = {};
-props25.data = true;
-props25.kind = true;
 }
-}
-if(!valid143){
-const err554 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data214.detail !== undefined){
+if(typeof data214.detail !== "string"){
+const err554 = {instancePath:instancePath+"/data/data/consistency/" + i9+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err554];
 }
@@ -7459,23 +7478,10 @@ vErrors.push(err554);
 }
 errors++;
 }
-if(props17 !== true && props25 !== undefined){
-if(props25 === true){
-props17 = true;
+}
 }
 else {
-props17 = props17 || {};
-Object.assign(props17, props25);
-}
-}
-const _errs622 = errors;
-let valid150 = true;
-const _errs623 = errors;
-if(errors === _errs623){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing24;
-if((data110.kind === undefined) && (missing24 = "kind")){
-const err555 = {};
+const err555 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err555];
 }
@@ -7484,10 +7490,10 @@ vErrors.push(err555);
 }
 errors++;
 }
+}
+}
 else {
-if(data110.kind !== undefined){
-if("isolation" !== data110.kind){
-const err556 = {};
+const err556 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err556];
 }
@@ -7497,10 +7503,15 @@ vErrors.push(err556);
 errors++;
 }
 }
-}
-}
-else {
-const err557 = {};
+if(data195.boundary !== undefined){
+let data219 = data195.boundary;
+if(Array.isArray(data219)){
+const len10 = data219.length;
+for(let i10=0; i10<len10; i10++){
+let data220 = data219[i10];
+if(data220 && typeof data220 == "object" && !Array.isArray(data220)){
+if(data220.name === undefined){
+const err557 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err557];
 }
@@ -7509,22 +7520,8 @@ vErrors.push(err557);
 }
 errors++;
 }
-}
-var _valid29 = _errs623 === errors;
-errors = _errs622;
-if(vErrors !== null){
-if(_errs622){
-vErrors.length = _errs622;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid29){
-const _errs626 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err558 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data220.expected === undefined){
+const err558 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err558];
 }
@@ -7533,11 +7530,8 @@ vErrors.push(err558);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data219 = data110.data;
-if(data219 && typeof data219 == "object" && !Array.isArray(data219)){
-if(data219.when === undefined){
-const err559 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+if(data220.found === undefined){
+const err559 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err559];
 }
@@ -7546,8 +7540,9 @@ vErrors.push(err559);
 }
 errors++;
 }
-if(data219.from === undefined){
-const err560 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+for(const key43 in data220){
+if(!(((key43 === "name") || (key43 === "expected")) || (key43 === "found"))){
+const err560 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err560];
 }
@@ -7556,8 +7551,10 @@ vErrors.push(err560);
 }
 errors++;
 }
-if(data219.checks === undefined){
-const err561 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+}
+if(data220.name !== undefined){
+if(typeof data220.name !== "string"){
+const err561 = {instancePath:instancePath+"/data/data/boundary/" + i10+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err561];
 }
@@ -7566,9 +7563,11 @@ vErrors.push(err561);
 }
 errors++;
 }
-for(const key44 in data219){
-if(!(((key44 === "when") || (key44 === "from")) || (key44 === "checks"))){
-const err562 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+}
+if(data220.expected !== undefined){
+let data222 = data220.expected;
+if(!((data222 === "present") || (data222 === "absent"))){
+const err562 = {instancePath:instancePath+"/data/data/boundary/" + i10+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err562];
 }
@@ -7578,10 +7577,10 @@ vErrors.push(err562);
 errors++;
 }
 }
-if(data219.when !== undefined){
-let data220 = data219.when;
-if(!((data220 === "before") || (data220 === "after"))){
-const err563 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data220.found !== undefined){
+let data223 = data220.found;
+if(!((data223 === "present") || (data223 === "absent"))){
+const err563 = {instancePath:instancePath+"/data/data/boundary/" + i10+"/found",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err563];
 }
@@ -7591,9 +7590,9 @@ vErrors.push(err563);
 errors++;
 }
 }
-if(data219.from !== undefined){
-if(typeof data219.from !== "string"){
-const err564 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err564 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err564];
 }
@@ -7603,15 +7602,9 @@ vErrors.push(err564);
 errors++;
 }
 }
-if(data219.checks !== undefined){
-let data222 = data219.checks;
-if(Array.isArray(data222)){
-const len11 = data222.length;
-for(let i11=0; i11<len11; i11++){
-let data223 = data222[i11];
-if(data223 && typeof data223 == "object" && !Array.isArray(data223)){
-if(data223.target === undefined){
-const err565 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
+}
+else {
+const err565 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err565];
 }
@@ -7620,8 +7613,10 @@ vErrors.push(err565);
 }
 errors++;
 }
-if(data223.expected === undefined){
-const err566 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+}
+else {
+const err566 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err566];
 }
@@ -7630,8 +7625,10 @@ vErrors.push(err566);
 }
 errors++;
 }
-if(data223.found === undefined){
-const err567 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+}
+else {
+const err567 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err567];
 }
@@ -7640,8 +7637,16 @@ vErrors.push(err567);
 }
 errors++;
 }
-if(data223.detail === undefined){
-const err568 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+var _valid27 = _errs562 === errors;
+valid131 = _valid27;
+if(valid131){
+var props26 = {};
+props26.data = true;
+props26.kind = true;
+}
+}
+if(!valid131){
+const err568 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err568];
 }
@@ -7650,9 +7655,23 @@ vErrors.push(err568);
 }
 errors++;
 }
-for(const key45 in data223){
-if(!((((key45 === "target") || (key45 === "expected")) || (key45 === "found")) || (key45 === "detail"))){
-const err569 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+if(props19 !== true && props26 !== undefined){
+if(props26 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props26);
+}
+}
+const _errs639 = errors;
+let valid153 = true;
+const _errs640 = errors;
+if(errors === _errs640){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing25;
+if((data123.kind === undefined) && (missing25 = "kind")){
+const err569 = {};
 if(vErrors === null){
 vErrors = [err569];
 }
@@ -7661,10 +7680,10 @@ vErrors.push(err569);
 }
 errors++;
 }
-}
-if(data223.target !== undefined){
-if(typeof data223.target !== "string"){
-const err570 = {instancePath:instancePath+"/data/data/checks/" + i11+"/target",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data123.kind !== undefined){
+if("health-checks" !== data123.kind){
+const err570 = {};
 if(vErrors === null){
 vErrors = [err570];
 }
@@ -7674,10 +7693,10 @@ vErrors.push(err570);
 errors++;
 }
 }
-if(data223.expected !== undefined){
-let data225 = data223.expected;
-if(!((data225 === "unreachable") || (data225 === "reachable"))){
-const err571 = {instancePath:instancePath+"/data/data/checks/" + i11+"/expected",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+}
+}
+else {
+const err571 = {};
 if(vErrors === null){
 vErrors = [err571];
 }
@@ -7687,10 +7706,21 @@ vErrors.push(err571);
 errors++;
 }
 }
-if(data223.found !== undefined){
-let data226 = data223.found;
-if(!(((data226 === "unreachable") || (data226 === "reachable")) || (data226 === "could-not-run"))){
-const err572 = {instancePath:instancePath+"/data/data/checks/" + i11+"/found",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+var _valid30 = _errs640 === errors;
+errors = _errs639;
+if(vErrors !== null){
+if(_errs639){
+vErrors.length = _errs639;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid30){
+const _errs643 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err572 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err572];
 }
@@ -7699,10 +7729,11 @@ vErrors.push(err572);
 }
 errors++;
 }
-}
-if(data223.detail !== undefined){
-if(typeof data223.detail !== "string"){
-const err573 = {instancePath:instancePath+"/data/data/checks/" + i11+"/detail",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data123.data !== undefined){
+let data225 = data123.data;
+if(data225 && typeof data225 == "object" && !Array.isArray(data225)){
+if(data225.checks === undefined){
+const err573 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err573];
 }
@@ -7711,10 +7742,9 @@ vErrors.push(err573);
 }
 errors++;
 }
-}
-}
-else {
-const err574 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key44 in data225){
+if(!(key44 === "checks")){
+const err574 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err574];
 }
@@ -7724,9 +7754,11 @@ vErrors.push(err574);
 errors++;
 }
 }
-}
-else {
-const err575 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data225.checks !== undefined){
+let data226 = data225.checks;
+if(Array.isArray(data226)){
+if(data226.length < 1){
+const err575 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err575];
 }
@@ -7735,10 +7767,12 @@ vErrors.push(err575);
 }
 errors++;
 }
-}
-}
-else {
-const err576 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const len11 = data226.length;
+for(let i11=0; i11<len11; i11++){
+let data227 = data226[i11];
+if(data227 && typeof data227 == "object" && !Array.isArray(data227)){
+if(data227.name === undefined){
+const err576 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err576];
 }
@@ -7747,10 +7781,8 @@ vErrors.push(err576);
 }
 errors++;
 }
-}
-}
-else {
-const err577 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data227.ok === undefined){
+const err577 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err577];
 }
@@ -7759,16 +7791,8 @@ vErrors.push(err577);
 }
 errors++;
 }
-var _valid29 = _errs626 === errors;
-valid150 = _valid29;
-if(valid150){
-var props26 = {};
-props26.data = true;
-props26.kind = true;
-}
-}
-if(!valid150){
-const err578 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data227.detail === undefined){
+const err578 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err578];
 }
@@ -7777,23 +7801,9 @@ vErrors.push(err578);
 }
 errors++;
 }
-if(props17 !== true && props26 !== undefined){
-if(props26 === true){
-props17 = true;
-}
-else {
-props17 = props17 || {};
-Object.assign(props17, props26);
-}
-}
-const _errs646 = errors;
-let valid157 = true;
-const _errs647 = errors;
-if(errors === _errs647){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing25;
-if((data110.kind === undefined) && (missing25 = "kind")){
-const err579 = {};
+for(const key45 in data227){
+if(!(((key45 === "name") || (key45 === "ok")) || (key45 === "detail"))){
+const err579 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err579];
 }
@@ -7802,10 +7812,10 @@ vErrors.push(err579);
 }
 errors++;
 }
-else {
-if(data110.kind !== undefined){
-if("production-fingerprint" !== data110.kind){
-const err580 = {};
+}
+if(data227.name !== undefined){
+if(typeof data227.name !== "string"){
+const err580 = {instancePath:instancePath+"/data/data/checks/" + i11+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err580];
 }
@@ -7815,10 +7825,9 @@ vErrors.push(err580);
 errors++;
 }
 }
-}
-}
-else {
-const err581 = {};
+if(data227.ok !== undefined){
+if(typeof data227.ok !== "boolean"){
+const err581 = {instancePath:instancePath+"/data/data/checks/" + i11+"/ok",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err581];
 }
@@ -7828,21 +7837,9 @@ vErrors.push(err581);
 errors++;
 }
 }
-var _valid30 = _errs647 === errors;
-errors = _errs646;
-if(vErrors !== null){
-if(_errs646){
-vErrors.length = _errs646;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid30){
-const _errs650 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err582 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data227.detail !== undefined){
+if(typeof data227.detail !== "string"){
+const err582 = {instancePath:instancePath+"/data/data/checks/" + i11+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err582];
 }
@@ -7851,11 +7848,10 @@ vErrors.push(err582);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data229 = data110.data;
-if(data229 && typeof data229 == "object" && !Array.isArray(data229)){
-if(data229.connection === undefined){
-const err583 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+}
+else {
+const err583 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err583];
 }
@@ -7864,8 +7860,10 @@ vErrors.push(err583);
 }
 errors++;
 }
-if(data229.when === undefined){
-const err584 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+}
+else {
+const err584 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err584];
 }
@@ -7874,8 +7872,10 @@ vErrors.push(err584);
 }
 errors++;
 }
-if(data229.as === undefined){
-const err585 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
+}
+}
+else {
+const err585 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err585];
 }
@@ -7884,8 +7884,10 @@ vErrors.push(err585);
 }
 errors++;
 }
-if(data229.systemId === undefined){
-const err586 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+}
+}
+else {
+const err586 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err586];
 }
@@ -7894,8 +7896,16 @@ vErrors.push(err586);
 }
 errors++;
 }
-if(data229.timeline === undefined){
-const err587 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+var _valid30 = _errs643 === errors;
+valid153 = _valid30;
+if(valid153){
+var props27 = {};
+props27.data = true;
+props27.kind = true;
+}
+}
+if(!valid153){
+const err587 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err587];
 }
@@ -7904,8 +7914,23 @@ vErrors.push(err587);
 }
 errors++;
 }
-if(data229.powers === undefined){
-const err588 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
+if(props19 !== true && props27 !== undefined){
+if(props27 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props27);
+}
+}
+const _errs660 = errors;
+let valid160 = true;
+const _errs661 = errors;
+if(errors === _errs661){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing26;
+if((data123.kind === undefined) && (missing26 = "kind")){
+const err588 = {};
 if(vErrors === null){
 vErrors = [err588];
 }
@@ -7914,8 +7939,10 @@ vErrors.push(err588);
 }
 errors++;
 }
-if(data229.archive === undefined){
-const err589 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
+else {
+if(data123.kind !== undefined){
+if("isolation" !== data123.kind){
+const err589 = {};
 if(vErrors === null){
 vErrors = [err589];
 }
@@ -7924,9 +7951,11 @@ vErrors.push(err589);
 }
 errors++;
 }
-for(const key46 in data229){
-if(!((((((((key46 === "connection") || (key46 === "when")) || (key46 === "as")) || (key46 === "systemId")) || (key46 === "timeline")) || (key46 === "powers")) || (key46 === "archive")) || (key46 === "error"))){
-const err590 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err590 = {};
 if(vErrors === null){
 vErrors = [err590];
 }
@@ -7936,9 +7965,21 @@ vErrors.push(err590);
 errors++;
 }
 }
-if(data229.connection !== undefined){
-if(typeof data229.connection !== "string"){
-const err591 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid31 = _errs661 === errors;
+errors = _errs660;
+if(vErrors !== null){
+if(_errs660){
+vErrors.length = _errs660;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid31){
+const _errs664 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err591 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err591];
 }
@@ -7947,11 +7988,11 @@ vErrors.push(err591);
 }
 errors++;
 }
-}
-if(data229.when !== undefined){
-let data231 = data229.when;
-if(!((data231 === "before") || (data231 === "after"))){
-const err592 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data123.data !== undefined){
+let data232 = data123.data;
+if(data232 && typeof data232 == "object" && !Array.isArray(data232)){
+if(data232.when === undefined){
+const err592 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err592];
 }
@@ -7960,11 +8001,8 @@ vErrors.push(err592);
 }
 errors++;
 }
-}
-if(data229.as !== undefined){
-let data232 = data229.as;
-if((typeof data232 !== "string") && (data232 !== null)){
-const err593 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
+if(data232.from === undefined){
+const err593 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err593];
 }
@@ -7973,11 +8011,8 @@ vErrors.push(err593);
 }
 errors++;
 }
-}
-if(data229.systemId !== undefined){
-let data233 = data229.systemId;
-if((typeof data233 !== "string") && (data233 !== null)){
-const err594 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data232.checks === undefined){
+const err594 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err594];
 }
@@ -7986,16 +8021,9 @@ vErrors.push(err594);
 }
 errors++;
 }
-}
-if(data229.timeline !== undefined){
-let data234 = data229.timeline;
-const _errs663 = errors;
-let valid161 = true;
-const _errs664 = errors;
-const _errs665 = errors;
-const _errs666 = errors;
-if(data234 !== null){
-const err595 = {};
+for(const key46 in data232){
+if(!(((key46 === "when") || (key46 === "from")) || (key46 === "checks"))){
+const err595 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err595];
 }
@@ -8004,9 +8032,11 @@ vErrors.push(err595);
 }
 errors++;
 }
-var valid162 = _errs666 === errors;
-if(valid162){
-const err596 = {};
+}
+if(data232.when !== undefined){
+let data233 = data232.when;
+if(!((data233 === "before") || (data233 === "after"))){
+const err596 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err596];
 }
@@ -8015,31 +8045,10 @@ vErrors.push(err596);
 }
 errors++;
 }
-else {
-errors = _errs665;
-if(vErrors !== null){
-if(_errs665){
-vErrors.length = _errs665;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid31 = _errs664 === errors;
-errors = _errs663;
-if(vErrors !== null){
-if(_errs663){
-vErrors.length = _errs663;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid31){
-const _errs668 = errors;
-if(!(((typeof data234 == "number") && (!(data234 % 1) && !isNaN(data234))) && (isFinite(data234)))){
-const err597 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data232.from !== undefined){
+if(typeof data232.from !== "string"){
+const err597 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err597];
 }
@@ -8048,9 +8057,16 @@ vErrors.push(err597);
 }
 errors++;
 }
-if((typeof data234 == "number") && (isFinite(data234))){
-if(data234 < 1 || isNaN(data234)){
-const err598 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data232.checks !== undefined){
+let data235 = data232.checks;
+if(Array.isArray(data235)){
+const len12 = data235.length;
+for(let i12=0; i12<len12; i12++){
+let data236 = data235[i12];
+if(data236 && typeof data236 == "object" && !Array.isArray(data236)){
+if(data236.target === undefined){
+const err598 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err598];
 }
@@ -8059,12 +8075,8 @@ vErrors.push(err598);
 }
 errors++;
 }
-}
-var _valid31 = _errs668 === errors;
-valid161 = _valid31;
-}
-if(!valid161){
-const err599 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data236.expected === undefined){
+const err599 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err599];
 }
@@ -8073,14 +8085,8 @@ vErrors.push(err599);
 }
 errors++;
 }
-}
-if(data229.powers !== undefined){
-let data235 = data229.powers;
-if(Array.isArray(data235)){
-const len12 = data235.length;
-for(let i12=0; i12<len12; i12++){
-if(typeof data235[i12] !== "string"){
-const err600 = {instancePath:instancePath+"/data/data/powers/" + i12,schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data236.found === undefined){
+const err600 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err600];
 }
@@ -8089,10 +8095,8 @@ vErrors.push(err600);
 }
 errors++;
 }
-}
-}
-else {
-const err601 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data236.detail === undefined){
+const err601 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err601];
 }
@@ -8101,16 +8105,9 @@ vErrors.push(err601);
 }
 errors++;
 }
-}
-if(data229.archive !== undefined){
-let data237 = data229.archive;
-const _errs675 = errors;
-let valid165 = true;
-const _errs676 = errors;
-const _errs677 = errors;
-const _errs678 = errors;
-if(data237 !== null){
-const err602 = {};
+for(const key47 in data236){
+if(!((((key47 === "target") || (key47 === "expected")) || (key47 === "found")) || (key47 === "detail"))){
+const err602 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err602];
 }
@@ -8119,9 +8116,10 @@ vErrors.push(err602);
 }
 errors++;
 }
-var valid166 = _errs678 === errors;
-if(valid166){
-const err603 = {};
+}
+if(data236.target !== undefined){
+if(typeof data236.target !== "string"){
+const err603 = {instancePath:instancePath+"/data/data/checks/" + i12+"/target",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err603];
 }
@@ -8130,32 +8128,11 @@ vErrors.push(err603);
 }
 errors++;
 }
-else {
-errors = _errs677;
-if(vErrors !== null){
-if(_errs677){
-vErrors.length = _errs677;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid32 = _errs676 === errors;
-errors = _errs675;
-if(vErrors !== null){
-if(_errs675){
-vErrors.length = _errs675;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid32){
-const _errs680 = errors;
-if(data237 && typeof data237 == "object" && !Array.isArray(data237)){
-if(data237.files === undefined){
-const err604 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(data236.expected !== undefined){
+let data238 = data236.expected;
+if(!((data238 === "unreachable") || (data238 === "reachable"))){
+const err604 = {instancePath:instancePath+"/data/data/checks/" + i12+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err604];
 }
@@ -8164,8 +8141,11 @@ vErrors.push(err604);
 }
 errors++;
 }
-if(data237.digest === undefined){
-const err605 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+}
+if(data236.found !== undefined){
+let data239 = data236.found;
+if(!(((data239 === "unreachable") || (data239 === "reachable")) || (data239 === "could-not-run"))){
+const err605 = {instancePath:instancePath+"/data/data/checks/" + i12+"/found",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err605];
 }
@@ -8174,9 +8154,10 @@ vErrors.push(err605);
 }
 errors++;
 }
-for(const key47 in data237){
-if(!((((key47 === "files") || (key47 === "digest")) || (key47 === "removed")) || (key47 === "changed"))){
-const err606 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+}
+if(data236.detail !== undefined){
+if(typeof data236.detail !== "string"){
+const err606 = {instancePath:instancePath+"/data/data/checks/" + i12+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err606];
 }
@@ -8186,10 +8167,9 @@ vErrors.push(err606);
 errors++;
 }
 }
-if(data237.files !== undefined){
-let data238 = data237.files;
-if(!(((typeof data238 == "number") && (!(data238 % 1) && !isNaN(data238))) && (isFinite(data238)))){
-const err607 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err607 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err607];
 }
@@ -8198,9 +8178,10 @@ vErrors.push(err607);
 }
 errors++;
 }
-if((typeof data238 == "number") && (isFinite(data238))){
-if(data238 < 0 || isNaN(data238)){
-const err608 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err608 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err608];
 }
@@ -8211,9 +8192,8 @@ errors++;
 }
 }
 }
-if(data237.digest !== undefined){
-if(typeof data237.digest !== "string"){
-const err609 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err609 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err609];
 }
@@ -8223,13 +8203,9 @@ vErrors.push(err609);
 errors++;
 }
 }
-if(data237.removed !== undefined){
-let data240 = data237.removed;
-if(Array.isArray(data240)){
-const len13 = data240.length;
-for(let i13=0; i13<len13; i13++){
-if(typeof data240[i13] !== "string"){
-const err610 = {instancePath:instancePath+"/data/data/archive/removed/" + i13,schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err610 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err610];
 }
@@ -8238,10 +8214,16 @@ vErrors.push(err610);
 }
 errors++;
 }
+var _valid31 = _errs664 === errors;
+valid160 = _valid31;
+if(valid160){
+var props28 = {};
+props28.data = true;
+props28.kind = true;
 }
 }
-else {
-const err611 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(!valid160){
+const err611 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err611];
 }
@@ -8250,14 +8232,23 @@ vErrors.push(err611);
 }
 errors++;
 }
+if(props19 !== true && props28 !== undefined){
+if(props28 === true){
+props19 = true;
 }
-if(data237.changed !== undefined){
-let data242 = data237.changed;
-if(Array.isArray(data242)){
-const len14 = data242.length;
-for(let i14=0; i14<len14; i14++){
-if(typeof data242[i14] !== "string"){
-const err612 = {instancePath:instancePath+"/data/data/archive/changed/" + i14,schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+props19 = props19 || {};
+Object.assign(props19, props28);
+}
+}
+const _errs684 = errors;
+let valid167 = true;
+const _errs685 = errors;
+if(errors === _errs685){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing27;
+if((data123.kind === undefined) && (missing27 = "kind")){
+const err612 = {};
 if(vErrors === null){
 vErrors = [err612];
 }
@@ -8266,10 +8257,10 @@ vErrors.push(err612);
 }
 errors++;
 }
-}
-}
 else {
-const err613 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data123.kind !== undefined){
+if("production-fingerprint" !== data123.kind){
+const err613 = {};
 if(vErrors === null){
 vErrors = [err613];
 }
@@ -8280,8 +8271,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err614 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err614 = {};
 if(vErrors === null){
 vErrors = [err614];
 }
@@ -8290,11 +8282,22 @@ vErrors.push(err614);
 }
 errors++;
 }
-var _valid32 = _errs680 === errors;
-valid165 = _valid32;
 }
-if(!valid165){
-const err615 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+var _valid32 = _errs685 === errors;
+errors = _errs684;
+if(vErrors !== null){
+if(_errs684){
+vErrors.length = _errs684;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid32){
+const _errs688 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err615 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err615];
 }
@@ -8303,10 +8306,11 @@ vErrors.push(err615);
 }
 errors++;
 }
-}
-if(data229.error !== undefined){
-if(typeof data229.error !== "string"){
-const err616 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data123.data !== undefined){
+let data242 = data123.data;
+if(data242 && typeof data242 == "object" && !Array.isArray(data242)){
+if(data242.connection === undefined){
+const err616 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err616];
 }
@@ -8315,10 +8319,8 @@ vErrors.push(err616);
 }
 errors++;
 }
-}
-}
-else {
-const err617 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data242.when === undefined){
+const err617 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err617];
 }
@@ -8327,10 +8329,8 @@ vErrors.push(err617);
 }
 errors++;
 }
-}
-}
-else {
-const err618 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data242.as === undefined){
+const err618 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
 if(vErrors === null){
 vErrors = [err618];
 }
@@ -8339,16 +8339,8 @@ vErrors.push(err618);
 }
 errors++;
 }
-var _valid30 = _errs650 === errors;
-valid157 = _valid30;
-if(valid157){
-var props28 = {};
-props28.data = true;
-props28.kind = true;
-}
-}
-if(!valid157){
-const err619 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data242.systemId === undefined){
+const err619 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err619];
 }
@@ -8357,23 +8349,8 @@ vErrors.push(err619);
 }
 errors++;
 }
-if(props17 !== true && props28 !== undefined){
-if(props28 === true){
-props17 = true;
-}
-else {
-props17 = props17 || {};
-Object.assign(props17, props28);
-}
-}
-const _errs698 = errors;
-let valid172 = true;
-const _errs699 = errors;
-if(errors === _errs699){
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-let missing26;
-if((data110.kind === undefined) && (missing26 = "kind")){
-const err620 = {};
+if(data242.timeline === undefined){
+const err620 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err620];
 }
@@ -8382,10 +8359,8 @@ vErrors.push(err620);
 }
 errors++;
 }
-else {
-if(data110.kind !== undefined){
-if("residue" !== data110.kind){
-const err621 = {};
+if(data242.powers === undefined){
+const err621 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
 if(vErrors === null){
 vErrors = [err621];
 }
@@ -8394,11 +8369,8 @@ vErrors.push(err621);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err622 = {};
+if(data242.archive === undefined){
+const err622 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
 if(vErrors === null){
 vErrors = [err622];
 }
@@ -8407,22 +8379,9 @@ vErrors.push(err622);
 }
 errors++;
 }
-}
-var _valid33 = _errs699 === errors;
-errors = _errs698;
-if(vErrors !== null){
-if(_errs698){
-vErrors.length = _errs698;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid33){
-const _errs702 = errors;
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.data === undefined){
-const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+for(const key48 in data242){
+if(!((((((((key48 === "connection") || (key48 === "when")) || (key48 === "as")) || (key48 === "systemId")) || (key48 === "timeline")) || (key48 === "powers")) || (key48 === "archive")) || (key48 === "error"))){
+const err623 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err623];
 }
@@ -8431,11 +8390,10 @@ vErrors.push(err623);
 }
 errors++;
 }
-if(data110.data !== undefined){
-let data246 = data110.data;
-if(data246 && typeof data246 == "object" && !Array.isArray(data246)){
-if(data246.left === undefined){
-const err624 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+}
+if(data242.connection !== undefined){
+if(typeof data242.connection !== "string"){
+const err624 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err624];
 }
@@ -8444,9 +8402,11 @@ vErrors.push(err624);
 }
 errors++;
 }
-for(const key48 in data246){
-if(!(key48 === "left")){
-const err625 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+}
+if(data242.when !== undefined){
+let data244 = data242.when;
+if(!((data244 === "before") || (data244 === "after"))){
+const err625 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err625];
 }
@@ -8456,15 +8416,10 @@ vErrors.push(err625);
 errors++;
 }
 }
-if(data246.left !== undefined){
-let data247 = data246.left;
-if(Array.isArray(data247)){
-const len15 = data247.length;
-for(let i15=0; i15<len15; i15++){
-let data248 = data247[i15];
-if(data248 && typeof data248 == "object" && !Array.isArray(data248)){
-if(data248.system === undefined){
-const err626 = {instancePath:instancePath+"/data/data/left/" + i15,schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data242.as !== undefined){
+let data245 = data242.as;
+if((typeof data245 !== "string") && (data245 !== null)){
+const err626 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err626];
 }
@@ -8473,8 +8428,11 @@ vErrors.push(err626);
 }
 errors++;
 }
-if(data248.object === undefined){
-const err627 = {instancePath:instancePath+"/data/data/left/" + i15,schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data242.systemId !== undefined){
+let data246 = data242.systemId;
+if((typeof data246 !== "string") && (data246 !== null)){
+const err627 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err627];
 }
@@ -8483,9 +8441,16 @@ vErrors.push(err627);
 }
 errors++;
 }
-for(const key49 in data248){
-if(!((key49 === "system") || (key49 === "object"))){
-const err628 = {instancePath:instancePath+"/data/data/left/" + i15,schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
+}
+if(data242.timeline !== undefined){
+let data247 = data242.timeline;
+const _errs701 = errors;
+let valid171 = true;
+const _errs702 = errors;
+const _errs703 = errors;
+const _errs704 = errors;
+if(data247 !== null){
+const err628 = {};
 if(vErrors === null){
 vErrors = [err628];
 }
@@ -8494,10 +8459,9 @@ vErrors.push(err628);
 }
 errors++;
 }
-}
-if(data248.system !== undefined){
-if(typeof data248.system !== "string"){
-const err629 = {instancePath:instancePath+"/data/data/left/" + i15+"/system",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid172 = _errs704 === errors;
+if(valid172){
+const err629 = {};
 if(vErrors === null){
 vErrors = [err629];
 }
@@ -8506,10 +8470,31 @@ vErrors.push(err629);
 }
 errors++;
 }
+else {
+errors = _errs703;
+if(vErrors !== null){
+if(_errs703){
+vErrors.length = _errs703;
 }
-if(data248.object !== undefined){
-if(typeof data248.object !== "string"){
-const err630 = {instancePath:instancePath+"/data/data/left/" + i15+"/object",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid33 = _errs702 === errors;
+errors = _errs701;
+if(vErrors !== null){
+if(_errs701){
+vErrors.length = _errs701;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid33){
+const _errs706 = errors;
+if(!(((typeof data247 == "number") && (!(data247 % 1) && !isNaN(data247))) && (isFinite(data247)))){
+const err630 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err630];
 }
@@ -8518,10 +8503,9 @@ vErrors.push(err630);
 }
 errors++;
 }
-}
-}
-else {
-const err631 = {instancePath:instancePath+"/data/data/left/" + i15,schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data247 == "number") && (isFinite(data247))){
+if(data247 < 1 || isNaN(data247)){
+const err631 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err631];
 }
@@ -8531,9 +8515,11 @@ vErrors.push(err631);
 errors++;
 }
 }
+var _valid33 = _errs706 === errors;
+valid171 = _valid33;
 }
-else {
-const err632 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(!valid171){
+const err632 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err632];
 }
@@ -8543,9 +8529,13 @@ vErrors.push(err632);
 errors++;
 }
 }
-}
-else {
-const err633 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data242.powers !== undefined){
+let data248 = data242.powers;
+if(Array.isArray(data248)){
+const len13 = data248.length;
+for(let i13=0; i13<len13; i13++){
+if(typeof data248[i13] !== "string"){
+const err633 = {instancePath:instancePath+"/data/data/powers/" + i13,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err633];
 }
@@ -8557,7 +8547,7 @@ errors++;
 }
 }
 else {
-const err634 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err634 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err634];
 }
@@ -8566,16 +8556,16 @@ vErrors.push(err634);
 }
 errors++;
 }
-var _valid33 = _errs702 === errors;
-valid172 = _valid33;
-if(valid172){
-var props29 = {};
-props29.data = true;
-props29.kind = true;
 }
-}
-if(!valid172){
-const err635 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data242.archive !== undefined){
+let data250 = data242.archive;
+const _errs713 = errors;
+let valid175 = true;
+const _errs714 = errors;
+const _errs715 = errors;
+const _errs716 = errors;
+if(data250 !== null){
+const err635 = {};
 if(vErrors === null){
 vErrors = [err635];
 }
@@ -8584,18 +8574,9 @@ vErrors.push(err635);
 }
 errors++;
 }
-if(props17 !== true && props29 !== undefined){
-if(props29 === true){
-props17 = true;
-}
-else {
-props17 = props17 || {};
-Object.assign(props17, props29);
-}
-}
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.kind === undefined){
-const err636 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+var valid176 = _errs716 === errors;
+if(valid176){
+const err636 = {};
 if(vErrors === null){
 vErrors = [err636];
 }
@@ -8604,8 +8585,32 @@ vErrors.push(err636);
 }
 errors++;
 }
-if(data110.data === undefined){
-const err637 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+else {
+errors = _errs715;
+if(vErrors !== null){
+if(_errs715){
+vErrors.length = _errs715;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid34 = _errs714 === errors;
+errors = _errs713;
+if(vErrors !== null){
+if(_errs713){
+vErrors.length = _errs713;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid34){
+const _errs718 = errors;
+if(data250 && typeof data250 == "object" && !Array.isArray(data250)){
+if(data250.files === undefined){
+const err637 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err637];
 }
@@ -8614,9 +8619,8 @@ vErrors.push(err637);
 }
 errors++;
 }
-for(const key50 in data110){
-if(!((key50 === "kind") || (key50 === "data"))){
-const err638 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+if(data250.digest === undefined){
+const err638 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err638];
 }
@@ -8625,11 +8629,9 @@ vErrors.push(err638);
 }
 errors++;
 }
-}
-if(data110.kind !== undefined){
-let data251 = data110.kind;
-if(!((((((((((data251 === "backup") || (data251 === "restore-target")) || (data251 === "wal-end")) || (data251 === "archive")) || (data251 === "reference")) || (data251 === "reconciliation")) || (data251 === "health-checks")) || (data251 === "isolation")) || (data251 === "production-fingerprint")) || (data251 === "residue"))){
-const err639 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/16/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[16].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+for(const key49 in data250){
+if(!((((key49 === "files") || (key49 === "digest")) || (key49 === "removed")) || (key49 === "changed"))){
+const err639 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err639];
 }
@@ -8639,9 +8641,10 @@ vErrors.push(err639);
 errors++;
 }
 }
-}
-else {
-const err640 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data250.files !== undefined){
+let data251 = data250.files;
+if(!(((typeof data251 == "number") && (!(data251 % 1) && !isNaN(data251))) && (isFinite(data251)))){
+const err640 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err640];
 }
@@ -8650,10 +8653,9 @@ vErrors.push(err640);
 }
 errors++;
 }
-}
-}
-else {
-const err641 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data251 == "number") && (isFinite(data251))){
+if(data251 < 0 || isNaN(data251)){
+const err641 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err641];
 }
@@ -8662,16 +8664,11 @@ vErrors.push(err641);
 }
 errors++;
 }
-var _valid17 = _errs331 === errors;
-valid79 = _valid17;
-if(valid79){
-var props30 = {};
-props30.data = true;
-props30.type = true;
 }
 }
-if(!valid79){
-const err642 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data250.digest !== undefined){
+if(typeof data250.digest !== "string"){
+const err642 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err642];
 }
@@ -8680,23 +8677,14 @@ vErrors.push(err642);
 }
 errors++;
 }
-if(props0 !== true && props30 !== undefined){
-if(props30 === true){
-props0 = true;
 }
-else {
-props0 = props0 || {};
-Object.assign(props0, props30);
-}
-}
-const _errs719 = errors;
-let valid180 = true;
-const _errs720 = errors;
-if(errors === _errs720){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing27;
-if((data.type === undefined) && (missing27 = "type")){
-const err643 = {};
+if(data250.removed !== undefined){
+let data253 = data250.removed;
+if(Array.isArray(data253)){
+const len14 = data253.length;
+for(let i14=0; i14<len14; i14++){
+if(typeof data253[i14] !== "string"){
+const err643 = {instancePath:instancePath+"/data/data/archive/removed/" + i14,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err643];
 }
@@ -8705,10 +8693,10 @@ vErrors.push(err643);
 }
 errors++;
 }
+}
+}
 else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err644 = {};
+const err644 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err644];
 }
@@ -8718,10 +8706,13 @@ vErrors.push(err644);
 errors++;
 }
 }
-}
-}
-else {
-const err645 = {};
+if(data250.changed !== undefined){
+let data255 = data250.changed;
+if(Array.isArray(data255)){
+const len15 = data255.length;
+for(let i15=0; i15<len15; i15++){
+if(typeof data255[i15] !== "string"){
+const err645 = {instancePath:instancePath+"/data/data/archive/changed/" + i15,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err645];
 }
@@ -8731,21 +8722,9 @@ vErrors.push(err645);
 errors++;
 }
 }
-var _valid34 = _errs720 === errors;
-errors = _errs719;
-if(vErrors !== null){
-if(_errs719){
-vErrors.length = _errs719;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid34){
-const _errs723 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err646 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err646 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err646];
 }
@@ -8754,11 +8733,10 @@ vErrors.push(err646);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data253 = data.data;
-if(data253 && typeof data253 == "object" && !Array.isArray(data253)){
-if(data253.file === undefined){
-const err647 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+}
+}
+else {
+const err647 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err647];
 }
@@ -8767,8 +8745,11 @@ vErrors.push(err647);
 }
 errors++;
 }
-if(data253.message === undefined){
-const err648 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+var _valid34 = _errs718 === errors;
+valid175 = _valid34;
+}
+if(!valid175){
+const err648 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err648];
 }
@@ -8777,9 +8758,10 @@ vErrors.push(err648);
 }
 errors++;
 }
-for(const key51 in data253){
-if(!((key51 === "file") || (key51 === "message"))){
-const err649 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+}
+if(data242.error !== undefined){
+if(typeof data242.error !== "string"){
+const err649 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err649];
 }
@@ -8789,9 +8771,9 @@ vErrors.push(err649);
 errors++;
 }
 }
-if(data253.file !== undefined){
-if(typeof data253.file !== "string"){
-const err650 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/17/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err650 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err650];
 }
@@ -8801,9 +8783,9 @@ vErrors.push(err650);
 errors++;
 }
 }
-if(data253.message !== undefined){
-if(typeof data253.message !== "string"){
-const err651 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/17/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err651 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err651];
 }
@@ -8812,10 +8794,16 @@ vErrors.push(err651);
 }
 errors++;
 }
+var _valid32 = _errs688 === errors;
+valid167 = _valid32;
+if(valid167){
+var props30 = {};
+props30.data = true;
+props30.kind = true;
 }
 }
-else {
-const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid167){
+const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err652];
 }
@@ -8824,10 +8812,23 @@ vErrors.push(err652);
 }
 errors++;
 }
-}
+if(props19 !== true && props30 !== undefined){
+if(props30 === true){
+props19 = true;
 }
 else {
-const err653 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+props19 = props19 || {};
+Object.assign(props19, props30);
+}
+}
+const _errs736 = errors;
+let valid182 = true;
+const _errs737 = errors;
+if(errors === _errs737){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing28;
+if((data123.kind === undefined) && (missing28 = "kind")){
+const err653 = {};
 if(vErrors === null){
 vErrors = [err653];
 }
@@ -8836,16 +8837,10 @@ vErrors.push(err653);
 }
 errors++;
 }
-var _valid34 = _errs723 === errors;
-valid180 = _valid34;
-if(valid180){
-var props31 = {};
-props31.data = true;
-props31.type = true;
-}
-}
-if(!valid180){
-const err654 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+if(data123.kind !== undefined){
+if("infrastructure-code" !== data123.kind){
+const err654 = {};
 if(vErrors === null){
 vErrors = [err654];
 }
@@ -8854,22 +8849,10 @@ vErrors.push(err654);
 }
 errors++;
 }
-if(props0 !== true && props31 !== undefined){
-if(props31 === true){
-props0 = true;
+}
+}
 }
 else {
-props0 = props0 || {};
-Object.assign(props0, props31);
-}
-}
-const _errs733 = errors;
-let valid184 = true;
-const _errs734 = errors;
-if(errors === _errs734){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing28;
-if((data.type === undefined) && (missing28 = "type")){
 const err655 = {};
 if(vErrors === null){
 vErrors = [err655];
@@ -8879,10 +8862,22 @@ vErrors.push(err655);
 }
 errors++;
 }
+}
+var _valid35 = _errs737 === errors;
+errors = _errs736;
+if(vErrors !== null){
+if(_errs736){
+vErrors.length = _errs736;
+}
 else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
-const err656 = {};
+vErrors = null;
+}
+}
+if(_valid35){
+const _errs740 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err656];
 }
@@ -8891,11 +8886,11 @@ vErrors.push(err656);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err657 = {};
+if(data123.data !== undefined){
+let data259 = data123.data;
+if(data259 && typeof data259 == "object" && !Array.isArray(data259)){
+if(data259.connection === undefined){
+const err657 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err657];
 }
@@ -8904,22 +8899,8 @@ vErrors.push(err657);
 }
 errors++;
 }
-}
-var _valid35 = _errs734 === errors;
-errors = _errs733;
-if(vErrors !== null){
-if(_errs733){
-vErrors.length = _errs733;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid35){
-const _errs737 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err658 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data259.commit === undefined){
+const err658 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
 if(vErrors === null){
 vErrors = [err658];
 }
@@ -8928,11 +8909,8 @@ vErrors.push(err658);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data257 = data.data;
-if(data257 && typeof data257 == "object" && !Array.isArray(data257)){
-if(data257.instructions === undefined){
-const err659 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
+if(data259.differing === undefined){
+const err659 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
 if(vErrors === null){
 vErrors = [err659];
 }
@@ -8941,8 +8919,8 @@ vErrors.push(err659);
 }
 errors++;
 }
-if(data257.instant === undefined){
-const err660 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data259.digest === undefined){
+const err660 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err660];
 }
@@ -8951,9 +8929,8 @@ vErrors.push(err660);
 }
 errors++;
 }
-for(const key52 in data257){
-if(!((key52 === "instructions") || (key52 === "instant"))){
-const err661 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+if(data259.units === undefined){
+const err661 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
 vErrors = [err661];
 }
@@ -8962,10 +8939,9 @@ vErrors.push(err661);
 }
 errors++;
 }
-}
-if(data257.instructions !== undefined){
-if(typeof data257.instructions !== "string"){
-const err662 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/18/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key50 in data259){
+if(!(((((key50 === "connection") || (key50 === "commit")) || (key50 === "differing")) || (key50 === "digest")) || (key50 === "units"))){
+const err662 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err662];
 }
@@ -8975,11 +8951,9 @@ vErrors.push(err662);
 errors++;
 }
 }
-if(data257.instant !== undefined){
-let data259 = data257.instant;
-if(data259 && typeof data259 == "object" && !Array.isArray(data259)){
-if(data259.at === undefined){
-const err663 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data259.connection !== undefined){
+if(typeof data259.connection !== "string"){
+const err663 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err663];
 }
@@ -8988,8 +8962,11 @@ vErrors.push(err663);
 }
 errors++;
 }
-if(data259.mono === undefined){
-const err664 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data259.commit !== undefined){
+let data261 = data259.commit;
+if((typeof data261 !== "string") && (data261 !== null)){
+const err664 = {instancePath:instancePath+"/data/data/commit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err664];
 }
@@ -8998,9 +8975,14 @@ vErrors.push(err664);
 }
 errors++;
 }
-for(const key53 in data259){
-if(!((key53 === "at") || (key53 === "mono"))){
-const err665 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
+}
+if(data259.differing !== undefined){
+let data262 = data259.differing;
+if(Array.isArray(data262)){
+const len16 = data262.length;
+for(let i16=0; i16<len16; i16++){
+if(typeof data262[i16] !== "string"){
+const err665 = {instancePath:instancePath+"/data/data/differing/" + i16,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err665];
 }
@@ -9010,9 +8992,9 @@ vErrors.push(err665);
 errors++;
 }
 }
-if(data259.at !== undefined){
-if(typeof data259.at !== "string"){
-const err666 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err666 = {instancePath:instancePath+"/data/data/differing",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err666];
 }
@@ -9022,11 +9004,9 @@ vErrors.push(err666);
 errors++;
 }
 }
-if(data259.mono !== undefined){
-let data261 = data259.mono;
-if(typeof data261 === "string"){
-if(!pattern4.test(data261)){
-const err667 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data259.digest !== undefined){
+if(typeof data259.digest !== "string"){
+const err667 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err667];
 }
@@ -9036,8 +9016,15 @@ vErrors.push(err667);
 errors++;
 }
 }
-else {
-const err668 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/18/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data259.units !== undefined){
+let data265 = data259.units;
+if(Array.isArray(data265)){
+const len17 = data265.length;
+for(let i17=0; i17<len17; i17++){
+let data266 = data265[i17];
+if(data266 && typeof data266 == "object" && !Array.isArray(data266)){
+if(data266.unit === undefined){
+const err668 = {instancePath:instancePath+"/data/data/units/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err668];
 }
@@ -9046,10 +9033,8 @@ vErrors.push(err668);
 }
 errors++;
 }
-}
-}
-else {
-const err669 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/18/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data266.after === undefined){
+const err669 = {instancePath:instancePath+"/data/data/units/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
 if(vErrors === null){
 vErrors = [err669];
 }
@@ -9058,10 +9043,9 @@ vErrors.push(err669);
 }
 errors++;
 }
-}
-}
-else {
-const err670 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key51 in data266){
+if(!((key51 === "unit") || (key51 === "after"))){
+const err670 = {instancePath:instancePath+"/data/data/units/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err670];
 }
@@ -9071,9 +9055,11 @@ vErrors.push(err670);
 errors++;
 }
 }
-}
-else {
-const err671 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data266.unit !== undefined){
+let data267 = data266.unit;
+if(typeof data267 === "string"){
+if(func3(data267) < 1){
+const err671 = {instancePath:instancePath+"/data/data/units/" + i17+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err671];
 }
@@ -9082,16 +9068,9 @@ vErrors.push(err671);
 }
 errors++;
 }
-var _valid35 = _errs737 === errors;
-valid184 = _valid35;
-if(valid184){
-var props32 = {};
-props32.data = true;
-props32.type = true;
 }
-}
-if(!valid184){
-const err672 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err672 = {instancePath:instancePath+"/data/data/units/" + i17+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err672];
 }
@@ -9100,23 +9079,16 @@ vErrors.push(err672);
 }
 errors++;
 }
-if(props0 !== true && props32 !== undefined){
-if(props32 === true){
-props0 = true;
 }
-else {
-props0 = props0 || {};
-Object.assign(props0, props32);
-}
-}
-const _errs752 = errors;
-let valid189 = true;
-const _errs753 = errors;
-if(errors === _errs753){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing29;
-if((data.type === undefined) && (missing29 = "type")){
-const err673 = {};
+if(data266.after !== undefined){
+let data268 = data266.after;
+if(Array.isArray(data268)){
+const len18 = data268.length;
+for(let i18=0; i18<len18; i18++){
+let data269 = data268[i18];
+if(typeof data269 === "string"){
+if(func3(data269) < 1){
+const err673 = {instancePath:instancePath+"/data/data/units/" + i17+"/after/" + i18,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err673];
 }
@@ -9125,10 +9097,9 @@ vErrors.push(err673);
 }
 errors++;
 }
+}
 else {
-if(data.type !== undefined){
-if("human.began" !== data.type){
-const err674 = {};
+const err674 = {instancePath:instancePath+"/data/data/units/" + i17+"/after/" + i18,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err674];
 }
@@ -9139,9 +9110,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err675 = {};
+const err675 = {instancePath:instancePath+"/data/data/units/" + i17+"/after",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err675];
 }
@@ -9151,21 +9121,9 @@ vErrors.push(err675);
 errors++;
 }
 }
-var _valid36 = _errs753 === errors;
-errors = _errs752;
-if(vErrors !== null){
-if(_errs752){
-vErrors.length = _errs752;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs756 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err676 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err676 = {instancePath:instancePath+"/data/data/units/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err676];
 }
@@ -9174,11 +9132,10 @@ vErrors.push(err676);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data263 = data.data;
-if(data263 && typeof data263 == "object" && !Array.isArray(data263)){
-if(data263.who === undefined){
-const err677 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+}
+}
+else {
+const err677 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err677];
 }
@@ -9187,8 +9144,10 @@ vErrors.push(err677);
 }
 errors++;
 }
-if(data263.instant === undefined){
-const err678 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+}
+else {
+const err678 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err678];
 }
@@ -9197,9 +9156,10 @@ vErrors.push(err678);
 }
 errors++;
 }
-for(const key54 in data263){
-if(!((key54 === "who") || (key54 === "instant"))){
-const err679 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+}
+}
+else {
+const err679 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err679];
 }
@@ -9208,10 +9168,16 @@ vErrors.push(err679);
 }
 errors++;
 }
+var _valid35 = _errs740 === errors;
+valid182 = _valid35;
+if(valid182){
+var props31 = {};
+props31.data = true;
+props31.kind = true;
 }
-if(data263.who !== undefined){
-if(typeof data263.who !== "string"){
-const err680 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/19/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid182){
+const err680 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err680];
 }
@@ -9220,12 +9186,23 @@ vErrors.push(err680);
 }
 errors++;
 }
+if(props19 !== true && props31 !== undefined){
+if(props31 === true){
+props19 = true;
 }
-if(data263.instant !== undefined){
-let data265 = data263.instant;
-if(data265 && typeof data265 == "object" && !Array.isArray(data265)){
-if(data265.at === undefined){
-const err681 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+else {
+props19 = props19 || {};
+Object.assign(props19, props31);
+}
+}
+const _errs767 = errors;
+let valid193 = true;
+const _errs768 = errors;
+if(errors === _errs768){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing29;
+if((data123.kind === undefined) && (missing29 = "kind")){
+const err681 = {};
 if(vErrors === null){
 vErrors = [err681];
 }
@@ -9234,8 +9211,10 @@ vErrors.push(err681);
 }
 errors++;
 }
-if(data265.mono === undefined){
-const err682 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+else {
+if(data123.kind !== undefined){
+if("infrastructure-plan" !== data123.kind){
+const err682 = {};
 if(vErrors === null){
 vErrors = [err682];
 }
@@ -9244,9 +9223,11 @@ vErrors.push(err682);
 }
 errors++;
 }
-for(const key55 in data265){
-if(!((key55 === "at") || (key55 === "mono"))){
-const err683 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err683 = {};
 if(vErrors === null){
 vErrors = [err683];
 }
@@ -9256,9 +9237,21 @@ vErrors.push(err683);
 errors++;
 }
 }
-if(data265.at !== undefined){
-if(typeof data265.at !== "string"){
-const err684 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid36 = _errs768 === errors;
+errors = _errs767;
+if(vErrors !== null){
+if(_errs767){
+vErrors.length = _errs767;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid36){
+const _errs771 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err684];
 }
@@ -9267,12 +9260,11 @@ vErrors.push(err684);
 }
 errors++;
 }
-}
-if(data265.mono !== undefined){
-let data267 = data265.mono;
-if(typeof data267 === "string"){
-if(!pattern4.test(data267)){
-const err685 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data123.data !== undefined){
+let data271 = data123.data;
+if(data271 && typeof data271 == "object" && !Array.isArray(data271)){
+if(data271.connection === undefined){
+const err685 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err685];
 }
@@ -9281,9 +9273,8 @@ vErrors.push(err685);
 }
 errors++;
 }
-}
-else {
-const err686 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/19/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data271.plan === undefined){
+const err686 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
 if(vErrors === null){
 vErrors = [err686];
 }
@@ -9292,10 +9283,8 @@ vErrors.push(err686);
 }
 errors++;
 }
-}
-}
-else {
-const err687 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/19/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data271.destroys === undefined){
+const err687 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
 if(vErrors === null){
 vErrors = [err687];
 }
@@ -9304,10 +9293,8 @@ vErrors.push(err687);
 }
 errors++;
 }
-}
-}
-else {
-const err688 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data271.env === undefined){
+const err688 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
 if(vErrors === null){
 vErrors = [err688];
 }
@@ -9316,10 +9303,8 @@ vErrors.push(err688);
 }
 errors++;
 }
-}
-}
-else {
-const err689 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data271.targets === undefined){
+const err689 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
 if(vErrors === null){
 vErrors = [err689];
 }
@@ -9328,16 +9313,8 @@ vErrors.push(err689);
 }
 errors++;
 }
-var _valid36 = _errs756 === errors;
-valid189 = _valid36;
-if(valid189){
-var props33 = {};
-props33.data = true;
-props33.type = true;
-}
-}
-if(!valid189){
-const err690 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data271.units === undefined){
+const err690 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
 vErrors = [err690];
 }
@@ -9346,23 +9323,9 @@ vErrors.push(err690);
 }
 errors++;
 }
-if(props0 !== true && props33 !== undefined){
-if(props33 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props33);
-}
-}
-const _errs771 = errors;
-let valid194 = true;
-const _errs772 = errors;
-if(errors === _errs772){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing30;
-if((data.type === undefined) && (missing30 = "type")){
-const err691 = {};
+for(const key52 in data271){
+if(!((((((key52 === "connection") || (key52 === "plan")) || (key52 === "destroys")) || (key52 === "env")) || (key52 === "targets")) || (key52 === "units"))){
+const err691 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err691];
 }
@@ -9371,10 +9334,10 @@ vErrors.push(err691);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("human.done" !== data.type){
-const err692 = {};
+}
+if(data271.connection !== undefined){
+if(typeof data271.connection !== "string"){
+const err692 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err692];
 }
@@ -9384,10 +9347,9 @@ vErrors.push(err692);
 errors++;
 }
 }
-}
-}
-else {
-const err693 = {};
+if(data271.plan !== undefined){
+if(typeof data271.plan !== "string"){
+const err693 = {instancePath:instancePath+"/data/data/plan",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err693];
 }
@@ -9397,21 +9359,9 @@ vErrors.push(err693);
 errors++;
 }
 }
-var _valid37 = _errs772 === errors;
-errors = _errs771;
-if(vErrors !== null){
-if(_errs771){
-vErrors.length = _errs771;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid37){
-const _errs775 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err694 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data271.destroys !== undefined){
+if(typeof data271.destroys !== "boolean"){
+const err694 = {instancePath:instancePath+"/data/data/destroys",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err694];
 }
@@ -9420,11 +9370,13 @@ vErrors.push(err694);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data269 = data.data;
-if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
-if(data269.who === undefined){
-const err695 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+}
+if(data271.env !== undefined){
+let data275 = data271.env;
+if(data275 && typeof data275 == "object" && !Array.isArray(data275)){
+for(const key53 in data275){
+if(typeof data275[key53] !== "string"){
+const err695 = {instancePath:instancePath+"/data/data/env/" + key53.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err695];
 }
@@ -9433,8 +9385,10 @@ vErrors.push(err695);
 }
 errors++;
 }
-if(data269.instant === undefined){
-const err696 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+}
+else {
+const err696 = {instancePath:instancePath+"/data/data/env",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err696];
 }
@@ -9443,8 +9397,14 @@ vErrors.push(err696);
 }
 errors++;
 }
-if(data269.answered === undefined){
-const err697 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+}
+if(data271.targets !== undefined){
+let data277 = data271.targets;
+if(Array.isArray(data277)){
+const len19 = data277.length;
+for(let i19=0; i19<len19; i19++){
+if(typeof data277[i19] !== "string"){
+const err697 = {instancePath:instancePath+"/data/data/targets/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err697];
 }
@@ -9453,8 +9413,10 @@ vErrors.push(err697);
 }
 errors++;
 }
-if(data269.attestation === undefined){
-const err698 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+}
+}
+else {
+const err698 = {instancePath:instancePath+"/data/data/targets",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err698];
 }
@@ -9463,9 +9425,16 @@ vErrors.push(err698);
 }
 errors++;
 }
-for(const key56 in data269){
-if(!((((key56 === "who") || (key56 === "instant")) || (key56 === "answered")) || (key56 === "attestation"))){
-const err699 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+}
+if(data271.units !== undefined){
+let data279 = data271.units;
+if(Array.isArray(data279)){
+const len20 = data279.length;
+for(let i20=0; i20<len20; i20++){
+let data280 = data279[i20];
+if(data280 && typeof data280 == "object" && !Array.isArray(data280)){
+if(data280.unit === undefined){
+const err699 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err699];
 }
@@ -9474,11 +9443,8 @@ vErrors.push(err699);
 }
 errors++;
 }
-}
-if(data269.who !== undefined){
-let data270 = data269.who;
-if((typeof data270 !== "string") && (data270 !== null)){
-const err700 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/20/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[20].then.properties.data.properties.who.type},message:"must be string,null"};
+if(data280.sha256 === undefined){
+const err700 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err700];
 }
@@ -9487,12 +9453,8 @@ vErrors.push(err700);
 }
 errors++;
 }
-}
-if(data269.instant !== undefined){
-let data271 = data269.instant;
-if(data271 && typeof data271 == "object" && !Array.isArray(data271)){
-if(data271.at === undefined){
-const err701 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data280.create === undefined){
+const err701 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
 if(vErrors === null){
 vErrors = [err701];
 }
@@ -9501,8 +9463,8 @@ vErrors.push(err701);
 }
 errors++;
 }
-if(data271.mono === undefined){
-const err702 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data280.update === undefined){
+const err702 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
 if(vErrors === null){
 vErrors = [err702];
 }
@@ -9511,9 +9473,8 @@ vErrors.push(err702);
 }
 errors++;
 }
-for(const key57 in data271){
-if(!((key57 === "at") || (key57 === "mono"))){
-const err703 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+if(data280.replace === undefined){
+const err703 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
 if(vErrors === null){
 vErrors = [err703];
 }
@@ -9522,10 +9483,8 @@ vErrors.push(err703);
 }
 errors++;
 }
-}
-if(data271.at !== undefined){
-if(typeof data271.at !== "string"){
-const err704 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data280.destroy === undefined){
+const err704 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
 if(vErrors === null){
 vErrors = [err704];
 }
@@ -9534,12 +9493,8 @@ vErrors.push(err704);
 }
 errors++;
 }
-}
-if(data271.mono !== undefined){
-let data273 = data271.mono;
-if(typeof data273 === "string"){
-if(!pattern4.test(data273)){
-const err705 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data280.gone === undefined){
+const err705 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
 if(vErrors === null){
 vErrors = [err705];
 }
@@ -9548,9 +9503,8 @@ vErrors.push(err705);
 }
 errors++;
 }
-}
-else {
-const err706 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data280.provisional === undefined){
+const err706 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
 if(vErrors === null){
 vErrors = [err706];
 }
@@ -9559,10 +9513,9 @@ vErrors.push(err706);
 }
 errors++;
 }
-}
-}
-else {
-const err707 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key54 in data280){
+if(!((((((((key54 === "unit") || (key54 === "sha256")) || (key54 === "create")) || (key54 === "update")) || (key54 === "replace")) || (key54 === "destroy")) || (key54 === "gone")) || (key54 === "provisional"))){
+const err707 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err707];
 }
@@ -9572,9 +9525,11 @@ vErrors.push(err707);
 errors++;
 }
 }
-if(data269.answered !== undefined){
-if(typeof data269.answered !== "boolean"){
-const err708 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/20/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data280.unit !== undefined){
+let data281 = data280.unit;
+if(typeof data281 === "string"){
+if(func3(data281) < 1){
+const err708 = {instancePath:instancePath+"/data/data/units/" + i20+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err708];
 }
@@ -9584,10 +9539,8 @@ vErrors.push(err708);
 errors++;
 }
 }
-if(data269.attestation !== undefined){
-let data275 = data269.attestation;
-if((typeof data275 !== "string") && (data275 !== null)){
-const err709 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/20/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[20].then.properties.data.properties.attestation.type},message:"must be string,null"};
+else {
+const err709 = {instancePath:instancePath+"/data/data/units/" + i20+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err709];
 }
@@ -9597,9 +9550,9 @@ vErrors.push(err709);
 errors++;
 }
 }
-}
-else {
-const err710 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data280.sha256 !== undefined){
+if(typeof data280.sha256 !== "string"){
+const err710 = {instancePath:instancePath+"/data/data/units/" + i20+"/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err710];
 }
@@ -9609,9 +9562,10 @@ vErrors.push(err710);
 errors++;
 }
 }
-}
-else {
-const err711 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data280.create !== undefined){
+let data283 = data280.create;
+if(!(((typeof data283 == "number") && (!(data283 % 1) && !isNaN(data283))) && (isFinite(data283)))){
+const err711 = {instancePath:instancePath+"/data/data/units/" + i20+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err711];
 }
@@ -9620,16 +9574,9 @@ vErrors.push(err711);
 }
 errors++;
 }
-var _valid37 = _errs775 === errors;
-valid194 = _valid37;
-if(valid194){
-var props34 = {};
-props34.data = true;
-props34.type = true;
-}
-}
-if(!valid194){
-const err712 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data283 == "number") && (isFinite(data283))){
+if(data283 < 0 || isNaN(data283)){
+const err712 = {instancePath:instancePath+"/data/data/units/" + i20+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err712];
 }
@@ -9638,23 +9585,12 @@ vErrors.push(err712);
 }
 errors++;
 }
-if(props0 !== true && props34 !== undefined){
-if(props34 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props34);
 }
 }
-const _errs794 = errors;
-let valid199 = true;
-const _errs795 = errors;
-if(errors === _errs795){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing31;
-if((data.type === undefined) && (missing31 = "type")){
-const err713 = {};
+if(data280.update !== undefined){
+let data284 = data280.update;
+if(!(((typeof data284 == "number") && (!(data284 % 1) && !isNaN(data284))) && (isFinite(data284)))){
+const err713 = {instancePath:instancePath+"/data/data/units/" + i20+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err713];
 }
@@ -9663,10 +9599,9 @@ vErrors.push(err713);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err714 = {};
+if((typeof data284 == "number") && (isFinite(data284))){
+if(data284 < 0 || isNaN(data284)){
+const err714 = {instancePath:instancePath+"/data/data/units/" + i20+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err714];
 }
@@ -9677,9 +9612,10 @@ errors++;
 }
 }
 }
-}
-else {
-const err715 = {};
+if(data280.replace !== undefined){
+let data285 = data280.replace;
+if(!(((typeof data285 == "number") && (!(data285 % 1) && !isNaN(data285))) && (isFinite(data285)))){
+const err715 = {instancePath:instancePath+"/data/data/units/" + i20+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err715];
 }
@@ -9688,22 +9624,9 @@ vErrors.push(err715);
 }
 errors++;
 }
-}
-var _valid38 = _errs795 === errors;
-errors = _errs794;
-if(vErrors !== null){
-if(_errs794){
-vErrors.length = _errs794;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid38){
-const _errs798 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err716 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if((typeof data285 == "number") && (isFinite(data285))){
+if(data285 < 0 || isNaN(data285)){
+const err716 = {instancePath:instancePath+"/data/data/units/" + i20+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err716];
 }
@@ -9712,11 +9635,12 @@ vErrors.push(err716);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data277 = data.data;
-if(data277 && typeof data277 == "object" && !Array.isArray(data277)){
-if(data277.text === undefined){
-const err717 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+}
+}
+if(data280.destroy !== undefined){
+let data286 = data280.destroy;
+if(!(((typeof data286 == "number") && (!(data286 % 1) && !isNaN(data286))) && (isFinite(data286)))){
+const err717 = {instancePath:instancePath+"/data/data/units/" + i20+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err717];
 }
@@ -9725,8 +9649,9 @@ vErrors.push(err717);
 }
 errors++;
 }
-if(data277.who === undefined){
-const err718 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if((typeof data286 == "number") && (isFinite(data286))){
+if(data286 < 0 || isNaN(data286)){
+const err718 = {instancePath:instancePath+"/data/data/units/" + i20+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err718];
 }
@@ -9735,8 +9660,15 @@ vErrors.push(err718);
 }
 errors++;
 }
-if(data277.source === undefined){
-const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+}
+}
+if(data280.gone !== undefined){
+let data287 = data280.gone;
+if(Array.isArray(data287)){
+const len21 = data287.length;
+for(let i21=0; i21<len21; i21++){
+if(typeof data287[i21] !== "string"){
+const err719 = {instancePath:instancePath+"/data/data/units/" + i20+"/gone/" + i21,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err719];
 }
@@ -9745,9 +9677,10 @@ vErrors.push(err719);
 }
 errors++;
 }
-for(const key58 in data277){
-if(!(((key58 === "text") || (key58 === "who")) || (key58 === "source"))){
-const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+}
+}
+else {
+const err720 = {instancePath:instancePath+"/data/data/units/" + i20+"/gone",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err720];
 }
@@ -9757,9 +9690,9 @@ vErrors.push(err720);
 errors++;
 }
 }
-if(data277.text !== undefined){
-if(typeof data277.text !== "string"){
-const err721 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/21/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data280.provisional !== undefined){
+if(typeof data280.provisional !== "boolean"){
+const err721 = {instancePath:instancePath+"/data/data/units/" + i20+"/provisional",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err721];
 }
@@ -9769,9 +9702,9 @@ vErrors.push(err721);
 errors++;
 }
 }
-if(data277.who !== undefined){
-if(typeof data277.who !== "string"){
-const err722 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err722 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err722];
 }
@@ -9781,10 +9714,9 @@ vErrors.push(err722);
 errors++;
 }
 }
-if(data277.source !== undefined){
-let data280 = data277.source;
-if(!((data280 === "prompt") || (data280 === "note"))){
-const err723 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/21/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[21].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err723 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err723];
 }
@@ -9796,7 +9728,7 @@ errors++;
 }
 }
 else {
-const err724 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err724 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err724];
 }
@@ -9808,7 +9740,7 @@ errors++;
 }
 }
 else {
-const err725 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err725 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err725];
 }
@@ -9817,16 +9749,16 @@ vErrors.push(err725);
 }
 errors++;
 }
-var _valid38 = _errs798 === errors;
-valid199 = _valid38;
-if(valid199){
-var props35 = {};
-props35.data = true;
-props35.type = true;
+var _valid36 = _errs771 === errors;
+valid193 = _valid36;
+if(valid193){
+var props32 = {};
+props32.data = true;
+props32.kind = true;
 }
 }
-if(!valid199){
-const err726 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid193){
+const err726 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err726];
 }
@@ -9835,22 +9767,22 @@ vErrors.push(err726);
 }
 errors++;
 }
-if(props0 !== true && props35 !== undefined){
-if(props35 === true){
-props0 = true;
+if(props19 !== true && props32 !== undefined){
+if(props32 === true){
+props19 = true;
 }
 else {
-props0 = props0 || {};
-Object.assign(props0, props35);
+props19 = props19 || {};
+Object.assign(props19, props32);
 }
 }
-const _errs809 = errors;
-let valid203 = true;
-const _errs810 = errors;
-if(errors === _errs810){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing32;
-if((data.type === undefined) && (missing32 = "type")){
+const _errs815 = errors;
+let valid205 = true;
+const _errs816 = errors;
+if(errors === _errs816){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing30;
+if((data123.kind === undefined) && (missing30 = "kind")){
 const err727 = {};
 if(vErrors === null){
 vErrors = [err727];
@@ -9861,8 +9793,8 @@ vErrors.push(err727);
 errors++;
 }
 else {
-if(data.type !== undefined){
-if("operator.attached" !== data.type){
+if(data123.kind !== undefined){
+if("infrastructure-state" !== data123.kind){
 const err728 = {};
 if(vErrors === null){
 vErrors = [err728];
@@ -9886,21 +9818,21 @@ vErrors.push(err729);
 errors++;
 }
 }
-var _valid39 = _errs810 === errors;
-errors = _errs809;
+var _valid37 = _errs816 === errors;
+errors = _errs815;
 if(vErrors !== null){
-if(_errs809){
-vErrors.length = _errs809;
+if(_errs815){
+vErrors.length = _errs815;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid39){
-const _errs813 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err730 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(_valid37){
+const _errs819 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err730 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err730];
 }
@@ -9909,11 +9841,11 @@ vErrors.push(err730);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data282 = data.data;
-if(data282 && typeof data282 == "object" && !Array.isArray(data282)){
-if(data282.who === undefined){
-const err731 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(data123.data !== undefined){
+let data291 = data123.data;
+if(data291 && typeof data291 == "object" && !Array.isArray(data291)){
+if(data291.connection === undefined){
+const err731 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err731];
 }
@@ -9922,8 +9854,8 @@ vErrors.push(err731);
 }
 errors++;
 }
-if(data282.host === undefined){
-const err732 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data291.when === undefined){
+const err732 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err732];
 }
@@ -9932,9 +9864,8 @@ vErrors.push(err732);
 }
 errors++;
 }
-for(const key59 in data282){
-if(!((key59 === "who") || (key59 === "host"))){
-const err733 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(data291.units === undefined){
+const err733 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
 vErrors = [err733];
 }
@@ -9943,10 +9874,9 @@ vErrors.push(err733);
 }
 errors++;
 }
-}
-if(data282.who !== undefined){
-if(typeof data282.who !== "string"){
-const err734 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key55 in data291){
+if(!(((key55 === "connection") || (key55 === "when")) || (key55 === "units"))){
+const err734 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err734];
 }
@@ -9956,9 +9886,9 @@ vErrors.push(err734);
 errors++;
 }
 }
-if(data282.host !== undefined){
-if(typeof data282.host !== "string"){
-const err735 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/22/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data291.connection !== undefined){
+if(typeof data291.connection !== "string"){
+const err735 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err735];
 }
@@ -9968,9 +9898,10 @@ vErrors.push(err735);
 errors++;
 }
 }
-}
-else {
-const err736 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data291.when !== undefined){
+let data293 = data291.when;
+if(!(((data293 === "before") || (data293 === "applied")) || (data293 === "destroyed"))){
+const err736 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err736];
 }
@@ -9980,9 +9911,15 @@ vErrors.push(err736);
 errors++;
 }
 }
-}
-else {
-const err737 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data291.units !== undefined){
+let data294 = data291.units;
+if(Array.isArray(data294)){
+const len22 = data294.length;
+for(let i22=0; i22<len22; i22++){
+let data295 = data294[i22];
+if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
+if(data295.unit === undefined){
+const err737 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err737];
 }
@@ -9991,21 +9928,1079 @@ vErrors.push(err737);
 }
 errors++;
 }
-var _valid39 = _errs813 === errors;
-valid203 = _valid39;
-if(valid203){
-var props36 = {};
-props36.data = true;
-props36.type = true;
-}
-}
-if(!valid203){
-const err738 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data295.lineage === undefined){
+const err738 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
 if(vErrors === null){
 vErrors = [err738];
 }
 else {
 vErrors.push(err738);
+}
+errors++;
+}
+if(data295.serial === undefined){
+const err739 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
+if(vErrors === null){
+vErrors = [err739];
+}
+else {
+vErrors.push(err739);
+}
+errors++;
+}
+if(data295.resources === undefined){
+const err740 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
+if(vErrors === null){
+vErrors = [err740];
+}
+else {
+vErrors.push(err740);
+}
+errors++;
+}
+for(const key56 in data295){
+if(!((((key56 === "unit") || (key56 === "lineage")) || (key56 === "serial")) || (key56 === "resources"))){
+const err741 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err741];
+}
+else {
+vErrors.push(err741);
+}
+errors++;
+}
+}
+if(data295.unit !== undefined){
+let data296 = data295.unit;
+if(typeof data296 === "string"){
+if(func3(data296) < 1){
+const err742 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err742];
+}
+else {
+vErrors.push(err742);
+}
+errors++;
+}
+}
+else {
+const err743 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err743];
+}
+else {
+vErrors.push(err743);
+}
+errors++;
+}
+}
+if(data295.lineage !== undefined){
+let data297 = data295.lineage;
+if((typeof data297 !== "string") && (data297 !== null)){
+const err744 = {instancePath:instancePath+"/data/data/units/" + i22+"/lineage",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err744];
+}
+else {
+vErrors.push(err744);
+}
+errors++;
+}
+}
+if(data295.serial !== undefined){
+let data298 = data295.serial;
+const _errs837 = errors;
+let valid212 = true;
+const _errs838 = errors;
+const _errs839 = errors;
+const _errs840 = errors;
+if(data298 !== null){
+const err745 = {};
+if(vErrors === null){
+vErrors = [err745];
+}
+else {
+vErrors.push(err745);
+}
+errors++;
+}
+var valid213 = _errs840 === errors;
+if(valid213){
+const err746 = {};
+if(vErrors === null){
+vErrors = [err746];
+}
+else {
+vErrors.push(err746);
+}
+errors++;
+}
+else {
+errors = _errs839;
+if(vErrors !== null){
+if(_errs839){
+vErrors.length = _errs839;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid38 = _errs838 === errors;
+errors = _errs837;
+if(vErrors !== null){
+if(_errs837){
+vErrors.length = _errs837;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid38){
+const _errs842 = errors;
+if(!(((typeof data298 == "number") && (!(data298 % 1) && !isNaN(data298))) && (isFinite(data298)))){
+const err747 = {instancePath:instancePath+"/data/data/units/" + i22+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err747];
+}
+else {
+vErrors.push(err747);
+}
+errors++;
+}
+if((typeof data298 == "number") && (isFinite(data298))){
+if(data298 < 0 || isNaN(data298)){
+const err748 = {instancePath:instancePath+"/data/data/units/" + i22+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err748];
+}
+else {
+vErrors.push(err748);
+}
+errors++;
+}
+}
+var _valid38 = _errs842 === errors;
+valid212 = _valid38;
+}
+if(!valid212){
+const err749 = {instancePath:instancePath+"/data/data/units/" + i22+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err749];
+}
+else {
+vErrors.push(err749);
+}
+errors++;
+}
+}
+if(data295.resources !== undefined){
+let data299 = data295.resources;
+if(!(((typeof data299 == "number") && (!(data299 % 1) && !isNaN(data299))) && (isFinite(data299)))){
+const err750 = {instancePath:instancePath+"/data/data/units/" + i22+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err750];
+}
+else {
+vErrors.push(err750);
+}
+errors++;
+}
+if((typeof data299 == "number") && (isFinite(data299))){
+if(data299 < 0 || isNaN(data299)){
+const err751 = {instancePath:instancePath+"/data/data/units/" + i22+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err751];
+}
+else {
+vErrors.push(err751);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err752 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err752];
+}
+else {
+vErrors.push(err752);
+}
+errors++;
+}
+}
+}
+else {
+const err753 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err753];
+}
+else {
+vErrors.push(err753);
+}
+errors++;
+}
+}
+}
+else {
+const err754 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err754];
+}
+else {
+vErrors.push(err754);
+}
+errors++;
+}
+}
+}
+else {
+const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err755];
+}
+else {
+vErrors.push(err755);
+}
+errors++;
+}
+var _valid37 = _errs819 === errors;
+valid205 = _valid37;
+if(valid205){
+var props33 = {};
+props33.data = true;
+props33.kind = true;
+}
+}
+if(!valid205){
+const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err756];
+}
+else {
+vErrors.push(err756);
+}
+errors++;
+}
+if(props19 !== true && props33 !== undefined){
+if(props33 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props33);
+}
+}
+const _errs847 = errors;
+let valid214 = true;
+const _errs848 = errors;
+if(errors === _errs848){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing31;
+if((data123.kind === undefined) && (missing31 = "kind")){
+const err757 = {};
+if(vErrors === null){
+vErrors = [err757];
+}
+else {
+vErrors.push(err757);
+}
+errors++;
+}
+else {
+if(data123.kind !== undefined){
+if("drift" !== data123.kind){
+const err758 = {};
+if(vErrors === null){
+vErrors = [err758];
+}
+else {
+vErrors.push(err758);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err759 = {};
+if(vErrors === null){
+vErrors = [err759];
+}
+else {
+vErrors.push(err759);
+}
+errors++;
+}
+}
+var _valid39 = _errs848 === errors;
+errors = _errs847;
+if(vErrors !== null){
+if(_errs847){
+vErrors.length = _errs847;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid39){
+const _errs851 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err760 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err760];
+}
+else {
+vErrors.push(err760);
+}
+errors++;
+}
+if(data123.data !== undefined){
+let data301 = data123.data;
+if(data301 && typeof data301 == "object" && !Array.isArray(data301)){
+if(data301.connection === undefined){
+const err761 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err761];
+}
+else {
+vErrors.push(err761);
+}
+errors++;
+}
+if(data301.units === undefined){
+const err762 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err762];
+}
+else {
+vErrors.push(err762);
+}
+errors++;
+}
+for(const key57 in data301){
+if(!((key57 === "connection") || (key57 === "units"))){
+const err763 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err763];
+}
+else {
+vErrors.push(err763);
+}
+errors++;
+}
+}
+if(data301.connection !== undefined){
+if(typeof data301.connection !== "string"){
+const err764 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err764];
+}
+else {
+vErrors.push(err764);
+}
+errors++;
+}
+}
+if(data301.units !== undefined){
+let data303 = data301.units;
+if(Array.isArray(data303)){
+if(data303.length < 1){
+const err765 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(vErrors === null){
+vErrors = [err765];
+}
+else {
+vErrors.push(err765);
+}
+errors++;
+}
+const len23 = data303.length;
+for(let i23=0; i23<len23; i23++){
+let data304 = data303[i23];
+if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
+if(data304.unit === undefined){
+const err766 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(vErrors === null){
+vErrors = [err766];
+}
+else {
+vErrors.push(err766);
+}
+errors++;
+}
+if(data304.exitCode === undefined){
+const err767 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+if(vErrors === null){
+vErrors = [err767];
+}
+else {
+vErrors.push(err767);
+}
+errors++;
+}
+if(data304.differences === undefined){
+const err768 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
+if(vErrors === null){
+vErrors = [err768];
+}
+else {
+vErrors.push(err768);
+}
+errors++;
+}
+if(data304.outputs === undefined){
+const err769 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
+if(vErrors === null){
+vErrors = [err769];
+}
+else {
+vErrors.push(err769);
+}
+errors++;
+}
+for(const key58 in data304){
+if(!(((((key58 === "unit") || (key58 === "exitCode")) || (key58 === "differences")) || (key58 === "outputs")) || (key58 === "detail"))){
+const err770 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err770];
+}
+else {
+vErrors.push(err770);
+}
+errors++;
+}
+}
+if(data304.unit !== undefined){
+let data305 = data304.unit;
+if(typeof data305 === "string"){
+if(func3(data305) < 1){
+const err771 = {instancePath:instancePath+"/data/data/units/" + i23+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err771];
+}
+else {
+vErrors.push(err771);
+}
+errors++;
+}
+}
+else {
+const err772 = {instancePath:instancePath+"/data/data/units/" + i23+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err772];
+}
+else {
+vErrors.push(err772);
+}
+errors++;
+}
+}
+if(data304.exitCode !== undefined){
+let data306 = data304.exitCode;
+if(!(((typeof data306 == "number") && (!(data306 % 1) && !isNaN(data306))) && (isFinite(data306)))){
+const err773 = {instancePath:instancePath+"/data/data/units/" + i23+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err773];
+}
+else {
+vErrors.push(err773);
+}
+errors++;
+}
+if((typeof data306 == "number") && (isFinite(data306))){
+if(data306 > 2 || isNaN(data306)){
+const err774 = {instancePath:instancePath+"/data/data/units/" + i23+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
+if(vErrors === null){
+vErrors = [err774];
+}
+else {
+vErrors.push(err774);
+}
+errors++;
+}
+if(data306 < 0 || isNaN(data306)){
+const err775 = {instancePath:instancePath+"/data/data/units/" + i23+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err775];
+}
+else {
+vErrors.push(err775);
+}
+errors++;
+}
+}
+}
+if(data304.differences !== undefined){
+let data307 = data304.differences;
+if(Array.isArray(data307)){
+const len24 = data307.length;
+for(let i24=0; i24<len24; i24++){
+let data308 = data307[i24];
+if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
+if(data308.address === undefined){
+const err776 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
+if(vErrors === null){
+vErrors = [err776];
+}
+else {
+vErrors.push(err776);
+}
+errors++;
+}
+if(data308.actions === undefined){
+const err777 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
+if(vErrors === null){
+vErrors = [err777];
+}
+else {
+vErrors.push(err777);
+}
+errors++;
+}
+if(data308.attributes === undefined){
+const err778 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
+if(vErrors === null){
+vErrors = [err778];
+}
+else {
+vErrors.push(err778);
+}
+errors++;
+}
+for(const key59 in data308){
+if(!(((key59 === "address") || (key59 === "actions")) || (key59 === "attributes"))){
+const err779 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err779];
+}
+else {
+vErrors.push(err779);
+}
+errors++;
+}
+}
+if(data308.address !== undefined){
+if(typeof data308.address !== "string"){
+const err780 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/address",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err780];
+}
+else {
+vErrors.push(err780);
+}
+errors++;
+}
+}
+if(data308.actions !== undefined){
+let data310 = data308.actions;
+if(Array.isArray(data310)){
+const len25 = data310.length;
+for(let i25=0; i25<len25; i25++){
+if(typeof data310[i25] !== "string"){
+const err781 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/actions/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err781];
+}
+else {
+vErrors.push(err781);
+}
+errors++;
+}
+}
+}
+else {
+const err782 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/actions",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err782];
+}
+else {
+vErrors.push(err782);
+}
+errors++;
+}
+}
+if(data308.attributes !== undefined){
+let data312 = data308.attributes;
+if(Array.isArray(data312)){
+const len26 = data312.length;
+for(let i26=0; i26<len26; i26++){
+if(typeof data312[i26] !== "string"){
+const err783 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/attributes/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err783];
+}
+else {
+vErrors.push(err783);
+}
+errors++;
+}
+}
+}
+else {
+const err784 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/attributes",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err784];
+}
+else {
+vErrors.push(err784);
+}
+errors++;
+}
+}
+}
+else {
+const err785 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err785];
+}
+else {
+vErrors.push(err785);
+}
+errors++;
+}
+}
+}
+else {
+const err786 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err786];
+}
+else {
+vErrors.push(err786);
+}
+errors++;
+}
+}
+if(data304.outputs !== undefined){
+let data314 = data304.outputs;
+if(Array.isArray(data314)){
+const len27 = data314.length;
+for(let i27=0; i27<len27; i27++){
+if(typeof data314[i27] !== "string"){
+const err787 = {instancePath:instancePath+"/data/data/units/" + i23+"/outputs/" + i27,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err787];
+}
+else {
+vErrors.push(err787);
+}
+errors++;
+}
+}
+}
+else {
+const err788 = {instancePath:instancePath+"/data/data/units/" + i23+"/outputs",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err788];
+}
+else {
+vErrors.push(err788);
+}
+errors++;
+}
+}
+if(data304.detail !== undefined){
+if(typeof data304.detail !== "string"){
+const err789 = {instancePath:instancePath+"/data/data/units/" + i23+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err789];
+}
+else {
+vErrors.push(err789);
+}
+errors++;
+}
+}
+}
+else {
+const err790 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err790];
+}
+else {
+vErrors.push(err790);
+}
+errors++;
+}
+}
+}
+else {
+const err791 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err791];
+}
+else {
+vErrors.push(err791);
+}
+errors++;
+}
+}
+}
+else {
+const err792 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err792];
+}
+else {
+vErrors.push(err792);
+}
+errors++;
+}
+}
+}
+else {
+const err793 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err793];
+}
+else {
+vErrors.push(err793);
+}
+errors++;
+}
+var _valid39 = _errs851 === errors;
+valid214 = _valid39;
+if(valid214){
+var props34 = {};
+props34.data = true;
+props34.kind = true;
+}
+}
+if(!valid214){
+const err794 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err794];
+}
+else {
+vErrors.push(err794);
+}
+errors++;
+}
+if(props19 !== true && props34 !== undefined){
+if(props34 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props34);
+}
+}
+const _errs889 = errors;
+let valid230 = true;
+const _errs890 = errors;
+if(errors === _errs890){
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+let missing32;
+if((data123.kind === undefined) && (missing32 = "kind")){
+const err795 = {};
+if(vErrors === null){
+vErrors = [err795];
+}
+else {
+vErrors.push(err795);
+}
+errors++;
+}
+else {
+if(data123.kind !== undefined){
+if("residue" !== data123.kind){
+const err796 = {};
+if(vErrors === null){
+vErrors = [err796];
+}
+else {
+vErrors.push(err796);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err797 = {};
+if(vErrors === null){
+vErrors = [err797];
+}
+else {
+vErrors.push(err797);
+}
+errors++;
+}
+}
+var _valid40 = _errs890 === errors;
+errors = _errs889;
+if(vErrors !== null){
+if(_errs889){
+vErrors.length = _errs889;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid40){
+const _errs893 = errors;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.data === undefined){
+const err798 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err798];
+}
+else {
+vErrors.push(err798);
+}
+errors++;
+}
+if(data123.data !== undefined){
+let data318 = data123.data;
+if(data318 && typeof data318 == "object" && !Array.isArray(data318)){
+if(data318.left === undefined){
+const err799 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(vErrors === null){
+vErrors = [err799];
+}
+else {
+vErrors.push(err799);
+}
+errors++;
+}
+for(const key60 in data318){
+if(!(key60 === "left")){
+const err800 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err800];
+}
+else {
+vErrors.push(err800);
+}
+errors++;
+}
+}
+if(data318.left !== undefined){
+let data319 = data318.left;
+if(Array.isArray(data319)){
+const len28 = data319.length;
+for(let i28=0; i28<len28; i28++){
+let data320 = data319[i28];
+if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
+if(data320.system === undefined){
+const err801 = {instancePath:instancePath+"/data/data/left/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err801];
+}
+else {
+vErrors.push(err801);
+}
+errors++;
+}
+if(data320.object === undefined){
+const err802 = {instancePath:instancePath+"/data/data/left/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err802];
+}
+else {
+vErrors.push(err802);
+}
+errors++;
+}
+for(const key61 in data320){
+if(!((key61 === "system") || (key61 === "object"))){
+const err803 = {instancePath:instancePath+"/data/data/left/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err803];
+}
+else {
+vErrors.push(err803);
+}
+errors++;
+}
+}
+if(data320.system !== undefined){
+if(typeof data320.system !== "string"){
+const err804 = {instancePath:instancePath+"/data/data/left/" + i28+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err804];
+}
+else {
+vErrors.push(err804);
+}
+errors++;
+}
+}
+if(data320.object !== undefined){
+if(typeof data320.object !== "string"){
+const err805 = {instancePath:instancePath+"/data/data/left/" + i28+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err805];
+}
+else {
+vErrors.push(err805);
+}
+errors++;
+}
+}
+}
+else {
+const err806 = {instancePath:instancePath+"/data/data/left/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err806];
+}
+else {
+vErrors.push(err806);
+}
+errors++;
+}
+}
+}
+else {
+const err807 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err807];
+}
+else {
+vErrors.push(err807);
+}
+errors++;
+}
+}
+}
+else {
+const err808 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err808];
+}
+else {
+vErrors.push(err808);
+}
+errors++;
+}
+}
+}
+else {
+const err809 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err809];
+}
+else {
+vErrors.push(err809);
+}
+errors++;
+}
+var _valid40 = _errs893 === errors;
+valid230 = _valid40;
+if(valid230){
+var props35 = {};
+props35.data = true;
+props35.kind = true;
+}
+}
+if(!valid230){
+const err810 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err810];
+}
+else {
+vErrors.push(err810);
+}
+errors++;
+}
+if(props19 !== true && props35 !== undefined){
+if(props35 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props35);
+}
+}
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.kind === undefined){
+const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err811];
+}
+else {
+vErrors.push(err811);
+}
+errors++;
+}
+if(data123.data === undefined){
+const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err812];
+}
+else {
+vErrors.push(err812);
+}
+errors++;
+}
+for(const key62 in data123){
+if(!((key62 === "kind") || (key62 === "data"))){
+const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err813];
+}
+else {
+vErrors.push(err813);
+}
+errors++;
+}
+}
+if(data123.kind !== undefined){
+let data323 = data123.kind;
+if(!((((((((((((((data323 === "backup") || (data323 === "restore-target")) || (data323 === "wal-end")) || (data323 === "archive")) || (data323 === "reference")) || (data323 === "reconciliation")) || (data323 === "health-checks")) || (data323 === "isolation")) || (data323 === "production-fingerprint")) || (data323 === "infrastructure-code")) || (data323 === "infrastructure-plan")) || (data323 === "infrastructure-state")) || (data323 === "drift")) || (data323 === "residue"))){
+const err814 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err814];
+}
+else {
+vErrors.push(err814);
+}
+errors++;
+}
+}
+}
+else {
+const err815 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err815];
+}
+else {
+vErrors.push(err815);
+}
+errors++;
+}
+}
+}
+else {
+const err816 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err816];
+}
+else {
+vErrors.push(err816);
+}
+errors++;
+}
+var _valid19 = _errs369 === errors;
+valid89 = _valid19;
+if(valid89){
+var props36 = {};
+props36.data = true;
+props36.type = true;
+}
+}
+if(!valid89){
+const err817 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err817];
+}
+else {
+vErrors.push(err817);
 }
 errors++;
 }
@@ -10018,31 +11013,31 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs823 = errors;
-let valid207 = true;
-const _errs824 = errors;
-if(errors === _errs824){
+const _errs910 = errors;
+let valid238 = true;
+const _errs911 = errors;
+if(errors === _errs911){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing33;
 if((data.type === undefined) && (missing33 = "type")){
-const err739 = {};
+const err818 = {};
 if(vErrors === null){
-vErrors = [err739];
+vErrors = [err818];
 }
 else {
-vErrors.push(err739);
+vErrors.push(err818);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err740 = {};
+if("evidence.write-failed" !== data.type){
+const err819 = {};
 if(vErrors === null){
-vErrors = [err740];
+vErrors = [err819];
 }
 else {
-vErrors.push(err740);
+vErrors.push(err819);
 }
 errors++;
 }
@@ -10050,115 +11045,136 @@ errors++;
 }
 }
 else {
-const err741 = {};
+const err820 = {};
 if(vErrors === null){
-vErrors = [err741];
+vErrors = [err820];
 }
 else {
-vErrors.push(err741);
+vErrors.push(err820);
 }
 errors++;
 }
 }
-var _valid40 = _errs824 === errors;
-errors = _errs823;
+var _valid41 = _errs911 === errors;
+errors = _errs910;
 if(vErrors !== null){
-if(_errs823){
-vErrors.length = _errs823;
+if(_errs910){
+vErrors.length = _errs910;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid40){
-const _errs827 = errors;
+if(_valid41){
+const _errs914 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err742 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err821 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err742];
+vErrors = [err821];
 }
 else {
-vErrors.push(err742);
+vErrors.push(err821);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data286 = data.data;
-if(data286 && typeof data286 == "object" && !Array.isArray(data286)){
-if(data286.choice === undefined){
-const err743 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+let data325 = data.data;
+if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
+if(data325.file === undefined){
+const err822 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
-vErrors = [err743];
+vErrors = [err822];
 }
 else {
-vErrors.push(err743);
+vErrors.push(err822);
 }
 errors++;
 }
-for(const key60 in data286){
-if(!(key60 === "choice")){
-const err744 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+if(data325.message === undefined){
+const err823 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
-vErrors = [err744];
+vErrors = [err823];
 }
 else {
-vErrors.push(err744);
+vErrors.push(err823);
 }
 errors++;
 }
-}
-if(data286.choice !== undefined){
-let data287 = data286.choice;
-if(!(((data287 === "retry") || (data287 === "skip")) || (data287 === "abort"))){
-const err745 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/23/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+for(const key63 in data325){
+if(!((key63 === "file") || (key63 === "message"))){
+const err824 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err745];
+vErrors = [err824];
 }
 else {
-vErrors.push(err745);
+vErrors.push(err824);
 }
 errors++;
 }
 }
-}
-else {
-const err746 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data325.file !== undefined){
+if(typeof data325.file !== "string"){
+const err825 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err746];
+vErrors = [err825];
 }
 else {
-vErrors.push(err746);
+vErrors.push(err825);
+}
+errors++;
+}
+}
+if(data325.message !== undefined){
+if(typeof data325.message !== "string"){
+const err826 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err826];
+}
+else {
+vErrors.push(err826);
 }
 errors++;
 }
 }
 }
 else {
-const err747 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err827 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err747];
+vErrors = [err827];
 }
 else {
-vErrors.push(err747);
+vErrors.push(err827);
 }
 errors++;
 }
-var _valid40 = _errs827 === errors;
-valid207 = _valid40;
-if(valid207){
+}
+}
+else {
+const err828 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err828];
+}
+else {
+vErrors.push(err828);
+}
+errors++;
+}
+var _valid41 = _errs914 === errors;
+valid238 = _valid41;
+if(valid238){
 var props37 = {};
 props37.data = true;
 props37.type = true;
 }
 }
-if(!valid207){
-const err748 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid238){
+const err829 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err748];
+vErrors = [err829];
 }
 else {
-vErrors.push(err748);
+vErrors.push(err829);
 }
 errors++;
 }
@@ -10171,31 +11187,31 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs834 = errors;
-let valid211 = true;
-const _errs835 = errors;
-if(errors === _errs835){
+const _errs924 = errors;
+let valid242 = true;
+const _errs925 = errors;
+if(errors === _errs925){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing34;
 if((data.type === undefined) && (missing34 = "type")){
-const err749 = {};
+const err830 = {};
 if(vErrors === null){
-vErrors = [err749];
+vErrors = [err830];
 }
 else {
-vErrors.push(err749);
+vErrors.push(err830);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err750 = {};
+if("human.asked" !== data.type){
+const err831 = {};
 if(vErrors === null){
-vErrors = [err750];
+vErrors = [err831];
 }
 else {
-vErrors.push(err750);
+vErrors.push(err831);
 }
 errors++;
 }
@@ -10203,261 +11219,208 @@ errors++;
 }
 }
 else {
-const err751 = {};
+const err832 = {};
 if(vErrors === null){
-vErrors = [err751];
+vErrors = [err832];
 }
 else {
-vErrors.push(err751);
+vErrors.push(err832);
 }
 errors++;
 }
 }
-var _valid41 = _errs835 === errors;
-errors = _errs834;
+var _valid42 = _errs925 === errors;
+errors = _errs924;
 if(vErrors !== null){
-if(_errs834){
-vErrors.length = _errs834;
+if(_errs924){
+vErrors.length = _errs924;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid41){
-const _errs838 = errors;
+if(_valid42){
+const _errs928 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err752 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err833 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err752];
+vErrors = [err833];
 }
 else {
-vErrors.push(err752);
+vErrors.push(err833);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data289 = data.data;
-if(data289 && typeof data289 == "object" && !Array.isArray(data289)){
-if(data289.watcher === undefined){
-const err753 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data329 = data.data;
+if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
+if(data329.instructions === undefined){
+const err834 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
-vErrors = [err753];
+vErrors = [err834];
 }
 else {
-vErrors.push(err753);
+vErrors.push(err834);
 }
 errors++;
 }
-if(data289.object === undefined){
-const err754 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data329.instant === undefined){
+const err835 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err754];
+vErrors = [err835];
 }
 else {
-vErrors.push(err754);
+vErrors.push(err835);
 }
 errors++;
 }
-if(data289.actor === undefined){
-const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+for(const key64 in data329){
+if(!((key64 === "instructions") || (key64 === "instant"))){
+const err836 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err755];
+vErrors = [err836];
 }
 else {
-vErrors.push(err755);
-}
-errors++;
-}
-if(data289.change === undefined){
-const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
-if(vErrors === null){
-vErrors = [err756];
-}
-else {
-vErrors.push(err756);
-}
-errors++;
-}
-if(data289.ours === undefined){
-const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
-if(vErrors === null){
-vErrors = [err757];
-}
-else {
-vErrors.push(err757);
-}
-errors++;
-}
-if(data289.allowedBy === undefined){
-const err758 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
-if(vErrors === null){
-vErrors = [err758];
-}
-else {
-vErrors.push(err758);
-}
-errors++;
-}
-if(data289.scope === undefined){
-const err759 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
-if(vErrors === null){
-vErrors = [err759];
-}
-else {
-vErrors.push(err759);
-}
-errors++;
-}
-for(const key61 in data289){
-if(!(func1.call(schema31.allOf[24].then.properties.data.properties, key61))){
-const err760 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err760];
-}
-else {
-vErrors.push(err760);
+vErrors.push(err836);
 }
 errors++;
 }
 }
-if(data289.watcher !== undefined){
-if(typeof data289.watcher !== "string"){
-const err761 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/24/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data329.instructions !== undefined){
+if(typeof data329.instructions !== "string"){
+const err837 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err761];
+vErrors = [err837];
 }
 else {
-vErrors.push(err761);
+vErrors.push(err837);
 }
 errors++;
 }
 }
-if(data289.object !== undefined){
-if(typeof data289.object !== "string"){
-const err762 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/24/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data329.instant !== undefined){
+let data331 = data329.instant;
+if(data331 && typeof data331 == "object" && !Array.isArray(data331)){
+if(data331.at === undefined){
+const err838 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err762];
+vErrors = [err838];
 }
 else {
-vErrors.push(err762);
+vErrors.push(err838);
+}
+errors++;
+}
+if(data331.mono === undefined){
+const err839 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err839];
+}
+else {
+vErrors.push(err839);
+}
+errors++;
+}
+for(const key65 in data331){
+if(!((key65 === "at") || (key65 === "mono"))){
+const err840 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err840];
+}
+else {
+vErrors.push(err840);
 }
 errors++;
 }
 }
-if(data289.actor !== undefined){
-let data292 = data289.actor;
-if((typeof data292 !== "string") && (data292 !== null)){
-const err763 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/24/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[24].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(data331.at !== undefined){
+if(typeof data331.at !== "string"){
+const err841 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err763];
+vErrors = [err841];
 }
 else {
-vErrors.push(err763);
+vErrors.push(err841);
 }
 errors++;
 }
 }
-if(data289.change !== undefined){
-if(typeof data289.change !== "string"){
-const err764 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/24/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data331.mono !== undefined){
+let data333 = data331.mono;
+if(typeof data333 === "string"){
+if(!pattern4.test(data333)){
+const err842 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
-vErrors = [err764];
+vErrors = [err842];
 }
 else {
-vErrors.push(err764);
+vErrors.push(err842);
 }
 errors++;
 }
 }
-if(data289.ours !== undefined){
-if(typeof data289.ours !== "boolean"){
-const err765 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/24/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+const err843 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err765];
+vErrors = [err843];
 }
 else {
-vErrors.push(err765);
-}
-errors++;
-}
-}
-if(data289.allowedBy !== undefined){
-let data295 = data289.allowedBy;
-if((typeof data295 !== "string") && (data295 !== null)){
-const err766 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/24/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[24].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err766];
-}
-else {
-vErrors.push(err766);
-}
-errors++;
-}
-}
-if(data289.scope !== undefined){
-let data296 = data289.scope;
-if(!((data296 === "recovery-path") || (data296 === "elsewhere"))){
-const err767 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/24/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[24].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err767];
-}
-else {
-vErrors.push(err767);
-}
-errors++;
-}
-}
-if(data289.happened !== undefined){
-if(typeof data289.happened !== "string"){
-const err768 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/24/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err768];
-}
-else {
-vErrors.push(err768);
+vErrors.push(err843);
 }
 errors++;
 }
 }
 }
 else {
-const err769 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err844 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err769];
+vErrors = [err844];
 }
 else {
-vErrors.push(err769);
+vErrors.push(err844);
 }
 errors++;
 }
 }
 }
 else {
-const err770 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err845 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err770];
+vErrors = [err845];
 }
 else {
-vErrors.push(err770);
+vErrors.push(err845);
 }
 errors++;
 }
-var _valid41 = _errs838 === errors;
-valid211 = _valid41;
-if(valid211){
+}
+}
+else {
+const err846 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err846];
+}
+else {
+vErrors.push(err846);
+}
+errors++;
+}
+var _valid42 = _errs928 === errors;
+valid242 = _valid42;
+if(valid242){
 var props38 = {};
 props38.data = true;
 props38.type = true;
 }
 }
-if(!valid211){
-const err771 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid242){
+const err847 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err771];
+vErrors = [err847];
 }
 else {
-vErrors.push(err771);
+vErrors.push(err847);
 }
 errors++;
 }
@@ -10470,1110 +11433,13 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs859 = errors;
-let valid215 = true;
-const _errs860 = errors;
-if(errors === _errs860){
+const _errs943 = errors;
+let valid247 = true;
+const _errs944 = errors;
+if(errors === _errs944){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing35;
 if((data.type === undefined) && (missing35 = "type")){
-const err772 = {};
-if(vErrors === null){
-vErrors = [err772];
-}
-else {
-vErrors.push(err772);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err773 = {};
-if(vErrors === null){
-vErrors = [err773];
-}
-else {
-vErrors.push(err773);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err774 = {};
-if(vErrors === null){
-vErrors = [err774];
-}
-else {
-vErrors.push(err774);
-}
-errors++;
-}
-}
-var _valid42 = _errs860 === errors;
-errors = _errs859;
-if(vErrors !== null){
-if(_errs859){
-vErrors.length = _errs859;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs863 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err775 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err775];
-}
-else {
-vErrors.push(err775);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data299 = data.data;
-if(data299 && typeof data299 == "object" && !Array.isArray(data299)){
-if(data299.watcher === undefined){
-const err776 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err776];
-}
-else {
-vErrors.push(err776);
-}
-errors++;
-}
-if(data299.required === undefined){
-const err777 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
-if(vErrors === null){
-vErrors = [err777];
-}
-else {
-vErrors.push(err777);
-}
-errors++;
-}
-if(data299.detail === undefined){
-const err778 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err778];
-}
-else {
-vErrors.push(err778);
-}
-errors++;
-}
-for(const key62 in data299){
-if(!(((key62 === "watcher") || (key62 === "required")) || (key62 === "detail"))){
-const err779 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err779];
-}
-else {
-vErrors.push(err779);
-}
-errors++;
-}
-}
-if(data299.watcher !== undefined){
-if(typeof data299.watcher !== "string"){
-const err780 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/25/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err780];
-}
-else {
-vErrors.push(err780);
-}
-errors++;
-}
-}
-if(data299.required !== undefined){
-if(typeof data299.required !== "boolean"){
-const err781 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/25/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err781];
-}
-else {
-vErrors.push(err781);
-}
-errors++;
-}
-}
-if(data299.detail !== undefined){
-if(typeof data299.detail !== "string"){
-const err782 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/25/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err782];
-}
-else {
-vErrors.push(err782);
-}
-errors++;
-}
-}
-}
-else {
-const err783 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err783];
-}
-else {
-vErrors.push(err783);
-}
-errors++;
-}
-}
-}
-else {
-const err784 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err784];
-}
-else {
-vErrors.push(err784);
-}
-errors++;
-}
-var _valid42 = _errs863 === errors;
-valid215 = _valid42;
-if(valid215){
-var props39 = {};
-props39.data = true;
-props39.type = true;
-}
-}
-if(!valid215){
-const err785 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err785];
-}
-else {
-vErrors.push(err785);
-}
-errors++;
-}
-if(props0 !== true && props39 !== undefined){
-if(props39 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props39);
-}
-}
-const _errs875 = errors;
-let valid219 = true;
-const _errs876 = errors;
-if(errors === _errs876){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing36;
-if((data.type === undefined) && (missing36 = "type")){
-const err786 = {};
-if(vErrors === null){
-vErrors = [err786];
-}
-else {
-vErrors.push(err786);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err787 = {};
-if(vErrors === null){
-vErrors = [err787];
-}
-else {
-vErrors.push(err787);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err788 = {};
-if(vErrors === null){
-vErrors = [err788];
-}
-else {
-vErrors.push(err788);
-}
-errors++;
-}
-}
-var _valid43 = _errs876 === errors;
-errors = _errs875;
-if(vErrors !== null){
-if(_errs875){
-vErrors.length = _errs875;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid43){
-const _errs879 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err789 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err789];
-}
-else {
-vErrors.push(err789);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data304 = data.data;
-if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
-if(data304.watcher === undefined){
-const err790 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err790];
-}
-else {
-vErrors.push(err790);
-}
-errors++;
-}
-if(data304.checks === undefined){
-const err791 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
-if(vErrors === null){
-vErrors = [err791];
-}
-else {
-vErrors.push(err791);
-}
-errors++;
-}
-for(const key63 in data304){
-if(!((key63 === "watcher") || (key63 === "checks"))){
-const err792 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err792];
-}
-else {
-vErrors.push(err792);
-}
-errors++;
-}
-}
-if(data304.watcher !== undefined){
-if(typeof data304.watcher !== "string"){
-const err793 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err793];
-}
-else {
-vErrors.push(err793);
-}
-errors++;
-}
-}
-if(data304.checks !== undefined){
-let data306 = data304.checks;
-if(!(((typeof data306 == "number") && (!(data306 % 1) && !isNaN(data306))) && (isFinite(data306)))){
-const err794 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/26/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err794];
-}
-else {
-vErrors.push(err794);
-}
-errors++;
-}
-if((typeof data306 == "number") && (isFinite(data306))){
-if(data306 < 0 || isNaN(data306)){
-const err795 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/26/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err795];
-}
-else {
-vErrors.push(err795);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err796 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err796];
-}
-else {
-vErrors.push(err796);
-}
-errors++;
-}
-}
-}
-else {
-const err797 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err797];
-}
-else {
-vErrors.push(err797);
-}
-errors++;
-}
-var _valid43 = _errs879 === errors;
-valid219 = _valid43;
-if(valid219){
-var props40 = {};
-props40.data = true;
-props40.type = true;
-}
-}
-if(!valid219){
-const err798 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err798];
-}
-else {
-vErrors.push(err798);
-}
-errors++;
-}
-if(props0 !== true && props40 !== undefined){
-if(props40 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props40);
-}
-}
-const _errs889 = errors;
-let valid223 = true;
-const _errs890 = errors;
-if(errors === _errs890){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing37;
-if((data.type === undefined) && (missing37 = "type")){
-const err799 = {};
-if(vErrors === null){
-vErrors = [err799];
-}
-else {
-vErrors.push(err799);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err800 = {};
-if(vErrors === null){
-vErrors = [err800];
-}
-else {
-vErrors.push(err800);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err801 = {};
-if(vErrors === null){
-vErrors = [err801];
-}
-else {
-vErrors.push(err801);
-}
-errors++;
-}
-}
-var _valid44 = _errs890 === errors;
-errors = _errs889;
-if(vErrors !== null){
-if(_errs889){
-vErrors.length = _errs889;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid44){
-const _errs893 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err802 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err802];
-}
-else {
-vErrors.push(err802);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data308 = data.data;
-if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
-if(data308.id === undefined){
-const err803 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err803];
-}
-else {
-vErrors.push(err803);
-}
-errors++;
-}
-if(data308.uses === undefined){
-const err804 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err804];
-}
-else {
-vErrors.push(err804);
-}
-errors++;
-}
-if(data308.with === undefined){
-const err805 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
-if(vErrors === null){
-vErrors = [err805];
-}
-else {
-vErrors.push(err805);
-}
-errors++;
-}
-for(const key64 in data308){
-if(!(((key64 === "id") || (key64 === "uses")) || (key64 === "with"))){
-const err806 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err806];
-}
-else {
-vErrors.push(err806);
-}
-errors++;
-}
-}
-if(data308.id !== undefined){
-if(typeof data308.id !== "string"){
-const err807 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/27/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err807];
-}
-else {
-vErrors.push(err807);
-}
-errors++;
-}
-}
-if(data308.uses !== undefined){
-if(typeof data308.uses !== "string"){
-const err808 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/27/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err808];
-}
-else {
-vErrors.push(err808);
-}
-errors++;
-}
-}
-if(data308.with !== undefined){
-let data311 = data308.with;
-if(data311 && typeof data311 == "object" && !Array.isArray(data311)){
-}
-else {
-const err809 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/27/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err809];
-}
-else {
-vErrors.push(err809);
-}
-errors++;
-}
-}
-}
-else {
-const err810 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err810];
-}
-else {
-vErrors.push(err810);
-}
-errors++;
-}
-}
-}
-else {
-const err811 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err811];
-}
-else {
-vErrors.push(err811);
-}
-errors++;
-}
-var _valid44 = _errs893 === errors;
-valid223 = _valid44;
-if(valid223){
-var props41 = {};
-props41.data = true;
-props41.type = true;
-}
-}
-if(!valid223){
-const err812 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err812];
-}
-else {
-vErrors.push(err812);
-}
-errors++;
-}
-if(props0 !== true && props41 !== undefined){
-if(props41 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props41);
-}
-}
-const _errs906 = errors;
-let valid227 = true;
-const _errs907 = errors;
-if(errors === _errs907){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing38;
-if((data.type === undefined) && (missing38 = "type")){
-const err813 = {};
-if(vErrors === null){
-vErrors = [err813];
-}
-else {
-vErrors.push(err813);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err814 = {};
-if(vErrors === null){
-vErrors = [err814];
-}
-else {
-vErrors.push(err814);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err815 = {};
-if(vErrors === null){
-vErrors = [err815];
-}
-else {
-vErrors.push(err815);
-}
-errors++;
-}
-}
-var _valid45 = _errs907 === errors;
-errors = _errs906;
-if(vErrors !== null){
-if(_errs906){
-vErrors.length = _errs906;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid45){
-const _errs910 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err816 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err816];
-}
-else {
-vErrors.push(err816);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data313 = data.data;
-if(data313 && typeof data313 == "object" && !Array.isArray(data313)){
-if(data313.id === undefined){
-const err817 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err817];
-}
-else {
-vErrors.push(err817);
-}
-errors++;
-}
-if(data313.identity === undefined){
-const err818 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
-if(vErrors === null){
-vErrors = [err818];
-}
-else {
-vErrors.push(err818);
-}
-errors++;
-}
-for(const key65 in data313){
-if(!((key65 === "id") || (key65 === "identity"))){
-const err819 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err819];
-}
-else {
-vErrors.push(err819);
-}
-errors++;
-}
-}
-if(data313.id !== undefined){
-if(typeof data313.id !== "string"){
-const err820 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/28/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err820];
-}
-else {
-vErrors.push(err820);
-}
-errors++;
-}
-}
-if(data313.identity !== undefined){
-let data315 = data313.identity;
-if(data315 && typeof data315 == "object" && !Array.isArray(data315)){
-}
-else {
-const err821 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/28/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err821];
-}
-else {
-vErrors.push(err821);
-}
-errors++;
-}
-}
-}
-else {
-const err822 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err822];
-}
-else {
-vErrors.push(err822);
-}
-errors++;
-}
-}
-}
-else {
-const err823 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err823];
-}
-else {
-vErrors.push(err823);
-}
-errors++;
-}
-var _valid45 = _errs910 === errors;
-valid227 = _valid45;
-if(valid227){
-var props42 = {};
-props42.data = true;
-props42.type = true;
-}
-}
-if(!valid227){
-const err824 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err824];
-}
-else {
-vErrors.push(err824);
-}
-errors++;
-}
-if(props0 !== true && props42 !== undefined){
-if(props42 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props42);
-}
-}
-const _errs921 = errors;
-let valid231 = true;
-const _errs922 = errors;
-if(errors === _errs922){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing39;
-if((data.type === undefined) && (missing39 = "type")){
-const err825 = {};
-if(vErrors === null){
-vErrors = [err825];
-}
-else {
-vErrors.push(err825);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err826 = {};
-if(vErrors === null){
-vErrors = [err826];
-}
-else {
-vErrors.push(err826);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err827 = {};
-if(vErrors === null){
-vErrors = [err827];
-}
-else {
-vErrors.push(err827);
-}
-errors++;
-}
-}
-var _valid46 = _errs922 === errors;
-errors = _errs921;
-if(vErrors !== null){
-if(_errs921){
-vErrors.length = _errs921;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid46){
-const _errs925 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err828 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err828];
-}
-else {
-vErrors.push(err828);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data317 = data.data;
-if(data317 && typeof data317 == "object" && !Array.isArray(data317)){
-if(data317.id === undefined){
-const err829 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err829];
-}
-else {
-vErrors.push(err829);
-}
-errors++;
-}
-for(const key66 in data317){
-if(!(key66 === "id")){
-const err830 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err830];
-}
-else {
-vErrors.push(err830);
-}
-errors++;
-}
-}
-if(data317.id !== undefined){
-if(typeof data317.id !== "string"){
-const err831 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err831];
-}
-else {
-vErrors.push(err831);
-}
-errors++;
-}
-}
-}
-else {
-const err832 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err832];
-}
-else {
-vErrors.push(err832);
-}
-errors++;
-}
-}
-}
-else {
-const err833 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err833];
-}
-else {
-vErrors.push(err833);
-}
-errors++;
-}
-var _valid46 = _errs925 === errors;
-valid231 = _valid46;
-if(valid231){
-var props43 = {};
-props43.data = true;
-props43.type = true;
-}
-}
-if(!valid231){
-const err834 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err834];
-}
-else {
-vErrors.push(err834);
-}
-errors++;
-}
-if(props0 !== true && props43 !== undefined){
-if(props43 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props43);
-}
-}
-const _errs933 = errors;
-let valid235 = true;
-const _errs934 = errors;
-if(errors === _errs934){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing40;
-if((data.type === undefined) && (missing40 = "type")){
-const err835 = {};
-if(vErrors === null){
-vErrors = [err835];
-}
-else {
-vErrors.push(err835);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err836 = {};
-if(vErrors === null){
-vErrors = [err836];
-}
-else {
-vErrors.push(err836);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err837 = {};
-if(vErrors === null){
-vErrors = [err837];
-}
-else {
-vErrors.push(err837);
-}
-errors++;
-}
-}
-var _valid47 = _errs934 === errors;
-errors = _errs933;
-if(vErrors !== null){
-if(_errs933){
-vErrors.length = _errs933;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid47){
-const _errs937 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err838 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err838];
-}
-else {
-vErrors.push(err838);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data320 = data.data;
-if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
-if(data320.id === undefined){
-const err839 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err839];
-}
-else {
-vErrors.push(err839);
-}
-errors++;
-}
-if(data320.ok === undefined){
-const err840 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
-if(vErrors === null){
-vErrors = [err840];
-}
-else {
-vErrors.push(err840);
-}
-errors++;
-}
-for(const key67 in data320){
-if(!(((key67 === "id") || (key67 === "ok")) || (key67 === "error"))){
-const err841 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err841];
-}
-else {
-vErrors.push(err841);
-}
-errors++;
-}
-}
-if(data320.id !== undefined){
-if(typeof data320.id !== "string"){
-const err842 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err842];
-}
-else {
-vErrors.push(err842);
-}
-errors++;
-}
-}
-if(data320.ok !== undefined){
-if(typeof data320.ok !== "boolean"){
-const err843 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/30/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err843];
-}
-else {
-vErrors.push(err843);
-}
-errors++;
-}
-}
-if(data320.error !== undefined){
-if(typeof data320.error !== "string"){
-const err844 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/30/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err844];
-}
-else {
-vErrors.push(err844);
-}
-errors++;
-}
-}
-}
-else {
-const err845 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err845];
-}
-else {
-vErrors.push(err845);
-}
-errors++;
-}
-}
-}
-else {
-const err846 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err846];
-}
-else {
-vErrors.push(err846);
-}
-errors++;
-}
-var _valid47 = _errs937 === errors;
-valid235 = _valid47;
-if(valid235){
-var props44 = {};
-props44.data = true;
-props44.type = true;
-}
-}
-if(!valid235){
-const err847 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err847];
-}
-else {
-vErrors.push(err847);
-}
-errors++;
-}
-if(props0 !== true && props44 !== undefined){
-if(props44 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props44);
-}
-}
-const _errs949 = errors;
-let valid239 = true;
-const _errs950 = errors;
-if(errors === _errs950){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing41;
-if((data.type === undefined) && (missing41 = "type")){
 const err848 = {};
 if(vErrors === null){
 vErrors = [err848];
@@ -11585,7 +11451,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.kept" !== data.type){
+if("human.began" !== data.type){
 const err849 = {};
 if(vErrors === null){
 vErrors = [err849];
@@ -11609,21 +11475,21 @@ vErrors.push(err850);
 errors++;
 }
 }
-var _valid48 = _errs950 === errors;
-errors = _errs949;
+var _valid43 = _errs944 === errors;
+errors = _errs943;
 if(vErrors !== null){
-if(_errs949){
-vErrors.length = _errs949;
+if(_errs943){
+vErrors.length = _errs943;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid48){
-const _errs953 = errors;
+if(_valid43){
+const _errs947 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err851 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err851 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err851];
 }
@@ -11633,10 +11499,10 @@ vErrors.push(err851);
 errors++;
 }
 if(data.data !== undefined){
-let data325 = data.data;
-if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
-if(data325.cleanups === undefined){
-const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+let data335 = data.data;
+if(data335 && typeof data335 == "object" && !Array.isArray(data335)){
+if(data335.who === undefined){
+const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err852];
 }
@@ -11645,8 +11511,8 @@ vErrors.push(err852);
 }
 errors++;
 }
-if(data325.things === undefined){
-const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(data335.instant === undefined){
+const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err853];
 }
@@ -11655,8 +11521,9 @@ vErrors.push(err853);
 }
 errors++;
 }
-if(data325.until === undefined){
-const err854 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+for(const key66 in data335){
+if(!((key66 === "who") || (key66 === "instant"))){
+const err854 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err854];
 }
@@ -11665,9 +11532,10 @@ vErrors.push(err854);
 }
 errors++;
 }
-for(const key68 in data325){
-if(!(((key68 === "cleanups") || (key68 === "things")) || (key68 === "until"))){
-const err855 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+}
+if(data335.who !== undefined){
+if(typeof data335.who !== "string"){
+const err855 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err855];
 }
@@ -11677,13 +11545,11 @@ vErrors.push(err855);
 errors++;
 }
 }
-if(data325.cleanups !== undefined){
-let data326 = data325.cleanups;
-if(Array.isArray(data326)){
-const len16 = data326.length;
-for(let i16=0; i16<len16; i16++){
-if(typeof data326[i16] !== "string"){
-const err856 = {instancePath:instancePath+"/data/cleanups/" + i16,schemaPath:"#/allOf/31/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data335.instant !== undefined){
+let data337 = data335.instant;
+if(data337 && typeof data337 == "object" && !Array.isArray(data337)){
+if(data337.at === undefined){
+const err856 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err856];
 }
@@ -11692,10 +11558,8 @@ vErrors.push(err856);
 }
 errors++;
 }
-}
-}
-else {
-const err857 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/31/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data337.mono === undefined){
+const err857 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err857];
 }
@@ -11704,16 +11568,9 @@ vErrors.push(err857);
 }
 errors++;
 }
-}
-if(data325.things !== undefined){
-let data328 = data325.things;
-if(Array.isArray(data328)){
-const len17 = data328.length;
-for(let i17=0; i17<len17; i17++){
-let data329 = data328[i17];
-if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
-if(data329.system === undefined){
-const err858 = {instancePath:instancePath+"/data/things/" + i17,schemaPath:"#/allOf/31/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+for(const key67 in data337){
+if(!((key67 === "at") || (key67 === "mono"))){
+const err858 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err858];
 }
@@ -11722,8 +11579,10 @@ vErrors.push(err858);
 }
 errors++;
 }
-if(data329.object === undefined){
-const err859 = {instancePath:instancePath+"/data/things/" + i17,schemaPath:"#/allOf/31/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data337.at !== undefined){
+if(typeof data337.at !== "string"){
+const err859 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err859];
 }
@@ -11732,9 +11591,12 @@ vErrors.push(err859);
 }
 errors++;
 }
-for(const key69 in data329){
-if(!((key69 === "system") || (key69 === "object"))){
-const err860 = {instancePath:instancePath+"/data/things/" + i17,schemaPath:"#/allOf/31/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+}
+if(data337.mono !== undefined){
+let data339 = data337.mono;
+if(typeof data339 === "string"){
+if(!pattern4.test(data339)){
+const err860 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err860];
 }
@@ -11744,9 +11606,8 @@ vErrors.push(err860);
 errors++;
 }
 }
-if(data329.system !== undefined){
-if(typeof data329.system !== "string"){
-const err861 = {instancePath:instancePath+"/data/things/" + i17+"/system",schemaPath:"#/allOf/31/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err861 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err861];
 }
@@ -11756,9 +11617,9 @@ vErrors.push(err861);
 errors++;
 }
 }
-if(data329.object !== undefined){
-if(typeof data329.object !== "string"){
-const err862 = {instancePath:instancePath+"/data/things/" + i17+"/object",schemaPath:"#/allOf/31/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err862 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err862];
 }
@@ -11770,7 +11631,7 @@ errors++;
 }
 }
 else {
-const err863 = {instancePath:instancePath+"/data/things/" + i17,schemaPath:"#/allOf/31/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err863 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err863];
 }
@@ -11782,7 +11643,7 @@ errors++;
 }
 }
 else {
-const err864 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/31/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err864 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err864];
 }
@@ -11791,10 +11652,16 @@ vErrors.push(err864);
 }
 errors++;
 }
+var _valid43 = _errs947 === errors;
+valid247 = _valid43;
+if(valid247){
+var props39 = {};
+props39.data = true;
+props39.type = true;
 }
-if(data325.until !== undefined){
-if(typeof data325.until !== "string"){
-const err865 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/31/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid247){
+const err865 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err865];
 }
@@ -11803,10 +11670,23 @@ vErrors.push(err865);
 }
 errors++;
 }
-}
+if(props0 !== true && props39 !== undefined){
+if(props39 === true){
+props0 = true;
 }
 else {
-const err866 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+props0 = props0 || {};
+Object.assign(props0, props39);
+}
+}
+const _errs962 = errors;
+let valid252 = true;
+const _errs963 = errors;
+if(errors === _errs963){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing36;
+if((data.type === undefined) && (missing36 = "type")){
+const err866 = {};
 if(vErrors === null){
 vErrors = [err866];
 }
@@ -11815,10 +11695,10 @@ vErrors.push(err866);
 }
 errors++;
 }
-}
-}
 else {
-const err867 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("human.done" !== data.type){
+const err867 = {};
 if(vErrors === null){
 vErrors = [err867];
 }
@@ -11827,21 +11707,1277 @@ vErrors.push(err867);
 }
 errors++;
 }
-var _valid48 = _errs953 === errors;
-valid239 = _valid48;
-if(valid239){
-var props45 = {};
-props45.data = true;
-props45.type = true;
 }
 }
-if(!valid239){
-const err868 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err868 = {};
 if(vErrors === null){
 vErrors = [err868];
 }
 else {
 vErrors.push(err868);
+}
+errors++;
+}
+}
+var _valid44 = _errs963 === errors;
+errors = _errs962;
+if(vErrors !== null){
+if(_errs962){
+vErrors.length = _errs962;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid44){
+const _errs966 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err869 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err869];
+}
+else {
+vErrors.push(err869);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data341 = data.data;
+if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
+if(data341.who === undefined){
+const err870 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err870];
+}
+else {
+vErrors.push(err870);
+}
+errors++;
+}
+if(data341.instant === undefined){
+const err871 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err871];
+}
+else {
+vErrors.push(err871);
+}
+errors++;
+}
+if(data341.answered === undefined){
+const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+if(vErrors === null){
+vErrors = [err872];
+}
+else {
+vErrors.push(err872);
+}
+errors++;
+}
+if(data341.attestation === undefined){
+const err873 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+if(vErrors === null){
+vErrors = [err873];
+}
+else {
+vErrors.push(err873);
+}
+errors++;
+}
+for(const key68 in data341){
+if(!((((key68 === "who") || (key68 === "instant")) || (key68 === "answered")) || (key68 === "attestation"))){
+const err874 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err874];
+}
+else {
+vErrors.push(err874);
+}
+errors++;
+}
+}
+if(data341.who !== undefined){
+let data342 = data341.who;
+if((typeof data342 !== "string") && (data342 !== null)){
+const err875 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err875];
+}
+else {
+vErrors.push(err875);
+}
+errors++;
+}
+}
+if(data341.instant !== undefined){
+let data343 = data341.instant;
+if(data343 && typeof data343 == "object" && !Array.isArray(data343)){
+if(data343.at === undefined){
+const err876 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err876];
+}
+else {
+vErrors.push(err876);
+}
+errors++;
+}
+if(data343.mono === undefined){
+const err877 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err877];
+}
+else {
+vErrors.push(err877);
+}
+errors++;
+}
+for(const key69 in data343){
+if(!((key69 === "at") || (key69 === "mono"))){
+const err878 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err878];
+}
+else {
+vErrors.push(err878);
+}
+errors++;
+}
+}
+if(data343.at !== undefined){
+if(typeof data343.at !== "string"){
+const err879 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err879];
+}
+else {
+vErrors.push(err879);
+}
+errors++;
+}
+}
+if(data343.mono !== undefined){
+let data345 = data343.mono;
+if(typeof data345 === "string"){
+if(!pattern4.test(data345)){
+const err880 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err880];
+}
+else {
+vErrors.push(err880);
+}
+errors++;
+}
+}
+else {
+const err881 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err881];
+}
+else {
+vErrors.push(err881);
+}
+errors++;
+}
+}
+}
+else {
+const err882 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err882];
+}
+else {
+vErrors.push(err882);
+}
+errors++;
+}
+}
+if(data341.answered !== undefined){
+if(typeof data341.answered !== "boolean"){
+const err883 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err883];
+}
+else {
+vErrors.push(err883);
+}
+errors++;
+}
+}
+if(data341.attestation !== undefined){
+let data347 = data341.attestation;
+if((typeof data347 !== "string") && (data347 !== null)){
+const err884 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err884];
+}
+else {
+vErrors.push(err884);
+}
+errors++;
+}
+}
+}
+else {
+const err885 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err885];
+}
+else {
+vErrors.push(err885);
+}
+errors++;
+}
+}
+}
+else {
+const err886 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err886];
+}
+else {
+vErrors.push(err886);
+}
+errors++;
+}
+var _valid44 = _errs966 === errors;
+valid252 = _valid44;
+if(valid252){
+var props40 = {};
+props40.data = true;
+props40.type = true;
+}
+}
+if(!valid252){
+const err887 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err887];
+}
+else {
+vErrors.push(err887);
+}
+errors++;
+}
+if(props0 !== true && props40 !== undefined){
+if(props40 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props40);
+}
+}
+const _errs985 = errors;
+let valid257 = true;
+const _errs986 = errors;
+if(errors === _errs986){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing37;
+if((data.type === undefined) && (missing37 = "type")){
+const err888 = {};
+if(vErrors === null){
+vErrors = [err888];
+}
+else {
+vErrors.push(err888);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("note.manual" !== data.type){
+const err889 = {};
+if(vErrors === null){
+vErrors = [err889];
+}
+else {
+vErrors.push(err889);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err890 = {};
+if(vErrors === null){
+vErrors = [err890];
+}
+else {
+vErrors.push(err890);
+}
+errors++;
+}
+}
+var _valid45 = _errs986 === errors;
+errors = _errs985;
+if(vErrors !== null){
+if(_errs985){
+vErrors.length = _errs985;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid45){
+const _errs989 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err891 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err891];
+}
+else {
+vErrors.push(err891);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data349 = data.data;
+if(data349 && typeof data349 == "object" && !Array.isArray(data349)){
+if(data349.text === undefined){
+const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+if(vErrors === null){
+vErrors = [err892];
+}
+else {
+vErrors.push(err892);
+}
+errors++;
+}
+if(data349.who === undefined){
+const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err893];
+}
+else {
+vErrors.push(err893);
+}
+errors++;
+}
+if(data349.source === undefined){
+const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+if(vErrors === null){
+vErrors = [err894];
+}
+else {
+vErrors.push(err894);
+}
+errors++;
+}
+for(const key70 in data349){
+if(!(((key70 === "text") || (key70 === "who")) || (key70 === "source"))){
+const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err895];
+}
+else {
+vErrors.push(err895);
+}
+errors++;
+}
+}
+if(data349.text !== undefined){
+if(typeof data349.text !== "string"){
+const err896 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err896];
+}
+else {
+vErrors.push(err896);
+}
+errors++;
+}
+}
+if(data349.who !== undefined){
+if(typeof data349.who !== "string"){
+const err897 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err897];
+}
+else {
+vErrors.push(err897);
+}
+errors++;
+}
+}
+if(data349.source !== undefined){
+let data352 = data349.source;
+if(!((data352 === "prompt") || (data352 === "note"))){
+const err898 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err898];
+}
+else {
+vErrors.push(err898);
+}
+errors++;
+}
+}
+}
+else {
+const err899 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err899];
+}
+else {
+vErrors.push(err899);
+}
+errors++;
+}
+}
+}
+else {
+const err900 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err900];
+}
+else {
+vErrors.push(err900);
+}
+errors++;
+}
+var _valid45 = _errs989 === errors;
+valid257 = _valid45;
+if(valid257){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid257){
+const err901 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err901];
+}
+else {
+vErrors.push(err901);
+}
+errors++;
+}
+if(props0 !== true && props41 !== undefined){
+if(props41 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props41);
+}
+}
+const _errs1000 = errors;
+let valid261 = true;
+const _errs1001 = errors;
+if(errors === _errs1001){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing38;
+if((data.type === undefined) && (missing38 = "type")){
+const err902 = {};
+if(vErrors === null){
+vErrors = [err902];
+}
+else {
+vErrors.push(err902);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("operator.attached" !== data.type){
+const err903 = {};
+if(vErrors === null){
+vErrors = [err903];
+}
+else {
+vErrors.push(err903);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err904 = {};
+if(vErrors === null){
+vErrors = [err904];
+}
+else {
+vErrors.push(err904);
+}
+errors++;
+}
+}
+var _valid46 = _errs1001 === errors;
+errors = _errs1000;
+if(vErrors !== null){
+if(_errs1000){
+vErrors.length = _errs1000;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid46){
+const _errs1004 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err905 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err905];
+}
+else {
+vErrors.push(err905);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data354 = data.data;
+if(data354 && typeof data354 == "object" && !Array.isArray(data354)){
+if(data354.who === undefined){
+const err906 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err906];
+}
+else {
+vErrors.push(err906);
+}
+errors++;
+}
+if(data354.host === undefined){
+const err907 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(vErrors === null){
+vErrors = [err907];
+}
+else {
+vErrors.push(err907);
+}
+errors++;
+}
+for(const key71 in data354){
+if(!((key71 === "who") || (key71 === "host"))){
+const err908 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err908];
+}
+else {
+vErrors.push(err908);
+}
+errors++;
+}
+}
+if(data354.who !== undefined){
+if(typeof data354.who !== "string"){
+const err909 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err909];
+}
+else {
+vErrors.push(err909);
+}
+errors++;
+}
+}
+if(data354.host !== undefined){
+if(typeof data354.host !== "string"){
+const err910 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err910];
+}
+else {
+vErrors.push(err910);
+}
+errors++;
+}
+}
+}
+else {
+const err911 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err911];
+}
+else {
+vErrors.push(err911);
+}
+errors++;
+}
+}
+}
+else {
+const err912 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err912];
+}
+else {
+vErrors.push(err912);
+}
+errors++;
+}
+var _valid46 = _errs1004 === errors;
+valid261 = _valid46;
+if(valid261){
+var props42 = {};
+props42.data = true;
+props42.type = true;
+}
+}
+if(!valid261){
+const err913 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err913];
+}
+else {
+vErrors.push(err913);
+}
+errors++;
+}
+if(props0 !== true && props42 !== undefined){
+if(props42 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props42);
+}
+}
+const _errs1014 = errors;
+let valid265 = true;
+const _errs1015 = errors;
+if(errors === _errs1015){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing39;
+if((data.type === undefined) && (missing39 = "type")){
+const err914 = {};
+if(vErrors === null){
+vErrors = [err914];
+}
+else {
+vErrors.push(err914);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("operator.chose" !== data.type){
+const err915 = {};
+if(vErrors === null){
+vErrors = [err915];
+}
+else {
+vErrors.push(err915);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err916 = {};
+if(vErrors === null){
+vErrors = [err916];
+}
+else {
+vErrors.push(err916);
+}
+errors++;
+}
+}
+var _valid47 = _errs1015 === errors;
+errors = _errs1014;
+if(vErrors !== null){
+if(_errs1014){
+vErrors.length = _errs1014;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid47){
+const _errs1018 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err917 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err917];
+}
+else {
+vErrors.push(err917);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data358 = data.data;
+if(data358 && typeof data358 == "object" && !Array.isArray(data358)){
+if(data358.choice === undefined){
+const err918 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+if(vErrors === null){
+vErrors = [err918];
+}
+else {
+vErrors.push(err918);
+}
+errors++;
+}
+for(const key72 in data358){
+if(!(key72 === "choice")){
+const err919 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err919];
+}
+else {
+vErrors.push(err919);
+}
+errors++;
+}
+}
+if(data358.choice !== undefined){
+let data359 = data358.choice;
+if(!(((data359 === "retry") || (data359 === "skip")) || (data359 === "abort"))){
+const err920 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err920];
+}
+else {
+vErrors.push(err920);
+}
+errors++;
+}
+}
+}
+else {
+const err921 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err921];
+}
+else {
+vErrors.push(err921);
+}
+errors++;
+}
+}
+}
+else {
+const err922 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err922];
+}
+else {
+vErrors.push(err922);
+}
+errors++;
+}
+var _valid47 = _errs1018 === errors;
+valid265 = _valid47;
+if(valid265){
+var props43 = {};
+props43.data = true;
+props43.type = true;
+}
+}
+if(!valid265){
+const err923 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err923];
+}
+else {
+vErrors.push(err923);
+}
+errors++;
+}
+if(props0 !== true && props43 !== undefined){
+if(props43 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props43);
+}
+}
+const _errs1025 = errors;
+let valid269 = true;
+const _errs1026 = errors;
+if(errors === _errs1026){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing40;
+if((data.type === undefined) && (missing40 = "type")){
+const err924 = {};
+if(vErrors === null){
+vErrors = [err924];
+}
+else {
+vErrors.push(err924);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("watch.observed" !== data.type){
+const err925 = {};
+if(vErrors === null){
+vErrors = [err925];
+}
+else {
+vErrors.push(err925);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err926 = {};
+if(vErrors === null){
+vErrors = [err926];
+}
+else {
+vErrors.push(err926);
+}
+errors++;
+}
+}
+var _valid48 = _errs1026 === errors;
+errors = _errs1025;
+if(vErrors !== null){
+if(_errs1025){
+vErrors.length = _errs1025;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid48){
+const _errs1029 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err927 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err927];
+}
+else {
+vErrors.push(err927);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data361 = data.data;
+if(data361 && typeof data361 == "object" && !Array.isArray(data361)){
+if(data361.watcher === undefined){
+const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+if(vErrors === null){
+vErrors = [err928];
+}
+else {
+vErrors.push(err928);
+}
+errors++;
+}
+if(data361.object === undefined){
+const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err929];
+}
+else {
+vErrors.push(err929);
+}
+errors++;
+}
+if(data361.actor === undefined){
+const err930 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+if(vErrors === null){
+vErrors = [err930];
+}
+else {
+vErrors.push(err930);
+}
+errors++;
+}
+if(data361.change === undefined){
+const err931 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+if(vErrors === null){
+vErrors = [err931];
+}
+else {
+vErrors.push(err931);
+}
+errors++;
+}
+if(data361.ours === undefined){
+const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+if(vErrors === null){
+vErrors = [err932];
+}
+else {
+vErrors.push(err932);
+}
+errors++;
+}
+if(data361.allowedBy === undefined){
+const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+if(vErrors === null){
+vErrors = [err933];
+}
+else {
+vErrors.push(err933);
+}
+errors++;
+}
+if(data361.scope === undefined){
+const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+if(vErrors === null){
+vErrors = [err934];
+}
+else {
+vErrors.push(err934);
+}
+errors++;
+}
+for(const key73 in data361){
+if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key73))){
+const err935 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err935];
+}
+else {
+vErrors.push(err935);
+}
+errors++;
+}
+}
+if(data361.watcher !== undefined){
+if(typeof data361.watcher !== "string"){
+const err936 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err936];
+}
+else {
+vErrors.push(err936);
+}
+errors++;
+}
+}
+if(data361.object !== undefined){
+if(typeof data361.object !== "string"){
+const err937 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err937];
+}
+else {
+vErrors.push(err937);
+}
+errors++;
+}
+}
+if(data361.actor !== undefined){
+let data364 = data361.actor;
+if((typeof data364 !== "string") && (data364 !== null)){
+const err938 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err938];
+}
+else {
+vErrors.push(err938);
+}
+errors++;
+}
+}
+if(data361.change !== undefined){
+if(typeof data361.change !== "string"){
+const err939 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err939];
+}
+else {
+vErrors.push(err939);
+}
+errors++;
+}
+}
+if(data361.ours !== undefined){
+if(typeof data361.ours !== "boolean"){
+const err940 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err940];
+}
+else {
+vErrors.push(err940);
+}
+errors++;
+}
+}
+if(data361.allowedBy !== undefined){
+let data367 = data361.allowedBy;
+if((typeof data367 !== "string") && (data367 !== null)){
+const err941 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err941];
+}
+else {
+vErrors.push(err941);
+}
+errors++;
+}
+}
+if(data361.scope !== undefined){
+let data368 = data361.scope;
+if(!((data368 === "recovery-path") || (data368 === "elsewhere"))){
+const err942 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err942];
+}
+else {
+vErrors.push(err942);
+}
+errors++;
+}
+}
+if(data361.happened !== undefined){
+if(typeof data361.happened !== "string"){
+const err943 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err943];
+}
+else {
+vErrors.push(err943);
+}
+errors++;
+}
+}
+}
+else {
+const err944 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err944];
+}
+else {
+vErrors.push(err944);
+}
+errors++;
+}
+}
+}
+else {
+const err945 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err945];
+}
+else {
+vErrors.push(err945);
+}
+errors++;
+}
+var _valid48 = _errs1029 === errors;
+valid269 = _valid48;
+if(valid269){
+var props44 = {};
+props44.data = true;
+props44.type = true;
+}
+}
+if(!valid269){
+const err946 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err946];
+}
+else {
+vErrors.push(err946);
+}
+errors++;
+}
+if(props0 !== true && props44 !== undefined){
+if(props44 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props44);
+}
+}
+const _errs1050 = errors;
+let valid273 = true;
+const _errs1051 = errors;
+if(errors === _errs1051){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing41;
+if((data.type === undefined) && (missing41 = "type")){
+const err947 = {};
+if(vErrors === null){
+vErrors = [err947];
+}
+else {
+vErrors.push(err947);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("watch.gap" !== data.type){
+const err948 = {};
+if(vErrors === null){
+vErrors = [err948];
+}
+else {
+vErrors.push(err948);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err949 = {};
+if(vErrors === null){
+vErrors = [err949];
+}
+else {
+vErrors.push(err949);
+}
+errors++;
+}
+}
+var _valid49 = _errs1051 === errors;
+errors = _errs1050;
+if(vErrors !== null){
+if(_errs1050){
+vErrors.length = _errs1050;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid49){
+const _errs1054 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err950 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err950];
+}
+else {
+vErrors.push(err950);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data371 = data.data;
+if(data371 && typeof data371 == "object" && !Array.isArray(data371)){
+if(data371.watcher === undefined){
+const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+if(vErrors === null){
+vErrors = [err951];
+}
+else {
+vErrors.push(err951);
+}
+errors++;
+}
+if(data371.required === undefined){
+const err952 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(vErrors === null){
+vErrors = [err952];
+}
+else {
+vErrors.push(err952);
+}
+errors++;
+}
+if(data371.detail === undefined){
+const err953 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(vErrors === null){
+vErrors = [err953];
+}
+else {
+vErrors.push(err953);
+}
+errors++;
+}
+for(const key74 in data371){
+if(!(((key74 === "watcher") || (key74 === "required")) || (key74 === "detail"))){
+const err954 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err954];
+}
+else {
+vErrors.push(err954);
+}
+errors++;
+}
+}
+if(data371.watcher !== undefined){
+if(typeof data371.watcher !== "string"){
+const err955 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err955];
+}
+else {
+vErrors.push(err955);
+}
+errors++;
+}
+}
+if(data371.required !== undefined){
+if(typeof data371.required !== "boolean"){
+const err956 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err956];
+}
+else {
+vErrors.push(err956);
+}
+errors++;
+}
+}
+if(data371.detail !== undefined){
+if(typeof data371.detail !== "string"){
+const err957 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err957];
+}
+else {
+vErrors.push(err957);
+}
+errors++;
+}
+}
+}
+else {
+const err958 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err958];
+}
+else {
+vErrors.push(err958);
+}
+errors++;
+}
+}
+}
+else {
+const err959 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err959];
+}
+else {
+vErrors.push(err959);
+}
+errors++;
+}
+var _valid49 = _errs1054 === errors;
+valid273 = _valid49;
+if(valid273){
+var props45 = {};
+props45.data = true;
+props45.type = true;
+}
+}
+if(!valid273){
+const err960 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err960];
+}
+else {
+vErrors.push(err960);
 }
 errors++;
 }
@@ -11854,31 +12990,31 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs974 = errors;
-let valid248 = true;
-const _errs975 = errors;
-if(errors === _errs975){
+const _errs1066 = errors;
+let valid277 = true;
+const _errs1067 = errors;
+if(errors === _errs1067){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing42;
 if((data.type === undefined) && (missing42 = "type")){
-const err869 = {};
+const err961 = {};
 if(vErrors === null){
-vErrors = [err869];
+vErrors = [err961];
 }
 else {
-vErrors.push(err869);
+vErrors.push(err961);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err870 = {};
+if("watch.ended" !== data.type){
+const err962 = {};
 if(vErrors === null){
-vErrors = [err870];
+vErrors = [err962];
 }
 else {
-vErrors.push(err870);
+vErrors.push(err962);
 }
 errors++;
 }
@@ -11886,90 +13022,149 @@ errors++;
 }
 }
 else {
-const err871 = {};
+const err963 = {};
 if(vErrors === null){
-vErrors = [err871];
+vErrors = [err963];
 }
 else {
-vErrors.push(err871);
+vErrors.push(err963);
 }
 errors++;
 }
 }
-var _valid49 = _errs975 === errors;
-errors = _errs974;
+var _valid50 = _errs1067 === errors;
+errors = _errs1066;
 if(vErrors !== null){
-if(_errs974){
-vErrors.length = _errs974;
+if(_errs1066){
+vErrors.length = _errs1066;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid49){
-const _errs978 = errors;
+if(_valid50){
+const _errs1070 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err872 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err964 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err872];
+vErrors = [err964];
 }
 else {
-vErrors.push(err872);
+vErrors.push(err964);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data334 = data.data;
-if(data334 && typeof data334 == "object" && !Array.isArray(data334)){
-for(const key70 in data334){
-const err873 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+let data376 = data.data;
+if(data376 && typeof data376 == "object" && !Array.isArray(data376)){
+if(data376.watcher === undefined){
+const err965 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err873];
+vErrors = [err965];
 }
 else {
-vErrors.push(err873);
+vErrors.push(err965);
+}
+errors++;
+}
+if(data376.checks === undefined){
+const err966 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(vErrors === null){
+vErrors = [err966];
+}
+else {
+vErrors.push(err966);
+}
+errors++;
+}
+for(const key75 in data376){
+if(!((key75 === "watcher") || (key75 === "checks"))){
+const err967 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err967];
+}
+else {
+vErrors.push(err967);
 }
 errors++;
 }
 }
-else {
-const err874 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data376.watcher !== undefined){
+if(typeof data376.watcher !== "string"){
+const err968 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err874];
+vErrors = [err968];
 }
 else {
-vErrors.push(err874);
+vErrors.push(err968);
+}
+errors++;
+}
+}
+if(data376.checks !== undefined){
+let data378 = data376.checks;
+if(!(((typeof data378 == "number") && (!(data378 % 1) && !isNaN(data378))) && (isFinite(data378)))){
+const err969 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err969];
+}
+else {
+vErrors.push(err969);
+}
+errors++;
+}
+if((typeof data378 == "number") && (isFinite(data378))){
+if(data378 < 0 || isNaN(data378)){
+const err970 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err970];
+}
+else {
+vErrors.push(err970);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err971];
+}
+else {
+vErrors.push(err971);
 }
 errors++;
 }
 }
 }
 else {
-const err875 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err972 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err875];
+vErrors = [err972];
 }
 else {
-vErrors.push(err875);
+vErrors.push(err972);
 }
 errors++;
 }
-var _valid49 = _errs978 === errors;
-valid248 = _valid49;
-if(valid248){
+var _valid50 = _errs1070 === errors;
+valid277 = _valid50;
+if(valid277){
 var props46 = {};
 props46.data = true;
 props46.type = true;
 }
 }
-if(!valid248){
-const err876 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid277){
+const err973 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err876];
+vErrors = [err973];
 }
 else {
-vErrors.push(err876);
+vErrors.push(err973);
 }
 errors++;
 }
@@ -11982,31 +13177,31 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs984 = errors;
-let valid251 = true;
-const _errs985 = errors;
-if(errors === _errs985){
+const _errs1080 = errors;
+let valid281 = true;
+const _errs1081 = errors;
+if(errors === _errs1081){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing43;
 if((data.type === undefined) && (missing43 = "type")){
-const err877 = {};
+const err974 = {};
 if(vErrors === null){
-vErrors = [err877];
+vErrors = [err974];
 }
 else {
-vErrors.push(err877);
+vErrors.push(err974);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err878 = {};
+if("cleanup.deferred" !== data.type){
+const err975 = {};
 if(vErrors === null){
-vErrors = [err878];
+vErrors = [err975];
 }
 else {
-vErrors.push(err878);
+vErrors.push(err975);
 }
 errors++;
 }
@@ -12014,114 +13209,161 @@ errors++;
 }
 }
 else {
-const err879 = {};
+const err976 = {};
 if(vErrors === null){
-vErrors = [err879];
+vErrors = [err976];
 }
 else {
-vErrors.push(err879);
+vErrors.push(err976);
 }
 errors++;
 }
 }
-var _valid50 = _errs985 === errors;
-errors = _errs984;
+var _valid51 = _errs1081 === errors;
+errors = _errs1080;
 if(vErrors !== null){
-if(_errs984){
-vErrors.length = _errs984;
+if(_errs1080){
+vErrors.length = _errs1080;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid50){
-const _errs988 = errors;
+if(_valid51){
+const _errs1084 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err880 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err977 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err880];
+vErrors = [err977];
 }
 else {
-vErrors.push(err880);
+vErrors.push(err977);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data336 = data.data;
-if(data336 && typeof data336 == "object" && !Array.isArray(data336)){
-if(data336.by === undefined){
-const err881 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+let data380 = data.data;
+if(data380 && typeof data380 == "object" && !Array.isArray(data380)){
+if(data380.id === undefined){
+const err978 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err881];
+vErrors = [err978];
 }
 else {
-vErrors.push(err881);
+vErrors.push(err978);
 }
 errors++;
 }
-for(const key71 in data336){
-if(!(key71 === "by")){
-const err882 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(data380.uses === undefined){
+const err979 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err882];
+vErrors = [err979];
 }
 else {
-vErrors.push(err882);
+vErrors.push(err979);
 }
 errors++;
 }
-}
-if(data336.by !== undefined){
-if(typeof data336.by !== "string"){
-const err883 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/33/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data380.with === undefined){
+const err980 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
-vErrors = [err883];
+vErrors = [err980];
 }
 else {
-vErrors.push(err883);
+vErrors.push(err980);
 }
 errors++;
 }
-}
-}
-else {
-const err884 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key76 in data380){
+if(!(((key76 === "id") || (key76 === "uses")) || (key76 === "with"))){
+const err981 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err884];
+vErrors = [err981];
 }
 else {
-vErrors.push(err884);
+vErrors.push(err981);
 }
 errors++;
 }
 }
-}
-else {
-const err885 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data380.id !== undefined){
+if(typeof data380.id !== "string"){
+const err982 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err885];
+vErrors = [err982];
 }
 else {
-vErrors.push(err885);
+vErrors.push(err982);
 }
 errors++;
 }
-var _valid50 = _errs988 === errors;
-valid251 = _valid50;
-if(valid251){
+}
+if(data380.uses !== undefined){
+if(typeof data380.uses !== "string"){
+const err983 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err983];
+}
+else {
+vErrors.push(err983);
+}
+errors++;
+}
+}
+if(data380.with !== undefined){
+let data383 = data380.with;
+if(data383 && typeof data383 == "object" && !Array.isArray(data383)){
+}
+else {
+const err984 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err984];
+}
+else {
+vErrors.push(err984);
+}
+errors++;
+}
+}
+}
+else {
+const err985 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err985];
+}
+else {
+vErrors.push(err985);
+}
+errors++;
+}
+}
+}
+else {
+const err986 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err986];
+}
+else {
+vErrors.push(err986);
+}
+errors++;
+}
+var _valid51 = _errs1084 === errors;
+valid281 = _valid51;
+if(valid281){
 var props47 = {};
 props47.data = true;
 props47.type = true;
 }
 }
-if(!valid251){
-const err886 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid281){
+const err987 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err886];
+vErrors = [err987];
 }
 else {
-vErrors.push(err886);
+vErrors.push(err987);
 }
 errors++;
 }
@@ -12134,1362 +13376,13 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs996 = errors;
-let valid255 = true;
-const _errs997 = errors;
-if(errors === _errs997){
+const _errs1097 = errors;
+let valid285 = true;
+const _errs1098 = errors;
+if(errors === _errs1098){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing44;
 if((data.type === undefined) && (missing44 = "type")){
-const err887 = {};
-if(vErrors === null){
-vErrors = [err887];
-}
-else {
-vErrors.push(err887);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err888 = {};
-if(vErrors === null){
-vErrors = [err888];
-}
-else {
-vErrors.push(err888);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err889 = {};
-if(vErrors === null){
-vErrors = [err889];
-}
-else {
-vErrors.push(err889);
-}
-errors++;
-}
-}
-var _valid51 = _errs997 === errors;
-errors = _errs996;
-if(vErrors !== null){
-if(_errs996){
-vErrors.length = _errs996;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid51){
-const _errs1000 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err890 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err890];
-}
-else {
-vErrors.push(err890);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data339 = data.data;
-if(data339 && typeof data339 == "object" && !Array.isArray(data339)){
-for(const key72 in data339){
-const err891 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err891];
-}
-else {
-vErrors.push(err891);
-}
-errors++;
-}
-}
-else {
-const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err892];
-}
-else {
-vErrors.push(err892);
-}
-errors++;
-}
-}
-}
-else {
-const err893 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err893];
-}
-else {
-vErrors.push(err893);
-}
-errors++;
-}
-var _valid51 = _errs1000 === errors;
-valid255 = _valid51;
-if(valid255){
-var props48 = {};
-props48.data = true;
-props48.type = true;
-}
-}
-if(!valid255){
-const err894 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err894];
-}
-else {
-vErrors.push(err894);
-}
-errors++;
-}
-if(props0 !== true && props48 !== undefined){
-if(props48 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props48);
-}
-}
-const _errs1006 = errors;
-let valid258 = true;
-const _errs1007 = errors;
-if(errors === _errs1007){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing45;
-if((data.type === undefined) && (missing45 = "type")){
-const err895 = {};
-if(vErrors === null){
-vErrors = [err895];
-}
-else {
-vErrors.push(err895);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err896 = {};
-if(vErrors === null){
-vErrors = [err896];
-}
-else {
-vErrors.push(err896);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err897 = {};
-if(vErrors === null){
-vErrors = [err897];
-}
-else {
-vErrors.push(err897);
-}
-errors++;
-}
-}
-var _valid52 = _errs1007 === errors;
-errors = _errs1006;
-if(vErrors !== null){
-if(_errs1006){
-vErrors.length = _errs1006;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid52){
-const _errs1010 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err898 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err898];
-}
-else {
-vErrors.push(err898);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data341 = data.data;
-if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
-if(data341.probe === undefined){
-const err899 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err899];
-}
-else {
-vErrors.push(err899);
-}
-errors++;
-}
-if(data341.endpoint === undefined){
-const err900 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err900];
-}
-else {
-vErrors.push(err900);
-}
-errors++;
-}
-if(data341.read === undefined){
-const err901 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
-if(vErrors === null){
-vErrors = [err901];
-}
-else {
-vErrors.push(err901);
-}
-errors++;
-}
-if(data341.write === undefined){
-const err902 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
-if(vErrors === null){
-vErrors = [err902];
-}
-else {
-vErrors.push(err902);
-}
-errors++;
-}
-if(data341.control === undefined){
-const err903 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
-if(vErrors === null){
-vErrors = [err903];
-}
-else {
-vErrors.push(err903);
-}
-errors++;
-}
-if(data341.sent === undefined){
-const err904 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err904];
-}
-else {
-vErrors.push(err904);
-}
-errors++;
-}
-if(data341.done === undefined){
-const err905 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
-if(vErrors === null){
-vErrors = [err905];
-}
-else {
-vErrors.push(err905);
-}
-errors++;
-}
-for(const key73 in data341){
-if(!((((((((key73 === "probe") || (key73 === "endpoint")) || (key73 === "read")) || (key73 === "write")) || (key73 === "control")) || (key73 === "sent")) || (key73 === "done")) || (key73 === "error"))){
-const err906 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err906];
-}
-else {
-vErrors.push(err906);
-}
-errors++;
-}
-}
-if(data341.probe !== undefined){
-if(typeof data341.probe !== "string"){
-const err907 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/35/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err907];
-}
-else {
-vErrors.push(err907);
-}
-errors++;
-}
-}
-if(data341.endpoint !== undefined){
-if(typeof data341.endpoint !== "string"){
-const err908 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/35/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err908];
-}
-else {
-vErrors.push(err908);
-}
-errors++;
-}
-}
-if(data341.read !== undefined){
-if(typeof data341.read !== "boolean"){
-const err909 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/35/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err909];
-}
-else {
-vErrors.push(err909);
-}
-errors++;
-}
-}
-if(data341.write !== undefined){
-if(typeof data341.write !== "boolean"){
-const err910 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/35/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err910];
-}
-else {
-vErrors.push(err910);
-}
-errors++;
-}
-}
-if(data341.control !== undefined){
-let data346 = data341.control;
-if((typeof data346 !== "boolean") && (data346 !== null)){
-const err911 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/35/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[35].then.properties.data.properties.control.type},message:"must be boolean,null"};
-if(vErrors === null){
-vErrors = [err911];
-}
-else {
-vErrors.push(err911);
-}
-errors++;
-}
-}
-if(data341.sent !== undefined){
-let data347 = data341.sent;
-if(data347 && typeof data347 == "object" && !Array.isArray(data347)){
-if(data347.at === undefined){
-const err912 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err912];
-}
-else {
-vErrors.push(err912);
-}
-errors++;
-}
-if(data347.mono === undefined){
-const err913 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err913];
-}
-else {
-vErrors.push(err913);
-}
-errors++;
-}
-for(const key74 in data347){
-if(!((key74 === "at") || (key74 === "mono"))){
-const err914 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err914];
-}
-else {
-vErrors.push(err914);
-}
-errors++;
-}
-}
-if(data347.at !== undefined){
-if(typeof data347.at !== "string"){
-const err915 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err915];
-}
-else {
-vErrors.push(err915);
-}
-errors++;
-}
-}
-if(data347.mono !== undefined){
-let data349 = data347.mono;
-if(typeof data349 === "string"){
-if(!pattern4.test(data349)){
-const err916 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err916];
-}
-else {
-vErrors.push(err916);
-}
-errors++;
-}
-}
-else {
-const err917 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/35/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err917];
-}
-else {
-vErrors.push(err917);
-}
-errors++;
-}
-}
-}
-else {
-const err918 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/35/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err918];
-}
-else {
-vErrors.push(err918);
-}
-errors++;
-}
-}
-if(data341.done !== undefined){
-let data350 = data341.done;
-if(data350 && typeof data350 == "object" && !Array.isArray(data350)){
-if(data350.at === undefined){
-const err919 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/35/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err919];
-}
-else {
-vErrors.push(err919);
-}
-errors++;
-}
-if(data350.mono === undefined){
-const err920 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/35/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err920];
-}
-else {
-vErrors.push(err920);
-}
-errors++;
-}
-for(const key75 in data350){
-if(!((key75 === "at") || (key75 === "mono"))){
-const err921 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/35/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err921];
-}
-else {
-vErrors.push(err921);
-}
-errors++;
-}
-}
-if(data350.at !== undefined){
-if(typeof data350.at !== "string"){
-const err922 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/35/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err922];
-}
-else {
-vErrors.push(err922);
-}
-errors++;
-}
-}
-if(data350.mono !== undefined){
-let data352 = data350.mono;
-if(typeof data352 === "string"){
-if(!pattern4.test(data352)){
-const err923 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/35/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err923];
-}
-else {
-vErrors.push(err923);
-}
-errors++;
-}
-}
-else {
-const err924 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/35/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err924];
-}
-else {
-vErrors.push(err924);
-}
-errors++;
-}
-}
-}
-else {
-const err925 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/35/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err925];
-}
-else {
-vErrors.push(err925);
-}
-errors++;
-}
-}
-if(data341.error !== undefined){
-if(typeof data341.error !== "string"){
-const err926 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/35/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err926];
-}
-else {
-vErrors.push(err926);
-}
-errors++;
-}
-}
-}
-else {
-const err927 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err927];
-}
-else {
-vErrors.push(err927);
-}
-errors++;
-}
-}
-}
-else {
-const err928 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err928];
-}
-else {
-vErrors.push(err928);
-}
-errors++;
-}
-var _valid52 = _errs1010 === errors;
-valid258 = _valid52;
-if(valid258){
-var props49 = {};
-props49.data = true;
-props49.type = true;
-}
-}
-if(!valid258){
-const err929 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err929];
-}
-else {
-vErrors.push(err929);
-}
-errors++;
-}
-if(props0 !== true && props49 !== undefined){
-if(props49 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props49);
-}
-}
-const _errs1042 = errors;
-let valid264 = true;
-const _errs1043 = errors;
-if(errors === _errs1043){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing46;
-if((data.type === undefined) && (missing46 = "type")){
-const err930 = {};
-if(vErrors === null){
-vErrors = [err930];
-}
-else {
-vErrors.push(err930);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err931 = {};
-if(vErrors === null){
-vErrors = [err931];
-}
-else {
-vErrors.push(err931);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err932 = {};
-if(vErrors === null){
-vErrors = [err932];
-}
-else {
-vErrors.push(err932);
-}
-errors++;
-}
-}
-var _valid53 = _errs1043 === errors;
-errors = _errs1042;
-if(vErrors !== null){
-if(_errs1042){
-vErrors.length = _errs1042;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid53){
-const _errs1046 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err933 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err933];
-}
-else {
-vErrors.push(err933);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data355 = data.data;
-if(data355 && typeof data355 == "object" && !Array.isArray(data355)){
-if(data355.probe === undefined){
-const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err934];
-}
-else {
-vErrors.push(err934);
-}
-errors++;
-}
-if(data355.store === undefined){
-const err935 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err935];
-}
-else {
-vErrors.push(err935);
-}
-errors++;
-}
-if(data355.n === undefined){
-const err936 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
-if(vErrors === null){
-vErrors = [err936];
-}
-else {
-vErrors.push(err936);
-}
-errors++;
-}
-if(data355.sent === undefined){
-const err937 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err937];
-}
-else {
-vErrors.push(err937);
-}
-errors++;
-}
-if(data355.acked === undefined){
-const err938 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
-if(vErrors === null){
-vErrors = [err938];
-}
-else {
-vErrors.push(err938);
-}
-errors++;
-}
-for(const key76 in data355){
-if(!((((((key76 === "probe") || (key76 === "store")) || (key76 === "n")) || (key76 === "sent")) || (key76 === "acked")) || (key76 === "error"))){
-const err939 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err939];
-}
-else {
-vErrors.push(err939);
-}
-errors++;
-}
-}
-if(data355.probe !== undefined){
-if(typeof data355.probe !== "string"){
-const err940 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/36/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err940];
-}
-else {
-vErrors.push(err940);
-}
-errors++;
-}
-}
-if(data355.store !== undefined){
-if(typeof data355.store !== "string"){
-const err941 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/36/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err941];
-}
-else {
-vErrors.push(err941);
-}
-errors++;
-}
-}
-if(data355.n !== undefined){
-let data358 = data355.n;
-if(!(((typeof data358 == "number") && (!(data358 % 1) && !isNaN(data358))) && (isFinite(data358)))){
-const err942 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/36/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err942];
-}
-else {
-vErrors.push(err942);
-}
-errors++;
-}
-if((typeof data358 == "number") && (isFinite(data358))){
-if(data358 < 1 || isNaN(data358)){
-const err943 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/36/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err943];
-}
-else {
-vErrors.push(err943);
-}
-errors++;
-}
-}
-}
-if(data355.sent !== undefined){
-let data359 = data355.sent;
-if(data359 && typeof data359 == "object" && !Array.isArray(data359)){
-if(data359.at === undefined){
-const err944 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/36/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err944];
-}
-else {
-vErrors.push(err944);
-}
-errors++;
-}
-if(data359.mono === undefined){
-const err945 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/36/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err945];
-}
-else {
-vErrors.push(err945);
-}
-errors++;
-}
-for(const key77 in data359){
-if(!((key77 === "at") || (key77 === "mono"))){
-const err946 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/36/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err946];
-}
-else {
-vErrors.push(err946);
-}
-errors++;
-}
-}
-if(data359.at !== undefined){
-if(typeof data359.at !== "string"){
-const err947 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/36/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err947];
-}
-else {
-vErrors.push(err947);
-}
-errors++;
-}
-}
-if(data359.mono !== undefined){
-let data361 = data359.mono;
-if(typeof data361 === "string"){
-if(!pattern4.test(data361)){
-const err948 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/36/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err948];
-}
-else {
-vErrors.push(err948);
-}
-errors++;
-}
-}
-else {
-const err949 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/36/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err949];
-}
-else {
-vErrors.push(err949);
-}
-errors++;
-}
-}
-}
-else {
-const err950 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/36/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err950];
-}
-else {
-vErrors.push(err950);
-}
-errors++;
-}
-}
-if(data355.acked !== undefined){
-let data362 = data355.acked;
-const _errs1065 = errors;
-let valid269 = true;
-const _errs1066 = errors;
-const _errs1067 = errors;
-const _errs1068 = errors;
-if(data362 !== null){
-const err951 = {};
-if(vErrors === null){
-vErrors = [err951];
-}
-else {
-vErrors.push(err951);
-}
-errors++;
-}
-var valid270 = _errs1068 === errors;
-if(valid270){
-const err952 = {};
-if(vErrors === null){
-vErrors = [err952];
-}
-else {
-vErrors.push(err952);
-}
-errors++;
-}
-else {
-errors = _errs1067;
-if(vErrors !== null){
-if(_errs1067){
-vErrors.length = _errs1067;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid54 = _errs1066 === errors;
-errors = _errs1065;
-if(vErrors !== null){
-if(_errs1065){
-vErrors.length = _errs1065;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid54){
-const _errs1070 = errors;
-if(data362 && typeof data362 == "object" && !Array.isArray(data362)){
-if(data362.at === undefined){
-const err953 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err953];
-}
-else {
-vErrors.push(err953);
-}
-errors++;
-}
-if(data362.mono === undefined){
-const err954 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err954];
-}
-else {
-vErrors.push(err954);
-}
-errors++;
-}
-for(const key78 in data362){
-if(!((key78 === "at") || (key78 === "mono"))){
-const err955 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err955];
-}
-else {
-vErrors.push(err955);
-}
-errors++;
-}
-}
-if(data362.at !== undefined){
-if(typeof data362.at !== "string"){
-const err956 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err956];
-}
-else {
-vErrors.push(err956);
-}
-errors++;
-}
-}
-if(data362.mono !== undefined){
-let data364 = data362.mono;
-if(typeof data364 === "string"){
-if(!pattern4.test(data364)){
-const err957 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err957];
-}
-else {
-vErrors.push(err957);
-}
-errors++;
-}
-}
-else {
-const err958 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err958];
-}
-else {
-vErrors.push(err958);
-}
-errors++;
-}
-}
-}
-else {
-const err959 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err959];
-}
-else {
-vErrors.push(err959);
-}
-errors++;
-}
-var _valid54 = _errs1070 === errors;
-valid269 = _valid54;
-}
-if(!valid269){
-const err960 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/36/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err960];
-}
-else {
-vErrors.push(err960);
-}
-errors++;
-}
-}
-if(data355.error !== undefined){
-if(typeof data355.error !== "string"){
-const err961 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/36/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err961];
-}
-else {
-vErrors.push(err961);
-}
-errors++;
-}
-}
-}
-else {
-const err962 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err962];
-}
-else {
-vErrors.push(err962);
-}
-errors++;
-}
-}
-}
-else {
-const err963 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err963];
-}
-else {
-vErrors.push(err963);
-}
-errors++;
-}
-var _valid53 = _errs1046 === errors;
-valid264 = _valid53;
-if(valid264){
-var props51 = {};
-props51.data = true;
-props51.type = true;
-}
-}
-if(!valid264){
-const err964 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err964];
-}
-else {
-vErrors.push(err964);
-}
-errors++;
-}
-if(props0 !== true && props51 !== undefined){
-if(props51 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props51);
-}
-}
-const _errs1080 = errors;
-let valid272 = true;
-const _errs1081 = errors;
-if(errors === _errs1081){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing47;
-if((data.type === undefined) && (missing47 = "type")){
-const err965 = {};
-if(vErrors === null){
-vErrors = [err965];
-}
-else {
-vErrors.push(err965);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err966 = {};
-if(vErrors === null){
-vErrors = [err966];
-}
-else {
-vErrors.push(err966);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err967 = {};
-if(vErrors === null){
-vErrors = [err967];
-}
-else {
-vErrors.push(err967);
-}
-errors++;
-}
-}
-var _valid55 = _errs1081 === errors;
-errors = _errs1080;
-if(vErrors !== null){
-if(_errs1080){
-vErrors.length = _errs1080;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid55){
-const _errs1084 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err968 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err968];
-}
-else {
-vErrors.push(err968);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data367 = data.data;
-if(data367 && typeof data367 == "object" && !Array.isArray(data367)){
-if(data367.probe === undefined){
-const err969 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err969];
-}
-else {
-vErrors.push(err969);
-}
-errors++;
-}
-if(data367.store === undefined){
-const err970 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err970];
-}
-else {
-vErrors.push(err970);
-}
-errors++;
-}
-if(data367.ranges === undefined){
-const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
-if(vErrors === null){
-vErrors = [err971];
-}
-else {
-vErrors.push(err971);
-}
-errors++;
-}
-if(data367.systemId === undefined){
-const err972 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
-if(vErrors === null){
-vErrors = [err972];
-}
-else {
-vErrors.push(err972);
-}
-errors++;
-}
-if(data367.timeline === undefined){
-const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err973];
-}
-else {
-vErrors.push(err973);
-}
-errors++;
-}
-for(const key79 in data367){
-if(!(((((key79 === "probe") || (key79 === "store")) || (key79 === "ranges")) || (key79 === "systemId")) || (key79 === "timeline"))){
-const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err974];
-}
-else {
-vErrors.push(err974);
-}
-errors++;
-}
-}
-if(data367.probe !== undefined){
-if(typeof data367.probe !== "string"){
-const err975 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err975];
-}
-else {
-vErrors.push(err975);
-}
-errors++;
-}
-}
-if(data367.store !== undefined){
-if(typeof data367.store !== "string"){
-const err976 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/37/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err976];
-}
-else {
-vErrors.push(err976);
-}
-errors++;
-}
-}
-if(data367.ranges !== undefined){
-let data370 = data367.ranges;
-if(Array.isArray(data370)){
-const len18 = data370.length;
-for(let i18=0; i18<len18; i18++){
-let data371 = data370[i18];
-if(Array.isArray(data371)){
-if(data371.length < 2){
-const err977 = {instancePath:instancePath+"/data/ranges/" + i18,schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
-if(vErrors === null){
-vErrors = [err977];
-}
-else {
-vErrors.push(err977);
-}
-errors++;
-}
-const len19 = data371.length;
-if(len19 > 0){
-let data372 = data371[0];
-if(!(((typeof data372 == "number") && (!(data372 % 1) && !isNaN(data372))) && (isFinite(data372)))){
-const err978 = {instancePath:instancePath+"/data/ranges/" + i18+"/0",schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err978];
-}
-else {
-vErrors.push(err978);
-}
-errors++;
-}
-}
-if(len19 > 1){
-let data373 = data371[1];
-if(!(((typeof data373 == "number") && (!(data373 % 1) && !isNaN(data373))) && (isFinite(data373)))){
-const err979 = {instancePath:instancePath+"/data/ranges/" + i18+"/1",schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err979];
-}
-else {
-vErrors.push(err979);
-}
-errors++;
-}
-}
-const len20 = data371.length;
-if(!(len20 <= 2)){
-const err980 = {instancePath:instancePath+"/data/ranges/" + i18,schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
-if(vErrors === null){
-vErrors = [err980];
-}
-else {
-vErrors.push(err980);
-}
-errors++;
-}
-}
-else {
-const err981 = {instancePath:instancePath+"/data/ranges/" + i18,schemaPath:"#/allOf/37/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err981];
-}
-else {
-vErrors.push(err981);
-}
-errors++;
-}
-}
-}
-else {
-const err982 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/37/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err982];
-}
-else {
-vErrors.push(err982);
-}
-errors++;
-}
-}
-if(data367.systemId !== undefined){
-let data374 = data367.systemId;
-if((typeof data374 !== "string") && (data374 !== null)){
-const err983 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/37/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.systemId.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err983];
-}
-else {
-vErrors.push(err983);
-}
-errors++;
-}
-}
-if(data367.timeline !== undefined){
-let data375 = data367.timeline;
-if((!(((typeof data375 == "number") && (!(data375 % 1) && !isNaN(data375))) && (isFinite(data375)))) && (data375 !== null)){
-const err984 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/37/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.timeline.type},message:"must be integer,null"};
-if(vErrors === null){
-vErrors = [err984];
-}
-else {
-vErrors.push(err984);
-}
-errors++;
-}
-}
-}
-else {
-const err985 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err985];
-}
-else {
-vErrors.push(err985);
-}
-errors++;
-}
-}
-}
-else {
-const err986 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err986];
-}
-else {
-vErrors.push(err986);
-}
-errors++;
-}
-var _valid55 = _errs1084 === errors;
-valid272 = _valid55;
-if(valid272){
-var props52 = {};
-props52.data = true;
-props52.type = true;
-}
-}
-if(!valid272){
-const err987 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err987];
-}
-else {
-vErrors.push(err987);
-}
-errors++;
-}
-if(props0 !== true && props52 !== undefined){
-if(props52 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props52);
-}
-}
-const _errs1106 = errors;
-let valid279 = true;
-const _errs1107 = errors;
-if(errors === _errs1107){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing48;
-if((data.type === undefined) && (missing48 = "type")){
 const err988 = {};
 if(vErrors === null){
 vErrors = [err988];
@@ -13501,7 +13394,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("lsn.sample" !== data.type){
+if("cleanup.confirmed" !== data.type){
 const err989 = {};
 if(vErrors === null){
 vErrors = [err989];
@@ -13525,21 +13418,21 @@ vErrors.push(err990);
 errors++;
 }
 }
-var _valid56 = _errs1107 === errors;
-errors = _errs1106;
+var _valid52 = _errs1098 === errors;
+errors = _errs1097;
 if(vErrors !== null){
-if(_errs1106){
-vErrors.length = _errs1106;
+if(_errs1097){
+vErrors.length = _errs1097;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid56){
-const _errs1110 = errors;
+if(_valid52){
+const _errs1101 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err991 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err991 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err991];
 }
@@ -13549,10 +13442,10 @@ vErrors.push(err991);
 errors++;
 }
 if(data.data !== undefined){
-let data377 = data.data;
-if(data377 && typeof data377 == "object" && !Array.isArray(data377)){
-if(data377.probe === undefined){
-const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data385 = data.data;
+if(data385 && typeof data385 == "object" && !Array.isArray(data385)){
+if(data385.id === undefined){
+const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err992];
 }
@@ -13561,8 +13454,8 @@ vErrors.push(err992);
 }
 errors++;
 }
-if(data377.store === undefined){
-const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data385.identity === undefined){
+const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
 vErrors = [err993];
 }
@@ -13571,8 +13464,9 @@ vErrors.push(err993);
 }
 errors++;
 }
-if(data377.instant === undefined){
-const err994 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+for(const key77 in data385){
+if(!((key77 === "id") || (key77 === "identity"))){
+const err994 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err994];
 }
@@ -13581,8 +13475,10 @@ vErrors.push(err994);
 }
 errors++;
 }
-if(data377.lsn === undefined){
-const err995 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+}
+if(data385.id !== undefined){
+if(typeof data385.id !== "string"){
+const err995 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err995];
 }
@@ -13591,9 +13487,13 @@ vErrors.push(err995);
 }
 errors++;
 }
-for(const key80 in data377){
-if(!((((key80 === "probe") || (key80 === "store")) || (key80 === "instant")) || (key80 === "lsn"))){
-const err996 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
+}
+if(data385.identity !== undefined){
+let data387 = data385.identity;
+if(data387 && typeof data387 == "object" && !Array.isArray(data387)){
+}
+else {
+const err996 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err996];
 }
@@ -13603,9 +13503,9 @@ vErrors.push(err996);
 errors++;
 }
 }
-if(data377.probe !== undefined){
-if(typeof data377.probe !== "string"){
-const err997 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err997 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err997];
 }
@@ -13615,9 +13515,9 @@ vErrors.push(err997);
 errors++;
 }
 }
-if(data377.store !== undefined){
-if(typeof data377.store !== "string"){
-const err998 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err998 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err998];
 }
@@ -13626,12 +13526,16 @@ vErrors.push(err998);
 }
 errors++;
 }
+var _valid52 = _errs1101 === errors;
+valid285 = _valid52;
+if(valid285){
+var props48 = {};
+props48.data = true;
+props48.type = true;
 }
-if(data377.instant !== undefined){
-let data380 = data377.instant;
-if(data380 && typeof data380 == "object" && !Array.isArray(data380)){
-if(data380.at === undefined){
-const err999 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+if(!valid285){
+const err999 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err999];
 }
@@ -13640,8 +13544,23 @@ vErrors.push(err999);
 }
 errors++;
 }
-if(data380.mono === undefined){
-const err1000 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(props0 !== true && props48 !== undefined){
+if(props48 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props48);
+}
+}
+const _errs1112 = errors;
+let valid289 = true;
+const _errs1113 = errors;
+if(errors === _errs1113){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing45;
+if((data.type === undefined) && (missing45 = "type")){
+const err1000 = {};
 if(vErrors === null){
 vErrors = [err1000];
 }
@@ -13650,9 +13569,10 @@ vErrors.push(err1000);
 }
 errors++;
 }
-for(const key81 in data380){
-if(!((key81 === "at") || (key81 === "mono"))){
-const err1001 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
+const err1001 = {};
 if(vErrors === null){
 vErrors = [err1001];
 }
@@ -13662,9 +13582,10 @@ vErrors.push(err1001);
 errors++;
 }
 }
-if(data380.at !== undefined){
-if(typeof data380.at !== "string"){
-const err1002 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err1002 = {};
 if(vErrors === null){
 vErrors = [err1002];
 }
@@ -13674,11 +13595,21 @@ vErrors.push(err1002);
 errors++;
 }
 }
-if(data380.mono !== undefined){
-let data382 = data380.mono;
-if(typeof data382 === "string"){
-if(!pattern4.test(data382)){
-const err1003 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+var _valid53 = _errs1113 === errors;
+errors = _errs1112;
+if(vErrors !== null){
+if(_errs1112){
+vErrors.length = _errs1112;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid53){
+const _errs1116 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1003 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1003];
 }
@@ -13687,9 +13618,11 @@ vErrors.push(err1003);
 }
 errors++;
 }
-}
-else {
-const err1004 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/38/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data389 = data.data;
+if(data389 && typeof data389 == "object" && !Array.isArray(data389)){
+if(data389.id === undefined){
+const err1004 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err1004];
 }
@@ -13698,10 +13631,9 @@ vErrors.push(err1004);
 }
 errors++;
 }
-}
-}
-else {
-const err1005 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/38/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key78 in data389){
+if(!(key78 === "id")){
+const err1005 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1005];
 }
@@ -13711,9 +13643,9 @@ vErrors.push(err1005);
 errors++;
 }
 }
-if(data377.lsn !== undefined){
-if(typeof data377.lsn !== "string"){
-const err1006 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/38/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data389.id !== undefined){
+if(typeof data389.id !== "string"){
+const err1006 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1006];
 }
@@ -13725,7 +13657,7 @@ errors++;
 }
 }
 else {
-const err1007 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1007 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1007];
 }
@@ -13737,7 +13669,7 @@ errors++;
 }
 }
 else {
-const err1008 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1008 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1008];
 }
@@ -13746,16 +13678,16 @@ vErrors.push(err1008);
 }
 errors++;
 }
-var _valid56 = _errs1110 === errors;
-valid279 = _valid56;
-if(valid279){
-var props53 = {};
-props53.data = true;
-props53.type = true;
+var _valid53 = _errs1116 === errors;
+valid289 = _valid53;
+if(valid289){
+var props49 = {};
+props49.data = true;
+props49.type = true;
 }
 }
-if(!valid279){
-const err1009 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid289){
+const err1009 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1009];
 }
@@ -13764,22 +13696,22 @@ vErrors.push(err1009);
 }
 errors++;
 }
-if(props0 !== true && props53 !== undefined){
-if(props53 === true){
+if(props0 !== true && props49 !== undefined){
+if(props49 === true){
 props0 = true;
 }
 else {
 props0 = props0 || {};
-Object.assign(props0, props53);
+Object.assign(props0, props49);
 }
 }
-const _errs1129 = errors;
-let valid284 = true;
-const _errs1130 = errors;
-if(errors === _errs1130){
+const _errs1124 = errors;
+let valid293 = true;
+const _errs1125 = errors;
+if(errors === _errs1125){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing49;
-if((data.type === undefined) && (missing49 = "type")){
+let missing46;
+if((data.type === undefined) && (missing46 = "type")){
 const err1010 = {};
 if(vErrors === null){
 vErrors = [err1010];
@@ -13791,7 +13723,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("archive.sample" !== data.type){
+if("cleanup.finished" !== data.type){
 const err1011 = {};
 if(vErrors === null){
 vErrors = [err1011];
@@ -13815,21 +13747,21 @@ vErrors.push(err1012);
 errors++;
 }
 }
-var _valid57 = _errs1130 === errors;
-errors = _errs1129;
+var _valid54 = _errs1125 === errors;
+errors = _errs1124;
 if(vErrors !== null){
-if(_errs1129){
-vErrors.length = _errs1129;
+if(_errs1124){
+vErrors.length = _errs1124;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid57){
-const _errs1133 = errors;
+if(_valid54){
+const _errs1128 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1013 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1013 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1013];
 }
@@ -13839,10 +13771,10 @@ vErrors.push(err1013);
 errors++;
 }
 if(data.data !== undefined){
-let data385 = data.data;
-if(data385 && typeof data385 == "object" && !Array.isArray(data385)){
-if(data385.probe === undefined){
-const err1014 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data392 = data.data;
+if(data392 && typeof data392 == "object" && !Array.isArray(data392)){
+if(data392.id === undefined){
+const err1014 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err1014];
 }
@@ -13851,8 +13783,8 @@ vErrors.push(err1014);
 }
 errors++;
 }
-if(data385.store === undefined){
-const err1015 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data392.ok === undefined){
+const err1015 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err1015];
 }
@@ -13861,8 +13793,9 @@ vErrors.push(err1015);
 }
 errors++;
 }
-if(data385.instant === undefined){
-const err1016 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+for(const key79 in data392){
+if(!(((key79 === "id") || (key79 === "ok")) || (key79 === "error"))){
+const err1016 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1016];
 }
@@ -13871,8 +13804,10 @@ vErrors.push(err1016);
 }
 errors++;
 }
-if(data385.lastArchived === undefined){
-const err1017 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+}
+if(data392.id !== undefined){
+if(typeof data392.id !== "string"){
+const err1017 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1017];
 }
@@ -13881,8 +13816,10 @@ vErrors.push(err1017);
 }
 errors++;
 }
-if(data385.endLsn === undefined){
-const err1018 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+}
+if(data392.ok !== undefined){
+if(typeof data392.ok !== "boolean"){
+const err1018 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err1018];
 }
@@ -13891,8 +13828,10 @@ vErrors.push(err1018);
 }
 errors++;
 }
-if(data385.failed === undefined){
-const err1019 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+if(data392.error !== undefined){
+if(typeof data392.error !== "string"){
+const err1019 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1019];
 }
@@ -13901,9 +13840,10 @@ vErrors.push(err1019);
 }
 errors++;
 }
-for(const key82 in data385){
-if(!((((((key82 === "probe") || (key82 === "store")) || (key82 === "instant")) || (key82 === "lastArchived")) || (key82 === "endLsn")) || (key82 === "failed"))){
-const err1020 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
+}
+}
+else {
+const err1020 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1020];
 }
@@ -13913,9 +13853,9 @@ vErrors.push(err1020);
 errors++;
 }
 }
-if(data385.probe !== undefined){
-if(typeof data385.probe !== "string"){
-const err1021 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1021 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1021];
 }
@@ -13924,10 +13864,16 @@ vErrors.push(err1021);
 }
 errors++;
 }
+var _valid54 = _errs1128 === errors;
+valid293 = _valid54;
+if(valid293){
+var props50 = {};
+props50.data = true;
+props50.type = true;
 }
-if(data385.store !== undefined){
-if(typeof data385.store !== "string"){
-const err1022 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid293){
+const err1022 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1022];
 }
@@ -13936,12 +13882,23 @@ vErrors.push(err1022);
 }
 errors++;
 }
+if(props0 !== true && props50 !== undefined){
+if(props50 === true){
+props0 = true;
 }
-if(data385.instant !== undefined){
-let data388 = data385.instant;
-if(data388 && typeof data388 == "object" && !Array.isArray(data388)){
-if(data388.at === undefined){
-const err1023 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/39/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+else {
+props0 = props0 || {};
+Object.assign(props0, props50);
+}
+}
+const _errs1140 = errors;
+let valid297 = true;
+const _errs1141 = errors;
+if(errors === _errs1141){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing47;
+if((data.type === undefined) && (missing47 = "type")){
+const err1023 = {};
 if(vErrors === null){
 vErrors = [err1023];
 }
@@ -13950,8 +13907,10 @@ vErrors.push(err1023);
 }
 errors++;
 }
-if(data388.mono === undefined){
-const err1024 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/39/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+else {
+if(data.type !== undefined){
+if("run.kept" !== data.type){
+const err1024 = {};
 if(vErrors === null){
 vErrors = [err1024];
 }
@@ -13960,9 +13919,11 @@ vErrors.push(err1024);
 }
 errors++;
 }
-for(const key83 in data388){
-if(!((key83 === "at") || (key83 === "mono"))){
-const err1025 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/39/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err1025 = {};
 if(vErrors === null){
 vErrors = [err1025];
 }
@@ -13972,9 +13933,21 @@ vErrors.push(err1025);
 errors++;
 }
 }
-if(data388.at !== undefined){
-if(typeof data388.at !== "string"){
-const err1026 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/39/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid55 = _errs1141 === errors;
+errors = _errs1140;
+if(vErrors !== null){
+if(_errs1140){
+vErrors.length = _errs1140;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid55){
+const _errs1144 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1026 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1026];
 }
@@ -13983,12 +13956,11 @@ vErrors.push(err1026);
 }
 errors++;
 }
-}
-if(data388.mono !== undefined){
-let data390 = data388.mono;
-if(typeof data390 === "string"){
-if(!pattern4.test(data390)){
-const err1027 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/39/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data.data !== undefined){
+let data397 = data.data;
+if(data397 && typeof data397 == "object" && !Array.isArray(data397)){
+if(data397.cleanups === undefined){
+const err1027 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
 vErrors = [err1027];
 }
@@ -13997,9 +13969,8 @@ vErrors.push(err1027);
 }
 errors++;
 }
-}
-else {
-const err1028 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/39/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data397.things === undefined){
+const err1028 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
 vErrors = [err1028];
 }
@@ -14008,10 +13979,8 @@ vErrors.push(err1028);
 }
 errors++;
 }
-}
-}
-else {
-const err1029 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/39/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data397.until === undefined){
+const err1029 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
 vErrors = [err1029];
 }
@@ -14020,11 +13989,9 @@ vErrors.push(err1029);
 }
 errors++;
 }
-}
-if(data385.lastArchived !== undefined){
-let data391 = data385.lastArchived;
-if((typeof data391 !== "string") && (data391 !== null)){
-const err1030 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/39/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+for(const key80 in data397){
+if(!(((key80 === "cleanups") || (key80 === "things")) || (key80 === "until"))){
+const err1030 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1030];
 }
@@ -14034,10 +14001,13 @@ vErrors.push(err1030);
 errors++;
 }
 }
-if(data385.endLsn !== undefined){
-let data392 = data385.endLsn;
-if((typeof data392 !== "string") && (data392 !== null)){
-const err1031 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/39/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(data397.cleanups !== undefined){
+let data398 = data397.cleanups;
+if(Array.isArray(data398)){
+const len29 = data398.length;
+for(let i29=0; i29<len29; i29++){
+if(typeof data398[i29] !== "string"){
+const err1031 = {instancePath:instancePath+"/data/cleanups/" + i29,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1031];
 }
@@ -14047,10 +14017,9 @@ vErrors.push(err1031);
 errors++;
 }
 }
-if(data385.failed !== undefined){
-let data393 = data385.failed;
-if(!(((typeof data393 == "number") && (!(data393 % 1) && !isNaN(data393))) && (isFinite(data393)))){
-const err1032 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/39/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err1032 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1032];
 }
@@ -14059,9 +14028,16 @@ vErrors.push(err1032);
 }
 errors++;
 }
-if((typeof data393 == "number") && (isFinite(data393))){
-if(data393 < 0 || isNaN(data393)){
-const err1033 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/39/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data397.things !== undefined){
+let data400 = data397.things;
+if(Array.isArray(data400)){
+const len30 = data400.length;
+for(let i30=0; i30<len30; i30++){
+let data401 = data400[i30];
+if(data401 && typeof data401 == "object" && !Array.isArray(data401)){
+if(data401.system === undefined){
+const err1033 = {instancePath:instancePath+"/data/things/" + i30,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err1033];
 }
@@ -14070,11 +14046,8 @@ vErrors.push(err1033);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1034 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data401.object === undefined){
+const err1034 = {instancePath:instancePath+"/data/things/" + i30,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err1034];
 }
@@ -14083,10 +14056,9 @@ vErrors.push(err1034);
 }
 errors++;
 }
-}
-}
-else {
-const err1035 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key81 in data401){
+if(!((key81 === "system") || (key81 === "object"))){
+const err1035 = {instancePath:instancePath+"/data/things/" + i30,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1035];
 }
@@ -14095,21 +14067,513 @@ vErrors.push(err1035);
 }
 errors++;
 }
-var _valid57 = _errs1133 === errors;
-valid284 = _valid57;
-if(valid284){
-var props54 = {};
-props54.data = true;
-props54.type = true;
 }
-}
-if(!valid284){
-const err1036 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data401.system !== undefined){
+if(typeof data401.system !== "string"){
+const err1036 = {instancePath:instancePath+"/data/things/" + i30+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1036];
 }
 else {
 vErrors.push(err1036);
+}
+errors++;
+}
+}
+if(data401.object !== undefined){
+if(typeof data401.object !== "string"){
+const err1037 = {instancePath:instancePath+"/data/things/" + i30+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1037];
+}
+else {
+vErrors.push(err1037);
+}
+errors++;
+}
+}
+}
+else {
+const err1038 = {instancePath:instancePath+"/data/things/" + i30,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1038];
+}
+else {
+vErrors.push(err1038);
+}
+errors++;
+}
+}
+}
+else {
+const err1039 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1039];
+}
+else {
+vErrors.push(err1039);
+}
+errors++;
+}
+}
+if(data397.until !== undefined){
+if(typeof data397.until !== "string"){
+const err1040 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1040];
+}
+else {
+vErrors.push(err1040);
+}
+errors++;
+}
+}
+}
+else {
+const err1041 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1041];
+}
+else {
+vErrors.push(err1041);
+}
+errors++;
+}
+}
+}
+else {
+const err1042 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1042];
+}
+else {
+vErrors.push(err1042);
+}
+errors++;
+}
+var _valid55 = _errs1144 === errors;
+valid297 = _valid55;
+if(valid297){
+var props51 = {};
+props51.data = true;
+props51.type = true;
+}
+}
+if(!valid297){
+const err1043 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1043];
+}
+else {
+vErrors.push(err1043);
+}
+errors++;
+}
+if(props0 !== true && props51 !== undefined){
+if(props51 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props51);
+}
+}
+const _errs1165 = errors;
+let valid306 = true;
+const _errs1166 = errors;
+if(errors === _errs1166){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing48;
+if((data.type === undefined) && (missing48 = "type")){
+const err1044 = {};
+if(vErrors === null){
+vErrors = [err1044];
+}
+else {
+vErrors.push(err1044);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("verification.ended" !== data.type){
+const err1045 = {};
+if(vErrors === null){
+vErrors = [err1045];
+}
+else {
+vErrors.push(err1045);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1046 = {};
+if(vErrors === null){
+vErrors = [err1046];
+}
+else {
+vErrors.push(err1046);
+}
+errors++;
+}
+}
+var _valid56 = _errs1166 === errors;
+errors = _errs1165;
+if(vErrors !== null){
+if(_errs1165){
+vErrors.length = _errs1165;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid56){
+const _errs1169 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1047 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1047];
+}
+else {
+vErrors.push(err1047);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data406 = data.data;
+if(data406 && typeof data406 == "object" && !Array.isArray(data406)){
+for(const key82 in data406){
+const err1048 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1048];
+}
+else {
+vErrors.push(err1048);
+}
+errors++;
+}
+}
+else {
+const err1049 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1049];
+}
+else {
+vErrors.push(err1049);
+}
+errors++;
+}
+}
+}
+else {
+const err1050 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1050];
+}
+else {
+vErrors.push(err1050);
+}
+errors++;
+}
+var _valid56 = _errs1169 === errors;
+valid306 = _valid56;
+if(valid306){
+var props52 = {};
+props52.data = true;
+props52.type = true;
+}
+}
+if(!valid306){
+const err1051 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1051];
+}
+else {
+vErrors.push(err1051);
+}
+errors++;
+}
+if(props0 !== true && props52 !== undefined){
+if(props52 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props52);
+}
+}
+const _errs1175 = errors;
+let valid309 = true;
+const _errs1176 = errors;
+if(errors === _errs1176){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing49;
+if((data.type === undefined) && (missing49 = "type")){
+const err1052 = {};
+if(vErrors === null){
+vErrors = [err1052];
+}
+else {
+vErrors.push(err1052);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err1053 = {};
+if(vErrors === null){
+vErrors = [err1053];
+}
+else {
+vErrors.push(err1053);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1054 = {};
+if(vErrors === null){
+vErrors = [err1054];
+}
+else {
+vErrors.push(err1054);
+}
+errors++;
+}
+}
+var _valid57 = _errs1176 === errors;
+errors = _errs1175;
+if(vErrors !== null){
+if(_errs1175){
+vErrors.length = _errs1175;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid57){
+const _errs1179 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1055 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1055];
+}
+else {
+vErrors.push(err1055);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data408 = data.data;
+if(data408 && typeof data408 == "object" && !Array.isArray(data408)){
+if(data408.by === undefined){
+const err1056 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+if(vErrors === null){
+vErrors = [err1056];
+}
+else {
+vErrors.push(err1056);
+}
+errors++;
+}
+for(const key83 in data408){
+if(!(key83 === "by")){
+const err1057 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1057];
+}
+else {
+vErrors.push(err1057);
+}
+errors++;
+}
+}
+if(data408.by !== undefined){
+if(typeof data408.by !== "string"){
+const err1058 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1058];
+}
+else {
+vErrors.push(err1058);
+}
+errors++;
+}
+}
+}
+else {
+const err1059 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1059];
+}
+else {
+vErrors.push(err1059);
+}
+errors++;
+}
+}
+}
+else {
+const err1060 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1060];
+}
+else {
+vErrors.push(err1060);
+}
+errors++;
+}
+var _valid57 = _errs1179 === errors;
+valid309 = _valid57;
+if(valid309){
+var props53 = {};
+props53.data = true;
+props53.type = true;
+}
+}
+if(!valid309){
+const err1061 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1061];
+}
+else {
+vErrors.push(err1061);
+}
+errors++;
+}
+if(props0 !== true && props53 !== undefined){
+if(props53 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props53);
+}
+}
+const _errs1187 = errors;
+let valid313 = true;
+const _errs1188 = errors;
+if(errors === _errs1188){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing50;
+if((data.type === undefined) && (missing50 = "type")){
+const err1062 = {};
+if(vErrors === null){
+vErrors = [err1062];
+}
+else {
+vErrors.push(err1062);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err1063 = {};
+if(vErrors === null){
+vErrors = [err1063];
+}
+else {
+vErrors.push(err1063);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1064 = {};
+if(vErrors === null){
+vErrors = [err1064];
+}
+else {
+vErrors.push(err1064);
+}
+errors++;
+}
+}
+var _valid58 = _errs1188 === errors;
+errors = _errs1187;
+if(vErrors !== null){
+if(_errs1187){
+vErrors.length = _errs1187;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid58){
+const _errs1191 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1065 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1065];
+}
+else {
+vErrors.push(err1065);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data411 = data.data;
+if(data411 && typeof data411 == "object" && !Array.isArray(data411)){
+for(const key84 in data411){
+const err1066 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1066];
+}
+else {
+vErrors.push(err1066);
+}
+errors++;
+}
+}
+else {
+const err1067 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1067];
+}
+else {
+vErrors.push(err1067);
+}
+errors++;
+}
+}
+}
+else {
+const err1068 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1068];
+}
+else {
+vErrors.push(err1068);
+}
+errors++;
+}
+var _valid58 = _errs1191 === errors;
+valid313 = _valid58;
+if(valid313){
+var props54 = {};
+props54.data = true;
+props54.type = true;
+}
+}
+if(!valid313){
+const err1069 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1069];
+}
+else {
+vErrors.push(err1069);
 }
 errors++;
 }
@@ -14122,109 +14586,1969 @@ props0 = props0 || {};
 Object.assign(props0, props54);
 }
 }
+const _errs1197 = errors;
+let valid316 = true;
+const _errs1198 = errors;
+if(errors === _errs1198){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err1037 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+let missing51;
+if((data.type === undefined) && (missing51 = "type")){
+const err1070 = {};
 if(vErrors === null){
-vErrors = [err1037];
+vErrors = [err1070];
 }
 else {
-vErrors.push(err1037);
+vErrors.push(err1070);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err1071 = {};
+if(vErrors === null){
+vErrors = [err1071];
+}
+else {
+vErrors.push(err1071);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1072 = {};
+if(vErrors === null){
+vErrors = [err1072];
+}
+else {
+vErrors.push(err1072);
+}
+errors++;
+}
+}
+var _valid59 = _errs1198 === errors;
+errors = _errs1197;
+if(vErrors !== null){
+if(_errs1197){
+vErrors.length = _errs1197;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid59){
+const _errs1201 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1073 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1073];
+}
+else {
+vErrors.push(err1073);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data413 = data.data;
+if(data413 && typeof data413 == "object" && !Array.isArray(data413)){
+if(data413.probe === undefined){
+const err1074 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1074];
+}
+else {
+vErrors.push(err1074);
+}
+errors++;
+}
+if(data413.endpoint === undefined){
+const err1075 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(vErrors === null){
+vErrors = [err1075];
+}
+else {
+vErrors.push(err1075);
+}
+errors++;
+}
+if(data413.read === undefined){
+const err1076 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+if(vErrors === null){
+vErrors = [err1076];
+}
+else {
+vErrors.push(err1076);
+}
+errors++;
+}
+if(data413.write === undefined){
+const err1077 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+if(vErrors === null){
+vErrors = [err1077];
+}
+else {
+vErrors.push(err1077);
+}
+errors++;
+}
+if(data413.control === undefined){
+const err1078 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+if(vErrors === null){
+vErrors = [err1078];
+}
+else {
+vErrors.push(err1078);
+}
+errors++;
+}
+if(data413.sent === undefined){
+const err1079 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(vErrors === null){
+vErrors = [err1079];
+}
+else {
+vErrors.push(err1079);
+}
+errors++;
+}
+if(data413.done === undefined){
+const err1080 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(vErrors === null){
+vErrors = [err1080];
+}
+else {
+vErrors.push(err1080);
+}
+errors++;
+}
+for(const key85 in data413){
+if(!((((((((key85 === "probe") || (key85 === "endpoint")) || (key85 === "read")) || (key85 === "write")) || (key85 === "control")) || (key85 === "sent")) || (key85 === "done")) || (key85 === "error"))){
+const err1081 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1081];
+}
+else {
+vErrors.push(err1081);
+}
+errors++;
+}
+}
+if(data413.probe !== undefined){
+if(typeof data413.probe !== "string"){
+const err1082 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1082];
+}
+else {
+vErrors.push(err1082);
+}
+errors++;
+}
+}
+if(data413.endpoint !== undefined){
+if(typeof data413.endpoint !== "string"){
+const err1083 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1083];
+}
+else {
+vErrors.push(err1083);
+}
+errors++;
+}
+}
+if(data413.read !== undefined){
+if(typeof data413.read !== "boolean"){
+const err1084 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1084];
+}
+else {
+vErrors.push(err1084);
+}
+errors++;
+}
+}
+if(data413.write !== undefined){
+if(typeof data413.write !== "boolean"){
+const err1085 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1085];
+}
+else {
+vErrors.push(err1085);
+}
+errors++;
+}
+}
+if(data413.control !== undefined){
+let data418 = data413.control;
+if((typeof data418 !== "boolean") && (data418 !== null)){
+const err1086 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err1086];
+}
+else {
+vErrors.push(err1086);
+}
+errors++;
+}
+}
+if(data413.sent !== undefined){
+let data419 = data413.sent;
+if(data419 && typeof data419 == "object" && !Array.isArray(data419)){
+if(data419.at === undefined){
+const err1087 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1087];
+}
+else {
+vErrors.push(err1087);
+}
+errors++;
+}
+if(data419.mono === undefined){
+const err1088 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1088];
+}
+else {
+vErrors.push(err1088);
+}
+errors++;
+}
+for(const key86 in data419){
+if(!((key86 === "at") || (key86 === "mono"))){
+const err1089 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1089];
+}
+else {
+vErrors.push(err1089);
+}
+errors++;
+}
+}
+if(data419.at !== undefined){
+if(typeof data419.at !== "string"){
+const err1090 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1090];
+}
+else {
+vErrors.push(err1090);
+}
+errors++;
+}
+}
+if(data419.mono !== undefined){
+let data421 = data419.mono;
+if(typeof data421 === "string"){
+if(!pattern4.test(data421)){
+const err1091 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1091];
+}
+else {
+vErrors.push(err1091);
+}
+errors++;
+}
+}
+else {
+const err1092 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1092];
+}
+else {
+vErrors.push(err1092);
+}
+errors++;
+}
+}
+}
+else {
+const err1093 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1093];
+}
+else {
+vErrors.push(err1093);
+}
+errors++;
+}
+}
+if(data413.done !== undefined){
+let data422 = data413.done;
+if(data422 && typeof data422 == "object" && !Array.isArray(data422)){
+if(data422.at === undefined){
+const err1094 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1094];
+}
+else {
+vErrors.push(err1094);
+}
+errors++;
+}
+if(data422.mono === undefined){
+const err1095 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1095];
+}
+else {
+vErrors.push(err1095);
+}
+errors++;
+}
+for(const key87 in data422){
+if(!((key87 === "at") || (key87 === "mono"))){
+const err1096 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1096];
+}
+else {
+vErrors.push(err1096);
+}
+errors++;
+}
+}
+if(data422.at !== undefined){
+if(typeof data422.at !== "string"){
+const err1097 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1097];
+}
+else {
+vErrors.push(err1097);
+}
+errors++;
+}
+}
+if(data422.mono !== undefined){
+let data424 = data422.mono;
+if(typeof data424 === "string"){
+if(!pattern4.test(data424)){
+const err1098 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1098];
+}
+else {
+vErrors.push(err1098);
+}
+errors++;
+}
+}
+else {
+const err1099 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1099];
+}
+else {
+vErrors.push(err1099);
+}
+errors++;
+}
+}
+}
+else {
+const err1100 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1100];
+}
+else {
+vErrors.push(err1100);
+}
+errors++;
+}
+}
+if(data413.error !== undefined){
+if(typeof data413.error !== "string"){
+const err1101 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1101];
+}
+else {
+vErrors.push(err1101);
+}
+errors++;
+}
+}
+}
+else {
+const err1102 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1102];
+}
+else {
+vErrors.push(err1102);
+}
+errors++;
+}
+}
+}
+else {
+const err1103 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1103];
+}
+else {
+vErrors.push(err1103);
+}
+errors++;
+}
+var _valid59 = _errs1201 === errors;
+valid316 = _valid59;
+if(valid316){
+var props55 = {};
+props55.data = true;
+props55.type = true;
+}
+}
+if(!valid316){
+const err1104 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1104];
+}
+else {
+vErrors.push(err1104);
+}
+errors++;
+}
+if(props0 !== true && props55 !== undefined){
+if(props55 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props55);
+}
+}
+const _errs1233 = errors;
+let valid322 = true;
+const _errs1234 = errors;
+if(errors === _errs1234){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing52;
+if((data.type === undefined) && (missing52 = "type")){
+const err1105 = {};
+if(vErrors === null){
+vErrors = [err1105];
+}
+else {
+vErrors.push(err1105);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err1106 = {};
+if(vErrors === null){
+vErrors = [err1106];
+}
+else {
+vErrors.push(err1106);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1107 = {};
+if(vErrors === null){
+vErrors = [err1107];
+}
+else {
+vErrors.push(err1107);
+}
+errors++;
+}
+}
+var _valid60 = _errs1234 === errors;
+errors = _errs1233;
+if(vErrors !== null){
+if(_errs1233){
+vErrors.length = _errs1233;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid60){
+const _errs1237 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1108 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1108];
+}
+else {
+vErrors.push(err1108);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data427 = data.data;
+if(data427 && typeof data427 == "object" && !Array.isArray(data427)){
+if(data427.probe === undefined){
+const err1109 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1109];
+}
+else {
+vErrors.push(err1109);
+}
+errors++;
+}
+if(data427.store === undefined){
+const err1110 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1110];
+}
+else {
+vErrors.push(err1110);
+}
+errors++;
+}
+if(data427.n === undefined){
+const err1111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+if(vErrors === null){
+vErrors = [err1111];
+}
+else {
+vErrors.push(err1111);
+}
+errors++;
+}
+if(data427.sent === undefined){
+const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(vErrors === null){
+vErrors = [err1112];
+}
+else {
+vErrors.push(err1112);
+}
+errors++;
+}
+if(data427.acked === undefined){
+const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+if(vErrors === null){
+vErrors = [err1113];
+}
+else {
+vErrors.push(err1113);
+}
+errors++;
+}
+for(const key88 in data427){
+if(!((((((key88 === "probe") || (key88 === "store")) || (key88 === "n")) || (key88 === "sent")) || (key88 === "acked")) || (key88 === "error"))){
+const err1114 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1114];
+}
+else {
+vErrors.push(err1114);
+}
+errors++;
+}
+}
+if(data427.probe !== undefined){
+if(typeof data427.probe !== "string"){
+const err1115 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1115];
+}
+else {
+vErrors.push(err1115);
+}
+errors++;
+}
+}
+if(data427.store !== undefined){
+if(typeof data427.store !== "string"){
+const err1116 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1116];
+}
+else {
+vErrors.push(err1116);
+}
+errors++;
+}
+}
+if(data427.n !== undefined){
+let data430 = data427.n;
+if(!(((typeof data430 == "number") && (!(data430 % 1) && !isNaN(data430))) && (isFinite(data430)))){
+const err1117 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1117];
+}
+else {
+vErrors.push(err1117);
+}
+errors++;
+}
+if((typeof data430 == "number") && (isFinite(data430))){
+if(data430 < 1 || isNaN(data430)){
+const err1118 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1118];
+}
+else {
+vErrors.push(err1118);
+}
+errors++;
+}
+}
+}
+if(data427.sent !== undefined){
+let data431 = data427.sent;
+if(data431 && typeof data431 == "object" && !Array.isArray(data431)){
+if(data431.at === undefined){
+const err1119 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1119];
+}
+else {
+vErrors.push(err1119);
+}
+errors++;
+}
+if(data431.mono === undefined){
+const err1120 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1120];
+}
+else {
+vErrors.push(err1120);
+}
+errors++;
+}
+for(const key89 in data431){
+if(!((key89 === "at") || (key89 === "mono"))){
+const err1121 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1121];
+}
+else {
+vErrors.push(err1121);
+}
+errors++;
+}
+}
+if(data431.at !== undefined){
+if(typeof data431.at !== "string"){
+const err1122 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1122];
+}
+else {
+vErrors.push(err1122);
+}
+errors++;
+}
+}
+if(data431.mono !== undefined){
+let data433 = data431.mono;
+if(typeof data433 === "string"){
+if(!pattern4.test(data433)){
+const err1123 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1123];
+}
+else {
+vErrors.push(err1123);
+}
+errors++;
+}
+}
+else {
+const err1124 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1124];
+}
+else {
+vErrors.push(err1124);
+}
+errors++;
+}
+}
+}
+else {
+const err1125 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1125];
+}
+else {
+vErrors.push(err1125);
+}
+errors++;
+}
+}
+if(data427.acked !== undefined){
+let data434 = data427.acked;
+const _errs1256 = errors;
+let valid327 = true;
+const _errs1257 = errors;
+const _errs1258 = errors;
+const _errs1259 = errors;
+if(data434 !== null){
+const err1126 = {};
+if(vErrors === null){
+vErrors = [err1126];
+}
+else {
+vErrors.push(err1126);
+}
+errors++;
+}
+var valid328 = _errs1259 === errors;
+if(valid328){
+const err1127 = {};
+if(vErrors === null){
+vErrors = [err1127];
+}
+else {
+vErrors.push(err1127);
+}
+errors++;
+}
+else {
+errors = _errs1258;
+if(vErrors !== null){
+if(_errs1258){
+vErrors.length = _errs1258;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid61 = _errs1257 === errors;
+errors = _errs1256;
+if(vErrors !== null){
+if(_errs1256){
+vErrors.length = _errs1256;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid61){
+const _errs1261 = errors;
+if(data434 && typeof data434 == "object" && !Array.isArray(data434)){
+if(data434.at === undefined){
+const err1128 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1128];
+}
+else {
+vErrors.push(err1128);
+}
+errors++;
+}
+if(data434.mono === undefined){
+const err1129 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1129];
+}
+else {
+vErrors.push(err1129);
+}
+errors++;
+}
+for(const key90 in data434){
+if(!((key90 === "at") || (key90 === "mono"))){
+const err1130 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1130];
+}
+else {
+vErrors.push(err1130);
+}
+errors++;
+}
+}
+if(data434.at !== undefined){
+if(typeof data434.at !== "string"){
+const err1131 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1131];
+}
+else {
+vErrors.push(err1131);
+}
+errors++;
+}
+}
+if(data434.mono !== undefined){
+let data436 = data434.mono;
+if(typeof data436 === "string"){
+if(!pattern4.test(data436)){
+const err1132 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1132];
+}
+else {
+vErrors.push(err1132);
+}
+errors++;
+}
+}
+else {
+const err1133 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1133];
+}
+else {
+vErrors.push(err1133);
+}
+errors++;
+}
+}
+}
+else {
+const err1134 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1134];
+}
+else {
+vErrors.push(err1134);
+}
+errors++;
+}
+var _valid61 = _errs1261 === errors;
+valid327 = _valid61;
+}
+if(!valid327){
+const err1135 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1135];
+}
+else {
+vErrors.push(err1135);
+}
+errors++;
+}
+}
+if(data427.error !== undefined){
+if(typeof data427.error !== "string"){
+const err1136 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1136];
+}
+else {
+vErrors.push(err1136);
+}
+errors++;
+}
+}
+}
+else {
+const err1137 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1137];
+}
+else {
+vErrors.push(err1137);
+}
+errors++;
+}
+}
+}
+else {
+const err1138 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1138];
+}
+else {
+vErrors.push(err1138);
+}
+errors++;
+}
+var _valid60 = _errs1237 === errors;
+valid322 = _valid60;
+if(valid322){
+var props57 = {};
+props57.data = true;
+props57.type = true;
+}
+}
+if(!valid322){
+const err1139 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1139];
+}
+else {
+vErrors.push(err1139);
+}
+errors++;
+}
+if(props0 !== true && props57 !== undefined){
+if(props57 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props57);
+}
+}
+const _errs1271 = errors;
+let valid330 = true;
+const _errs1272 = errors;
+if(errors === _errs1272){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing53;
+if((data.type === undefined) && (missing53 = "type")){
+const err1140 = {};
+if(vErrors === null){
+vErrors = [err1140];
+}
+else {
+vErrors.push(err1140);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err1141 = {};
+if(vErrors === null){
+vErrors = [err1141];
+}
+else {
+vErrors.push(err1141);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1142 = {};
+if(vErrors === null){
+vErrors = [err1142];
+}
+else {
+vErrors.push(err1142);
+}
+errors++;
+}
+}
+var _valid62 = _errs1272 === errors;
+errors = _errs1271;
+if(vErrors !== null){
+if(_errs1271){
+vErrors.length = _errs1271;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid62){
+const _errs1275 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1143 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1143];
+}
+else {
+vErrors.push(err1143);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data439 = data.data;
+if(data439 && typeof data439 == "object" && !Array.isArray(data439)){
+if(data439.probe === undefined){
+const err1144 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1144];
+}
+else {
+vErrors.push(err1144);
+}
+errors++;
+}
+if(data439.store === undefined){
+const err1145 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1145];
+}
+else {
+vErrors.push(err1145);
+}
+errors++;
+}
+if(data439.ranges === undefined){
+const err1146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+if(vErrors === null){
+vErrors = [err1146];
+}
+else {
+vErrors.push(err1146);
+}
+errors++;
+}
+if(data439.systemId === undefined){
+const err1147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(vErrors === null){
+vErrors = [err1147];
+}
+else {
+vErrors.push(err1147);
+}
+errors++;
+}
+if(data439.timeline === undefined){
+const err1148 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(vErrors === null){
+vErrors = [err1148];
+}
+else {
+vErrors.push(err1148);
+}
+errors++;
+}
+for(const key91 in data439){
+if(!(((((key91 === "probe") || (key91 === "store")) || (key91 === "ranges")) || (key91 === "systemId")) || (key91 === "timeline"))){
+const err1149 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1149];
+}
+else {
+vErrors.push(err1149);
+}
+errors++;
+}
+}
+if(data439.probe !== undefined){
+if(typeof data439.probe !== "string"){
+const err1150 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1150];
+}
+else {
+vErrors.push(err1150);
+}
+errors++;
+}
+}
+if(data439.store !== undefined){
+if(typeof data439.store !== "string"){
+const err1151 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1151];
+}
+else {
+vErrors.push(err1151);
+}
+errors++;
+}
+}
+if(data439.ranges !== undefined){
+let data442 = data439.ranges;
+if(Array.isArray(data442)){
+const len31 = data442.length;
+for(let i31=0; i31<len31; i31++){
+let data443 = data442[i31];
+if(Array.isArray(data443)){
+if(data443.length < 2){
+const err1152 = {instancePath:instancePath+"/data/ranges/" + i31,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(vErrors === null){
+vErrors = [err1152];
+}
+else {
+vErrors.push(err1152);
+}
+errors++;
+}
+const len32 = data443.length;
+if(len32 > 0){
+let data444 = data443[0];
+if(!(((typeof data444 == "number") && (!(data444 % 1) && !isNaN(data444))) && (isFinite(data444)))){
+const err1153 = {instancePath:instancePath+"/data/ranges/" + i31+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1153];
+}
+else {
+vErrors.push(err1153);
+}
+errors++;
+}
+}
+if(len32 > 1){
+let data445 = data443[1];
+if(!(((typeof data445 == "number") && (!(data445 % 1) && !isNaN(data445))) && (isFinite(data445)))){
+const err1154 = {instancePath:instancePath+"/data/ranges/" + i31+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1154];
+}
+else {
+vErrors.push(err1154);
+}
+errors++;
+}
+}
+const len33 = data443.length;
+if(!(len33 <= 2)){
+const err1155 = {instancePath:instancePath+"/data/ranges/" + i31,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(vErrors === null){
+vErrors = [err1155];
+}
+else {
+vErrors.push(err1155);
+}
+errors++;
+}
+}
+else {
+const err1156 = {instancePath:instancePath+"/data/ranges/" + i31,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1156];
+}
+else {
+vErrors.push(err1156);
+}
+errors++;
+}
+}
+}
+else {
+const err1157 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1157];
+}
+else {
+vErrors.push(err1157);
+}
+errors++;
+}
+}
+if(data439.systemId !== undefined){
+let data446 = data439.systemId;
+if((typeof data446 !== "string") && (data446 !== null)){
+const err1158 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1158];
+}
+else {
+vErrors.push(err1158);
+}
+errors++;
+}
+}
+if(data439.timeline !== undefined){
+let data447 = data439.timeline;
+if((!(((typeof data447 == "number") && (!(data447 % 1) && !isNaN(data447))) && (isFinite(data447)))) && (data447 !== null)){
+const err1159 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err1159];
+}
+else {
+vErrors.push(err1159);
+}
+errors++;
+}
+}
+}
+else {
+const err1160 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1160];
+}
+else {
+vErrors.push(err1160);
+}
+errors++;
+}
+}
+}
+else {
+const err1161 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1161];
+}
+else {
+vErrors.push(err1161);
+}
+errors++;
+}
+var _valid62 = _errs1275 === errors;
+valid330 = _valid62;
+if(valid330){
+var props58 = {};
+props58.data = true;
+props58.type = true;
+}
+}
+if(!valid330){
+const err1162 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1162];
+}
+else {
+vErrors.push(err1162);
+}
+errors++;
+}
+if(props0 !== true && props58 !== undefined){
+if(props58 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props58);
+}
+}
+const _errs1297 = errors;
+let valid337 = true;
+const _errs1298 = errors;
+if(errors === _errs1298){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing54;
+if((data.type === undefined) && (missing54 = "type")){
+const err1163 = {};
+if(vErrors === null){
+vErrors = [err1163];
+}
+else {
+vErrors.push(err1163);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err1164 = {};
+if(vErrors === null){
+vErrors = [err1164];
+}
+else {
+vErrors.push(err1164);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1165 = {};
+if(vErrors === null){
+vErrors = [err1165];
+}
+else {
+vErrors.push(err1165);
+}
+errors++;
+}
+}
+var _valid63 = _errs1298 === errors;
+errors = _errs1297;
+if(vErrors !== null){
+if(_errs1297){
+vErrors.length = _errs1297;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid63){
+const _errs1301 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1166 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1166];
+}
+else {
+vErrors.push(err1166);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data449 = data.data;
+if(data449 && typeof data449 == "object" && !Array.isArray(data449)){
+if(data449.probe === undefined){
+const err1167 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1167];
+}
+else {
+vErrors.push(err1167);
+}
+errors++;
+}
+if(data449.store === undefined){
+const err1168 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1168];
+}
+else {
+vErrors.push(err1168);
+}
+errors++;
+}
+if(data449.instant === undefined){
+const err1169 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1169];
+}
+else {
+vErrors.push(err1169);
+}
+errors++;
+}
+if(data449.lsn === undefined){
+const err1170 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(vErrors === null){
+vErrors = [err1170];
+}
+else {
+vErrors.push(err1170);
+}
+errors++;
+}
+for(const key92 in data449){
+if(!((((key92 === "probe") || (key92 === "store")) || (key92 === "instant")) || (key92 === "lsn"))){
+const err1171 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1171];
+}
+else {
+vErrors.push(err1171);
+}
+errors++;
+}
+}
+if(data449.probe !== undefined){
+if(typeof data449.probe !== "string"){
+const err1172 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1172];
+}
+else {
+vErrors.push(err1172);
+}
+errors++;
+}
+}
+if(data449.store !== undefined){
+if(typeof data449.store !== "string"){
+const err1173 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1173];
+}
+else {
+vErrors.push(err1173);
+}
+errors++;
+}
+}
+if(data449.instant !== undefined){
+let data452 = data449.instant;
+if(data452 && typeof data452 == "object" && !Array.isArray(data452)){
+if(data452.at === undefined){
+const err1174 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1174];
+}
+else {
+vErrors.push(err1174);
+}
+errors++;
+}
+if(data452.mono === undefined){
+const err1175 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1175];
+}
+else {
+vErrors.push(err1175);
+}
+errors++;
+}
+for(const key93 in data452){
+if(!((key93 === "at") || (key93 === "mono"))){
+const err1176 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1176];
+}
+else {
+vErrors.push(err1176);
+}
+errors++;
+}
+}
+if(data452.at !== undefined){
+if(typeof data452.at !== "string"){
+const err1177 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1177];
+}
+else {
+vErrors.push(err1177);
+}
+errors++;
+}
+}
+if(data452.mono !== undefined){
+let data454 = data452.mono;
+if(typeof data454 === "string"){
+if(!pattern4.test(data454)){
+const err1178 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1178];
+}
+else {
+vErrors.push(err1178);
+}
+errors++;
+}
+}
+else {
+const err1179 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1179];
+}
+else {
+vErrors.push(err1179);
+}
+errors++;
+}
+}
+}
+else {
+const err1180 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1180];
+}
+else {
+vErrors.push(err1180);
+}
+errors++;
+}
+}
+if(data449.lsn !== undefined){
+if(typeof data449.lsn !== "string"){
+const err1181 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1181];
+}
+else {
+vErrors.push(err1181);
+}
+errors++;
+}
+}
+}
+else {
+const err1182 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1182];
+}
+else {
+vErrors.push(err1182);
+}
+errors++;
+}
+}
+}
+else {
+const err1183 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1183];
+}
+else {
+vErrors.push(err1183);
+}
+errors++;
+}
+var _valid63 = _errs1301 === errors;
+valid337 = _valid63;
+if(valid337){
+var props59 = {};
+props59.data = true;
+props59.type = true;
+}
+}
+if(!valid337){
+const err1184 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1184];
+}
+else {
+vErrors.push(err1184);
+}
+errors++;
+}
+if(props0 !== true && props59 !== undefined){
+if(props59 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props59);
+}
+}
+const _errs1320 = errors;
+let valid342 = true;
+const _errs1321 = errors;
+if(errors === _errs1321){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing55;
+if((data.type === undefined) && (missing55 = "type")){
+const err1185 = {};
+if(vErrors === null){
+vErrors = [err1185];
+}
+else {
+vErrors.push(err1185);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err1186 = {};
+if(vErrors === null){
+vErrors = [err1186];
+}
+else {
+vErrors.push(err1186);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1187 = {};
+if(vErrors === null){
+vErrors = [err1187];
+}
+else {
+vErrors.push(err1187);
+}
+errors++;
+}
+}
+var _valid64 = _errs1321 === errors;
+errors = _errs1320;
+if(vErrors !== null){
+if(_errs1320){
+vErrors.length = _errs1320;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid64){
+const _errs1324 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1188 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1188];
+}
+else {
+vErrors.push(err1188);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data457 = data.data;
+if(data457 && typeof data457 == "object" && !Array.isArray(data457)){
+if(data457.probe === undefined){
+const err1189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1189];
+}
+else {
+vErrors.push(err1189);
+}
+errors++;
+}
+if(data457.store === undefined){
+const err1190 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1190];
+}
+else {
+vErrors.push(err1190);
+}
+errors++;
+}
+if(data457.instant === undefined){
+const err1191 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1191];
+}
+else {
+vErrors.push(err1191);
+}
+errors++;
+}
+if(data457.lastArchived === undefined){
+const err1192 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(vErrors === null){
+vErrors = [err1192];
+}
+else {
+vErrors.push(err1192);
+}
+errors++;
+}
+if(data457.endLsn === undefined){
+const err1193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(vErrors === null){
+vErrors = [err1193];
+}
+else {
+vErrors.push(err1193);
+}
+errors++;
+}
+if(data457.failed === undefined){
+const err1194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(vErrors === null){
+vErrors = [err1194];
+}
+else {
+vErrors.push(err1194);
+}
+errors++;
+}
+for(const key94 in data457){
+if(!((((((key94 === "probe") || (key94 === "store")) || (key94 === "instant")) || (key94 === "lastArchived")) || (key94 === "endLsn")) || (key94 === "failed"))){
+const err1195 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1195];
+}
+else {
+vErrors.push(err1195);
+}
+errors++;
+}
+}
+if(data457.probe !== undefined){
+if(typeof data457.probe !== "string"){
+const err1196 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1196];
+}
+else {
+vErrors.push(err1196);
+}
+errors++;
+}
+}
+if(data457.store !== undefined){
+if(typeof data457.store !== "string"){
+const err1197 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1197];
+}
+else {
+vErrors.push(err1197);
+}
+errors++;
+}
+}
+if(data457.instant !== undefined){
+let data460 = data457.instant;
+if(data460 && typeof data460 == "object" && !Array.isArray(data460)){
+if(data460.at === undefined){
+const err1198 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1198];
+}
+else {
+vErrors.push(err1198);
+}
+errors++;
+}
+if(data460.mono === undefined){
+const err1199 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1199];
+}
+else {
+vErrors.push(err1199);
+}
+errors++;
+}
+for(const key95 in data460){
+if(!((key95 === "at") || (key95 === "mono"))){
+const err1200 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1200];
+}
+else {
+vErrors.push(err1200);
+}
+errors++;
+}
+}
+if(data460.at !== undefined){
+if(typeof data460.at !== "string"){
+const err1201 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1201];
+}
+else {
+vErrors.push(err1201);
+}
+errors++;
+}
+}
+if(data460.mono !== undefined){
+let data462 = data460.mono;
+if(typeof data462 === "string"){
+if(!pattern4.test(data462)){
+const err1202 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1202];
+}
+else {
+vErrors.push(err1202);
+}
+errors++;
+}
+}
+else {
+const err1203 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1203];
+}
+else {
+vErrors.push(err1203);
+}
+errors++;
+}
+}
+}
+else {
+const err1204 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1204];
+}
+else {
+vErrors.push(err1204);
+}
+errors++;
+}
+}
+if(data457.lastArchived !== undefined){
+let data463 = data457.lastArchived;
+if((typeof data463 !== "string") && (data463 !== null)){
+const err1205 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1205];
+}
+else {
+vErrors.push(err1205);
+}
+errors++;
+}
+}
+if(data457.endLsn !== undefined){
+let data464 = data457.endLsn;
+if((typeof data464 !== "string") && (data464 !== null)){
+const err1206 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1206];
+}
+else {
+vErrors.push(err1206);
+}
+errors++;
+}
+}
+if(data457.failed !== undefined){
+let data465 = data457.failed;
+if(!(((typeof data465 == "number") && (!(data465 % 1) && !isNaN(data465))) && (isFinite(data465)))){
+const err1207 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1207];
+}
+else {
+vErrors.push(err1207);
+}
+errors++;
+}
+if((typeof data465 == "number") && (isFinite(data465))){
+if(data465 < 0 || isNaN(data465)){
+const err1208 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1208];
+}
+else {
+vErrors.push(err1208);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1209 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1209];
+}
+else {
+vErrors.push(err1209);
+}
+errors++;
+}
+}
+}
+else {
+const err1210 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1210];
+}
+else {
+vErrors.push(err1210);
+}
+errors++;
+}
+var _valid64 = _errs1324 === errors;
+valid342 = _valid64;
+if(valid342){
+var props60 = {};
+props60.data = true;
+props60.type = true;
+}
+}
+if(!valid342){
+const err1211 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1211];
+}
+else {
+vErrors.push(err1211);
+}
+errors++;
+}
+if(props0 !== true && props60 !== undefined){
+if(props60 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props60);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err1212 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+if(vErrors === null){
+vErrors = [err1212];
+}
+else {
+vErrors.push(err1212);
 }
 errors++;
 }
 if(data.at === undefined){
-const err1038 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+const err1213 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1038];
+vErrors = [err1213];
 }
 else {
-vErrors.push(err1038);
+vErrors.push(err1213);
 }
 errors++;
 }
 if(data.mono === undefined){
-const err1039 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+const err1214 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
-vErrors = [err1039];
+vErrors = [err1214];
 }
 else {
-vErrors.push(err1039);
+vErrors.push(err1214);
 }
 errors++;
 }
 if(data.boot === undefined){
-const err1040 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+const err1215 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
 if(vErrors === null){
-vErrors = [err1040];
+vErrors = [err1215];
 }
 else {
-vErrors.push(err1040);
+vErrors.push(err1215);
 }
 errors++;
 }
 if(data.prev === undefined){
-const err1041 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+const err1216 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
 if(vErrors === null){
-vErrors = [err1041];
+vErrors = [err1216];
 }
 else {
-vErrors.push(err1041);
+vErrors.push(err1216);
 }
 errors++;
 }
 if(data.type === undefined){
-const err1042 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+const err1217 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
-vErrors = [err1042];
+vErrors = [err1217];
 }
 else {
-vErrors.push(err1042);
+vErrors.push(err1217);
 }
 errors++;
 }
 if(data.data === undefined){
-const err1043 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1218 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1043];
+vErrors = [err1218];
 }
 else {
-vErrors.push(err1043);
+vErrors.push(err1218);
 }
 errors++;
 }
-for(const key84 in data){
-if(!(func1.call(schema31.properties, key84))){
-const err1044 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+for(const key96 in data){
+if(!(func1.call(schema31.properties, key96))){
+const err1219 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1044];
+vErrors = [err1219];
 }
 else {
-vErrors.push(err1044);
+vErrors.push(err1219);
 }
 errors++;
 }
 }
 if(data.seq !== undefined){
-let data394 = data.seq;
-if(!(((typeof data394 == "number") && (!(data394 % 1) && !isNaN(data394))) && (isFinite(data394)))){
-const err1045 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+let data466 = data.seq;
+if(!(((typeof data466 == "number") && (!(data466 % 1) && !isNaN(data466))) && (isFinite(data466)))){
+const err1220 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1045];
+vErrors = [err1220];
 }
 else {
-vErrors.push(err1045);
+vErrors.push(err1220);
 }
 errors++;
 }
-if((typeof data394 == "number") && (isFinite(data394))){
-if(data394 < 0 || isNaN(data394)){
-const err1046 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data466 == "number") && (isFinite(data466))){
+if(data466 < 0 || isNaN(data466)){
+const err1221 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
-vErrors = [err1046];
+vErrors = [err1221];
 }
 else {
-vErrors.push(err1046);
+vErrors.push(err1221);
 }
 errors++;
 }
@@ -14232,85 +16556,85 @@ errors++;
 }
 if(data.at !== undefined){
 if(typeof data.at !== "string"){
-const err1047 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1222 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1047];
+vErrors = [err1222];
 }
 else {
-vErrors.push(err1047);
+vErrors.push(err1222);
 }
 errors++;
 }
 }
 if(data.mono !== undefined){
-let data396 = data.mono;
-if(typeof data396 === "string"){
-if(!pattern4.test(data396)){
-const err1048 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+let data468 = data.mono;
+if(typeof data468 === "string"){
+if(!pattern4.test(data468)){
+const err1223 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
-vErrors = [err1048];
+vErrors = [err1223];
 }
 else {
-vErrors.push(err1048);
+vErrors.push(err1223);
 }
 errors++;
 }
 }
 else {
-const err1049 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1224 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1049];
+vErrors = [err1224];
 }
 else {
-vErrors.push(err1049);
+vErrors.push(err1224);
 }
 errors++;
 }
 }
 if(data.boot !== undefined){
 if(typeof data.boot !== "string"){
-const err1050 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1225 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1050];
+vErrors = [err1225];
 }
 else {
-vErrors.push(err1050);
+vErrors.push(err1225);
 }
 errors++;
 }
 }
 if(data.step !== undefined){
 if(typeof data.step !== "string"){
-const err1051 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1226 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1051];
+vErrors = [err1226];
 }
 else {
-vErrors.push(err1051);
+vErrors.push(err1226);
 }
 errors++;
 }
 }
 if(data.attempt !== undefined){
-let data399 = data.attempt;
-if(!(((typeof data399 == "number") && (!(data399 % 1) && !isNaN(data399))) && (isFinite(data399)))){
-const err1052 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+let data471 = data.attempt;
+if(!(((typeof data471 == "number") && (!(data471 % 1) && !isNaN(data471))) && (isFinite(data471)))){
+const err1227 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1052];
+vErrors = [err1227];
 }
 else {
-vErrors.push(err1052);
+vErrors.push(err1227);
 }
 errors++;
 }
-if((typeof data399 == "number") && (isFinite(data399))){
-if(data399 < 1 || isNaN(data399)){
-const err1053 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if((typeof data471 == "number") && (isFinite(data471))){
+if(data471 < 1 || isNaN(data471)){
+const err1228 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
-vErrors = [err1053];
+vErrors = [err1228];
 }
 else {
-vErrors.push(err1053);
+vErrors.push(err1228);
 }
 errors++;
 }
@@ -14318,75 +16642,75 @@ errors++;
 }
 if(data.parent !== undefined){
 if(typeof data.parent !== "string"){
-const err1054 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1229 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1054];
+vErrors = [err1229];
 }
 else {
-vErrors.push(err1054);
+vErrors.push(err1229);
 }
 errors++;
 }
 }
 if(data.prev !== undefined){
-let data401 = data.prev;
-if(typeof data401 === "string"){
-if(!pattern25.test(data401)){
-const err1055 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+let data473 = data.prev;
+if(typeof data473 === "string"){
+if(!pattern25.test(data473)){
+const err1230 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
-vErrors = [err1055];
+vErrors = [err1230];
 }
 else {
-vErrors.push(err1055);
+vErrors.push(err1230);
 }
 errors++;
 }
 }
 else {
-const err1056 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1231 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1056];
+vErrors = [err1231];
 }
 else {
-vErrors.push(err1056);
+vErrors.push(err1231);
 }
 errors++;
 }
 }
 if(data.type !== undefined){
-let data402 = data.type;
-if(!((((((((((((((((((((((((((((((((((((((((data402 === "run.started") || (data402 === "plan.approved")) || (data402 === "store.registered")) || (data402 === "run.resumed")) || (data402 === "preflight.checked")) || (data402 === "connection.provisioning")) || (data402 === "connection.provisioned")) || (data402 === "endpoint.opened")) || (data402 === "endpoint.switched")) || (data402 === "probe.started")) || (data402 === "probe.stopped")) || (data402 === "step.started")) || (data402 === "step.attempt-failed")) || (data402 === "step.finished")) || (data402 === "step.skipped")) || (data402 === "fault.sent")) || (data402 === "evidence.recorded")) || (data402 === "evidence.write-failed")) || (data402 === "human.asked")) || (data402 === "human.began")) || (data402 === "human.done")) || (data402 === "note.manual")) || (data402 === "operator.attached")) || (data402 === "operator.chose")) || (data402 === "watch.observed")) || (data402 === "watch.gap")) || (data402 === "watch.ended")) || (data402 === "cleanup.deferred")) || (data402 === "cleanup.confirmed")) || (data402 === "cleanup.started")) || (data402 === "cleanup.finished")) || (data402 === "run.kept")) || (data402 === "verification.ended")) || (data402 === "cancel.requested")) || (data402 === "run.finished")) || (data402 === "probe.sample")) || (data402 === "ledger.row")) || (data402 === "ledger.recovered")) || (data402 === "lsn.sample")) || (data402 === "archive.sample"))){
-const err1057 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+let data474 = data.type;
+if(!((((((((((((((((((((((((((((((((((((((((((data474 === "run.started") || (data474 === "plan.approved")) || (data474 === "store.registered")) || (data474 === "run.resumed")) || (data474 === "preflight.checked")) || (data474 === "connection.provisioning")) || (data474 === "connection.provisioned")) || (data474 === "endpoint.opened")) || (data474 === "endpoint.switched")) || (data474 === "probe.started")) || (data474 === "probe.stopped")) || (data474 === "step.started")) || (data474 === "step.attempt-failed")) || (data474 === "step.finished")) || (data474 === "step.skipped")) || (data474 === "unit.running")) || (data474 === "unit.finished")) || (data474 === "fault.sent")) || (data474 === "evidence.recorded")) || (data474 === "evidence.write-failed")) || (data474 === "human.asked")) || (data474 === "human.began")) || (data474 === "human.done")) || (data474 === "note.manual")) || (data474 === "operator.attached")) || (data474 === "operator.chose")) || (data474 === "watch.observed")) || (data474 === "watch.gap")) || (data474 === "watch.ended")) || (data474 === "cleanup.deferred")) || (data474 === "cleanup.confirmed")) || (data474 === "cleanup.started")) || (data474 === "cleanup.finished")) || (data474 === "run.kept")) || (data474 === "verification.ended")) || (data474 === "cancel.requested")) || (data474 === "run.finished")) || (data474 === "probe.sample")) || (data474 === "ledger.row")) || (data474 === "ledger.recovered")) || (data474 === "lsn.sample")) || (data474 === "archive.sample"))){
+const err1232 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err1057];
+vErrors = [err1232];
 }
 else {
-vErrors.push(err1057);
+vErrors.push(err1232);
 }
 errors++;
 }
 }
 if(data.data !== undefined){
-let data403 = data.data;
-if(!(data403 && typeof data403 == "object" && !Array.isArray(data403))){
-const err1058 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let data475 = data.data;
+if(!(data475 && typeof data475 == "object" && !Array.isArray(data475))){
+const err1233 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1058];
+vErrors = [err1233];
 }
 else {
-vErrors.push(err1058);
+vErrors.push(err1233);
 }
 errors++;
 }
 }
 }
 else {
-const err1059 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1234 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1059];
+vErrors = [err1234];
 }
 else {
-vErrors.push(err1059);
+vErrors.push(err1234);
 }
 errors++;
 }

@@ -168,6 +168,8 @@ export interface StepContext extends BaseContext {
   probe(id: string): { readonly healthy: boolean | null };
   /** Resolves after that probe's next sample; rejects with the signal's reason when `signal` is aborted first. */
   nextSample(id: string): Promise<void>;
+  /** Journals a part of the step that has its own time and result (a unit of infrastructure): the whole data of the event `unit.<kind>`. */
+  unit<K extends 'running' | 'finished'>(kind: K, data: EventDataOf<`unit.${K}`>): Promise<void>;
   /** Journals waiting and working time of people (`manual`); `data` is the whole data of the event `human.<kind>`. */
   human<K extends 'asked' | 'began' | 'done'>(kind: K, data: EventDataOf<`human.${K}`>): Promise<void>;
 }

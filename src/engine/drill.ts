@@ -108,6 +108,12 @@ export const DrillSchema = Type.Object(
         strict,
       ),
     ),
+    /** What steps worked on in parts that have their own time and result: units of infrastructure. `critical`: of the chain that took longest. */
+    units: Type.Optional(
+      Type.Array(
+        Type.Object({ step: Type.String(), unit: Type.String(), startMs: nullable(Ms), durationMs: nullable(Ms), result: Type.String(), reason: nullable(Type.String()), after: Type.Array(Type.String()), critical: Type.Boolean() }, strict),
+      ),
+    ),
     evidence: Type.Array(Type.Object({ kind: Type.String(), required: Type.Boolean(), records: Type.Integer({ minimum: 0 }) }, strict)),
     manual: Type.Object({ steps: Type.Integer(), waitingMs: Ms, workingMs: Ms }, strict),
     changes: Type.Object({ undocumented: Type.Integer(), allowed: Type.Integer(), elsewhere: Type.Integer() }, strict),

@@ -55,6 +55,16 @@ export const eventData = {
     strict,
   ),
   'step.skipped': Type.Object({ because: literals(['earlier-failure', 'cancelled', 'operator']), detail: Type.String() }, strict),
+  /** Within a step: one of the units that it works on began. Only the terminal goes by it. */
+  'unit.running': Type.Object({ unit: Type.String() }, strict),
+  /**
+   * How a unit within a step fared, as the tool's own report says: `result` succeeded, failed, early exit, excluded; `reason` says what was
+   * not plain about it (retry succeeded, error ignored). `after`: the units that it had to wait for. UTC, ISO 8601.
+   */
+  'unit.finished': Type.Object(
+    { unit: Type.String(), started: Type.String(), ended: Type.String(), result: Type.String(), reason: nullable(Type.String()), cause: nullable(Type.String()), after: Type.Array(Type.String()) },
+    strict,
+  ),
   /** Stamped by an adapter immediately before the first inject step's mutation, or by drill.fault. `at`/`mono` in `instant`. */
   'fault.sent': Type.Object({ kind: literals(['injected', 'declared', 'planned']), instant: Instant, detail: Type.String() }, strict),
   'evidence.recorded': Type.Object({ kind: literals(evidenceKindNames), data: Json }, strict),

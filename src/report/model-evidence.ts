@@ -28,6 +28,10 @@ const shown = {
   'health-checks': { words: 'Checks of the recovered service', facts: [] },
   isolation: { words: 'What the restored copy could not reach', facts: ['when', 'from'] },
   'production-fingerprint': { words: 'What identifies production, before and after', facts: ['connection', 'when', 'systemId', 'timeline'] },
+  'infrastructure-code': { words: 'The code that was built from', facts: ['connection', 'commit', 'digest'] },
+  'infrastructure-plan': { words: 'What was planned, and shown before it was applied', facts: ['connection', 'plan'] },
+  'infrastructure-state': { words: 'Lineage and serial of each state', facts: ['connection', 'when'] },
+  drift: { words: 'What was built, held against its code', facts: ['connection'] },
   residue: { words: 'What the drill left behind', facts: [] },
 } as const satisfies Record<EvidenceKind, { words: string; facts: readonly string[] }>;
 

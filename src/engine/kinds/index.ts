@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { literals, nullable, strict } from '../schema.js';
+import { infrastructureKinds } from './infrastructure.js';
 
 /**
  * The kinds of evidence: the vocabulary in which steps say what they saw and the verdict judges it. They hold
@@ -137,6 +138,7 @@ export const evidenceKinds = {
     },
     strict,
   ),
+  ...infrastructureKinds,
   residue: Type.Object({ left: Type.Array(Type.Object({ system: Type.String(), object: Type.String() }, strict)) }, strict),
 } as const satisfies Record<string, TSchema>;
 

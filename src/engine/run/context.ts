@@ -40,6 +40,11 @@ export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, atte
       if (!check(eventData[type], data)) throw new StepError('invalid-human-record', `not data of ${type}: ${check.problems(eventData[type], data).join('; ')}`);
       await request.journal.append(type, data, place);
     },
+    unit: async (kind, data) => {
+      const type = `unit.${kind}` as const;
+      if (!check(eventData[type], data)) throw new StepError('invalid-unit-record', `not data of ${type}: ${check.problems(eventData[type], data).join('; ')}`);
+      await request.journal.append(type, data, place);
+    },
   };
 }
 

@@ -2,19 +2,20 @@ import type { Drill } from '../drill.js';
 import type { Facts } from './facts.js';
 import type { Fault } from './fault.js';
 import { ledgerStores, type StoreResult } from './ledger.js';
+import { codeStores, isRebuild } from './infrastructure.js';
 import type { Finding } from './reasons.js';
 import { verificationEnd, type Recovery } from './rto.js';
 import { derivedStores, sampledStores } from './samples.js';
 import { fromMs, toMs } from './time.js';
 
-/** A ledger, else samples of the source's LSN, else what the evidence lets one derive. */
+/** A ledger, else samples of the source's LSN, else what the evidence lets one derive. What was rebuilt from code comes to it. */
 function storesOf(facts: Facts, fault: Fault | null, noFault: string | null, recovery: Recovery): StoreResult[] {
   const { probes } = facts.plan.binding;
   const ledgers = probes.filter(({ samples }) => samples === 'ledger');
   if (ledgers.length > 0) return ledgers.flatMap((probe) => ledgerStores(facts, probe, fault, verificationEnd(facts), recovery, noFault));
   const lsns = probes.filter(({ samples }) => samples === 'lsn');
   if (lsns.length > 0) return lsns.flatMap((probe) => sampledStores(facts, probe, fault, noFault));
-  return derivedStores(facts, fault, noFault, recovery);
+  return isRebuild(facts) ? [] : derivedStores(facts, fault, noFault, recovery);
 }
 
 /** Does the store keep, miss or not show the objective? */
@@ -23,6 +24,7 @@ function hold({ store, atLeast }: StoreResult, objective: number): 'met' | 'miss
   if (store.valueMs === null) return atLeast !== null && atLeast > fromMs(objective) ? 'missed' : 'not-measured';
   if (objective > 0) return store.valueMs <= objective ? 'met' : 'missed';
   if (store.basis === 'ledger') return store.lost === 0 ? 'met' : 'missed';
+  if (store.basis === 'code') return 'met';
   // Samples and derived times count no rows: only "everything up to the fault" shows that none is lost.
   return store.basis === 'samples' && store.valueMs === 0 ? 'met' : 'not-measured';
 }
@@ -30,7 +32,7 @@ function hold({ store, atLeast }: StoreResult, objective: number): 'met' | 'miss
 /** rpo, with rpo-missed, rpo-not-measured and the ledger's wrong-timeline. */
 export function deriveRpo(facts: Facts, fault: Fault | null, noFault: string | null, recovery: Recovery): { readonly rpo: Drill['rpo']; readonly findings: readonly Finding[] } {
   const objective = facts.plan.binding.objectives.rpoMs;
-  const results = storesOf(facts, fault, noFault, recovery);
+  const results = [...storesOf(facts, fault, noFault, recovery), ...codeStores(facts, fault, noFault)];
   const stores = results.map(({ store }) => store);
   const findings: Finding[] = results.flatMap((result) => [...result.findings]);
   const unmeasured = results.filter(({ store }) => store.valueMs === null);

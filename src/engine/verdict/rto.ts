@@ -4,6 +4,7 @@ import { assessAvailability, type Availability } from './availability.js';
 import { endpointMoves } from './endpoints.js';
 import type { Facts } from './facts.js';
 import type { Fault } from './fault.js';
+import { isRebuild } from './infrastructure.js';
 import type { Finding } from './reasons.js';
 import type { StepFact } from './steps.js';
 import { covered, earlier, fromMs, later, toMs } from './time.js';
@@ -99,7 +100,9 @@ export function deriveRto(facts: Facts, steps: readonly StepFact[], fault: Fault
   const firstFailed = probes.reduce<bigint | null>((least, probe) => (probe.firstFailed && (least === null || probe.firstFailed.position < least) ? probe.firstFailed.position : least), null);
   const firstFailedMs = firstFailed === null ? null : toMs(firstFailed - fault.moment.position);
   const seen = { probes, gaps, findings };
-  if (probes.length === 0) return not('the plan has no availability probe', {}, seen);
+  // Nobody is served by what was rebuilt beside the living system: it is there when the last gate says so.
+  const byGate = binding.fault === 'declared' && isRebuild(facts) && steps.some(({ step }) => step.gate && step.phase === 'verify');
+  if (probes.length === 0 && !byGate) return not('the plan has no availability probe', {}, seen);
   const lacking = probes.find(({ why }) => why !== null);
   const gate = gateEnd(facts, steps, fault);
   if (lacking?.why || gate.why) {
@@ -127,12 +130,12 @@ export function deriveRto(facts: Facts, steps: readonly StepFact[], fault: Fault
     status: objective === null ? 'no-objective' : missed ? 'missed' : 'met',
     valueMs: toMs(measured.value),
     upperMs,
-    restoredMs: toMs(restored.position - fault.moment.position),
+    restoredMs: probes.length === 0 ? null : toMs(restored.position - fault.moment.position),
     gateMs: gate.end ? toMs(gate.end.position - fault.moment.position) : null,
     waitingMs: toMs(waiting),
     withoutWaitingMs: toMs(measured.value - waiting),
     firstFailedMs,
-    outageMs: toMs(outage),
+    outageMs: probes.length === 0 ? null : toMs(outage),
     phases: phaseTimes(steps, fault.moment.position, end.position),
   };
   return { rto, gaps, probes, findings };

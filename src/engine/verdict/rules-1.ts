@@ -8,6 +8,7 @@ import { contentFindings, servedFindings } from './content.js';
 import { evidenceFindings, evidenceTable } from './evidence.js';
 import { Facts } from './facts.js';
 import { faultFindings, readFault } from './fault.js';
+import { infrastructureFindings, unitRows } from './infrastructure.js';
 import { isolationFindings } from './isolation.js';
 import { journalFindings } from './journal-whole.js';
 import { notProved } from './not-proved.js';
@@ -44,6 +45,7 @@ export function deriveByRules1(runbook: Runbook, plan: Plan, events: readonly Dr
     ...contentFindings(facts),
     ...servedFindings(facts, fault, recovery),
     ...changeFindings(facts),
+    ...infrastructureFindings(facts),
     ...evidenceFindings(facts),
     ...isolationFindings(facts),
     ...productionFindings(facts),
@@ -58,6 +60,7 @@ export function deriveByRules1(runbook: Runbook, plan: Plan, events: readonly Dr
   const waiting = steps.reduce((sum, { people }) => sum + total(people?.waiting ?? []), 0n);
   const working = steps.reduce((sum, { people }) => sum + total(people?.working ?? []), 0n);
   const sent = fault?.line.event;
+  const units = unitRows(facts, began);
   const registered = facts.of('store.registered')[0]?.event.data;
   return {
     rules: 1,
@@ -80,6 +83,7 @@ export function deriveByRules1(runbook: Runbook, plan: Plan, events: readonly Dr
     gaps: [...recovery.gaps],
     clock: [...facts.timeline.notes],
     notProved: notProved(facts, fault, recovery),
+    ...(units.length === 0 ? {} : { units }),
     ...(registered === undefined ? {} : { store: { where: registered.store, lock: registered.lock, open: registered.open } }),
   };
 }

@@ -90,6 +90,7 @@ export async function postgresRig(): Promise<Rig> {
         probe: unbound,
         nextSample: unbound,
         human: unbound,
+        unit: unbound,
       };
       return definition.run(input, ctx);
     },
