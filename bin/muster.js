@@ -6,7 +6,7 @@ const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   process.stdout.write(`${JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version}\n`);
 } else {
-  const main = new URL('../dist/src/cli/main.js', import.meta.url);
+  const main = new URL('../dist/command/main.js', import.meta.url);
   if (existsSync(main)) {
     // Node 22.1 and later keep compiled code between starts.
     (await import('node:module')).default.enableCompileCache?.();

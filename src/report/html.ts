@@ -1,13 +1,9 @@
-import { createRequire } from 'node:module';
-import type * as Handlebars from 'handlebars';
+import handlebars from 'handlebars';
 import { reportModel, type ReportInput, type ReportModel } from './model.js';
 import { laneChart, objectiveChart, phaseChart, rowChart } from './html/charts.js';
 import { style } from './html/style.js';
 import { page, parts } from './html/template.js';
 import { visible } from './visible.js';
-
-/** Loaded with require: as an ES module its types and its default export do not agree. */
-const handlebars = createRequire(import.meta.url)('handlebars') as typeof Handlebars;
 
 /** One self-contained page. The same input gives the same bytes: `muster verify` renders it again and compares. */
 export function reportHtml(input: ReportInput): string {

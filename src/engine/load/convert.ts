@@ -1,5 +1,4 @@
-import type { Node, Pair, Scalar, YAMLMap } from 'yaml';
-import type * as Yaml from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, type Node, type Pair, type Scalar, type YAMLMap } from 'yaml';
 import { DocumentError } from '../errors.js';
 import { diagnostic, type Pointer, type Report } from './report.js';
 
@@ -19,7 +18,7 @@ export function nameOf(key: Scalar): string | undefined {
  * quoted and numbers that JSON cannot hold. Throws DocumentError at once for aliases that multiply and for nesting
  * without end: there is nothing sensible to look at then.
  */
-export function toValue(yaml: typeof Yaml, contents: Node, anchors: Map<string, Node>, text: string, report: Report): unknown {
+export function toValue(contents: Node, anchors: Map<string, Node>, text: string, report: Report): unknown {
   const open = new Set<Node>();
   let aliases = 0;
   let aliased = 0;
@@ -29,10 +28,10 @@ export function toValue(yaml: typeof Yaml, contents: Node, anchors: Map<string, 
   };
 
   function convert(node: unknown, pointer: readonly (string | number)[], viaAlias: boolean): unknown {
-    if (!yaml.isNode(node)) return null;
+    if (!isNode(node)) return null;
     if (pointer.length > maxDepth) stop(pointer, 'the document is nested too deeply', `at most ${maxDepth} levels`);
     if (viaAlias && ++aliased > maxAliased) stop(pointer, 'the aliases multiply the document', `at most ${maxAliased} values through aliases`);
-    if (yaml.isAlias(node)) {
+    if (isAlias(node)) {
       if (++aliases > maxAliases) stop(pointer, 'too many aliases', `at most ${maxAliases}`);
       const target = anchors.get(node.source);
       if (target === undefined) {
@@ -43,9 +42,9 @@ export function toValue(yaml: typeof Yaml, contents: Node, anchors: Map<string, 
       return convert(target, pointer, true);
     }
     if (node.anchor !== undefined && !viaAlias) anchors.set(node.anchor, node);
-    if (yaml.isScalar(node)) return scalar(node, pointer);
+    if (isScalar(node)) return scalar(node, pointer);
     open.add(node);
-    const value = yaml.isMap(node) ? mapping(node, pointer, viaAlias) : yaml.isSeq(node) ? node.items.map((item, index) => convert(item, [...pointer, index], viaAlias)) : null;
+    const value = isMap(node) ? mapping(node, pointer, viaAlias) : isSeq(node) ? node.items.map((item, index) => convert(item, [...pointer, index], viaAlias)) : null;
     open.delete(node);
     return value;
   }
@@ -76,13 +75,13 @@ export function toValue(yaml: typeof Yaml, contents: Node, anchors: Map<string, 
 
   /** Undefined, with a finding, when the key is no name. */
   function keyName(item: Pair, node: YAMLMap, pointer: Pointer): string | undefined {
-    const name = yaml.isScalar(item.key) ? nameOf(item.key) : undefined;
+    const name = isScalar(item.key) ? nameOf(item.key) : undefined;
     if (name !== undefined && name !== '__proto__') return name;
     const start = node.range?.[0] ?? 0;
     if (text.startsWith('{{', start)) {
       const written = text.slice(start, node.range?.[1]).trim();
       report.broken(pointer, { message: 'a template must be quoted', expected: `"${written}"`, found: `${written}, which YAML reads as a mapping`, hint: `write "${written}"` });
-    } else report.broken(pointer, { message: 'a key must be a name', expected: 'text', found: yaml.isScalar(item.key) ? (name ?? 'nothing') : 'a mapping or a list' });
+    } else report.broken(pointer, { message: 'a key must be a name', expected: 'text', found: isScalar(item.key) ? (name ?? 'nothing') : 'a mapping or a list' });
     return undefined;
   }
 

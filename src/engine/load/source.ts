@@ -1,12 +1,7 @@
-import { createRequire } from 'node:module';
-import type { Document, LineCounter, Node, ParsedNode } from 'yaml';
-import type * as Yaml from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node, type ParsedNode } from 'yaml';
 import { DocumentError, type SourcePosition } from '../errors.js';
 import { nameOf, toValue } from './convert.js';
 import { diagnostic, Report, type Finding, type Locate, type Pointer } from './report.js';
-
-// As CommonJS the package loads in a fraction of the time that its ES wrapper takes.
-const yaml = createRequire(import.meta.url)('yaml') as typeof Yaml;
 
 /** The largest document that is read, in bytes. */
 export const maxBytes = 1024 * 1024;
@@ -22,7 +17,7 @@ export interface Source {
 
 /** Throws DocumentError when there is no single YAML document to go on with. */
 export function parseSource(path: string, text: string): Source {
-  const lines = new yaml.LineCounter();
+  const lines = new LineCounter();
   const at = (offset: number): SourcePosition => place(path, lines, offset);
   const refuse = (offset: number, finding: Finding) => new DocumentError([diagnostic(at(offset), finding)]);
 
@@ -42,7 +37,7 @@ export function parseSource(path: string, text: string): Source {
   const anchors = new Map<string, Node>();
   const locate: Locate = (pointer, part) => at(offsetOf(contents, anchors, pointer, part));
   const report = new Report(locate);
-  const value = toValue(yaml, contents, anchors, text, report);
+  const value = toValue(contents, anchors, text, report);
   return { path, text, value, report };
 }
 
@@ -50,7 +45,7 @@ type Parsed = Document.Parsed<ParsedNode>;
 
 function read(text: string, lines: LineCounter, refuse: (offset: number, finding: Finding) => DocumentError): readonly Parsed[] {
   try {
-    const parsed = yaml.parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
+    const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
     return Array.isArray(parsed) ? (parsed as Parsed[]) : [];
   } catch (error) {
     if (error instanceof RangeError) throw refuse(0, { message: 'the document is nested too deeply', expected: 'at most 64 levels' });
@@ -75,18 +70,18 @@ function offsetOf(contents: Node, anchors: ReadonlyMap<string, Node>, pointer: P
   let node: Node = contents;
   let offset = node.range?.[0] ?? 0;
   for (const [index, name] of pointer.entries()) {
-    if (yaml.isAlias(node)) node = anchors.get(node.source) ?? node;
+    if (isAlias(node)) node = anchors.get(node.source) ?? node;
     let next: unknown;
-    if (yaml.isMap(node)) {
-      const pair = node.items.findLast((item) => yaml.isScalar(item.key) && nameOf(item.key) === String(name));
+    if (isMap(node)) {
+      const pair = node.items.findLast((item) => isScalar(item.key) && nameOf(item.key) === String(name));
       const key = pair?.key;
-      if (!yaml.isNode(key)) break;
+      if (!isNode(key)) break;
       if (index === pointer.length - 1 && part === 'key') return key.range?.[0] ?? offset;
       next = pair?.value;
       // A key without a value: the key is what there is to see.
-      if (!yaml.isNode(next) || (yaml.isScalar(next) && next.value === null && next.source === '')) return key.range?.[0] ?? offset;
-    } else if (yaml.isSeq(node)) next = node.items[Number(name)];
-    if (!yaml.isNode(next)) break;
+      if (!isNode(next) || (isScalar(next) && next.value === null && next.source === '')) return key.range?.[0] ?? offset;
+    } else if (isSeq(node)) next = node.items[Number(name)];
+    if (!isNode(next)) break;
     node = next;
     offset = node.range?.[0] ?? offset;
   }

@@ -14,7 +14,7 @@ import { Database, Digests, Server } from './lib/inputs.js';
 import { onTables, rights } from './lib/rights.js';
 import { hasMarker } from './lib/marker.js';
 import { checkInvariant, compareTables, readManifest } from './lib/reconcile.js';
-import { withSession } from './lib/session.js';
+import { inTurn, sideBySide } from './lib/side-by-side.js';
 import { checkStatement } from './lib/sql-text.js';
 
 const Input = Type.Object(
@@ -75,19 +75,24 @@ export const step = defineStep({
     needs(input.reference, input);
     for (const { sql } of input.invariants ?? []) checkStatement(sql, true);
     const expected = await expectedTables(input, ctx);
-    const session = <T>(label: string, effect: 'read' | 'modify', work: (session: PostgresSession) => Promise<T>) =>
-      withSession(ctx, { connection: input.server }, { effect, label, ...(input.database === undefined ? {} : { database: input.database }) }, work);
-    const tables = await session('content', 'read', (open) => compareTables(open, expected));
-    const boundary = await session('markers', 'read', (open) => boundaries(open, input));
-    const invariants: EvidenceOf<'reconciliation'>['invariants'] = [];
-    for (const { name, sql } of input.invariants ?? []) invariants.push(await session('invariants', 'read', (open) => checkInvariant(open, name, sql)));
-    const consistency: Check[] = [];
-    for (const [name, effect, work] of checksOf(input.consistency ?? 'full')) {
-      const started = performance.now();
-      // A crash of the server over a broken page must not hide what the other checks find.
-      consistency.push(...(await session(name, effect, work).catch((error: unknown) => judged(name, error, ctx))));
-      ctx.log(`${name}: ${Math.round(performance.now() - started)} ms`);
-    }
+    const { tables, boundary, invariants, consistency } = await sideBySide(ctx, input.server, (session) => [
+      async () => ({
+        tables: await session('content', 'read', (open) => compareTables(open, expected)),
+        boundary: await session('markers', 'read', (open) => boundaries(open, input)),
+        invariants: await inTurn(input.invariants ?? [], ({ name, sql }) => session('invariants', 'read', (open) => checkInvariant(open, name, sql))),
+      }),
+      async () => ({
+        consistency: (
+          await inTurn(checksOf(input.consistency ?? 'full'), async ([name, effect, work]) => {
+            const started = performance.now();
+            // A crash of the server over a broken page must not hide what the other checks find.
+            const found = await session(name, effect, work).catch((error: unknown) => judged(name, error, ctx));
+            ctx.log(`${name}: ${Math.round(performance.now() - started)} ms`);
+            return found;
+          })
+        ).flat(),
+      }),
+    ], input.database);
     await ctx.evidence('reconciliation', { connection: input.server, reference: input.reference, tables, invariants, consistency, boundary });
     const findings =
       tables.filter(({ expected: want, actual }) => actual === null || want === null || actual.rows !== want.rows || actual.checksum !== want.checksum).length +
