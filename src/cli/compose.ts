@@ -6,6 +6,9 @@ import type { Plan } from '../engine/plan-document.js';
 import { Redactor } from '../engine/redact.js';
 import type { Scope } from '../engine/scope.js';
 import type { World } from '../engine/world.js';
+import { awsPort } from '../clients/aws/adapter.js';
+import { awsShared, type AwsShared } from '../clients/aws/shared.js';
+import { ec2Port } from '../clients/ec2/adapter.js';
 import { endpointPort } from '../clients/endpoint/adapter.js';
 import { Endpoints } from '../clients/endpoint/endpoints.js';
 import { filesPort } from '../clients/files/adapter.js';
@@ -24,12 +27,13 @@ export interface SharedAdapters {
   readonly operator: OperatorPort;
   readonly kubernetes: KubernetesShared;
   readonly postgres: PostgresShared;
+  readonly aws: AwsShared;
   readonly redactor: Redactor;
 }
 
 /** Without an operator nobody can be asked. `redactor` is the journal's: what adapters find out to be secret goes there first. */
 export function sharedAdapters(operator: OperatorPort = operatorPort(undefined, new Map()), redactor = new Redactor()): SharedAdapters {
-  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), redactor };
+  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), aws: awsShared(), redactor };
 }
 
 /** The only place where ports get their adapters; each is bound to who calls. */
@@ -43,6 +47,8 @@ export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) 
     kubernetes: kubernetesPort(scope, world, shared.kubernetes),
     operator: { manual: (question, began, signal) => shared.operator.manual({ ...question, instructions: shared.redactor.text(question.instructions) }, began, signal) },
     git: gitPort,
+    aws: awsPort(scope, world, shared.aws),
+    ec2: ec2Port(scope, world, shared.aws),
   });
 }
 

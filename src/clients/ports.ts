@@ -1,3 +1,5 @@
+import type { AwsPort } from './aws/port.js';
+import type { Ec2Port } from './ec2/port.js';
 import type { EndpointPort } from './endpoint/port.js';
 import type { FilesPort } from './files/port.js';
 import type { GitPort } from './git/port.js';
@@ -18,5 +20,7 @@ declare module '../engine/define-step.js' {
     readonly kubernetes: KubernetesPort;
     readonly operator: OperatorPort;
     readonly git: GitPort;
+    readonly aws: AwsPort;
+    readonly ec2: Ec2Port;
   }
 }

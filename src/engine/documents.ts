@@ -93,6 +93,16 @@ const Endpoint = Type.Object(
   strict,
 );
 
+/** Account, regions and the tag of all that a drill may alter there. */
+export const AwsBoundary = Type.Object(
+  {
+    account: Type.String({ pattern: '^\\d{12}$', description: 'Twelve digits, in quotes' }),
+    regions: Type.Array(Type.String({ pattern: '^[a-z]{2}(-[a-z]+)+-\\d$' }), { minItems: 1 }),
+    tag: Type.Object({ key: Type.String({ minLength: 1 }), value: Type.String() }, { ...strict, description: 'What a drill may alter bears it' }),
+  },
+  strict,
+);
+
 export const EnvironmentSchema = Type.Object(
   {
     apiVersion: Type.Literal('muster/v1'),
@@ -104,6 +114,7 @@ export const EnvironmentSchema = Type.Object(
       {
         hosts: Type.Optional(Type.Array(Type.String(), { description: 'host or host:port that a drill may connect to' })),
         directories: Type.Optional(Type.Array(Type.String(), { description: 'Absolute folders that a drill may write below' })),
+        aws: Type.Optional(Type.Array(AwsBoundary, { description: 'AWS accounts and regions that a drill may call, and the tag of what it may alter there' })),
         commands: Type.Optional(Type.Array(Type.String(), { description: 'Programs that steps may run: a bare name is looked up on PATH once, or an absolute path' })),
         kubernetes: Type.Optional(
           Type.Array(

@@ -1,10 +1,12 @@
 import type { Effect } from './define-step.js';
 import { GuardError, messageOf } from './errors.js';
+import { checkAws } from './guard/aws.js';
 import { allowedPrograms, escapingVariable, isAllowedProgram, isOwnProgram } from './guard/commands.js';
 import { allows, canonicalHost, hostPort, isPort, mayBe, parseHostPattern, type HostPattern } from './guard/hosts.js';
 import { outsideKubernetes } from './guard/kubernetes.js';
 import { isWithin, realOf } from './guard/paths.js';
 import type { GuardedConnection, GuardPolicy } from './guard/policy.js';
+import { refuse, type Attempt } from './guard/refuse.js';
 import type { Target } from './scope.js';
 
 /** Decides on each call before it is sent. */
@@ -14,12 +16,6 @@ export interface Guard {
    * what was refused, why, and which line of the environment would allow it. Sends nothing itself.
    */
   check(target: Target, effect: Effect): void;
-}
-
-/** What is asked for, in the words of a refusal. */
-interface Attempt {
-  readonly what: string;
-  readonly effect: Effect;
 }
 
 /** Throws GuardError at once when the environment's own boundary cannot be read. */
@@ -166,6 +162,9 @@ export function createGuard(policy: GuardPolicy): Guard {
           checkEndpoint(target.endpoint, { ...attempt, effect: 'read' });
           if (target.to !== undefined && effect !== 'read') checkRole(target.to, attempt);
           return;
+        case 'aws':
+          checkAws(target, attempt, policy);
+          return;
       }
     },
   };
@@ -212,11 +211,6 @@ function patterns(list: readonly string[], where: string): HostPattern[] {
   });
 }
 
-function refuse(attempt: Attempt, why: string, allow: readonly string[]): never {
-  const hint = allow.map((line) => `To allow it, the environment would say: ${line}`);
-  throw new GuardError([`refused to ${attempt.what} (${attempt.effect}): ${why}`, ...hint].join('. '));
-}
-
 function describe(target: Target): string {
   switch (target.kind) {
     case 'postgres':
@@ -236,5 +230,7 @@ function describe(target: Target): string {
       return `reach ${target.resource} ${target.namespace === undefined ? '' : `${target.namespace}/`}${target.name ?? '*'} of ${target.connection}`;
     case 'endpoint':
       return `move endpoint ${target.endpoint}${target.to === undefined ? '' : ` to ${target.to}`}`;
+    case 'aws':
+      return `send ${target.action} to account ${target.account} in ${target.region}${target.objects.length === 0 ? '' : ` for ${target.objects.map(({ id }) => id).join(', ')}`}`;
   }
 }

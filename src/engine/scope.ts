@@ -22,7 +22,19 @@ export type Target =
       readonly namespace?: string;
       readonly name?: string;
     }
+  | AwsTarget
   | { readonly kind: 'endpoint'; readonly endpoint: string; readonly to?: string };
+
+/** A call of AWS: account as STS says, and what it would alter with the tags that it bears (or is made with), as AWS says. */
+export interface AwsTarget {
+  readonly kind: 'aws';
+  readonly connection: string;
+  readonly account: string;
+  readonly region: string;
+  /** `ec2:CreateVolume` */
+  readonly action: string;
+  readonly objects: readonly { readonly id: string; readonly tags: Readonly<Record<string, string>> }[];
+}
 
 /**
  * Who calls: one per step attempt, probe, provisioner or cleanup. Adapters are bound to it and call `access`

@@ -1,7 +1,13 @@
 import { dirname, isAbsolute } from 'node:path';
+import { Type } from 'typebox';
+import { Check } from 'typebox/schema';
+import { AwsBoundary as AwsBoundarySchema } from '../documents.js';
 import type { PlanBinding } from '../plan-document.js';
 import type { World } from '../world.js';
 import { kubernetesBoundary, type KubernetesBoundary } from './kubernetes.js';
+import type { AwsBoundary, AwsTag } from './aws.js';
+
+const AwsPlace = Type.Object({ account: Type.String(), region: Type.String(), tag: Type.Object({ key: Type.String(), value: Type.String() }) });
 
 type Role = 'production' | 'source' | 'target';
 
@@ -18,6 +24,8 @@ export interface GuardedConnection {
   readonly directories: readonly string[];
   /** Programs that belong to it, and folders of them: the server's own binaries. */
   readonly programs: readonly string[];
+  /** What it stands for in AWS. */
+  readonly aws?: { readonly account: string; readonly region: string; readonly tag: AwsTag };
 }
 
 export interface GuardedEndpoint {
@@ -37,6 +45,8 @@ export interface GuardPolicy {
   readonly commands: readonly string[];
   /** boundary.kubernetes. */
   readonly kubernetes?: readonly KubernetesBoundary[];
+  /** boundary.aws; default: nothing. */
+  readonly aws?: readonly AwsBoundary[];
   /** `host:port` that only a connect-only check may try. */
   readonly forbidden: readonly string[];
   /** What is inside implicitly: the run's own work folder. */
@@ -73,6 +83,7 @@ export function guardPolicy({ environment, world, ownDirectories, protectedDirec
     directories: strings(boundary['directories']),
     commands: strings(boundary['commands']),
     kubernetes: kubernetesBoundary(boundary['kubernetes']),
+    aws: Array.isArray(boundary['aws']) ? boundary['aws'].filter((entry: unknown) => Check(AwsBoundarySchema, entry)) : [],
     forbidden: environment.forbidden,
     ownDirectories,
     protectedDirectories,
@@ -105,6 +116,7 @@ function guarded(name: string, role: Role, details: Readonly<Record<string, unkn
     ...(typeof address === 'string' ? { address } : {}),
     directories: strings([local['dataDir'], path, typeof local['logFile'] === 'string' ? dirname(local['logFile']) : undefined]).filter(isAbsolute),
     programs: strings([local['binDir'], binaries, command]).filter(isAbsolute),
+    ...(Check(AwsPlace, details) ? { aws: { account: details.account, region: details.region, tag: details.tag } } : {}),
   };
 }
 

@@ -61,6 +61,8 @@ export function nameOf(target: Target): string {
       return `kubernetes ${target.connection}: ${target.resource} ${target.namespace === undefined ? '' : `${target.namespace}/`}${target.name ?? '*'}`;
     case 'endpoint':
       return `endpoint ${target.endpoint}`;
+    case 'aws':
+      return `${target.action} in ${target.account}/${target.region}`;
   }
 }
 

@@ -1,3 +1,6 @@
+import { awsPort } from '../../../src/clients/aws/adapter.js';
+import { awsShared } from '../../../src/clients/aws/shared.js';
+import { ec2Port } from '../../../src/clients/ec2/adapter.js';
 import { endpointPort } from '../../../src/clients/endpoint/adapter.js';
 import { Endpoints } from '../../../src/clients/endpoint/endpoints.js';
 import { filesPort } from '../../../src/clients/files/adapter.js';
@@ -27,6 +30,7 @@ export interface Setting {
 
 /** The real adapters. */
 export function realPorts({ scope = scopeFor(), world = new LiveWorld(), endpoints = new Endpoints(), answers = new Map() }: Setting = {}): Ports {
+  const aws = awsShared();
   return {
     postgres: postgresPort(scope, world, postgresShared()),
     process: processPort(scope),
@@ -36,6 +40,8 @@ export function realPorts({ scope = scopeFor(), world = new LiveWorld(), endpoin
     kubernetes: kubernetesPort(scope, world, kubernetesShared()),
     operator: operatorPort(undefined, answers),
     git: gitPort,
+    aws: awsPort(scope, world, aws),
+    ec2: ec2Port(scope, world, aws),
   };
 }
 

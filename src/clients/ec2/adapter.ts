@@ -1,0 +1,126 @@
+import type * as sdk from '@aws-sdk/client-ec2';
+import type { Effect } from '../../engine/define-step.js';
+import { messageOf, StepError } from '../../engine/errors.js';
+import type { AwsTarget, Scope } from '../../engine/scope.js';
+import type { World } from '../../engine/world.js';
+import { awsCodeOf, isNotFound } from '../aws/errors.js';
+import { AwsCalls, type AwsShared } from '../aws/shared.js';
+import { commandOf, effectOf, madeBy, volumeBefore } from './changes.js';
+import { snapshotOf, tagsOf, volumeOf } from './convert.js';
+import type { Ec2, Ec2Change, Ec2Port, Snapshot, Tags, Volume } from './port.js';
+import { runTag } from './tags.js';
+
+type Sdk = typeof sdk;
+type Client = sdk.EC2Client;
+
+/** EC2 as `scope` may use it. The SDK is loaded by the first call. */
+export function ec2Port(scope: Scope, world: World, shared: AwsShared): Ec2Port {
+  const calls = new AwsCalls(scope, world, shared);
+  return { of: (connection) => ec2Of(connection, calls, scope) };
+}
+
+function ec2Of(connection: string, calls: AwsCalls, scope: Scope): Ec2 {
+  const details = calls.details(connection);
+  const call = <R>(action: string, effect: Effect, objects: AwsTarget['objects'], send: (client: Client, module: Sdk, abortSignal: AbortSignal) => Promise<R>): Promise<R> =>
+    calls.call<Client, R>(connection, {
+      action: `ec2:${action}`,
+      effect,
+      objects,
+      make: async (config) => new (await import('@aws-sdk/client-ec2')).EC2Client(config),
+      send: async (client, signal) => send(client, await import('@aws-sdk/client-ec2'), signal),
+    });
+  const read = <R>(action: string, send: (client: Client, module: Sdk, abortSignal: AbortSignal) => Promise<R>): Promise<R> => call(action, 'read', [], send);
+
+  const describeVolumes = (input: sdk.DescribeVolumesCommandInput): Promise<Volume[]> =>
+    pages(async (NextToken) => {
+      const { Volumes, NextToken: next } = await read('DescribeVolumes', (client, module, abortSignal) => client.send(new module.DescribeVolumesCommand({ ...input, ...(NextToken === undefined ? {} : { NextToken }) }), { abortSignal }));
+      return { items: (Volumes ?? []).map(volumeOf), next };
+    });
+  const describeSnapshots = (input: sdk.DescribeSnapshotsCommandInput): Promise<Snapshot[]> =>
+    pages(async (NextToken) => {
+      const { Snapshots, NextToken: next } = await read('DescribeSnapshots', (client, module, abortSignal) => client.send(new module.DescribeSnapshotsCommand({ ...input, ...(NextToken === undefined ? {} : { NextToken }) }), { abortSignal }));
+      return { items: (Snapshots ?? []).map(snapshotOf), next };
+    });
+  const volume = async (id: string): Promise<Volume | undefined> => (await orNothing(() => describeVolumes({ VolumeIds: [id] })))?.find((found) => found.id === id && found.state !== 'deleted');
+
+  /** What a change would alter, with its tags as EC2 has them now. */
+  const objectsOf = async (change: Ec2Change): Promise<AwsTarget['objects']> => {
+    if (change.action === 'CreateVolume') return [{ id: `the new volume from ${change.snapshot}`, tags: madeBy(change.tags, details, scope.runId) }];
+    const ids = 'resources' in change ? [...change.resources] : 'instance' in change ? [change.volume, change.instance] : [change.volume];
+    const tags = await read('DescribeTags', (client, module, abortSignal) => client.send(new module.DescribeTagsCommand({ Filters: [{ Name: 'resource-id', Values: ids }] }), { abortSignal }));
+    return ids.map((id) => ({ id, tags: tagsOf(tags.Tags?.filter(({ ResourceId }) => ResourceId === id)) }));
+  };
+
+  return {
+    details,
+    volume,
+    volumes: ({ tags }) => describeVolumes({ Filters: tagFilters(tags) }),
+    snapshot: async (id) => (await orNothing(() => describeSnapshots({ SnapshotIds: [id] })))?.find((found) => found.id === id),
+    async snapshots({ tags = {}, ids, volume: of }) {
+      const Filters = [...tagFilters(tags), ...(of === undefined ? [] : [{ Name: 'volume-id', Values: [of] }])];
+      const found = await describeSnapshots({ OwnerIds: ['self'], ...(Filters.length === 0 ? {} : { Filters }) });
+      return found.filter(({ id, owner }) => owner === details.account && (ids === undefined || ids.includes(id)));
+    },
+    async initialization(id) {
+      const { VolumeStatuses } = await read('DescribeVolumeStatus', (client, module, abortSignal) => client.send(new module.DescribeVolumeStatusCommand({ VolumeIds: [id] }), { abortSignal }));
+      const found = VolumeStatuses?.find(({ VolumeId }) => VolumeId === id);
+      const state = found?.VolumeStatus?.Details?.find(({ Name }) => String(Name) === 'initialization-state')?.Status ?? found?.InitializationStatusDetails?.InitializationType;
+      const progress = found?.InitializationStatusDetails?.Progress;
+      if (state === undefined) return null;
+      return { state: progress === 100 ? 'completed' : state, progress: progress ?? null };
+    },
+    async instance(id) {
+      const found = await orNothing(() => read('DescribeInstances', (client, module, abortSignal) => client.send(new module.DescribeInstancesCommand({ InstanceIds: [id] }), { abortSignal })));
+      const instance = found?.Reservations?.flatMap(({ Instances }) => Instances ?? []).find(({ InstanceId }) => InstanceId === id);
+      return instance === undefined ? undefined : { id, state: instance.State?.Name ?? '', zone: instance.Placement?.AvailabilityZone ?? '' };
+    },
+    async change(change) {
+      if (change.action === 'DeleteVolume') await refuseOthers(await volume(change.volume), change.volume, scope.runId);
+      const objects = await objectsOf(change);
+      const made = await call(change.action, effectOf(change), objects, (client, module, abortSignal) => commandOf(change, { details, runId: scope.runId, dryRun: false }).send(client, module, abortSignal));
+      const id = made ?? volumeBefore(change);
+      return { volume: id === undefined || change.action === 'DeleteVolume' ? null : ((await volume(id)) ?? null) };
+    },
+    async dryRun(change) {
+      try {
+        await call(change.action, 'read', [], (client, module, abortSignal) => commandOf(change, { details, runId: scope.runId, dryRun: true }).send(client, module, abortSignal));
+        return { result: 'unclear', detail: `ec2:${change.action}: the endpoint does not know dry runs` };
+      } catch (error) {
+        if (awsCodeOf(error) === 'DryRunOperation') return { result: 'permitted', detail: `ec2:${change.action} would be permitted` };
+        if (error instanceof StepError && error.code === 'aws-denied') return { result: 'denied', detail: error.message };
+        if (error instanceof StepError && error.code === 'aws-error') return { result: 'unclear', detail: messageOf(error) };
+        throw error;
+      }
+    },
+  };
+}
+
+/** Only what this run made is deleted: by its id, and by its tag. */
+async function refuseOthers(volume: Volume | undefined, id: string, runId: string): Promise<void> {
+  if (volume === undefined) throw new StepError('aws-not-found', `there is no volume ${id}`);
+  if (volume.tags[runTag] !== runId) throw new StepError('not-ours', `the volume ${id} does not bear the tag ${runTag}=${runId}: this run did not make it`, { hint: 'Whoever made it removes it.' });
+}
+
+function tagFilters(tags: Tags): sdk.Filter[] {
+  return Object.entries(tags).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value.replace(/[\\*?]/g, '\\$&')] }));
+}
+
+async function pages<T>(page: (token: string | undefined) => Promise<{ readonly items: readonly T[]; readonly next: string | undefined }>): Promise<T[]> {
+  const found: T[] = [];
+  let token: string | undefined;
+  do {
+    const { items, next } = await page(token);
+    found.push(...items);
+    token = next === '' ? undefined : next;
+  } while (token !== undefined);
+  return found;
+}
+
+async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
