@@ -54,12 +54,12 @@ function ec2Of(connection: string, calls: AwsCalls, scope: Scope): Ec2 {
   return {
     details,
     volume,
-    volumes: ({ tags }) => describeVolumes({ Filters: tagFilters(tags) }),
+    volumes: async ({ tags }) => (await describeVolumes({ Filters: tagFilters(tags) })).filter((found) => bears(found, tags)),
     snapshot: async (id) => (await orNothing(() => describeSnapshots({ SnapshotIds: [id] })))?.find((found) => found.id === id),
     async snapshots({ tags = {}, ids, volume: of }) {
       const Filters = [...tagFilters(tags), ...(of === undefined ? [] : [{ Name: 'volume-id', Values: [of] }])];
       const found = await describeSnapshots({ OwnerIds: ['self'], ...(Filters.length === 0 ? {} : { Filters }) });
-      return found.filter(({ id, owner }) => owner === details.account && (ids === undefined || ids.includes(id)));
+      return found.filter((each) => each.owner === details.account && bears(each, tags) && (ids === undefined || ids.includes(each.id)));
     },
     async initialization(id) {
       const { VolumeStatuses } = await read('DescribeVolumeStatus', (client, module, abortSignal) => client.send(new module.DescribeVolumeStatusCommand({ VolumeIds: [id] }), { abortSignal }));
@@ -101,8 +101,13 @@ async function refuseOthers(volume: Volume | undefined, id: string, runId: strin
   if (volume.tags[runTag] !== runId) throw new StepError('not-ours', `the volume ${id} does not bear the tag ${runTag}=${runId}: this run did not make it`, { hint: 'Whoever made it removes it.' });
 }
 
+/** Wildcards in a value would match others too: `bears` decides. */
 function tagFilters(tags: Tags): sdk.Filter[] {
-  return Object.entries(tags).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value.replace(/[\\*?]/g, '\\$&')] }));
+  return Object.entries(tags).map(([key, value]) => (/[\\*?]/.test(value) ? { Name: 'tag-key', Values: [key] } : { Name: `tag:${key}`, Values: [value] }));
+}
+
+function bears({ tags }: { readonly tags: Tags }, wanted: Tags): boolean {
+  return Object.entries(wanted).every(([key, value]) => tags[key] === value);
 }
 
 async function pages<T>(page: (token: string | undefined) => Promise<{ readonly items: readonly T[]; readonly next: string | undefined }>): Promise<T[]> {
