@@ -2,16 +2,18 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"aws":{"type":"array","items":{"type":"object","required":["account","regions","tag"],"properties":{"account":{"type":"string","pattern":"^\\d{12}$","description":"Twelve digits, in quotes"},"regions":{"type":"array","items":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$"},"minItems":1},"tag":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string","minLength":1},"value":{"type":"string"}},"additionalProperties":false,"description":"What a drill may alter bears it"}},"additionalProperties":false},"description":"AWS accounts and regions that a drill may call, and the tag of what it may alter there"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
-const pattern9 = new RegExp("^https?://", "u");
-const pattern10 = new RegExp("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "u");
-const pattern11 = new RegExp("^[a-z][a-z0-9.-]*(/.+)?$", "u");
-const pattern12 = new RegExp("^.+:\\d+$", "u");
-const pattern13 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
-const pattern15 = new RegExp("^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$", "u");
+const pattern9 = new RegExp("^\\d{12}$", "u");
+const pattern10 = new RegExp("^[a-z]{2}(-[a-z]+)+-\\d$", "u");
+const pattern11 = new RegExp("^https?://", "u");
+const pattern12 = new RegExp("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "u");
+const pattern13 = new RegExp("^[a-z][a-z0-9.-]*(/.+)?$", "u");
+const pattern14 = new RegExp("^.+:\\d+$", "u");
+const pattern15 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
+const pattern17 = new RegExp("^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -514,7 +516,7 @@ if(data.boundary !== undefined){
 let data18 = data.boundary;
 if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
 for(const key8 in data18){
-if(!((((key8 === "hosts") || (key8 === "directories")) || (key8 === "commands")) || (key8 === "kubernetes"))){
+if(!(((((key8 === "hosts") || (key8 === "directories")) || (key8 === "aws")) || (key8 === "commands")) || (key8 === "kubernetes"))){
 const err40 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.boundary,data:data18};
 if(vErrors === null){
 vErrors = [err40];
@@ -583,14 +585,15 @@ vErrors.push(err44);
 errors++;
 }
 }
-if(data18.commands !== undefined){
-let data23 = data18.commands;
+if(data18.aws !== undefined){
+let data23 = data18.aws;
 if(Array.isArray(data23)){
 const len2 = data23.length;
 for(let i2=0; i2<len2; i2++){
 let data24 = data23[i2];
-if(typeof data24 !== "string"){
-const err45 = {instancePath:instancePath+"/boundary/commands/" + i2,schemaPath:"#/properties/boundary/properties/commands/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.commands.items.type,parentSchema:schema31.properties.boundary.properties.commands.items,data:data24};
+if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
+if(data24.account === undefined){
+const err45 = {instancePath:instancePath+"/boundary/aws/" + i2,schemaPath:"#/properties/boundary/properties/aws/items/required",keyword:"required",params:{missingProperty: "account"},message:"must have required property '"+"account"+"'",schema:schema31.properties.boundary.properties.aws.items.required,parentSchema:schema31.properties.boundary.properties.aws.items,data:data24};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -599,10 +602,8 @@ vErrors.push(err45);
 }
 errors++;
 }
-}
-}
-else {
-const err46 = {instancePath:instancePath+"/boundary/commands",schemaPath:"#/properties/boundary/properties/commands/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.commands.type,parentSchema:schema31.properties.boundary.properties.commands,data:data23};
+if(data24.regions === undefined){
+const err46 = {instancePath:instancePath+"/boundary/aws/" + i2,schemaPath:"#/properties/boundary/properties/aws/items/required",keyword:"required",params:{missingProperty: "regions"},message:"must have required property '"+"regions"+"'",schema:schema31.properties.boundary.properties.aws.items.required,parentSchema:schema31.properties.boundary.properties.aws.items,data:data24};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -611,16 +612,8 @@ vErrors.push(err46);
 }
 errors++;
 }
-}
-if(data18.kubernetes !== undefined){
-let data25 = data18.kubernetes;
-if(Array.isArray(data25)){
-const len3 = data25.length;
-for(let i3=0; i3<len3; i3++){
-let data26 = data25[i3];
-if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
-if(data26.context === undefined){
-const err47 = {instancePath:instancePath+"/boundary/kubernetes/" + i3,schemaPath:"#/properties/boundary/properties/kubernetes/items/required",keyword:"required",params:{missingProperty: "context"},message:"must have required property '"+"context"+"'",schema:schema31.properties.boundary.properties.kubernetes.items.required,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data26};
+if(data24.tag === undefined){
+const err47 = {instancePath:instancePath+"/boundary/aws/" + i2,schemaPath:"#/properties/boundary/properties/aws/items/required",keyword:"required",params:{missingProperty: "tag"},message:"must have required property '"+"tag"+"'",schema:schema31.properties.boundary.properties.aws.items.required,parentSchema:schema31.properties.boundary.properties.aws.items,data:data24};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -629,8 +622,9 @@ vErrors.push(err47);
 }
 errors++;
 }
-if(data26.namespaces === undefined){
-const err48 = {instancePath:instancePath+"/boundary/kubernetes/" + i3,schemaPath:"#/properties/boundary/properties/kubernetes/items/required",keyword:"required",params:{missingProperty: "namespaces"},message:"must have required property '"+"namespaces"+"'",schema:schema31.properties.boundary.properties.kubernetes.items.required,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data26};
+for(const key9 in data24){
+if(!(((key9 === "account") || (key9 === "regions")) || (key9 === "tag"))){
+const err48 = {instancePath:instancePath+"/boundary/aws/" + i2,schemaPath:"#/properties/boundary/properties/aws/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.boundary.properties.aws.items,data:data24};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -639,9 +633,12 @@ vErrors.push(err48);
 }
 errors++;
 }
-for(const key9 in data26){
-if(!(((((key9 === "context") || (key9 === "server")) || (key9 === "uid")) || (key9 === "namespaces")) || (key9 === "cluster"))){
-const err49 = {instancePath:instancePath+"/boundary/kubernetes/" + i3,schemaPath:"#/properties/boundary/properties/kubernetes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data26};
+}
+if(data24.account !== undefined){
+let data25 = data24.account;
+if(typeof data25 === "string"){
+if(!pattern9.test(data25)){
+const err49 = {instancePath:instancePath+"/boundary/aws/" + i2+"/account",schemaPath:"#/properties/boundary/properties/aws/items/properties/account/pattern",keyword:"pattern",params:{pattern: "^\\d{12}$"},message:"must match pattern \""+"^\\d{12}$"+"\"",schema:"^\\d{12}$",parentSchema:schema31.properties.boundary.properties.aws.items.properties.account,data:data25};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -651,11 +648,8 @@ vErrors.push(err49);
 errors++;
 }
 }
-if(data26.context !== undefined){
-let data27 = data26.context;
-if(typeof data27 === "string"){
-if(func2(data27) < 1){
-const err50 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/context",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/context/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.context,data:data27};
+else {
+const err50 = {instancePath:instancePath+"/boundary/aws/" + i2+"/account",schemaPath:"#/properties/boundary/properties/aws/items/properties/account/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.aws.items.properties.account.type,parentSchema:schema31.properties.boundary.properties.aws.items.properties.account,data:data25};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -665,8 +659,11 @@ vErrors.push(err50);
 errors++;
 }
 }
-else {
-const err51 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/context",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/context/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.context.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.context,data:data27};
+if(data24.regions !== undefined){
+let data26 = data24.regions;
+if(Array.isArray(data26)){
+if(data26.length < 1){
+const err51 = {instancePath:instancePath+"/boundary/aws/" + i2+"/regions",schemaPath:"#/properties/boundary/properties/aws/items/properties/regions/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.boundary.properties.aws.items.properties.regions,data:data26};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -675,12 +672,12 @@ vErrors.push(err51);
 }
 errors++;
 }
-}
-if(data26.server !== undefined){
-let data28 = data26.server;
-if(typeof data28 === "string"){
-if(!pattern9.test(data28)){
-const err52 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/server",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/server/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\"",schema:"^https?://",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.server,data:data28};
+const len3 = data26.length;
+for(let i3=0; i3<len3; i3++){
+let data27 = data26[i3];
+if(typeof data27 === "string"){
+if(!pattern10.test(data27)){
+const err52 = {instancePath:instancePath+"/boundary/aws/" + i2+"/regions/" + i3,schemaPath:"#/properties/boundary/properties/aws/items/properties/regions/items/pattern",keyword:"pattern",params:{pattern: "^[a-z]{2}(-[a-z]+)+-\\d$"},message:"must match pattern \""+"^[a-z]{2}(-[a-z]+)+-\\d$"+"\"",schema:"^[a-z]{2}(-[a-z]+)+-\\d$",parentSchema:schema31.properties.boundary.properties.aws.items.properties.regions.items,data:data27};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -691,7 +688,7 @@ errors++;
 }
 }
 else {
-const err53 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/server",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/server/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.server.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.server,data:data28};
+const err53 = {instancePath:instancePath+"/boundary/aws/" + i2+"/regions/" + i3,schemaPath:"#/properties/boundary/properties/aws/items/properties/regions/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.aws.items.properties.regions.items.type,parentSchema:schema31.properties.boundary.properties.aws.items.properties.regions.items,data:data27};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -701,11 +698,9 @@ vErrors.push(err53);
 errors++;
 }
 }
-if(data26.uid !== undefined){
-let data29 = data26.uid;
-if(typeof data29 === "string"){
-if(func2(data29) < 1){
-const err54 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/uid",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/uid/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.uid,data:data29};
+}
+else {
+const err54 = {instancePath:instancePath+"/boundary/aws/" + i2+"/regions",schemaPath:"#/properties/boundary/properties/aws/items/properties/regions/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.aws.items.properties.regions.type,parentSchema:schema31.properties.boundary.properties.aws.items.properties.regions,data:data26};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -715,8 +710,11 @@ vErrors.push(err54);
 errors++;
 }
 }
-else {
-const err55 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/uid",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/uid/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.uid.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.uid,data:data29};
+if(data24.tag !== undefined){
+let data28 = data24.tag;
+if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
+if(data28.key === undefined){
+const err55 = {instancePath:instancePath+"/boundary/aws/" + i2+"/tag",schemaPath:"#/properties/boundary/properties/aws/items/properties/tag/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'",schema:schema31.properties.boundary.properties.aws.items.properties.tag.required,parentSchema:schema31.properties.boundary.properties.aws.items.properties.tag,data:data28};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -725,16 +723,8 @@ vErrors.push(err55);
 }
 errors++;
 }
-}
-if(data26.namespaces !== undefined){
-let data30 = data26.namespaces;
-if(Array.isArray(data30)){
-const len4 = data30.length;
-for(let i4=0; i4<len4; i4++){
-let data31 = data30[i4];
-if(typeof data31 === "string"){
-if(!pattern10.test(data31)){
-const err56 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/namespaces/" + i4,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"+"\"",schema:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items,data:data31};
+if(data28.value === undefined){
+const err56 = {instancePath:instancePath+"/boundary/aws/" + i2+"/tag",schemaPath:"#/properties/boundary/properties/aws/items/properties/tag/required",keyword:"required",params:{missingProperty: "value"},message:"must have required property '"+"value"+"'",schema:schema31.properties.boundary.properties.aws.items.properties.tag.required,parentSchema:schema31.properties.boundary.properties.aws.items.properties.tag,data:data28};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -743,9 +733,9 @@ vErrors.push(err56);
 }
 errors++;
 }
-}
-else {
-const err57 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/namespaces/" + i4,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items,data:data31};
+for(const key10 in data28){
+if(!((key10 === "key") || (key10 === "value"))){
+const err57 = {instancePath:instancePath+"/boundary/aws/" + i2+"/tag",schemaPath:"#/properties/boundary/properties/aws/items/properties/tag/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.boundary.properties.aws.items.properties.tag,data:data28};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -755,9 +745,11 @@ vErrors.push(err57);
 errors++;
 }
 }
-}
-else {
-const err58 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/namespaces",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces,data:data30};
+if(data28.key !== undefined){
+let data29 = data28.key;
+if(typeof data29 === "string"){
+if(func2(data29) < 1){
+const err58 = {instancePath:instancePath+"/boundary/aws/" + i2+"/tag/key",schemaPath:"#/properties/boundary/properties/aws/items/properties/tag/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.boundary.properties.aws.items.properties.tag.properties.key,data:data29};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -767,15 +759,8 @@ vErrors.push(err58);
 errors++;
 }
 }
-if(data26.cluster !== undefined){
-let data32 = data26.cluster;
-if(Array.isArray(data32)){
-const len5 = data32.length;
-for(let i5=0; i5<len5; i5++){
-let data33 = data32[i5];
-if(typeof data33 === "string"){
-if(!pattern11.test(data33)){
-const err59 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/cluster/" + i5,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/items/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9.-]*(/.+)?$"},message:"must match pattern \""+"^[a-z][a-z0-9.-]*(/.+)?$"+"\"",schema:"^[a-z][a-z0-9.-]*(/.+)?$",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items,data:data33};
+else {
+const err59 = {instancePath:instancePath+"/boundary/aws/" + i2+"/tag/key",schemaPath:"#/properties/boundary/properties/aws/items/properties/tag/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.aws.items.properties.tag.properties.key.type,parentSchema:schema31.properties.boundary.properties.aws.items.properties.tag.properties.key,data:data29};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -785,8 +770,10 @@ vErrors.push(err59);
 errors++;
 }
 }
-else {
-const err60 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/cluster/" + i5,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items,data:data33};
+if(data28.value !== undefined){
+let data30 = data28.value;
+if(typeof data30 !== "string"){
+const err60 = {instancePath:instancePath+"/boundary/aws/" + i2+"/tag/value",schemaPath:"#/properties/boundary/properties/aws/items/properties/tag/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.aws.items.properties.tag.properties.value.type,parentSchema:schema31.properties.boundary.properties.aws.items.properties.tag.properties.value,data:data30};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -798,7 +785,7 @@ errors++;
 }
 }
 else {
-const err61 = {instancePath:instancePath+"/boundary/kubernetes/" + i3+"/cluster",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster,data:data32};
+const err61 = {instancePath:instancePath+"/boundary/aws/" + i2+"/tag",schemaPath:"#/properties/boundary/properties/aws/items/properties/tag/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.properties.aws.items.properties.tag.type,parentSchema:schema31.properties.boundary.properties.aws.items.properties.tag,data:data28};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -810,7 +797,7 @@ errors++;
 }
 }
 else {
-const err62 = {instancePath:instancePath+"/boundary/kubernetes/" + i3,schemaPath:"#/properties/boundary/properties/kubernetes/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.properties.kubernetes.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data26};
+const err62 = {instancePath:instancePath+"/boundary/aws/" + i2,schemaPath:"#/properties/boundary/properties/aws/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.properties.aws.items.type,parentSchema:schema31.properties.boundary.properties.aws.items,data:data24};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -822,7 +809,7 @@ errors++;
 }
 }
 else {
-const err63 = {instancePath:instancePath+"/boundary/kubernetes",schemaPath:"#/properties/boundary/properties/kubernetes/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.type,parentSchema:schema31.properties.boundary.properties.kubernetes,data:data25};
+const err63 = {instancePath:instancePath+"/boundary/aws",schemaPath:"#/properties/boundary/properties/aws/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.aws.type,parentSchema:schema31.properties.boundary.properties.aws,data:data23};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -832,9 +819,14 @@ vErrors.push(err63);
 errors++;
 }
 }
-}
-else {
-const err64 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.type,parentSchema:schema31.properties.boundary,data:data18};
+if(data18.commands !== undefined){
+let data31 = data18.commands;
+if(Array.isArray(data31)){
+const len4 = data31.length;
+for(let i4=0; i4<len4; i4++){
+let data32 = data31[i4];
+if(typeof data32 !== "string"){
+const err64 = {instancePath:instancePath+"/boundary/commands/" + i4,schemaPath:"#/properties/boundary/properties/commands/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.commands.items.type,parentSchema:schema31.properties.boundary.properties.commands.items,data:data32};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -844,15 +836,9 @@ vErrors.push(err64);
 errors++;
 }
 }
-if(data.forbidden !== undefined){
-let data34 = data.forbidden;
-if(Array.isArray(data34)){
-const len6 = data34.length;
-for(let i6=0; i6<len6; i6++){
-let data35 = data34[i6];
-if(typeof data35 === "string"){
-if(!pattern12.test(data35)){
-const err65 = {instancePath:instancePath+"/forbidden/" + i6,schemaPath:"#/properties/forbidden/items/pattern",keyword:"pattern",params:{pattern: "^.+:\\d+$"},message:"must match pattern \""+"^.+:\\d+$"+"\"",schema:"^.+:\\d+$",parentSchema:schema31.properties.forbidden.items,data:data35};
+}
+else {
+const err65 = {instancePath:instancePath+"/boundary/commands",schemaPath:"#/properties/boundary/properties/commands/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.commands.type,parentSchema:schema31.properties.boundary.properties.commands,data:data31};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -862,8 +848,15 @@ vErrors.push(err65);
 errors++;
 }
 }
-else {
-const err66 = {instancePath:instancePath+"/forbidden/" + i6,schemaPath:"#/properties/forbidden/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.forbidden.items.type,parentSchema:schema31.properties.forbidden.items,data:data35};
+if(data18.kubernetes !== undefined){
+let data33 = data18.kubernetes;
+if(Array.isArray(data33)){
+const len5 = data33.length;
+for(let i5=0; i5<len5; i5++){
+let data34 = data33[i5];
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+if(data34.context === undefined){
+const err66 = {instancePath:instancePath+"/boundary/kubernetes/" + i5,schemaPath:"#/properties/boundary/properties/kubernetes/items/required",keyword:"required",params:{missingProperty: "context"},message:"must have required property '"+"context"+"'",schema:schema31.properties.boundary.properties.kubernetes.items.required,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data34};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -872,10 +865,8 @@ vErrors.push(err66);
 }
 errors++;
 }
-}
-}
-else {
-const err67 = {instancePath:instancePath+"/forbidden",schemaPath:"#/properties/forbidden/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.forbidden.type,parentSchema:schema31.properties.forbidden,data:data34};
+if(data34.namespaces === undefined){
+const err67 = {instancePath:instancePath+"/boundary/kubernetes/" + i5,schemaPath:"#/properties/boundary/properties/kubernetes/items/required",keyword:"required",params:{missingProperty: "namespaces"},message:"must have required property '"+"namespaces"+"'",schema:schema31.properties.boundary.properties.kubernetes.items.required,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data34};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -884,13 +875,9 @@ vErrors.push(err67);
 }
 errors++;
 }
-}
-if(data.watch !== undefined){
-let data36 = data.watch;
-if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
-for(const key10 in data36){
-if(!(((((key10 === "required") || (key10 === "advisory")) || (key10 === "profiles")) || (key10 === "settle")) || (key10 === "with"))){
-const err68 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data36};
+for(const key11 in data34){
+if(!(((((key11 === "context") || (key11 === "server")) || (key11 === "uid")) || (key11 === "namespaces")) || (key11 === "cluster"))){
+const err68 = {instancePath:instancePath+"/boundary/kubernetes/" + i5,schemaPath:"#/properties/boundary/properties/kubernetes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data34};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -900,14 +887,11 @@ vErrors.push(err68);
 errors++;
 }
 }
-if(data36.required !== undefined){
-let data37 = data36.required;
-if(Array.isArray(data37)){
-const len7 = data37.length;
-for(let i7=0; i7<len7; i7++){
-let data38 = data37[i7];
-if(typeof data38 !== "string"){
-const err69 = {instancePath:instancePath+"/watch/required/" + i7,schemaPath:"#/properties/watch/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.required.items.type,parentSchema:schema31.properties.watch.properties.required.items,data:data38};
+if(data34.context !== undefined){
+let data35 = data34.context;
+if(typeof data35 === "string"){
+if(func2(data35) < 1){
+const err69 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/context",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/context/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.context,data:data35};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -917,9 +901,8 @@ vErrors.push(err69);
 errors++;
 }
 }
-}
 else {
-const err70 = {instancePath:instancePath+"/watch/required",schemaPath:"#/properties/watch/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.required.type,parentSchema:schema31.properties.watch.properties.required,data:data37};
+const err70 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/context",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/context/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.context.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.context,data:data35};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -929,14 +912,11 @@ vErrors.push(err70);
 errors++;
 }
 }
-if(data36.advisory !== undefined){
-let data39 = data36.advisory;
-if(Array.isArray(data39)){
-const len8 = data39.length;
-for(let i8=0; i8<len8; i8++){
-let data40 = data39[i8];
-if(typeof data40 !== "string"){
-const err71 = {instancePath:instancePath+"/watch/advisory/" + i8,schemaPath:"#/properties/watch/properties/advisory/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.advisory.items.type,parentSchema:schema31.properties.watch.properties.advisory.items,data:data40};
+if(data34.server !== undefined){
+let data36 = data34.server;
+if(typeof data36 === "string"){
+if(!pattern11.test(data36)){
+const err71 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/server",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/server/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\"",schema:"^https?://",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.server,data:data36};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -946,9 +926,8 @@ vErrors.push(err71);
 errors++;
 }
 }
-}
 else {
-const err72 = {instancePath:instancePath+"/watch/advisory",schemaPath:"#/properties/watch/properties/advisory/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.advisory.type,parentSchema:schema31.properties.watch.properties.advisory,data:data39};
+const err72 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/server",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/server/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.server.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.server,data:data36};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -958,14 +937,11 @@ vErrors.push(err72);
 errors++;
 }
 }
-if(data36.profiles !== undefined){
-let data41 = data36.profiles;
-if(Array.isArray(data41)){
-const len9 = data41.length;
-for(let i9=0; i9<len9; i9++){
-let data42 = data41[i9];
-if(typeof data42 !== "string"){
-const err73 = {instancePath:instancePath+"/watch/profiles/" + i9,schemaPath:"#/properties/watch/properties/profiles/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.profiles.items.type,parentSchema:schema31.properties.watch.properties.profiles.items,data:data42};
+if(data34.uid !== undefined){
+let data37 = data34.uid;
+if(typeof data37 === "string"){
+if(func2(data37) < 1){
+const err73 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/uid",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/uid/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.uid,data:data37};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -975,9 +951,8 @@ vErrors.push(err73);
 errors++;
 }
 }
-}
 else {
-const err74 = {instancePath:instancePath+"/watch/profiles",schemaPath:"#/properties/watch/properties/profiles/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.profiles.type,parentSchema:schema31.properties.watch.properties.profiles,data:data41};
+const err74 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/uid",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/uid/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.uid.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.uid,data:data37};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -987,11 +962,15 @@ vErrors.push(err74);
 errors++;
 }
 }
-if(data36.settle !== undefined){
-let data43 = data36.settle;
-if(typeof data43 === "string"){
-if(!pattern13.test(data43)){
-const err75 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.watch.properties.settle,data:data43};
+if(data34.namespaces !== undefined){
+let data38 = data34.namespaces;
+if(Array.isArray(data38)){
+const len6 = data38.length;
+for(let i6=0; i6<len6; i6++){
+let data39 = data38[i6];
+if(typeof data39 === "string"){
+if(!pattern12.test(data39)){
+const err75 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/namespaces/" + i6,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"+"\"",schema:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items,data:data39};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -1002,7 +981,7 @@ errors++;
 }
 }
 else {
-const err76 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.settle.type,parentSchema:schema31.properties.watch.properties.settle,data:data43};
+const err76 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/namespaces/" + i6,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.items,data:data39};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -1012,15 +991,9 @@ vErrors.push(err76);
 errors++;
 }
 }
-if(data36.with !== undefined){
-let data44 = data36.with;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-for(const key11 in data44){
-let data45 = data44[key11];
-if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
 }
 else {
-const err77 = {instancePath:instancePath+"/watch/with/" + key11.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data45};
+const err77 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/namespaces",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/namespaces/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.namespaces,data:data38};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1030,9 +1003,15 @@ vErrors.push(err77);
 errors++;
 }
 }
-}
-else {
-const err78 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data44};
+if(data34.cluster !== undefined){
+let data40 = data34.cluster;
+if(Array.isArray(data40)){
+const len7 = data40.length;
+for(let i7=0; i7<len7; i7++){
+let data41 = data40[i7];
+if(typeof data41 === "string"){
+if(!pattern13.test(data41)){
+const err78 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/cluster/" + i7,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/items/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9.-]*(/.+)?$"},message:"must match pattern \""+"^[a-z][a-z0-9.-]*(/.+)?$"+"\"",schema:"^[a-z][a-z0-9.-]*(/.+)?$",parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items,data:data41};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1042,9 +1021,8 @@ vErrors.push(err78);
 errors++;
 }
 }
-}
 else {
-const err79 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data36};
+const err79 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/cluster/" + i7,schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.items,data:data41};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1054,11 +1032,9 @@ vErrors.push(err79);
 errors++;
 }
 }
-if(data.approvals !== undefined){
-let data46 = data.approvals;
-if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
-if(data46.required === undefined){
-const err80 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data46};
+}
+else {
+const err80 = {instancePath:instancePath+"/boundary/kubernetes/" + i5+"/cluster",schemaPath:"#/properties/boundary/properties/kubernetes/items/properties/cluster/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items.properties.cluster,data:data40};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1067,9 +1043,10 @@ vErrors.push(err80);
 }
 errors++;
 }
-for(const key12 in data46){
-if(!((((key12 === "required") || (key12 === "by")) || (key12 === "operatorMayApprove")) || (key12 === "allowedSigners"))){
-const err81 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data46};
+}
+}
+else {
+const err81 = {instancePath:instancePath+"/boundary/kubernetes/" + i5,schemaPath:"#/properties/boundary/properties/kubernetes/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.properties.kubernetes.items.type,parentSchema:schema31.properties.boundary.properties.kubernetes.items,data:data34};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1079,10 +1056,9 @@ vErrors.push(err81);
 errors++;
 }
 }
-if(data46.required !== undefined){
-let data47 = data46.required;
-if(!(((typeof data47 == "number") && (!(data47 % 1) && !isNaN(data47))) && (isFinite(data47)))){
-const err82 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data47};
+}
+else {
+const err82 = {instancePath:instancePath+"/boundary/kubernetes",schemaPath:"#/properties/boundary/properties/kubernetes/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.kubernetes.type,parentSchema:schema31.properties.boundary.properties.kubernetes,data:data33};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1091,9 +1067,10 @@ vErrors.push(err82);
 }
 errors++;
 }
-if((typeof data47 == "number") && (isFinite(data47))){
-if(data47 < 0 || isNaN(data47)){
-const err83 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data47};
+}
+}
+else {
+const err83 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.type,parentSchema:schema31.properties.boundary,data:data18};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1103,15 +1080,15 @@ vErrors.push(err83);
 errors++;
 }
 }
-}
-if(data46.by !== undefined){
-let data48 = data46.by;
-if(Array.isArray(data48)){
-const len10 = data48.length;
-for(let i10=0; i10<len10; i10++){
-let data49 = data48[i10];
-if(typeof data49 !== "string"){
-const err84 = {instancePath:instancePath+"/approvals/by/" + i10,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data49};
+if(data.forbidden !== undefined){
+let data42 = data.forbidden;
+if(Array.isArray(data42)){
+const len8 = data42.length;
+for(let i8=0; i8<len8; i8++){
+let data43 = data42[i8];
+if(typeof data43 === "string"){
+if(!pattern14.test(data43)){
+const err84 = {instancePath:instancePath+"/forbidden/" + i8,schemaPath:"#/properties/forbidden/items/pattern",keyword:"pattern",params:{pattern: "^.+:\\d+$"},message:"must match pattern \""+"^.+:\\d+$"+"\"",schema:"^.+:\\d+$",parentSchema:schema31.properties.forbidden.items,data:data43};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1121,9 +1098,8 @@ vErrors.push(err84);
 errors++;
 }
 }
-}
 else {
-const err85 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data48};
+const err85 = {instancePath:instancePath+"/forbidden/" + i8,schemaPath:"#/properties/forbidden/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.forbidden.items.type,parentSchema:schema31.properties.forbidden.items,data:data43};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1133,10 +1109,9 @@ vErrors.push(err85);
 errors++;
 }
 }
-if(data46.operatorMayApprove !== undefined){
-let data50 = data46.operatorMayApprove;
-if(typeof data50 !== "boolean"){
-const err86 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data50};
+}
+else {
+const err86 = {instancePath:instancePath+"/forbidden",schemaPath:"#/properties/forbidden/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.forbidden.type,parentSchema:schema31.properties.forbidden,data:data42};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1146,11 +1121,12 @@ vErrors.push(err86);
 errors++;
 }
 }
-if(data46.allowedSigners !== undefined){
-let data51 = data46.allowedSigners;
-if(typeof data51 === "string"){
-if(func2(data51) < 1){
-const err87 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data51};
+if(data.watch !== undefined){
+let data44 = data.watch;
+if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
+for(const key12 in data44){
+if(!(((((key12 === "required") || (key12 === "advisory")) || (key12 === "profiles")) || (key12 === "settle")) || (key12 === "with"))){
+const err87 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data44};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1160,8 +1136,14 @@ vErrors.push(err87);
 errors++;
 }
 }
-else {
-const err88 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data51};
+if(data44.required !== undefined){
+let data45 = data44.required;
+if(Array.isArray(data45)){
+const len9 = data45.length;
+for(let i9=0; i9<len9; i9++){
+let data46 = data45[i9];
+if(typeof data46 !== "string"){
+const err88 = {instancePath:instancePath+"/watch/required/" + i9,schemaPath:"#/properties/watch/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.required.items.type,parentSchema:schema31.properties.watch.properties.required.items,data:data46};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1173,7 +1155,7 @@ errors++;
 }
 }
 else {
-const err89 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data46};
+const err89 = {instancePath:instancePath+"/watch/required",schemaPath:"#/properties/watch/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.required.type,parentSchema:schema31.properties.watch.properties.required,data:data45};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1183,10 +1165,14 @@ vErrors.push(err89);
 errors++;
 }
 }
-if(data.runbooks !== undefined){
-let data52 = data.runbooks;
-if(!((data52 === "committed") || (data52 === "any"))){
-const err90 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data52};
+if(data44.advisory !== undefined){
+let data47 = data44.advisory;
+if(Array.isArray(data47)){
+const len10 = data47.length;
+for(let i10=0; i10<len10; i10++){
+let data48 = data47[i10];
+if(typeof data48 !== "string"){
+const err90 = {instancePath:instancePath+"/watch/advisory/" + i10,schemaPath:"#/properties/watch/properties/advisory/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.advisory.items.type,parentSchema:schema31.properties.watch.properties.advisory.items,data:data48};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1196,11 +1182,9 @@ vErrors.push(err90);
 errors++;
 }
 }
-if(data.stableFor !== undefined){
-let data53 = data.stableFor;
-if(typeof data53 === "string"){
-if(!pattern13.test(data53)){
-const err91 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data53};
+}
+else {
+const err91 = {instancePath:instancePath+"/watch/advisory",schemaPath:"#/properties/watch/properties/advisory/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.advisory.type,parentSchema:schema31.properties.watch.properties.advisory,data:data47};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1210,8 +1194,14 @@ vErrors.push(err91);
 errors++;
 }
 }
-else {
-const err92 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data53};
+if(data44.profiles !== undefined){
+let data49 = data44.profiles;
+if(Array.isArray(data49)){
+const len11 = data49.length;
+for(let i11=0; i11<len11; i11++){
+let data50 = data49[i11];
+if(typeof data50 !== "string"){
+const err92 = {instancePath:instancePath+"/watch/profiles/" + i11,schemaPath:"#/properties/watch/properties/profiles/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.profiles.items.type,parentSchema:schema31.properties.watch.properties.profiles.items,data:data50};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1221,12 +1211,9 @@ vErrors.push(err92);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data54 = data.evidence;
-if(data54 && typeof data54 == "object" && !Array.isArray(data54)){
-for(const key13 in data54){
-if(!((key13 === "store") || (key13 === "retain"))){
-const err93 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data54};
+}
+else {
+const err93 = {instancePath:instancePath+"/watch/profiles",schemaPath:"#/properties/watch/properties/profiles/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.profiles.type,parentSchema:schema31.properties.watch.properties.profiles,data:data49};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1236,11 +1223,11 @@ vErrors.push(err93);
 errors++;
 }
 }
-if(data54.store !== undefined){
-let data55 = data54.store;
-if(typeof data55 === "string"){
-if(!pattern15.test(data55)){
-const err94 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data55};
+if(data44.settle !== undefined){
+let data51 = data44.settle;
+if(typeof data51 === "string"){
+if(!pattern15.test(data51)){
+const err94 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.watch.properties.settle,data:data51};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1251,7 +1238,7 @@ errors++;
 }
 }
 else {
-const err95 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data55};
+const err95 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.settle.type,parentSchema:schema31.properties.watch.properties.settle,data:data51};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1261,11 +1248,15 @@ vErrors.push(err95);
 errors++;
 }
 }
-if(data54.retain !== undefined){
-let data56 = data54.retain;
-if(typeof data56 === "string"){
-if(!pattern13.test(data56)){
-const err96 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data56};
+if(data44.with !== undefined){
+let data52 = data44.with;
+if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
+for(const key13 in data52){
+let data53 = data52[key13];
+if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
+}
+else {
+const err96 = {instancePath:instancePath+"/watch/with/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data53};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1275,8 +1266,9 @@ vErrors.push(err96);
 errors++;
 }
 }
+}
 else {
-const err97 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data56};
+const err97 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data52};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1288,7 +1280,7 @@ errors++;
 }
 }
 else {
-const err98 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data54};
+const err98 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data44};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1298,14 +1290,258 @@ vErrors.push(err98);
 errors++;
 }
 }
-}
-else {
-const err99 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data.approvals !== undefined){
+let data54 = data.approvals;
+if(data54 && typeof data54 == "object" && !Array.isArray(data54)){
+if(data54.required === undefined){
+const err99 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data54};
 if(vErrors === null){
 vErrors = [err99];
 }
 else {
 vErrors.push(err99);
+}
+errors++;
+}
+for(const key14 in data54){
+if(!((((key14 === "required") || (key14 === "by")) || (key14 === "operatorMayApprove")) || (key14 === "allowedSigners"))){
+const err100 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data54};
+if(vErrors === null){
+vErrors = [err100];
+}
+else {
+vErrors.push(err100);
+}
+errors++;
+}
+}
+if(data54.required !== undefined){
+let data55 = data54.required;
+if(!(((typeof data55 == "number") && (!(data55 % 1) && !isNaN(data55))) && (isFinite(data55)))){
+const err101 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data55};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
+}
+errors++;
+}
+if((typeof data55 == "number") && (isFinite(data55))){
+if(data55 < 0 || isNaN(data55)){
+const err102 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data55};
+if(vErrors === null){
+vErrors = [err102];
+}
+else {
+vErrors.push(err102);
+}
+errors++;
+}
+}
+}
+if(data54.by !== undefined){
+let data56 = data54.by;
+if(Array.isArray(data56)){
+const len12 = data56.length;
+for(let i12=0; i12<len12; i12++){
+let data57 = data56[i12];
+if(typeof data57 !== "string"){
+const err103 = {instancePath:instancePath+"/approvals/by/" + i12,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data57};
+if(vErrors === null){
+vErrors = [err103];
+}
+else {
+vErrors.push(err103);
+}
+errors++;
+}
+}
+}
+else {
+const err104 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data56};
+if(vErrors === null){
+vErrors = [err104];
+}
+else {
+vErrors.push(err104);
+}
+errors++;
+}
+}
+if(data54.operatorMayApprove !== undefined){
+let data58 = data54.operatorMayApprove;
+if(typeof data58 !== "boolean"){
+const err105 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data58};
+if(vErrors === null){
+vErrors = [err105];
+}
+else {
+vErrors.push(err105);
+}
+errors++;
+}
+}
+if(data54.allowedSigners !== undefined){
+let data59 = data54.allowedSigners;
+if(typeof data59 === "string"){
+if(func2(data59) < 1){
+const err106 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data59};
+if(vErrors === null){
+vErrors = [err106];
+}
+else {
+vErrors.push(err106);
+}
+errors++;
+}
+}
+else {
+const err107 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data59};
+if(vErrors === null){
+vErrors = [err107];
+}
+else {
+vErrors.push(err107);
+}
+errors++;
+}
+}
+}
+else {
+const err108 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data54};
+if(vErrors === null){
+vErrors = [err108];
+}
+else {
+vErrors.push(err108);
+}
+errors++;
+}
+}
+if(data.runbooks !== undefined){
+let data60 = data.runbooks;
+if(!((data60 === "committed") || (data60 === "any"))){
+const err109 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data60};
+if(vErrors === null){
+vErrors = [err109];
+}
+else {
+vErrors.push(err109);
+}
+errors++;
+}
+}
+if(data.stableFor !== undefined){
+let data61 = data.stableFor;
+if(typeof data61 === "string"){
+if(!pattern15.test(data61)){
+const err110 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data61};
+if(vErrors === null){
+vErrors = [err110];
+}
+else {
+vErrors.push(err110);
+}
+errors++;
+}
+}
+else {
+const err111 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data61};
+if(vErrors === null){
+vErrors = [err111];
+}
+else {
+vErrors.push(err111);
+}
+errors++;
+}
+}
+if(data.evidence !== undefined){
+let data62 = data.evidence;
+if(data62 && typeof data62 == "object" && !Array.isArray(data62)){
+for(const key15 in data62){
+if(!((key15 === "store") || (key15 === "retain"))){
+const err112 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data62};
+if(vErrors === null){
+vErrors = [err112];
+}
+else {
+vErrors.push(err112);
+}
+errors++;
+}
+}
+if(data62.store !== undefined){
+let data63 = data62.store;
+if(typeof data63 === "string"){
+if(!pattern17.test(data63)){
+const err113 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data63};
+if(vErrors === null){
+vErrors = [err113];
+}
+else {
+vErrors.push(err113);
+}
+errors++;
+}
+}
+else {
+const err114 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data63};
+if(vErrors === null){
+vErrors = [err114];
+}
+else {
+vErrors.push(err114);
+}
+errors++;
+}
+}
+if(data62.retain !== undefined){
+let data64 = data62.retain;
+if(typeof data64 === "string"){
+if(!pattern15.test(data64)){
+const err115 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data64};
+if(vErrors === null){
+vErrors = [err115];
+}
+else {
+vErrors.push(err115);
+}
+errors++;
+}
+}
+else {
+const err116 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data64};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
+}
+errors++;
+}
+}
+}
+else {
+const err117 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data62};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+}
+}
+else {
+const err118 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err118];
+}
+else {
+vErrors.push(err118);
 }
 errors++;
 }

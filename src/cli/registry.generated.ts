@@ -33,6 +33,7 @@ const probes: Record<string, () => Promise<ProbeDefinition>> = {
 };
 
 const provisioners: Record<string, () => Promise<ProvisionerDefinition>> = {
+  'aws': async () => (await import('../clients/provision/aws.js')).provisioner,
   'directory': async () => (await import('../clients/provision/directory.js')).provisioner,
   'embedded-postgres': async () => (await import('../clients/provision/embedded-postgres.js')).provisioner,
   'existing-postgres': async () => (await import('../clients/provision/existing-postgres.js')).provisioner,
