@@ -20,16 +20,22 @@ const components = [
   { name: 'OpenSSL', there: () => onPath('openssl'), packages: ['openssl'] },
   { name: 'zip', there: () => onPath('zip') && onPath('unzip'), packages: ['zip', 'unzip'] },
   { name: 'iproute2', there: () => onPath('ip'), packages: ['iproute2'] },
-  { name: 'moto', there: () => existsSync('/usr/lib/python3/dist-packages/responses/__init__.py') && unpackedMoto(), packages: motoLibraries() },
+  { name: 'moto', there: () => existsSync('/usr/lib/python3/dist-packages/responses/__init__.py') && unpackedMoto(), packages: libraries('moto') },
+  { name: 'Kubernetes', there: () => Boolean(process.env.MUSTER_TEST_KUBECONFIG) || builtKubernetes(), packages: libraries('kubernetes') },
 ];
 
-function motoLibraries() {
-  return spawnSync(process.execPath, ['tools/moto.js', '--packages'], { cwd: root, encoding: 'utf8' }).stdout.trim().split(' ');
+function libraries(tool) {
+  return spawnSync(process.execPath, [`tools/${tool}.js`, '--packages'], { cwd: root, encoding: 'utf8' }).stdout.trim().split(' ');
 }
 
 /** Its own package is of another Debian and only unpacked, which needs the network once. */
 function unpackedMoto() {
   return existsSync('/etc/debian_version') && spawnSync(process.execPath, ['tools/moto.js'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+}
+
+/** Built from Debian's source package, once, when what building needs is there. */
+function builtKubernetes() {
+  return existsSync('/etc/debian_version') && spawnSync(process.execPath, ['tools/kubernetes.js'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
 }
 
 function onPath(program) {
