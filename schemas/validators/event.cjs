@@ -2,13 +2,13 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const func1 = Object.prototype.hasOwnProperty;
+const func5 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
 const pattern25 = new RegExp("^[0-9a-f]{64}$", "u");
-const func1 = Object.prototype.hasOwnProperty;
-const func3 = require("ajv/dist/runtime/ucs2length").default;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -149,7 +149,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data1){
-if(!((((((((key0 === "run") || (key0 === "tool")) || (key0 === "operator")) || (key0 === "host")) || (key0 === "plan")) || (key0 === "sandbox")) || (key0 === "closes")) || (key0 === "previous"))){
+if(!(func1.call(schema31.allOf[0].then.properties.data.properties, key0))){
 const err10 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -471,9 +471,15 @@ vErrors.push(err36);
 errors++;
 }
 }
-}
-else {
-const err37 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data1.authenticated !== undefined){
+let data18 = data1.authenticated;
+if(Array.isArray(data18)){
+const len1 = data18.length;
+for(let i1=0; i1<len1; i1++){
+let data19 = data18[i1];
+if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
+if(data19.by === undefined){
+const err37 = {instancePath:instancePath+"/data/authenticated/" + i1,schemaPath:"#/allOf/0/then/properties/data/properties/authenticated/items/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -482,15 +488,417 @@ vErrors.push(err37);
 }
 errors++;
 }
-}
-}
-else {
-const err38 = {instancePath,schemaPath:"#/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data19.as === undefined){
+const err38 = {instancePath:instancePath+"/data/authenticated/" + i1,schemaPath:"#/allOf/0/then/properties/data/properties/authenticated/items/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
 if(vErrors === null){
 vErrors = [err38];
 }
 else {
 vErrors.push(err38);
+}
+errors++;
+}
+for(const key4 in data19){
+if(!((key4 === "by") || (key4 === "as"))){
+const err39 = {instancePath:instancePath+"/data/authenticated/" + i1,schemaPath:"#/allOf/0/then/properties/data/properties/authenticated/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+}
+if(data19.by !== undefined){
+let data20 = data19.by;
+if(!((data20 === "operating-system") || (data20 === "key"))){
+const err40 = {instancePath:instancePath+"/data/authenticated/" + i1+"/by",schemaPath:"#/allOf/0/then/properties/data/properties/authenticated/items/properties/by/enum",keyword:"enum",params:{allowedValues: schema31.allOf[0].then.properties.data.properties.authenticated.items.properties.by.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+if(data19.as !== undefined){
+if(typeof data19.as !== "string"){
+const err41 = {instancePath:instancePath+"/data/authenticated/" + i1+"/as",schemaPath:"#/allOf/0/then/properties/data/properties/authenticated/items/properties/as/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+}
+}
+else {
+const err42 = {instancePath:instancePath+"/data/authenticated/" + i1,schemaPath:"#/allOf/0/then/properties/data/properties/authenticated/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+}
+}
+else {
+const err43 = {instancePath:instancePath+"/data/authenticated",schemaPath:"#/allOf/0/then/properties/data/properties/authenticated/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+}
+if(data1.machine !== undefined){
+let data22 = data1.machine;
+if(data22 && typeof data22 == "object" && !Array.isArray(data22)){
+if(data22.cpu === undefined){
+const err44 = {instancePath:instancePath+"/data/machine",schemaPath:"#/allOf/0/then/properties/data/properties/machine/required",keyword:"required",params:{missingProperty: "cpu"},message:"must have required property '"+"cpu"+"'"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+if(data22.cpus === undefined){
+const err45 = {instancePath:instancePath+"/data/machine",schemaPath:"#/allOf/0/then/properties/data/properties/machine/required",keyword:"required",params:{missingProperty: "cpus"},message:"must have required property '"+"cpus"+"'"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+if(data22.memoryBytes === undefined){
+const err46 = {instancePath:instancePath+"/data/machine",schemaPath:"#/allOf/0/then/properties/data/properties/machine/required",keyword:"required",params:{missingProperty: "memoryBytes"},message:"must have required property '"+"memoryBytes"+"'"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+for(const key5 in data22){
+if(!(((key5 === "cpu") || (key5 === "cpus")) || (key5 === "memoryBytes"))){
+const err47 = {instancePath:instancePath+"/data/machine",schemaPath:"#/allOf/0/then/properties/data/properties/machine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+if(data22.cpu !== undefined){
+if(typeof data22.cpu !== "string"){
+const err48 = {instancePath:instancePath+"/data/machine/cpu",schemaPath:"#/allOf/0/then/properties/data/properties/machine/properties/cpu/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+if(data22.cpus !== undefined){
+let data24 = data22.cpus;
+if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+const err49 = {instancePath:instancePath+"/data/machine/cpus",schemaPath:"#/allOf/0/then/properties/data/properties/machine/properties/cpus/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+if((typeof data24 == "number") && (isFinite(data24))){
+if(data24 < 0 || isNaN(data24)){
+const err50 = {instancePath:instancePath+"/data/machine/cpus",schemaPath:"#/allOf/0/then/properties/data/properties/machine/properties/cpus/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+}
+}
+if(data22.memoryBytes !== undefined){
+let data25 = data22.memoryBytes;
+if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
+const err51 = {instancePath:instancePath+"/data/machine/memoryBytes",schemaPath:"#/allOf/0/then/properties/data/properties/machine/properties/memoryBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+if((typeof data25 == "number") && (isFinite(data25))){
+if(data25 < 0 || isNaN(data25)){
+const err52 = {instancePath:instancePath+"/data/machine/memoryBytes",schemaPath:"#/allOf/0/then/properties/data/properties/machine/properties/memoryBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err53 = {instancePath:instancePath+"/data/machine",schemaPath:"#/allOf/0/then/properties/data/properties/machine/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+if(data1.earlier !== undefined){
+let data26 = data1.earlier;
+if(Array.isArray(data26)){
+const len2 = data26.length;
+for(let i2=0; i2<len2; i2++){
+let data27 = data26[i2];
+if(data27 && typeof data27 == "object" && !Array.isArray(data27)){
+if(data27.run === undefined){
+const err54 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+if(data27.sha256 === undefined){
+const err55 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+if(data27.at === undefined){
+const err56 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+if(data27.verdict === undefined){
+const err57 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/required",keyword:"required",params:{missingProperty: "verdict"},message:"must have required property '"+"verdict"+"'"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+if(data27.rtoMs === undefined){
+const err58 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/required",keyword:"required",params:{missingProperty: "rtoMs"},message:"must have required property '"+"rtoMs"+"'"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+if(data27.rpoMs === undefined){
+const err59 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/required",keyword:"required",params:{missingProperty: "rpoMs"},message:"must have required property '"+"rpoMs"+"'"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+if(data27.manualMs === undefined){
+const err60 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/required",keyword:"required",params:{missingProperty: "manualMs"},message:"must have required property '"+"manualMs"+"'"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+for(const key6 in data27){
+if(!(((((((key6 === "run") || (key6 === "sha256")) || (key6 === "at")) || (key6 === "verdict")) || (key6 === "rtoMs")) || (key6 === "rpoMs")) || (key6 === "manualMs"))){
+const err61 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+if(data27.run !== undefined){
+if(typeof data27.run !== "string"){
+const err62 = {instancePath:instancePath+"/data/earlier/" + i2+"/run",schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+if(data27.sha256 !== undefined){
+if(typeof data27.sha256 !== "string"){
+const err63 = {instancePath:instancePath+"/data/earlier/" + i2+"/sha256",schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+if(data27.at !== undefined){
+if(typeof data27.at !== "string"){
+const err64 = {instancePath:instancePath+"/data/earlier/" + i2+"/at",schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+}
+if(data27.verdict !== undefined){
+let data31 = data27.verdict;
+if(!((((data31 === "failed") || (data31 === "incomplete")) || (data31 === "cancelled")) || (data31 === "passed"))){
+const err65 = {instancePath:instancePath+"/data/earlier/" + i2+"/verdict",schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema31.allOf[0].then.properties.data.properties.earlier.items.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+}
+if(data27.rtoMs !== undefined){
+let data32 = data27.rtoMs;
+if((!((typeof data32 == "number") && (isFinite(data32)))) && (data32 !== null)){
+const err66 = {instancePath:instancePath+"/data/earlier/" + i2+"/rtoMs",schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/properties/rtoMs/type",keyword:"type",params:{type: schema31.allOf[0].then.properties.data.properties.earlier.items.properties.rtoMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+}
+if(data27.rpoMs !== undefined){
+let data33 = data27.rpoMs;
+if((!((typeof data33 == "number") && (isFinite(data33)))) && (data33 !== null)){
+const err67 = {instancePath:instancePath+"/data/earlier/" + i2+"/rpoMs",schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/properties/rpoMs/type",keyword:"type",params:{type: schema31.allOf[0].then.properties.data.properties.earlier.items.properties.rpoMs.type},message:"must be number,null"};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+}
+if(data27.manualMs !== undefined){
+let data34 = data27.manualMs;
+if(!((typeof data34 == "number") && (isFinite(data34)))){
+const err68 = {instancePath:instancePath+"/data/earlier/" + i2+"/manualMs",schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/properties/manualMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+}
+}
+else {
+const err69 = {instancePath:instancePath+"/data/earlier/" + i2,schemaPath:"#/allOf/0/then/properties/data/properties/earlier/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+}
+}
+else {
+const err70 = {instancePath:instancePath+"/data/earlier",schemaPath:"#/allOf/0/then/properties/data/properties/earlier/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+}
+}
+else {
+const err71 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+}
+}
+else {
+const err72 = {instancePath,schemaPath:"#/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
 }
 errors++;
 }
@@ -503,40 +911,40 @@ props0.type = true;
 }
 }
 if(!valid1){
-const err39 = {instancePath,schemaPath:"#/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err73 = {instancePath,schemaPath:"#/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err39];
+vErrors = [err73];
 }
 else {
-vErrors.push(err39);
+vErrors.push(err73);
 }
 errors++;
 }
-const _errs47 = errors;
-let valid10 = true;
-const _errs48 = errors;
-if(errors === _errs48){
+const _errs82 = errors;
+let valid17 = true;
+const _errs83 = errors;
+if(errors === _errs83){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing1;
 if((data.type === undefined) && (missing1 = "type")){
-const err40 = {};
+const err74 = {};
 if(vErrors === null){
-vErrors = [err40];
+vErrors = [err74];
 }
 else {
-vErrors.push(err40);
+vErrors.push(err74);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("plan.approved" !== data.type){
-const err41 = {};
+const err75 = {};
 if(vErrors === null){
-vErrors = [err41];
+vErrors = [err75];
 }
 else {
-vErrors.push(err41);
+vErrors.push(err75);
 }
 errors++;
 }
@@ -544,202 +952,202 @@ errors++;
 }
 }
 else {
-const err42 = {};
+const err76 = {};
 if(vErrors === null){
-vErrors = [err42];
+vErrors = [err76];
 }
 else {
-vErrors.push(err42);
+vErrors.push(err76);
 }
 errors++;
 }
 }
-var _valid1 = _errs48 === errors;
-errors = _errs47;
+var _valid1 = _errs83 === errors;
+errors = _errs82;
 if(vErrors !== null){
-if(_errs47){
-vErrors.length = _errs47;
+if(_errs82){
+vErrors.length = _errs82;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid1){
-const _errs51 = errors;
+const _errs86 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err43 = {instancePath,schemaPath:"#/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err77 = {instancePath,schemaPath:"#/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err43];
+vErrors = [err77];
 }
 else {
-vErrors.push(err43);
+vErrors.push(err77);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data19 = data.data;
-if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
-if(data19.who === undefined){
-const err44 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data36 = data.data;
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
+if(data36.who === undefined){
+const err78 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err44];
+vErrors = [err78];
 }
 else {
-vErrors.push(err44);
+vErrors.push(err78);
 }
 errors++;
 }
-if(data19.key === undefined){
-const err45 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
+if(data36.key === undefined){
+const err79 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
-vErrors = [err45];
+vErrors = [err79];
 }
 else {
-vErrors.push(err45);
+vErrors.push(err79);
 }
 errors++;
 }
-if(data19.file === undefined){
-const err46 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+if(data36.file === undefined){
+const err80 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
-vErrors = [err46];
+vErrors = [err80];
 }
 else {
-vErrors.push(err46);
+vErrors.push(err80);
 }
 errors++;
 }
-if(data19.approval === undefined){
-const err47 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "approval"},message:"must have required property '"+"approval"+"'"};
+if(data36.approval === undefined){
+const err81 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "approval"},message:"must have required property '"+"approval"+"'"};
 if(vErrors === null){
-vErrors = [err47];
+vErrors = [err81];
 }
 else {
-vErrors.push(err47);
+vErrors.push(err81);
 }
 errors++;
 }
-if(data19.signature === undefined){
-const err48 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "signature"},message:"must have required property '"+"signature"+"'"};
+if(data36.signature === undefined){
+const err82 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "signature"},message:"must have required property '"+"signature"+"'"};
 if(vErrors === null){
-vErrors = [err48];
+vErrors = [err82];
 }
 else {
-vErrors.push(err48);
+vErrors.push(err82);
 }
 errors++;
 }
-for(const key4 in data19){
-if(!(((((key4 === "who") || (key4 === "key")) || (key4 === "file")) || (key4 === "approval")) || (key4 === "signature"))){
-const err49 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+for(const key7 in data36){
+if(!(((((key7 === "who") || (key7 === "key")) || (key7 === "file")) || (key7 === "approval")) || (key7 === "signature"))){
+const err83 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err49];
+vErrors = [err83];
 }
 else {
-vErrors.push(err49);
-}
-errors++;
-}
-}
-if(data19.who !== undefined){
-if(typeof data19.who !== "string"){
-const err50 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/1/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err50];
-}
-else {
-vErrors.push(err50);
+vErrors.push(err83);
 }
 errors++;
 }
 }
-if(data19.key !== undefined){
-if(typeof data19.key !== "string"){
-const err51 = {instancePath:instancePath+"/data/key",schemaPath:"#/allOf/1/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data36.who !== undefined){
+if(typeof data36.who !== "string"){
+const err84 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/1/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err51];
+vErrors = [err84];
 }
 else {
-vErrors.push(err51);
+vErrors.push(err84);
 }
 errors++;
 }
 }
-if(data19.file !== undefined){
-if(typeof data19.file !== "string"){
-const err52 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/1/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data36.key !== undefined){
+if(typeof data36.key !== "string"){
+const err85 = {instancePath:instancePath+"/data/key",schemaPath:"#/allOf/1/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err52];
+vErrors = [err85];
 }
 else {
-vErrors.push(err52);
+vErrors.push(err85);
 }
 errors++;
 }
 }
-if(data19.approval !== undefined){
-if(typeof data19.approval !== "string"){
-const err53 = {instancePath:instancePath+"/data/approval",schemaPath:"#/allOf/1/then/properties/data/properties/approval/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data36.file !== undefined){
+if(typeof data36.file !== "string"){
+const err86 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/1/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err53];
+vErrors = [err86];
 }
 else {
-vErrors.push(err53);
+vErrors.push(err86);
 }
 errors++;
 }
 }
-if(data19.signature !== undefined){
-if(typeof data19.signature !== "string"){
-const err54 = {instancePath:instancePath+"/data/signature",schemaPath:"#/allOf/1/then/properties/data/properties/signature/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data36.approval !== undefined){
+if(typeof data36.approval !== "string"){
+const err87 = {instancePath:instancePath+"/data/approval",schemaPath:"#/allOf/1/then/properties/data/properties/approval/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err54];
+vErrors = [err87];
 }
 else {
-vErrors.push(err54);
+vErrors.push(err87);
 }
 errors++;
 }
 }
-}
-else {
-const err55 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data36.signature !== undefined){
+if(typeof data36.signature !== "string"){
+const err88 = {instancePath:instancePath+"/data/signature",schemaPath:"#/allOf/1/then/properties/data/properties/signature/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err55];
+vErrors = [err88];
 }
 else {
-vErrors.push(err55);
+vErrors.push(err88);
 }
 errors++;
 }
 }
 }
 else {
-const err56 = {instancePath,schemaPath:"#/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err89 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err56];
+vErrors = [err89];
 }
 else {
-vErrors.push(err56);
+vErrors.push(err89);
 }
 errors++;
 }
-var _valid1 = _errs51 === errors;
-valid10 = _valid1;
-if(valid10){
+}
+}
+else {
+const err90 = {instancePath,schemaPath:"#/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err90];
+}
+else {
+vErrors.push(err90);
+}
+errors++;
+}
+var _valid1 = _errs86 === errors;
+valid17 = _valid1;
+if(valid17){
 var props1 = {};
 props1.data = true;
 props1.type = true;
 }
 }
-if(!valid10){
-const err57 = {instancePath,schemaPath:"#/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid17){
+const err91 = {instancePath,schemaPath:"#/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err57];
+vErrors = [err91];
 }
 else {
-vErrors.push(err57);
+vErrors.push(err91);
 }
 errors++;
 }
@@ -752,475 +1160,13 @@ props0 = props0 || {};
 Object.assign(props0, props1);
 }
 }
-const _errs67 = errors;
-let valid14 = true;
-const _errs68 = errors;
-if(errors === _errs68){
+const _errs102 = errors;
+let valid21 = true;
+const _errs103 = errors;
+if(errors === _errs103){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing2;
 if((data.type === undefined) && (missing2 = "type")){
-const err58 = {};
-if(vErrors === null){
-vErrors = [err58];
-}
-else {
-vErrors.push(err58);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("store.registered" !== data.type){
-const err59 = {};
-if(vErrors === null){
-vErrors = [err59];
-}
-else {
-vErrors.push(err59);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err60 = {};
-if(vErrors === null){
-vErrors = [err60];
-}
-else {
-vErrors.push(err60);
-}
-errors++;
-}
-}
-var _valid2 = _errs68 === errors;
-errors = _errs67;
-if(vErrors !== null){
-if(_errs67){
-vErrors.length = _errs67;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid2){
-const _errs71 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err61 = {instancePath,schemaPath:"#/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err61];
-}
-else {
-vErrors.push(err61);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data26 = data.data;
-if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
-if(data26.store === undefined){
-const err62 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err62];
-}
-else {
-vErrors.push(err62);
-}
-errors++;
-}
-if(data26.lock === undefined){
-const err63 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lock"},message:"must have required property '"+"lock"+"'"};
-if(vErrors === null){
-vErrors = [err63];
-}
-else {
-vErrors.push(err63);
-}
-errors++;
-}
-if(data26.open === undefined){
-const err64 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "open"},message:"must have required property '"+"open"+"'"};
-if(vErrors === null){
-vErrors = [err64];
-}
-else {
-vErrors.push(err64);
-}
-errors++;
-}
-for(const key5 in data26){
-if(!(((key5 === "store") || (key5 === "lock")) || (key5 === "open"))){
-const err65 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err65];
-}
-else {
-vErrors.push(err65);
-}
-errors++;
-}
-}
-if(data26.store !== undefined){
-if(typeof data26.store !== "string"){
-const err66 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/2/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err66];
-}
-else {
-vErrors.push(err66);
-}
-errors++;
-}
-}
-if(data26.lock !== undefined){
-let data28 = data26.lock;
-const _errs79 = errors;
-let valid18 = true;
-const _errs80 = errors;
-const _errs81 = errors;
-const _errs82 = errors;
-if(data28 !== null){
-const err67 = {};
-if(vErrors === null){
-vErrors = [err67];
-}
-else {
-vErrors.push(err67);
-}
-errors++;
-}
-var valid19 = _errs82 === errors;
-if(valid19){
-const err68 = {};
-if(vErrors === null){
-vErrors = [err68];
-}
-else {
-vErrors.push(err68);
-}
-errors++;
-}
-else {
-errors = _errs81;
-if(vErrors !== null){
-if(_errs81){
-vErrors.length = _errs81;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid3 = _errs80 === errors;
-errors = _errs79;
-if(vErrors !== null){
-if(_errs79){
-vErrors.length = _errs79;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs84 = errors;
-if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
-if(data28.mode === undefined){
-const err69 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/required",keyword:"required",params:{missingProperty: "mode"},message:"must have required property '"+"mode"+"'"};
-if(vErrors === null){
-vErrors = [err69];
-}
-else {
-vErrors.push(err69);
-}
-errors++;
-}
-if(data28.until === undefined){
-const err70 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
-if(vErrors === null){
-vErrors = [err70];
-}
-else {
-vErrors.push(err70);
-}
-errors++;
-}
-for(const key6 in data28){
-if(!((key6 === "mode") || (key6 === "until"))){
-const err71 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err71];
-}
-else {
-vErrors.push(err71);
-}
-errors++;
-}
-}
-if(data28.mode !== undefined){
-let data29 = data28.mode;
-if(!((data29 === "governance") || (data29 === "compliance"))){
-const err72 = {instancePath:instancePath+"/data/lock/mode",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/properties/mode/enum",keyword:"enum",params:{allowedValues: schema31.allOf[2].then.properties.data.properties.lock.then.properties.mode.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err72];
-}
-else {
-vErrors.push(err72);
-}
-errors++;
-}
-}
-if(data28.until !== undefined){
-if(typeof data28.until !== "string"){
-const err73 = {instancePath:instancePath+"/data/lock/until",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err73];
-}
-else {
-vErrors.push(err73);
-}
-errors++;
-}
-}
-}
-else {
-const err74 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err74];
-}
-else {
-vErrors.push(err74);
-}
-errors++;
-}
-var _valid3 = _errs84 === errors;
-valid18 = _valid3;
-}
-if(!valid18){
-const err75 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err75];
-}
-else {
-vErrors.push(err75);
-}
-errors++;
-}
-}
-if(data26.open !== undefined){
-let data31 = data26.open;
-if(Array.isArray(data31)){
-const len1 = data31.length;
-for(let i1=0; i1<len1; i1++){
-let data32 = data31[i1];
-if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
-if(data32.run === undefined){
-const err76 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
-if(vErrors === null){
-vErrors = [err76];
-}
-else {
-vErrors.push(err76);
-}
-errors++;
-}
-if(data32.plan === undefined){
-const err77 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
-if(vErrors === null){
-vErrors = [err77];
-}
-else {
-vErrors.push(err77);
-}
-errors++;
-}
-if(data32.operator === undefined){
-const err78 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
-if(vErrors === null){
-vErrors = [err78];
-}
-else {
-vErrors.push(err78);
-}
-errors++;
-}
-if(data32.at === undefined){
-const err79 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err79];
-}
-else {
-vErrors.push(err79);
-}
-errors++;
-}
-if(data32.refused === undefined){
-const err80 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
-if(vErrors === null){
-vErrors = [err80];
-}
-else {
-vErrors.push(err80);
-}
-errors++;
-}
-for(const key7 in data32){
-if(!(((((key7 === "run") || (key7 === "plan")) || (key7 === "operator")) || (key7 === "at")) || (key7 === "refused"))){
-const err81 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err81];
-}
-else {
-vErrors.push(err81);
-}
-errors++;
-}
-}
-if(data32.run !== undefined){
-if(typeof data32.run !== "string"){
-const err82 = {instancePath:instancePath+"/data/open/" + i1+"/run",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err82];
-}
-else {
-vErrors.push(err82);
-}
-errors++;
-}
-}
-if(data32.plan !== undefined){
-let data34 = data32.plan;
-if((typeof data34 !== "string") && (data34 !== null)){
-const err83 = {instancePath:instancePath+"/data/open/" + i1+"/plan",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/plan/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.plan.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err83];
-}
-else {
-vErrors.push(err83);
-}
-errors++;
-}
-}
-if(data32.operator !== undefined){
-let data35 = data32.operator;
-if((typeof data35 !== "string") && (data35 !== null)){
-const err84 = {instancePath:instancePath+"/data/open/" + i1+"/operator",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/operator/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.operator.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err84];
-}
-else {
-vErrors.push(err84);
-}
-errors++;
-}
-}
-if(data32.at !== undefined){
-let data36 = data32.at;
-if((typeof data36 !== "string") && (data36 !== null)){
-const err85 = {instancePath:instancePath+"/data/open/" + i1+"/at",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/at/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.at.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err85];
-}
-else {
-vErrors.push(err85);
-}
-errors++;
-}
-}
-if(data32.refused !== undefined){
-if(typeof data32.refused !== "boolean"){
-const err86 = {instancePath:instancePath+"/data/open/" + i1+"/refused",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/refused/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err86];
-}
-else {
-vErrors.push(err86);
-}
-errors++;
-}
-}
-}
-else {
-const err87 = {instancePath:instancePath+"/data/open/" + i1,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err87];
-}
-else {
-vErrors.push(err87);
-}
-errors++;
-}
-}
-}
-else {
-const err88 = {instancePath:instancePath+"/data/open",schemaPath:"#/allOf/2/then/properties/data/properties/open/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err88];
-}
-else {
-vErrors.push(err88);
-}
-errors++;
-}
-}
-}
-else {
-const err89 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err89];
-}
-else {
-vErrors.push(err89);
-}
-errors++;
-}
-}
-}
-else {
-const err90 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err90];
-}
-else {
-vErrors.push(err90);
-}
-errors++;
-}
-var _valid2 = _errs71 === errors;
-valid14 = _valid2;
-if(valid14){
-var props3 = {};
-props3.data = true;
-props3.type = true;
-}
-}
-if(!valid14){
-const err91 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err91];
-}
-else {
-vErrors.push(err91);
-}
-errors++;
-}
-if(props0 !== true && props3 !== undefined){
-if(props3 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props3);
-}
-}
-const _errs106 = errors;
-let valid24 = true;
-const _errs107 = errors;
-if(errors === _errs107){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing3;
-if((data.type === undefined) && (missing3 = "type")){
 const err92 = {};
 if(vErrors === null){
 vErrors = [err92];
@@ -1232,7 +1178,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.resumed" !== data.type){
+if("store.registered" !== data.type){
 const err93 = {};
 if(vErrors === null){
 vErrors = [err93];
@@ -1256,21 +1202,21 @@ vErrors.push(err94);
 errors++;
 }
 }
-var _valid4 = _errs107 === errors;
-errors = _errs106;
+var _valid2 = _errs103 === errors;
+errors = _errs102;
 if(vErrors !== null){
-if(_errs106){
-vErrors.length = _errs106;
+if(_errs102){
+vErrors.length = _errs102;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid4){
-const _errs110 = errors;
+if(_valid2){
+const _errs106 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err95 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err95 = {instancePath,schemaPath:"#/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1280,10 +1226,10 @@ vErrors.push(err95);
 errors++;
 }
 if(data.data !== undefined){
-let data39 = data.data;
-if(data39 && typeof data39 == "object" && !Array.isArray(data39)){
-if(data39.host === undefined){
-const err96 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+let data43 = data.data;
+if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
+if(data43.store === undefined){
+const err96 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1292,8 +1238,8 @@ vErrors.push(err96);
 }
 errors++;
 }
-if(data39.operator === undefined){
-const err97 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+if(data43.lock === undefined){
+const err97 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lock"},message:"must have required property '"+"lock"+"'"};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1302,8 +1248,8 @@ vErrors.push(err97);
 }
 errors++;
 }
-if(data39.cut === undefined){
-const err98 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
+if(data43.open === undefined){
+const err98 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "open"},message:"must have required property '"+"open"+"'"};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1312,9 +1258,9 @@ vErrors.push(err98);
 }
 errors++;
 }
-for(const key8 in data39){
-if(!(((key8 === "host") || (key8 === "operator")) || (key8 === "cut"))){
-const err99 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+for(const key8 in data43){
+if(!(((key8 === "store") || (key8 === "lock")) || (key8 === "open"))){
+const err99 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1324,9 +1270,9 @@ vErrors.push(err99);
 errors++;
 }
 }
-if(data39.host !== undefined){
-if(typeof data39.host !== "string"){
-const err100 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/3/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data43.store !== undefined){
+if(typeof data43.store !== "string"){
+const err100 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/2/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1336,9 +1282,15 @@ vErrors.push(err100);
 errors++;
 }
 }
-if(data39.operator !== undefined){
-if(typeof data39.operator !== "string"){
-const err101 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/3/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data43.lock !== undefined){
+let data45 = data43.lock;
+const _errs114 = errors;
+let valid25 = true;
+const _errs115 = errors;
+const _errs116 = errors;
+const _errs117 = errors;
+if(data45 !== null){
+const err101 = {};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1347,10 +1299,9 @@ vErrors.push(err101);
 }
 errors++;
 }
-}
-if(data39.cut !== undefined){
-if(typeof data39.cut !== "boolean"){
-const err102 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/3/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+var valid26 = _errs117 === errors;
+if(valid26){
+const err102 = {};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1359,10 +1310,32 @@ vErrors.push(err102);
 }
 errors++;
 }
-}
+else {
+errors = _errs116;
+if(vErrors !== null){
+if(_errs116){
+vErrors.length = _errs116;
 }
 else {
-const err103 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+}
+var _valid3 = _errs115 === errors;
+errors = _errs114;
+if(vErrors !== null){
+if(_errs114){
+vErrors.length = _errs114;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs119 = errors;
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+if(data45.mode === undefined){
+const err103 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/required",keyword:"required",params:{missingProperty: "mode"},message:"must have required property '"+"mode"+"'"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1371,10 +1344,8 @@ vErrors.push(err103);
 }
 errors++;
 }
-}
-}
-else {
-const err104 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data45.until === undefined){
+const err104 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1383,21 +1354,458 @@ vErrors.push(err104);
 }
 errors++;
 }
-var _valid4 = _errs110 === errors;
-valid24 = _valid4;
-if(valid24){
-var props4 = {};
-props4.data = true;
-props4.type = true;
-}
-}
-if(!valid24){
-const err105 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+for(const key9 in data45){
+if(!((key9 === "mode") || (key9 === "until"))){
+const err105 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err105];
 }
 else {
 vErrors.push(err105);
+}
+errors++;
+}
+}
+if(data45.mode !== undefined){
+let data46 = data45.mode;
+if(!((data46 === "governance") || (data46 === "compliance"))){
+const err106 = {instancePath:instancePath+"/data/lock/mode",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/properties/mode/enum",keyword:"enum",params:{allowedValues: schema31.allOf[2].then.properties.data.properties.lock.then.properties.mode.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err106];
+}
+else {
+vErrors.push(err106);
+}
+errors++;
+}
+}
+if(data45.until !== undefined){
+if(typeof data45.until !== "string"){
+const err107 = {instancePath:instancePath+"/data/lock/until",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err107];
+}
+else {
+vErrors.push(err107);
+}
+errors++;
+}
+}
+}
+else {
+const err108 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err108];
+}
+else {
+vErrors.push(err108);
+}
+errors++;
+}
+var _valid3 = _errs119 === errors;
+valid25 = _valid3;
+}
+if(!valid25){
+const err109 = {instancePath:instancePath+"/data/lock",schemaPath:"#/allOf/2/then/properties/data/properties/lock/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err109];
+}
+else {
+vErrors.push(err109);
+}
+errors++;
+}
+}
+if(data43.open !== undefined){
+let data48 = data43.open;
+if(Array.isArray(data48)){
+const len3 = data48.length;
+for(let i3=0; i3<len3; i3++){
+let data49 = data48[i3];
+if(data49 && typeof data49 == "object" && !Array.isArray(data49)){
+if(data49.run === undefined){
+const err110 = {instancePath:instancePath+"/data/open/" + i3,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
+if(vErrors === null){
+vErrors = [err110];
+}
+else {
+vErrors.push(err110);
+}
+errors++;
+}
+if(data49.plan === undefined){
+const err111 = {instancePath:instancePath+"/data/open/" + i3,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
+if(vErrors === null){
+vErrors = [err111];
+}
+else {
+vErrors.push(err111);
+}
+errors++;
+}
+if(data49.operator === undefined){
+const err112 = {instancePath:instancePath+"/data/open/" + i3,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+if(vErrors === null){
+vErrors = [err112];
+}
+else {
+vErrors.push(err112);
+}
+errors++;
+}
+if(data49.at === undefined){
+const err113 = {instancePath:instancePath+"/data/open/" + i3,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err113];
+}
+else {
+vErrors.push(err113);
+}
+errors++;
+}
+if(data49.refused === undefined){
+const err114 = {instancePath:instancePath+"/data/open/" + i3,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
+if(vErrors === null){
+vErrors = [err114];
+}
+else {
+vErrors.push(err114);
+}
+errors++;
+}
+for(const key10 in data49){
+if(!(((((key10 === "run") || (key10 === "plan")) || (key10 === "operator")) || (key10 === "at")) || (key10 === "refused"))){
+const err115 = {instancePath:instancePath+"/data/open/" + i3,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err115];
+}
+else {
+vErrors.push(err115);
+}
+errors++;
+}
+}
+if(data49.run !== undefined){
+if(typeof data49.run !== "string"){
+const err116 = {instancePath:instancePath+"/data/open/" + i3+"/run",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
+}
+errors++;
+}
+}
+if(data49.plan !== undefined){
+let data51 = data49.plan;
+if((typeof data51 !== "string") && (data51 !== null)){
+const err117 = {instancePath:instancePath+"/data/open/" + i3+"/plan",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/plan/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.plan.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+}
+if(data49.operator !== undefined){
+let data52 = data49.operator;
+if((typeof data52 !== "string") && (data52 !== null)){
+const err118 = {instancePath:instancePath+"/data/open/" + i3+"/operator",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/operator/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.operator.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err118];
+}
+else {
+vErrors.push(err118);
+}
+errors++;
+}
+}
+if(data49.at !== undefined){
+let data53 = data49.at;
+if((typeof data53 !== "string") && (data53 !== null)){
+const err119 = {instancePath:instancePath+"/data/open/" + i3+"/at",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/at/type",keyword:"type",params:{type: schema31.allOf[2].then.properties.data.properties.open.items.properties.at.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err119];
+}
+else {
+vErrors.push(err119);
+}
+errors++;
+}
+}
+if(data49.refused !== undefined){
+if(typeof data49.refused !== "boolean"){
+const err120 = {instancePath:instancePath+"/data/open/" + i3+"/refused",schemaPath:"#/allOf/2/then/properties/data/properties/open/items/properties/refused/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err120];
+}
+else {
+vErrors.push(err120);
+}
+errors++;
+}
+}
+}
+else {
+const err121 = {instancePath:instancePath+"/data/open/" + i3,schemaPath:"#/allOf/2/then/properties/data/properties/open/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err121];
+}
+else {
+vErrors.push(err121);
+}
+errors++;
+}
+}
+}
+else {
+const err122 = {instancePath:instancePath+"/data/open",schemaPath:"#/allOf/2/then/properties/data/properties/open/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err122];
+}
+else {
+vErrors.push(err122);
+}
+errors++;
+}
+}
+}
+else {
+const err123 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err123];
+}
+else {
+vErrors.push(err123);
+}
+errors++;
+}
+}
+}
+else {
+const err124 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err124];
+}
+else {
+vErrors.push(err124);
+}
+errors++;
+}
+var _valid2 = _errs106 === errors;
+valid21 = _valid2;
+if(valid21){
+var props3 = {};
+props3.data = true;
+props3.type = true;
+}
+}
+if(!valid21){
+const err125 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err125];
+}
+else {
+vErrors.push(err125);
+}
+errors++;
+}
+if(props0 !== true && props3 !== undefined){
+if(props3 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props3);
+}
+}
+const _errs141 = errors;
+let valid31 = true;
+const _errs142 = errors;
+if(errors === _errs142){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing3;
+if((data.type === undefined) && (missing3 = "type")){
+const err126 = {};
+if(vErrors === null){
+vErrors = [err126];
+}
+else {
+vErrors.push(err126);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("run.resumed" !== data.type){
+const err127 = {};
+if(vErrors === null){
+vErrors = [err127];
+}
+else {
+vErrors.push(err127);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err128 = {};
+if(vErrors === null){
+vErrors = [err128];
+}
+else {
+vErrors.push(err128);
+}
+errors++;
+}
+}
+var _valid4 = _errs142 === errors;
+errors = _errs141;
+if(vErrors !== null){
+if(_errs141){
+vErrors.length = _errs141;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid4){
+const _errs145 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err129 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err129];
+}
+else {
+vErrors.push(err129);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data56 = data.data;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+if(data56.host === undefined){
+const err130 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(vErrors === null){
+vErrors = [err130];
+}
+else {
+vErrors.push(err130);
+}
+errors++;
+}
+if(data56.operator === undefined){
+const err131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+if(vErrors === null){
+vErrors = [err131];
+}
+else {
+vErrors.push(err131);
+}
+errors++;
+}
+if(data56.cut === undefined){
+const err132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "cut"},message:"must have required property '"+"cut"+"'"};
+if(vErrors === null){
+vErrors = [err132];
+}
+else {
+vErrors.push(err132);
+}
+errors++;
+}
+for(const key11 in data56){
+if(!(((key11 === "host") || (key11 === "operator")) || (key11 === "cut"))){
+const err133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err133];
+}
+else {
+vErrors.push(err133);
+}
+errors++;
+}
+}
+if(data56.host !== undefined){
+if(typeof data56.host !== "string"){
+const err134 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/3/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err134];
+}
+else {
+vErrors.push(err134);
+}
+errors++;
+}
+}
+if(data56.operator !== undefined){
+if(typeof data56.operator !== "string"){
+const err135 = {instancePath:instancePath+"/data/operator",schemaPath:"#/allOf/3/then/properties/data/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err135];
+}
+else {
+vErrors.push(err135);
+}
+errors++;
+}
+}
+if(data56.cut !== undefined){
+if(typeof data56.cut !== "boolean"){
+const err136 = {instancePath:instancePath+"/data/cut",schemaPath:"#/allOf/3/then/properties/data/properties/cut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err136];
+}
+else {
+vErrors.push(err136);
+}
+errors++;
+}
+}
+}
+else {
+const err137 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err137];
+}
+else {
+vErrors.push(err137);
+}
+errors++;
+}
+}
+}
+else {
+const err138 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err138];
+}
+else {
+vErrors.push(err138);
+}
+errors++;
+}
+var _valid4 = _errs145 === errors;
+valid31 = _valid4;
+if(valid31){
+var props4 = {};
+props4.data = true;
+props4.type = true;
+}
+}
+if(!valid31){
+const err139 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err139];
+}
+else {
+vErrors.push(err139);
 }
 errors++;
 }
@@ -1410,31 +1818,31 @@ props0 = props0 || {};
 Object.assign(props0, props4);
 }
 }
-const _errs122 = errors;
-let valid28 = true;
-const _errs123 = errors;
-if(errors === _errs123){
+const _errs157 = errors;
+let valid35 = true;
+const _errs158 = errors;
+if(errors === _errs158){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing4;
 if((data.type === undefined) && (missing4 = "type")){
-const err106 = {};
+const err140 = {};
 if(vErrors === null){
-vErrors = [err106];
+vErrors = [err140];
 }
 else {
-vErrors.push(err106);
+vErrors.push(err140);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("preflight.checked" !== data.type){
-const err107 = {};
+const err141 = {};
 if(vErrors === null){
-vErrors = [err107];
+vErrors = [err141];
 }
 else {
-vErrors.push(err107);
+vErrors.push(err141);
 }
 errors++;
 }
@@ -1442,171 +1850,171 @@ errors++;
 }
 }
 else {
-const err108 = {};
+const err142 = {};
 if(vErrors === null){
-vErrors = [err108];
+vErrors = [err142];
 }
 else {
-vErrors.push(err108);
+vErrors.push(err142);
 }
 errors++;
 }
 }
-var _valid5 = _errs123 === errors;
-errors = _errs122;
+var _valid5 = _errs158 === errors;
+errors = _errs157;
 if(vErrors !== null){
-if(_errs122){
-vErrors.length = _errs122;
+if(_errs157){
+vErrors.length = _errs157;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid5){
-const _errs126 = errors;
+const _errs161 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err109 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err143 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err109];
+vErrors = [err143];
 }
 else {
-vErrors.push(err109);
+vErrors.push(err143);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data44 = data.data;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-if(data44.id === undefined){
-const err110 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data61 = data.data;
+if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
+if(data61.id === undefined){
+const err144 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err110];
+vErrors = [err144];
 }
 else {
-vErrors.push(err110);
+vErrors.push(err144);
 }
 errors++;
 }
-if(data44.result === undefined){
-const err111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+if(data61.result === undefined){
+const err145 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
-vErrors = [err111];
+vErrors = [err145];
 }
 else {
-vErrors.push(err111);
+vErrors.push(err145);
 }
 errors++;
 }
-if(data44.detail === undefined){
-const err112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data61.detail === undefined){
+const err146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err112];
+vErrors = [err146];
 }
 else {
-vErrors.push(err112);
+vErrors.push(err146);
 }
 errors++;
 }
-for(const key9 in data44){
-if(!((((key9 === "id") || (key9 === "result")) || (key9 === "detail")) || (key9 === "step"))){
-const err113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+for(const key12 in data61){
+if(!((((key12 === "id") || (key12 === "result")) || (key12 === "detail")) || (key12 === "step"))){
+const err147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err113];
+vErrors = [err147];
 }
 else {
-vErrors.push(err113);
-}
-errors++;
-}
-}
-if(data44.id !== undefined){
-if(typeof data44.id !== "string"){
-const err114 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/4/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err114];
-}
-else {
-vErrors.push(err114);
+vErrors.push(err147);
 }
 errors++;
 }
 }
-if(data44.result !== undefined){
-let data46 = data44.result;
-if(!((((data46 === "passed") || (data46 === "failed")) || (data46 === "deferred")) || (data46 === "could-not-run"))){
-const err115 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/4/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[4].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
+if(data61.id !== undefined){
+if(typeof data61.id !== "string"){
+const err148 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/4/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err115];
+vErrors = [err148];
 }
 else {
-vErrors.push(err115);
+vErrors.push(err148);
 }
 errors++;
 }
 }
-if(data44.detail !== undefined){
-if(typeof data44.detail !== "string"){
-const err116 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/4/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data61.result !== undefined){
+let data63 = data61.result;
+if(!((((data63 === "passed") || (data63 === "failed")) || (data63 === "deferred")) || (data63 === "could-not-run"))){
+const err149 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/4/then/properties/data/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.allOf[4].then.properties.data.properties.result.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err116];
+vErrors = [err149];
 }
 else {
-vErrors.push(err116);
+vErrors.push(err149);
 }
 errors++;
 }
 }
-if(data44.step !== undefined){
-if(typeof data44.step !== "string"){
-const err117 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/4/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data61.detail !== undefined){
+if(typeof data61.detail !== "string"){
+const err150 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/4/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err117];
+vErrors = [err150];
 }
 else {
-vErrors.push(err117);
+vErrors.push(err150);
 }
 errors++;
 }
 }
-}
-else {
-const err118 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data61.step !== undefined){
+if(typeof data61.step !== "string"){
+const err151 = {instancePath:instancePath+"/data/step",schemaPath:"#/allOf/4/then/properties/data/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err118];
+vErrors = [err151];
 }
 else {
-vErrors.push(err118);
+vErrors.push(err151);
 }
 errors++;
 }
 }
 }
 else {
-const err119 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err152 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err119];
+vErrors = [err152];
 }
 else {
-vErrors.push(err119);
+vErrors.push(err152);
 }
 errors++;
 }
-var _valid5 = _errs126 === errors;
-valid28 = _valid5;
-if(valid28){
+}
+}
+else {
+const err153 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err153];
+}
+else {
+vErrors.push(err153);
+}
+errors++;
+}
+var _valid5 = _errs161 === errors;
+valid35 = _valid5;
+if(valid35){
 var props5 = {};
 props5.data = true;
 props5.type = true;
 }
 }
-if(!valid28){
-const err120 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid35){
+const err154 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err120];
+vErrors = [err154];
 }
 else {
-vErrors.push(err120);
+vErrors.push(err154);
 }
 errors++;
 }
@@ -1619,31 +2027,31 @@ props0 = props0 || {};
 Object.assign(props0, props5);
 }
 }
-const _errs139 = errors;
-let valid32 = true;
-const _errs140 = errors;
-if(errors === _errs140){
+const _errs174 = errors;
+let valid39 = true;
+const _errs175 = errors;
+if(errors === _errs175){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing5;
 if((data.type === undefined) && (missing5 = "type")){
-const err121 = {};
+const err155 = {};
 if(vErrors === null){
-vErrors = [err121];
+vErrors = [err155];
 }
 else {
-vErrors.push(err121);
+vErrors.push(err155);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("connection.provisioning" !== data.type){
-const err122 = {};
+const err156 = {};
 if(vErrors === null){
-vErrors = [err122];
+vErrors = [err156];
 }
 else {
-vErrors.push(err122);
+vErrors.push(err156);
 }
 errors++;
 }
@@ -1651,136 +2059,136 @@ errors++;
 }
 }
 else {
-const err123 = {};
+const err157 = {};
 if(vErrors === null){
-vErrors = [err123];
+vErrors = [err157];
 }
 else {
-vErrors.push(err123);
+vErrors.push(err157);
 }
 errors++;
 }
 }
-var _valid6 = _errs140 === errors;
-errors = _errs139;
+var _valid6 = _errs175 === errors;
+errors = _errs174;
 if(vErrors !== null){
-if(_errs139){
-vErrors.length = _errs139;
+if(_errs174){
+vErrors.length = _errs174;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid6){
-const _errs143 = errors;
+const _errs178 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err124 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err158 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err124];
+vErrors = [err158];
 }
 else {
-vErrors.push(err124);
+vErrors.push(err158);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data50 = data.data;
-if(data50 && typeof data50 == "object" && !Array.isArray(data50)){
-if(data50.connection === undefined){
-const err125 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+let data67 = data.data;
+if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
+if(data67.connection === undefined){
+const err159 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
-vErrors = [err125];
+vErrors = [err159];
 }
 else {
-vErrors.push(err125);
+vErrors.push(err159);
 }
 errors++;
 }
-if(data50.provision === undefined){
-const err126 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
+if(data67.provision === undefined){
+const err160 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
-vErrors = [err126];
+vErrors = [err160];
 }
 else {
-vErrors.push(err126);
+vErrors.push(err160);
 }
 errors++;
 }
-for(const key10 in data50){
-if(!((key10 === "connection") || (key10 === "provision"))){
-const err127 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+for(const key13 in data67){
+if(!((key13 === "connection") || (key13 === "provision"))){
+const err161 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err127];
+vErrors = [err161];
 }
 else {
-vErrors.push(err127);
-}
-errors++;
-}
-}
-if(data50.connection !== undefined){
-if(typeof data50.connection !== "string"){
-const err128 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err128];
-}
-else {
-vErrors.push(err128);
+vErrors.push(err161);
 }
 errors++;
 }
 }
-if(data50.provision !== undefined){
-if(typeof data50.provision !== "string"){
-const err129 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.connection !== undefined){
+if(typeof data67.connection !== "string"){
+const err162 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err129];
+vErrors = [err162];
 }
 else {
-vErrors.push(err129);
+vErrors.push(err162);
 }
 errors++;
 }
 }
-}
-else {
-const err130 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data67.provision !== undefined){
+if(typeof data67.provision !== "string"){
+const err163 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/5/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err130];
+vErrors = [err163];
 }
 else {
-vErrors.push(err130);
+vErrors.push(err163);
 }
 errors++;
 }
 }
 }
 else {
-const err131 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err164 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err131];
+vErrors = [err164];
 }
 else {
-vErrors.push(err131);
+vErrors.push(err164);
 }
 errors++;
 }
-var _valid6 = _errs143 === errors;
-valid32 = _valid6;
-if(valid32){
+}
+}
+else {
+const err165 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err165];
+}
+else {
+vErrors.push(err165);
+}
+errors++;
+}
+var _valid6 = _errs178 === errors;
+valid39 = _valid6;
+if(valid39){
 var props6 = {};
 props6.data = true;
 props6.type = true;
 }
 }
-if(!valid32){
-const err132 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid39){
+const err166 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err132];
+vErrors = [err166];
 }
 else {
-vErrors.push(err132);
+vErrors.push(err166);
 }
 errors++;
 }
@@ -1793,476 +2201,13 @@ props0 = props0 || {};
 Object.assign(props0, props6);
 }
 }
-const _errs153 = errors;
-let valid36 = true;
-const _errs154 = errors;
-if(errors === _errs154){
+const _errs188 = errors;
+let valid43 = true;
+const _errs189 = errors;
+if(errors === _errs189){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing6;
 if((data.type === undefined) && (missing6 = "type")){
-const err133 = {};
-if(vErrors === null){
-vErrors = [err133];
-}
-else {
-vErrors.push(err133);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("connection.provisioned" !== data.type){
-const err134 = {};
-if(vErrors === null){
-vErrors = [err134];
-}
-else {
-vErrors.push(err134);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err135 = {};
-if(vErrors === null){
-vErrors = [err135];
-}
-else {
-vErrors.push(err135);
-}
-errors++;
-}
-}
-var _valid7 = _errs154 === errors;
-errors = _errs153;
-if(vErrors !== null){
-if(_errs153){
-vErrors.length = _errs153;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid7){
-const _errs157 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err136 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err136];
-}
-else {
-vErrors.push(err136);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data54 = data.data;
-if(data54 && typeof data54 == "object" && !Array.isArray(data54)){
-if(data54.connection === undefined){
-const err137 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err137];
-}
-else {
-vErrors.push(err137);
-}
-errors++;
-}
-if(data54.kind === undefined){
-const err138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err138];
-}
-else {
-vErrors.push(err138);
-}
-errors++;
-}
-if(data54.role === undefined){
-const err139 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
-if(vErrors === null){
-vErrors = [err139];
-}
-else {
-vErrors.push(err139);
-}
-errors++;
-}
-if(data54.provision === undefined){
-const err140 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
-if(vErrors === null){
-vErrors = [err140];
-}
-else {
-vErrors.push(err140);
-}
-errors++;
-}
-if(data54.details === undefined){
-const err141 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
-if(vErrors === null){
-vErrors = [err141];
-}
-else {
-vErrors.push(err141);
-}
-errors++;
-}
-for(const key11 in data54){
-if(!(((((key11 === "connection") || (key11 === "kind")) || (key11 === "role")) || (key11 === "provision")) || (key11 === "details"))){
-const err142 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err142];
-}
-else {
-vErrors.push(err142);
-}
-errors++;
-}
-}
-if(data54.connection !== undefined){
-if(typeof data54.connection !== "string"){
-const err143 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/6/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err143];
-}
-else {
-vErrors.push(err143);
-}
-errors++;
-}
-}
-if(data54.kind !== undefined){
-if(typeof data54.kind !== "string"){
-const err144 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/6/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err144];
-}
-else {
-vErrors.push(err144);
-}
-errors++;
-}
-}
-if(data54.role !== undefined){
-if(typeof data54.role !== "string"){
-const err145 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/6/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err145];
-}
-else {
-vErrors.push(err145);
-}
-errors++;
-}
-}
-if(data54.provision !== undefined){
-if(typeof data54.provision !== "string"){
-const err146 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/6/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err146];
-}
-else {
-vErrors.push(err146);
-}
-errors++;
-}
-}
-if(data54.details !== undefined){
-let data59 = data54.details;
-if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
-}
-else {
-const err147 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/6/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err147];
-}
-else {
-vErrors.push(err147);
-}
-errors++;
-}
-}
-}
-else {
-const err148 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err148];
-}
-else {
-vErrors.push(err148);
-}
-errors++;
-}
-}
-}
-else {
-const err149 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err149];
-}
-else {
-vErrors.push(err149);
-}
-errors++;
-}
-var _valid7 = _errs157 === errors;
-valid36 = _valid7;
-if(valid36){
-var props7 = {};
-props7.data = true;
-props7.type = true;
-}
-}
-if(!valid36){
-const err150 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err150];
-}
-else {
-vErrors.push(err150);
-}
-errors++;
-}
-if(props0 !== true && props7 !== undefined){
-if(props7 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props7);
-}
-}
-const _errs174 = errors;
-let valid40 = true;
-const _errs175 = errors;
-if(errors === _errs175){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing7;
-if((data.type === undefined) && (missing7 = "type")){
-const err151 = {};
-if(vErrors === null){
-vErrors = [err151];
-}
-else {
-vErrors.push(err151);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("endpoint.opened" !== data.type){
-const err152 = {};
-if(vErrors === null){
-vErrors = [err152];
-}
-else {
-vErrors.push(err152);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err153 = {};
-if(vErrors === null){
-vErrors = [err153];
-}
-else {
-vErrors.push(err153);
-}
-errors++;
-}
-}
-var _valid8 = _errs175 === errors;
-errors = _errs174;
-if(vErrors !== null){
-if(_errs174){
-vErrors.length = _errs174;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid8){
-const _errs178 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err154 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err154];
-}
-else {
-vErrors.push(err154);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data61 = data.data;
-if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
-if(data61.endpoint === undefined){
-const err155 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err155];
-}
-else {
-vErrors.push(err155);
-}
-errors++;
-}
-if(data61.host === undefined){
-const err156 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err156];
-}
-else {
-vErrors.push(err156);
-}
-errors++;
-}
-if(data61.port === undefined){
-const err157 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
-if(vErrors === null){
-vErrors = [err157];
-}
-else {
-vErrors.push(err157);
-}
-errors++;
-}
-if(data61.to === undefined){
-const err158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
-if(vErrors === null){
-vErrors = [err158];
-}
-else {
-vErrors.push(err158);
-}
-errors++;
-}
-for(const key12 in data61){
-if(!((((key12 === "endpoint") || (key12 === "host")) || (key12 === "port")) || (key12 === "to"))){
-const err159 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err159];
-}
-else {
-vErrors.push(err159);
-}
-errors++;
-}
-}
-if(data61.endpoint !== undefined){
-if(typeof data61.endpoint !== "string"){
-const err160 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err160];
-}
-else {
-vErrors.push(err160);
-}
-errors++;
-}
-}
-if(data61.host !== undefined){
-if(typeof data61.host !== "string"){
-const err161 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/7/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err161];
-}
-else {
-vErrors.push(err161);
-}
-errors++;
-}
-}
-if(data61.port !== undefined){
-let data64 = data61.port;
-if(!(((typeof data64 == "number") && (!(data64 % 1) && !isNaN(data64))) && (isFinite(data64)))){
-const err162 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/7/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err162];
-}
-else {
-vErrors.push(err162);
-}
-errors++;
-}
-}
-if(data61.to !== undefined){
-let data65 = data61.to;
-if((typeof data65 !== "string") && (data65 !== null)){
-const err163 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.to.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err163];
-}
-else {
-vErrors.push(err163);
-}
-errors++;
-}
-}
-}
-else {
-const err164 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err164];
-}
-else {
-vErrors.push(err164);
-}
-errors++;
-}
-}
-}
-else {
-const err165 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err165];
-}
-else {
-vErrors.push(err165);
-}
-errors++;
-}
-var _valid8 = _errs178 === errors;
-valid40 = _valid8;
-if(valid40){
-var props8 = {};
-props8.data = true;
-props8.type = true;
-}
-}
-if(!valid40){
-const err166 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err166];
-}
-else {
-vErrors.push(err166);
-}
-errors++;
-}
-if(props0 !== true && props8 !== undefined){
-if(props8 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props8);
-}
-}
-const _errs192 = errors;
-let valid44 = true;
-const _errs193 = errors;
-if(errors === _errs193){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing8;
-if((data.type === undefined) && (missing8 = "type")){
 const err167 = {};
 if(vErrors === null){
 vErrors = [err167];
@@ -2274,7 +2219,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("endpoint.switched" !== data.type){
+if("connection.provisioned" !== data.type){
 const err168 = {};
 if(vErrors === null){
 vErrors = [err168];
@@ -2298,21 +2243,21 @@ vErrors.push(err169);
 errors++;
 }
 }
-var _valid9 = _errs193 === errors;
-errors = _errs192;
+var _valid7 = _errs189 === errors;
+errors = _errs188;
 if(vErrors !== null){
-if(_errs192){
-vErrors.length = _errs192;
+if(_errs188){
+vErrors.length = _errs188;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid9){
-const _errs196 = errors;
+if(_valid7){
+const _errs192 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err170 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err170 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err170];
 }
@@ -2322,10 +2267,10 @@ vErrors.push(err170);
 errors++;
 }
 if(data.data !== undefined){
-let data67 = data.data;
-if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
-if(data67.endpoint === undefined){
-const err171 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+let data71 = data.data;
+if(data71 && typeof data71 == "object" && !Array.isArray(data71)){
+if(data71.connection === undefined){
+const err171 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err171];
 }
@@ -2334,8 +2279,8 @@ vErrors.push(err171);
 }
 errors++;
 }
-if(data67.from === undefined){
-const err172 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(data71.kind === undefined){
+const err172 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -2344,8 +2289,8 @@ vErrors.push(err172);
 }
 errors++;
 }
-if(data67.to === undefined){
-const err173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(data71.role === undefined){
+const err173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "role"},message:"must have required property '"+"role"+"'"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -2354,9 +2299,8 @@ vErrors.push(err173);
 }
 errors++;
 }
-for(const key13 in data67){
-if(!(((key13 === "endpoint") || (key13 === "from")) || (key13 === "to"))){
-const err174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+if(data71.provision === undefined){
+const err174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "provision"},message:"must have required property '"+"provision"+"'"};
 if(vErrors === null){
 vErrors = [err174];
 }
@@ -2365,10 +2309,8 @@ vErrors.push(err174);
 }
 errors++;
 }
-}
-if(data67.endpoint !== undefined){
-if(typeof data67.endpoint !== "string"){
-const err175 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/8/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data71.details === undefined){
+const err175 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "details"},message:"must have required property '"+"details"+"'"};
 if(vErrors === null){
 vErrors = [err175];
 }
@@ -2377,11 +2319,9 @@ vErrors.push(err175);
 }
 errors++;
 }
-}
-if(data67.from !== undefined){
-let data69 = data67.from;
-if((typeof data69 !== "string") && (data69 !== null)){
-const err176 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/8/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[8].then.properties.data.properties.from.type},message:"must be string,null"};
+for(const key14 in data71){
+if(!(((((key14 === "connection") || (key14 === "kind")) || (key14 === "role")) || (key14 === "provision")) || (key14 === "details"))){
+const err176 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err176];
 }
@@ -2391,9 +2331,9 @@ vErrors.push(err176);
 errors++;
 }
 }
-if(data67.to !== undefined){
-if(typeof data67.to !== "string"){
-const err177 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/8/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data71.connection !== undefined){
+if(typeof data71.connection !== "string"){
+const err177 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/6/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -2403,9 +2343,9 @@ vErrors.push(err177);
 errors++;
 }
 }
-}
-else {
-const err178 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data71.kind !== undefined){
+if(typeof data71.kind !== "string"){
+const err178 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/6/then/properties/data/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err178];
 }
@@ -2415,9 +2355,9 @@ vErrors.push(err178);
 errors++;
 }
 }
-}
-else {
-const err179 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data71.role !== undefined){
+if(typeof data71.role !== "string"){
+const err179 = {instancePath:instancePath+"/data/role",schemaPath:"#/allOf/6/then/properties/data/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err179];
 }
@@ -2426,21 +2366,489 @@ vErrors.push(err179);
 }
 errors++;
 }
-var _valid9 = _errs196 === errors;
-valid44 = _valid9;
-if(valid44){
-var props9 = {};
-props9.data = true;
-props9.type = true;
 }
-}
-if(!valid44){
-const err180 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data71.provision !== undefined){
+if(typeof data71.provision !== "string"){
+const err180 = {instancePath:instancePath+"/data/provision",schemaPath:"#/allOf/6/then/properties/data/properties/provision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err180];
 }
 else {
 vErrors.push(err180);
+}
+errors++;
+}
+}
+if(data71.details !== undefined){
+let data76 = data71.details;
+if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
+}
+else {
+const err181 = {instancePath:instancePath+"/data/details",schemaPath:"#/allOf/6/then/properties/data/properties/details/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err181];
+}
+else {
+vErrors.push(err181);
+}
+errors++;
+}
+}
+}
+else {
+const err182 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err182];
+}
+else {
+vErrors.push(err182);
+}
+errors++;
+}
+}
+}
+else {
+const err183 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err183];
+}
+else {
+vErrors.push(err183);
+}
+errors++;
+}
+var _valid7 = _errs192 === errors;
+valid43 = _valid7;
+if(valid43){
+var props7 = {};
+props7.data = true;
+props7.type = true;
+}
+}
+if(!valid43){
+const err184 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err184];
+}
+else {
+vErrors.push(err184);
+}
+errors++;
+}
+if(props0 !== true && props7 !== undefined){
+if(props7 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props7);
+}
+}
+const _errs209 = errors;
+let valid47 = true;
+const _errs210 = errors;
+if(errors === _errs210){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing7;
+if((data.type === undefined) && (missing7 = "type")){
+const err185 = {};
+if(vErrors === null){
+vErrors = [err185];
+}
+else {
+vErrors.push(err185);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("endpoint.opened" !== data.type){
+const err186 = {};
+if(vErrors === null){
+vErrors = [err186];
+}
+else {
+vErrors.push(err186);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err187 = {};
+if(vErrors === null){
+vErrors = [err187];
+}
+else {
+vErrors.push(err187);
+}
+errors++;
+}
+}
+var _valid8 = _errs210 === errors;
+errors = _errs209;
+if(vErrors !== null){
+if(_errs209){
+vErrors.length = _errs209;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid8){
+const _errs213 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err188 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err188];
+}
+else {
+vErrors.push(err188);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data78 = data.data;
+if(data78 && typeof data78 == "object" && !Array.isArray(data78)){
+if(data78.endpoint === undefined){
+const err189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(vErrors === null){
+vErrors = [err189];
+}
+else {
+vErrors.push(err189);
+}
+errors++;
+}
+if(data78.host === undefined){
+const err190 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(vErrors === null){
+vErrors = [err190];
+}
+else {
+vErrors.push(err190);
+}
+errors++;
+}
+if(data78.port === undefined){
+const err191 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'"};
+if(vErrors === null){
+vErrors = [err191];
+}
+else {
+vErrors.push(err191);
+}
+errors++;
+}
+if(data78.to === undefined){
+const err192 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(vErrors === null){
+vErrors = [err192];
+}
+else {
+vErrors.push(err192);
+}
+errors++;
+}
+for(const key15 in data78){
+if(!((((key15 === "endpoint") || (key15 === "host")) || (key15 === "port")) || (key15 === "to"))){
+const err193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err193];
+}
+else {
+vErrors.push(err193);
+}
+errors++;
+}
+}
+if(data78.endpoint !== undefined){
+if(typeof data78.endpoint !== "string"){
+const err194 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/7/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err194];
+}
+else {
+vErrors.push(err194);
+}
+errors++;
+}
+}
+if(data78.host !== undefined){
+if(typeof data78.host !== "string"){
+const err195 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/7/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err195];
+}
+else {
+vErrors.push(err195);
+}
+errors++;
+}
+}
+if(data78.port !== undefined){
+let data81 = data78.port;
+if(!(((typeof data81 == "number") && (!(data81 % 1) && !isNaN(data81))) && (isFinite(data81)))){
+const err196 = {instancePath:instancePath+"/data/port",schemaPath:"#/allOf/7/then/properties/data/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err196];
+}
+else {
+vErrors.push(err196);
+}
+errors++;
+}
+}
+if(data78.to !== undefined){
+let data82 = data78.to;
+if((typeof data82 !== "string") && (data82 !== null)){
+const err197 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/7/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[7].then.properties.data.properties.to.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err197];
+}
+else {
+vErrors.push(err197);
+}
+errors++;
+}
+}
+}
+else {
+const err198 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err198];
+}
+else {
+vErrors.push(err198);
+}
+errors++;
+}
+}
+}
+else {
+const err199 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err199];
+}
+else {
+vErrors.push(err199);
+}
+errors++;
+}
+var _valid8 = _errs213 === errors;
+valid47 = _valid8;
+if(valid47){
+var props8 = {};
+props8.data = true;
+props8.type = true;
+}
+}
+if(!valid47){
+const err200 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err200];
+}
+else {
+vErrors.push(err200);
+}
+errors++;
+}
+if(props0 !== true && props8 !== undefined){
+if(props8 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props8);
+}
+}
+const _errs227 = errors;
+let valid51 = true;
+const _errs228 = errors;
+if(errors === _errs228){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing8;
+if((data.type === undefined) && (missing8 = "type")){
+const err201 = {};
+if(vErrors === null){
+vErrors = [err201];
+}
+else {
+vErrors.push(err201);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("endpoint.switched" !== data.type){
+const err202 = {};
+if(vErrors === null){
+vErrors = [err202];
+}
+else {
+vErrors.push(err202);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err203 = {};
+if(vErrors === null){
+vErrors = [err203];
+}
+else {
+vErrors.push(err203);
+}
+errors++;
+}
+}
+var _valid9 = _errs228 === errors;
+errors = _errs227;
+if(vErrors !== null){
+if(_errs227){
+vErrors.length = _errs227;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid9){
+const _errs231 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err204 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err204];
+}
+else {
+vErrors.push(err204);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data84 = data.data;
+if(data84 && typeof data84 == "object" && !Array.isArray(data84)){
+if(data84.endpoint === undefined){
+const err205 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(vErrors === null){
+vErrors = [err205];
+}
+else {
+vErrors.push(err205);
+}
+errors++;
+}
+if(data84.from === undefined){
+const err206 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(vErrors === null){
+vErrors = [err206];
+}
+else {
+vErrors.push(err206);
+}
+errors++;
+}
+if(data84.to === undefined){
+const err207 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(vErrors === null){
+vErrors = [err207];
+}
+else {
+vErrors.push(err207);
+}
+errors++;
+}
+for(const key16 in data84){
+if(!(((key16 === "endpoint") || (key16 === "from")) || (key16 === "to"))){
+const err208 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err208];
+}
+else {
+vErrors.push(err208);
+}
+errors++;
+}
+}
+if(data84.endpoint !== undefined){
+if(typeof data84.endpoint !== "string"){
+const err209 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/8/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err209];
+}
+else {
+vErrors.push(err209);
+}
+errors++;
+}
+}
+if(data84.from !== undefined){
+let data86 = data84.from;
+if((typeof data86 !== "string") && (data86 !== null)){
+const err210 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/8/then/properties/data/properties/from/type",keyword:"type",params:{type: schema31.allOf[8].then.properties.data.properties.from.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err210];
+}
+else {
+vErrors.push(err210);
+}
+errors++;
+}
+}
+if(data84.to !== undefined){
+if(typeof data84.to !== "string"){
+const err211 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/8/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err211];
+}
+else {
+vErrors.push(err211);
+}
+errors++;
+}
+}
+}
+else {
+const err212 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err212];
+}
+else {
+vErrors.push(err212);
+}
+errors++;
+}
+}
+}
+else {
+const err213 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err213];
+}
+else {
+vErrors.push(err213);
+}
+errors++;
+}
+var _valid9 = _errs231 === errors;
+valid51 = _valid9;
+if(valid51){
+var props9 = {};
+props9.data = true;
+props9.type = true;
+}
+}
+if(!valid51){
+const err214 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err214];
+}
+else {
+vErrors.push(err214);
 }
 errors++;
 }
@@ -2453,31 +2861,31 @@ props0 = props0 || {};
 Object.assign(props0, props9);
 }
 }
-const _errs208 = errors;
-let valid48 = true;
-const _errs209 = errors;
-if(errors === _errs209){
+const _errs243 = errors;
+let valid55 = true;
+const _errs244 = errors;
+if(errors === _errs244){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing9;
 if((data.type === undefined) && (missing9 = "type")){
-const err181 = {};
+const err215 = {};
 if(vErrors === null){
-vErrors = [err181];
+vErrors = [err215];
 }
 else {
-vErrors.push(err181);
+vErrors.push(err215);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("probe.started" !== data.type){
-const err182 = {};
+const err216 = {};
 if(vErrors === null){
-vErrors = [err182];
+vErrors = [err216];
 }
 else {
-vErrors.push(err182);
+vErrors.push(err216);
 }
 errors++;
 }
@@ -2485,136 +2893,136 @@ errors++;
 }
 }
 else {
-const err183 = {};
+const err217 = {};
 if(vErrors === null){
-vErrors = [err183];
+vErrors = [err217];
 }
 else {
-vErrors.push(err183);
+vErrors.push(err217);
 }
 errors++;
 }
 }
-var _valid10 = _errs209 === errors;
-errors = _errs208;
+var _valid10 = _errs244 === errors;
+errors = _errs243;
 if(vErrors !== null){
-if(_errs208){
-vErrors.length = _errs208;
+if(_errs243){
+vErrors.length = _errs243;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid10){
-const _errs212 = errors;
+const _errs247 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err184 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err218 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err184];
+vErrors = [err218];
 }
 else {
-vErrors.push(err184);
+vErrors.push(err218);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data72 = data.data;
-if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
-if(data72.probe === undefined){
-const err185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data89 = data.data;
+if(data89 && typeof data89 == "object" && !Array.isArray(data89)){
+if(data89.probe === undefined){
+const err219 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
-vErrors = [err185];
+vErrors = [err219];
 }
 else {
-vErrors.push(err185);
+vErrors.push(err219);
 }
 errors++;
 }
-if(data72.uses === undefined){
-const err186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(data89.uses === undefined){
+const err220 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err186];
+vErrors = [err220];
 }
 else {
-vErrors.push(err186);
+vErrors.push(err220);
 }
 errors++;
 }
-for(const key14 in data72){
-if(!((key14 === "probe") || (key14 === "uses"))){
-const err187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+for(const key17 in data89){
+if(!((key17 === "probe") || (key17 === "uses"))){
+const err221 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err187];
+vErrors = [err221];
 }
 else {
-vErrors.push(err187);
-}
-errors++;
-}
-}
-if(data72.probe !== undefined){
-if(typeof data72.probe !== "string"){
-const err188 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err188];
-}
-else {
-vErrors.push(err188);
+vErrors.push(err221);
 }
 errors++;
 }
 }
-if(data72.uses !== undefined){
-if(typeof data72.uses !== "string"){
-const err189 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/9/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data89.probe !== undefined){
+if(typeof data89.probe !== "string"){
+const err222 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/9/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err189];
+vErrors = [err222];
 }
 else {
-vErrors.push(err189);
+vErrors.push(err222);
 }
 errors++;
 }
 }
-}
-else {
-const err190 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data89.uses !== undefined){
+if(typeof data89.uses !== "string"){
+const err223 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/9/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err190];
+vErrors = [err223];
 }
 else {
-vErrors.push(err190);
+vErrors.push(err223);
 }
 errors++;
 }
 }
 }
 else {
-const err191 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err224 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err191];
+vErrors = [err224];
 }
 else {
-vErrors.push(err191);
+vErrors.push(err224);
 }
 errors++;
 }
-var _valid10 = _errs212 === errors;
-valid48 = _valid10;
-if(valid48){
+}
+}
+else {
+const err225 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err225];
+}
+else {
+vErrors.push(err225);
+}
+errors++;
+}
+var _valid10 = _errs247 === errors;
+valid55 = _valid10;
+if(valid55){
 var props10 = {};
 props10.data = true;
 props10.type = true;
 }
 }
-if(!valid48){
-const err192 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid55){
+const err226 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err192];
+vErrors = [err226];
 }
 else {
-vErrors.push(err192);
+vErrors.push(err226);
 }
 errors++;
 }
@@ -2627,31 +3035,31 @@ props0 = props0 || {};
 Object.assign(props0, props10);
 }
 }
-const _errs222 = errors;
-let valid52 = true;
-const _errs223 = errors;
-if(errors === _errs223){
+const _errs257 = errors;
+let valid59 = true;
+const _errs258 = errors;
+if(errors === _errs258){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing10;
 if((data.type === undefined) && (missing10 = "type")){
-const err193 = {};
+const err227 = {};
 if(vErrors === null){
-vErrors = [err193];
+vErrors = [err227];
 }
 else {
-vErrors.push(err193);
+vErrors.push(err227);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("probe.stopped" !== data.type){
-const err194 = {};
+const err228 = {};
 if(vErrors === null){
-vErrors = [err194];
+vErrors = [err228];
 }
 else {
-vErrors.push(err194);
+vErrors.push(err228);
 }
 errors++;
 }
@@ -2659,126 +3067,126 @@ errors++;
 }
 }
 else {
-const err195 = {};
+const err229 = {};
 if(vErrors === null){
-vErrors = [err195];
+vErrors = [err229];
 }
 else {
-vErrors.push(err195);
+vErrors.push(err229);
 }
 errors++;
 }
 }
-var _valid11 = _errs223 === errors;
-errors = _errs222;
+var _valid11 = _errs258 === errors;
+errors = _errs257;
 if(vErrors !== null){
-if(_errs222){
-vErrors.length = _errs222;
+if(_errs257){
+vErrors.length = _errs257;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid11){
-const _errs226 = errors;
+const _errs261 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err196 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err230 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err196];
+vErrors = [err230];
 }
 else {
-vErrors.push(err196);
+vErrors.push(err230);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data76 = data.data;
-if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
-if(data76.probe === undefined){
-const err197 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data93 = data.data;
+if(data93 && typeof data93 == "object" && !Array.isArray(data93)){
+if(data93.probe === undefined){
+const err231 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
-vErrors = [err197];
+vErrors = [err231];
 }
 else {
-vErrors.push(err197);
+vErrors.push(err231);
 }
 errors++;
 }
-for(const key15 in data76){
-if(!((key15 === "probe") || (key15 === "error"))){
-const err198 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+for(const key18 in data93){
+if(!((key18 === "probe") || (key18 === "error"))){
+const err232 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err198];
+vErrors = [err232];
 }
 else {
-vErrors.push(err198);
-}
-errors++;
-}
-}
-if(data76.probe !== undefined){
-if(typeof data76.probe !== "string"){
-const err199 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/10/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err199];
-}
-else {
-vErrors.push(err199);
+vErrors.push(err232);
 }
 errors++;
 }
 }
-if(data76.error !== undefined){
-if(typeof data76.error !== "string"){
-const err200 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/10/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data93.probe !== undefined){
+if(typeof data93.probe !== "string"){
+const err233 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/10/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err200];
+vErrors = [err233];
 }
 else {
-vErrors.push(err200);
+vErrors.push(err233);
 }
 errors++;
 }
 }
-}
-else {
-const err201 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data93.error !== undefined){
+if(typeof data93.error !== "string"){
+const err234 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/10/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err201];
+vErrors = [err234];
 }
 else {
-vErrors.push(err201);
+vErrors.push(err234);
 }
 errors++;
 }
 }
 }
 else {
-const err202 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err235 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err202];
+vErrors = [err235];
 }
 else {
-vErrors.push(err202);
+vErrors.push(err235);
 }
 errors++;
 }
-var _valid11 = _errs226 === errors;
-valid52 = _valid11;
-if(valid52){
+}
+}
+else {
+const err236 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err236];
+}
+else {
+vErrors.push(err236);
+}
+errors++;
+}
+var _valid11 = _errs261 === errors;
+valid59 = _valid11;
+if(valid59){
 var props11 = {};
 props11.data = true;
 props11.type = true;
 }
 }
-if(!valid52){
-const err203 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid59){
+const err237 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err203];
+vErrors = [err237];
 }
 else {
-vErrors.push(err203);
+vErrors.push(err237);
 }
 errors++;
 }
@@ -2791,31 +3199,31 @@ props0 = props0 || {};
 Object.assign(props0, props11);
 }
 }
-const _errs236 = errors;
-let valid56 = true;
-const _errs237 = errors;
-if(errors === _errs237){
+const _errs271 = errors;
+let valid63 = true;
+const _errs272 = errors;
+if(errors === _errs272){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing11;
 if((data.type === undefined) && (missing11 = "type")){
-const err204 = {};
+const err238 = {};
 if(vErrors === null){
-vErrors = [err204];
+vErrors = [err238];
 }
 else {
-vErrors.push(err204);
+vErrors.push(err238);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("step.started" !== data.type){
-const err205 = {};
+const err239 = {};
 if(vErrors === null){
-vErrors = [err205];
+vErrors = [err239];
 }
 else {
-vErrors.push(err205);
+vErrors.push(err239);
 }
 errors++;
 }
@@ -2823,139 +3231,139 @@ errors++;
 }
 }
 else {
-const err206 = {};
+const err240 = {};
 if(vErrors === null){
-vErrors = [err206];
+vErrors = [err240];
 }
 else {
-vErrors.push(err206);
+vErrors.push(err240);
 }
 errors++;
 }
 }
-var _valid12 = _errs237 === errors;
-errors = _errs236;
+var _valid12 = _errs272 === errors;
+errors = _errs271;
 if(vErrors !== null){
-if(_errs236){
-vErrors.length = _errs236;
+if(_errs271){
+vErrors.length = _errs271;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid12){
-const _errs240 = errors;
+const _errs275 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err207 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err241 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err207];
+vErrors = [err241];
 }
 else {
-vErrors.push(err207);
+vErrors.push(err241);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data80 = data.data;
-if(data80 && typeof data80 == "object" && !Array.isArray(data80)){
-if(data80.uses === undefined){
-const err208 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+let data97 = data.data;
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.uses === undefined){
+const err242 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err208];
+vErrors = [err242];
 }
 else {
-vErrors.push(err208);
+vErrors.push(err242);
 }
 errors++;
 }
-if(data80.with === undefined){
-const err209 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(data97.with === undefined){
+const err243 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
-vErrors = [err209];
+vErrors = [err243];
 }
 else {
-vErrors.push(err209);
+vErrors.push(err243);
 }
 errors++;
 }
-for(const key16 in data80){
-if(!((key16 === "uses") || (key16 === "with"))){
-const err210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+for(const key19 in data97){
+if(!((key19 === "uses") || (key19 === "with"))){
+const err244 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err210];
+vErrors = [err244];
 }
 else {
-vErrors.push(err210);
-}
-errors++;
-}
-}
-if(data80.uses !== undefined){
-if(typeof data80.uses !== "string"){
-const err211 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/11/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err211];
-}
-else {
-vErrors.push(err211);
+vErrors.push(err244);
 }
 errors++;
 }
 }
-if(data80.with !== undefined){
-let data82 = data80.with;
-if(data82 && typeof data82 == "object" && !Array.isArray(data82)){
-}
-else {
-const err212 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/11/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data97.uses !== undefined){
+if(typeof data97.uses !== "string"){
+const err245 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/11/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err212];
+vErrors = [err245];
 }
 else {
-vErrors.push(err212);
+vErrors.push(err245);
 }
 errors++;
 }
 }
+if(data97.with !== undefined){
+let data99 = data97.with;
+if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
 }
 else {
-const err213 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err246 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/11/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err213];
+vErrors = [err246];
 }
 else {
-vErrors.push(err213);
+vErrors.push(err246);
 }
 errors++;
 }
 }
 }
 else {
-const err214 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err247 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err214];
+vErrors = [err247];
 }
 else {
-vErrors.push(err214);
+vErrors.push(err247);
 }
 errors++;
 }
-var _valid12 = _errs240 === errors;
-valid56 = _valid12;
-if(valid56){
+}
+}
+else {
+const err248 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err248];
+}
+else {
+vErrors.push(err248);
+}
+errors++;
+}
+var _valid12 = _errs275 === errors;
+valid63 = _valid12;
+if(valid63){
 var props12 = {};
 props12.data = true;
 props12.type = true;
 }
 }
-if(!valid56){
-const err215 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid63){
+const err249 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err215];
+vErrors = [err249];
 }
 else {
-vErrors.push(err215);
+vErrors.push(err249);
 }
 errors++;
 }
@@ -2968,31 +3376,31 @@ props0 = props0 || {};
 Object.assign(props0, props12);
 }
 }
-const _errs251 = errors;
-let valid60 = true;
-const _errs252 = errors;
-if(errors === _errs252){
+const _errs286 = errors;
+let valid67 = true;
+const _errs287 = errors;
+if(errors === _errs287){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing12;
 if((data.type === undefined) && (missing12 = "type")){
-const err216 = {};
+const err250 = {};
 if(vErrors === null){
-vErrors = [err216];
+vErrors = [err250];
 }
 else {
-vErrors.push(err216);
+vErrors.push(err250);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("step.attempt-failed" !== data.type){
-const err217 = {};
+const err251 = {};
 if(vErrors === null){
-vErrors = [err217];
+vErrors = [err251];
 }
 else {
-vErrors.push(err217);
+vErrors.push(err251);
 }
 errors++;
 }
@@ -3000,230 +3408,230 @@ errors++;
 }
 }
 else {
-const err218 = {};
+const err252 = {};
 if(vErrors === null){
-vErrors = [err218];
+vErrors = [err252];
 }
 else {
-vErrors.push(err218);
+vErrors.push(err252);
 }
 errors++;
 }
 }
-var _valid13 = _errs252 === errors;
-errors = _errs251;
+var _valid13 = _errs287 === errors;
+errors = _errs286;
 if(vErrors !== null){
-if(_errs251){
-vErrors.length = _errs251;
+if(_errs286){
+vErrors.length = _errs286;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid13){
-const _errs255 = errors;
+const _errs290 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err219 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err253 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err219];
+vErrors = [err253];
 }
 else {
-vErrors.push(err219);
+vErrors.push(err253);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data84 = data.data;
-if(data84 && typeof data84 == "object" && !Array.isArray(data84)){
-if(data84.error === undefined){
-const err220 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
+let data101 = data.data;
+if(data101 && typeof data101 == "object" && !Array.isArray(data101)){
+if(data101.error === undefined){
+const err254 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "error"},message:"must have required property '"+"error"+"'"};
 if(vErrors === null){
-vErrors = [err220];
+vErrors = [err254];
 }
 else {
-vErrors.push(err220);
+vErrors.push(err254);
 }
 errors++;
 }
-if(data84.timedOut === undefined){
-const err221 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
+if(data101.timedOut === undefined){
+const err255 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "timedOut"},message:"must have required property '"+"timedOut"+"'"};
 if(vErrors === null){
-vErrors = [err221];
+vErrors = [err255];
 }
 else {
-vErrors.push(err221);
+vErrors.push(err255);
 }
 errors++;
 }
-if(data84.retryInMs === undefined){
-const err222 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
+if(data101.retryInMs === undefined){
+const err256 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "retryInMs"},message:"must have required property '"+"retryInMs"+"'"};
 if(vErrors === null){
-vErrors = [err222];
+vErrors = [err256];
 }
 else {
-vErrors.push(err222);
+vErrors.push(err256);
 }
 errors++;
 }
-for(const key17 in data84){
-if(!(((key17 === "error") || (key17 === "timedOut")) || (key17 === "retryInMs"))){
-const err223 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+for(const key20 in data101){
+if(!(((key20 === "error") || (key20 === "timedOut")) || (key20 === "retryInMs"))){
+const err257 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err223];
+vErrors = [err257];
 }
 else {
-vErrors.push(err223);
-}
-errors++;
-}
-}
-if(data84.error !== undefined){
-let data85 = data84.error;
-if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
-if(data85.code === undefined){
-const err224 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
-if(vErrors === null){
-vErrors = [err224];
-}
-else {
-vErrors.push(err224);
-}
-errors++;
-}
-if(data85.message === undefined){
-const err225 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
-if(vErrors === null){
-vErrors = [err225];
-}
-else {
-vErrors.push(err225);
-}
-errors++;
-}
-for(const key18 in data85){
-if(!(((key18 === "code") || (key18 === "message")) || (key18 === "hint"))){
-const err226 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err226];
-}
-else {
-vErrors.push(err226);
+vErrors.push(err257);
 }
 errors++;
 }
 }
-if(data85.code !== undefined){
-if(typeof data85.code !== "string"){
-const err227 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data101.error !== undefined){
+let data102 = data101.error;
+if(data102 && typeof data102 == "object" && !Array.isArray(data102)){
+if(data102.code === undefined){
+const err258 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
-vErrors = [err227];
+vErrors = [err258];
 }
 else {
-vErrors.push(err227);
+vErrors.push(err258);
+}
+errors++;
+}
+if(data102.message === undefined){
+const err259 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err259];
+}
+else {
+vErrors.push(err259);
+}
+errors++;
+}
+for(const key21 in data102){
+if(!(((key21 === "code") || (key21 === "message")) || (key21 === "hint"))){
+const err260 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err260];
+}
+else {
+vErrors.push(err260);
 }
 errors++;
 }
 }
-if(data85.message !== undefined){
-if(typeof data85.message !== "string"){
-const err228 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data102.code !== undefined){
+if(typeof data102.code !== "string"){
+const err261 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err228];
+vErrors = [err261];
 }
 else {
-vErrors.push(err228);
+vErrors.push(err261);
 }
 errors++;
 }
 }
-if(data85.hint !== undefined){
-if(typeof data85.hint !== "string"){
-const err229 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data102.message !== undefined){
+if(typeof data102.message !== "string"){
+const err262 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err229];
+vErrors = [err262];
 }
 else {
-vErrors.push(err229);
+vErrors.push(err262);
 }
 errors++;
 }
 }
-}
-else {
-const err230 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data102.hint !== undefined){
+if(typeof data102.hint !== "string"){
+const err263 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/12/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err230];
+vErrors = [err263];
 }
 else {
-vErrors.push(err230);
-}
-errors++;
-}
-}
-if(data84.timedOut !== undefined){
-if(typeof data84.timedOut !== "boolean"){
-const err231 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/12/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err231];
-}
-else {
-vErrors.push(err231);
-}
-errors++;
-}
-}
-if(data84.retryInMs !== undefined){
-let data90 = data84.retryInMs;
-if(!((typeof data90 == "number") && (isFinite(data90)))){
-const err232 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/12/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
-if(vErrors === null){
-vErrors = [err232];
-}
-else {
-vErrors.push(err232);
+vErrors.push(err263);
 }
 errors++;
 }
 }
 }
 else {
-const err233 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err264 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/12/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err233];
+vErrors = [err264];
 }
 else {
-vErrors.push(err233);
+vErrors.push(err264);
+}
+errors++;
+}
+}
+if(data101.timedOut !== undefined){
+if(typeof data101.timedOut !== "boolean"){
+const err265 = {instancePath:instancePath+"/data/timedOut",schemaPath:"#/allOf/12/then/properties/data/properties/timedOut/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err265];
+}
+else {
+vErrors.push(err265);
+}
+errors++;
+}
+}
+if(data101.retryInMs !== undefined){
+let data107 = data101.retryInMs;
+if(!((typeof data107 == "number") && (isFinite(data107)))){
+const err266 = {instancePath:instancePath+"/data/retryInMs",schemaPath:"#/allOf/12/then/properties/data/properties/retryInMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err266];
+}
+else {
+vErrors.push(err266);
 }
 errors++;
 }
 }
 }
 else {
-const err234 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err267 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err234];
+vErrors = [err267];
 }
 else {
-vErrors.push(err234);
+vErrors.push(err267);
 }
 errors++;
 }
-var _valid13 = _errs255 === errors;
-valid60 = _valid13;
-if(valid60){
+}
+}
+else {
+const err268 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err268];
+}
+else {
+vErrors.push(err268);
+}
+errors++;
+}
+var _valid13 = _errs290 === errors;
+valid67 = _valid13;
+if(valid67){
 var props13 = {};
 props13.data = true;
 props13.type = true;
 }
 }
-if(!valid60){
-const err235 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid67){
+const err269 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err235];
+vErrors = [err269];
 }
 else {
-vErrors.push(err235);
+vErrors.push(err269);
 }
 errors++;
 }
@@ -3236,31 +3644,31 @@ props0 = props0 || {};
 Object.assign(props0, props13);
 }
 }
-const _errs274 = errors;
-let valid65 = true;
-const _errs275 = errors;
-if(errors === _errs275){
+const _errs309 = errors;
+let valid72 = true;
+const _errs310 = errors;
+if(errors === _errs310){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing13;
 if((data.type === undefined) && (missing13 = "type")){
-const err236 = {};
+const err270 = {};
 if(vErrors === null){
-vErrors = [err236];
+vErrors = [err270];
 }
 else {
-vErrors.push(err236);
+vErrors.push(err270);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("step.finished" !== data.type){
-const err237 = {};
+const err271 = {};
 if(vErrors === null){
-vErrors = [err237];
+vErrors = [err271];
 }
 else {
-vErrors.push(err237);
+vErrors.push(err271);
 }
 errors++;
 }
@@ -3268,198 +3676,198 @@ errors++;
 }
 }
 else {
-const err238 = {};
+const err272 = {};
 if(vErrors === null){
-vErrors = [err238];
+vErrors = [err272];
 }
 else {
-vErrors.push(err238);
+vErrors.push(err272);
 }
 errors++;
 }
 }
-var _valid14 = _errs275 === errors;
-errors = _errs274;
+var _valid14 = _errs310 === errors;
+errors = _errs309;
 if(vErrors !== null){
-if(_errs274){
-vErrors.length = _errs274;
+if(_errs309){
+vErrors.length = _errs309;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid14){
-const _errs278 = errors;
+const _errs313 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err239 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err273 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err239];
+vErrors = [err273];
 }
 else {
-vErrors.push(err239);
+vErrors.push(err273);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data92 = data.data;
-if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
-if(data92.status === undefined){
-const err240 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+let data109 = data.data;
+if(data109 && typeof data109 == "object" && !Array.isArray(data109)){
+if(data109.status === undefined){
+const err274 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
 if(vErrors === null){
-vErrors = [err240];
+vErrors = [err274];
 }
 else {
-vErrors.push(err240);
+vErrors.push(err274);
 }
 errors++;
 }
-for(const key19 in data92){
-if(!(((key19 === "status") || (key19 === "output")) || (key19 === "error"))){
-const err241 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+for(const key22 in data109){
+if(!(((key22 === "status") || (key22 === "output")) || (key22 === "error"))){
+const err275 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err241];
+vErrors = [err275];
 }
 else {
-vErrors.push(err241);
-}
-errors++;
-}
-}
-if(data92.status !== undefined){
-let data93 = data92.status;
-if(!((((data93 === "succeeded") || (data93 === "failed")) || (data93 === "timed-out")) || (data93 === "cancelled"))){
-const err242 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/13/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err242];
-}
-else {
-vErrors.push(err242);
+vErrors.push(err275);
 }
 errors++;
 }
 }
-if(data92.error !== undefined){
-let data94 = data92.error;
-if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
-if(data94.code === undefined){
-const err243 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(data109.status !== undefined){
+let data110 = data109.status;
+if(!((((data110 === "succeeded") || (data110 === "failed")) || (data110 === "timed-out")) || (data110 === "cancelled"))){
+const err276 = {instancePath:instancePath+"/data/status",schemaPath:"#/allOf/13/then/properties/data/properties/status/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err243];
+vErrors = [err276];
 }
 else {
-vErrors.push(err243);
-}
-errors++;
-}
-if(data94.message === undefined){
-const err244 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
-if(vErrors === null){
-vErrors = [err244];
-}
-else {
-vErrors.push(err244);
-}
-errors++;
-}
-for(const key20 in data94){
-if(!(((key20 === "code") || (key20 === "message")) || (key20 === "hint"))){
-const err245 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err245];
-}
-else {
-vErrors.push(err245);
+vErrors.push(err276);
 }
 errors++;
 }
 }
-if(data94.code !== undefined){
-if(typeof data94.code !== "string"){
-const err246 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data109.error !== undefined){
+let data111 = data109.error;
+if(data111 && typeof data111 == "object" && !Array.isArray(data111)){
+if(data111.code === undefined){
+const err277 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
-vErrors = [err246];
+vErrors = [err277];
 }
 else {
-vErrors.push(err246);
+vErrors.push(err277);
+}
+errors++;
+}
+if(data111.message === undefined){
+const err278 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err278];
+}
+else {
+vErrors.push(err278);
+}
+errors++;
+}
+for(const key23 in data111){
+if(!(((key23 === "code") || (key23 === "message")) || (key23 === "hint"))){
+const err279 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err279];
+}
+else {
+vErrors.push(err279);
 }
 errors++;
 }
 }
-if(data94.message !== undefined){
-if(typeof data94.message !== "string"){
-const err247 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data111.code !== undefined){
+if(typeof data111.code !== "string"){
+const err280 = {instancePath:instancePath+"/data/error/code",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err247];
+vErrors = [err280];
 }
 else {
-vErrors.push(err247);
+vErrors.push(err280);
 }
 errors++;
 }
 }
-if(data94.hint !== undefined){
-if(typeof data94.hint !== "string"){
-const err248 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data111.message !== undefined){
+if(typeof data111.message !== "string"){
+const err281 = {instancePath:instancePath+"/data/error/message",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err248];
+vErrors = [err281];
 }
 else {
-vErrors.push(err248);
+vErrors.push(err281);
 }
 errors++;
 }
 }
-}
-else {
-const err249 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data111.hint !== undefined){
+if(typeof data111.hint !== "string"){
+const err282 = {instancePath:instancePath+"/data/error/hint",schemaPath:"#/allOf/13/then/properties/data/properties/error/properties/hint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err249];
+vErrors = [err282];
 }
 else {
-vErrors.push(err249);
+vErrors.push(err282);
 }
 errors++;
 }
 }
 }
 else {
-const err250 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err283 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/13/then/properties/data/properties/error/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err250];
+vErrors = [err283];
 }
 else {
-vErrors.push(err250);
+vErrors.push(err283);
 }
 errors++;
 }
 }
 }
 else {
-const err251 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err284 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err251];
+vErrors = [err284];
 }
 else {
-vErrors.push(err251);
+vErrors.push(err284);
 }
 errors++;
 }
-var _valid14 = _errs278 === errors;
-valid65 = _valid14;
-if(valid65){
+}
+}
+else {
+const err285 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err285];
+}
+else {
+vErrors.push(err285);
+}
+errors++;
+}
+var _valid14 = _errs313 === errors;
+valid72 = _valid14;
+if(valid72){
 var props14 = {};
 props14.data = true;
 props14.type = true;
 }
 }
-if(!valid65){
-const err252 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid72){
+const err286 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err252];
+vErrors = [err286];
 }
 else {
-vErrors.push(err252);
+vErrors.push(err286);
 }
 errors++;
 }
@@ -3472,31 +3880,31 @@ props0 = props0 || {};
 Object.assign(props0, props14);
 }
 }
-const _errs294 = errors;
-let valid70 = true;
-const _errs295 = errors;
-if(errors === _errs295){
+const _errs329 = errors;
+let valid77 = true;
+const _errs330 = errors;
+if(errors === _errs330){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing14;
 if((data.type === undefined) && (missing14 = "type")){
-const err253 = {};
+const err287 = {};
 if(vErrors === null){
-vErrors = [err253];
+vErrors = [err287];
 }
 else {
-vErrors.push(err253);
+vErrors.push(err287);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("step.skipped" !== data.type){
-const err254 = {};
+const err288 = {};
 if(vErrors === null){
-vErrors = [err254];
+vErrors = [err288];
 }
 else {
-vErrors.push(err254);
+vErrors.push(err288);
 }
 errors++;
 }
@@ -3504,137 +3912,137 @@ errors++;
 }
 }
 else {
-const err255 = {};
+const err289 = {};
 if(vErrors === null){
-vErrors = [err255];
+vErrors = [err289];
 }
 else {
-vErrors.push(err255);
+vErrors.push(err289);
 }
 errors++;
 }
 }
-var _valid15 = _errs295 === errors;
-errors = _errs294;
+var _valid15 = _errs330 === errors;
+errors = _errs329;
 if(vErrors !== null){
-if(_errs294){
-vErrors.length = _errs294;
+if(_errs329){
+vErrors.length = _errs329;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid15){
-const _errs298 = errors;
+const _errs333 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err256 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err290 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err256];
+vErrors = [err290];
 }
 else {
-vErrors.push(err256);
+vErrors.push(err290);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data99 = data.data;
-if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
-if(data99.because === undefined){
-const err257 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
+let data116 = data.data;
+if(data116 && typeof data116 == "object" && !Array.isArray(data116)){
+if(data116.because === undefined){
+const err291 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "because"},message:"must have required property '"+"because"+"'"};
 if(vErrors === null){
-vErrors = [err257];
+vErrors = [err291];
 }
 else {
-vErrors.push(err257);
+vErrors.push(err291);
 }
 errors++;
 }
-if(data99.detail === undefined){
-const err258 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data116.detail === undefined){
+const err292 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err258];
+vErrors = [err292];
 }
 else {
-vErrors.push(err258);
+vErrors.push(err292);
 }
 errors++;
 }
-for(const key21 in data99){
-if(!((key21 === "because") || (key21 === "detail"))){
-const err259 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+for(const key24 in data116){
+if(!((key24 === "because") || (key24 === "detail"))){
+const err293 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err259];
+vErrors = [err293];
 }
 else {
-vErrors.push(err259);
-}
-errors++;
-}
-}
-if(data99.because !== undefined){
-let data100 = data99.because;
-if(!(((data100 === "earlier-failure") || (data100 === "cancelled")) || (data100 === "operator"))){
-const err260 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/14/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err260];
-}
-else {
-vErrors.push(err260);
+vErrors.push(err293);
 }
 errors++;
 }
 }
-if(data99.detail !== undefined){
-if(typeof data99.detail !== "string"){
-const err261 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data116.because !== undefined){
+let data117 = data116.because;
+if(!(((data117 === "earlier-failure") || (data117 === "cancelled")) || (data117 === "operator"))){
+const err294 = {instancePath:instancePath+"/data/because",schemaPath:"#/allOf/14/then/properties/data/properties/because/enum",keyword:"enum",params:{allowedValues: schema31.allOf[14].then.properties.data.properties.because.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err261];
+vErrors = [err294];
 }
 else {
-vErrors.push(err261);
+vErrors.push(err294);
 }
 errors++;
 }
 }
-}
-else {
-const err262 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data116.detail !== undefined){
+if(typeof data116.detail !== "string"){
+const err295 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/14/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err262];
+vErrors = [err295];
 }
 else {
-vErrors.push(err262);
+vErrors.push(err295);
 }
 errors++;
 }
 }
 }
 else {
-const err263 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err296 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err263];
+vErrors = [err296];
 }
 else {
-vErrors.push(err263);
+vErrors.push(err296);
 }
 errors++;
 }
-var _valid15 = _errs298 === errors;
-valid70 = _valid15;
-if(valid70){
+}
+}
+else {
+const err297 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err297];
+}
+else {
+vErrors.push(err297);
+}
+errors++;
+}
+var _valid15 = _errs333 === errors;
+valid77 = _valid15;
+if(valid77){
 var props15 = {};
 props15.data = true;
 props15.type = true;
 }
 }
-if(!valid70){
-const err264 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid77){
+const err298 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err264];
+vErrors = [err298];
 }
 else {
-vErrors.push(err264);
+vErrors.push(err298);
 }
 errors++;
 }
@@ -3647,31 +4055,31 @@ props0 = props0 || {};
 Object.assign(props0, props15);
 }
 }
-const _errs307 = errors;
-let valid74 = true;
-const _errs308 = errors;
-if(errors === _errs308){
+const _errs342 = errors;
+let valid81 = true;
+const _errs343 = errors;
+if(errors === _errs343){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing15;
 if((data.type === undefined) && (missing15 = "type")){
-const err265 = {};
+const err299 = {};
 if(vErrors === null){
-vErrors = [err265];
+vErrors = [err299];
 }
 else {
-vErrors.push(err265);
+vErrors.push(err299);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("unit.running" !== data.type){
-const err266 = {};
+const err300 = {};
 if(vErrors === null){
-vErrors = [err266];
+vErrors = [err300];
 }
 else {
-vErrors.push(err266);
+vErrors.push(err300);
 }
 errors++;
 }
@@ -3679,114 +4087,114 @@ errors++;
 }
 }
 else {
-const err267 = {};
+const err301 = {};
 if(vErrors === null){
-vErrors = [err267];
+vErrors = [err301];
 }
 else {
-vErrors.push(err267);
+vErrors.push(err301);
 }
 errors++;
 }
 }
-var _valid16 = _errs308 === errors;
-errors = _errs307;
+var _valid16 = _errs343 === errors;
+errors = _errs342;
 if(vErrors !== null){
-if(_errs307){
-vErrors.length = _errs307;
+if(_errs342){
+vErrors.length = _errs342;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid16){
-const _errs311 = errors;
+const _errs346 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err268 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err302 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err268];
+vErrors = [err302];
 }
 else {
-vErrors.push(err268);
+vErrors.push(err302);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data103 = data.data;
-if(data103 && typeof data103 == "object" && !Array.isArray(data103)){
-if(data103.unit === undefined){
-const err269 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+let data120 = data.data;
+if(data120 && typeof data120 == "object" && !Array.isArray(data120)){
+if(data120.unit === undefined){
+const err303 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
-vErrors = [err269];
+vErrors = [err303];
 }
 else {
-vErrors.push(err269);
+vErrors.push(err303);
 }
 errors++;
 }
-for(const key22 in data103){
-if(!(key22 === "unit")){
-const err270 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+for(const key25 in data120){
+if(!(key25 === "unit")){
+const err304 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err270];
+vErrors = [err304];
 }
 else {
-vErrors.push(err270);
-}
-errors++;
-}
-}
-if(data103.unit !== undefined){
-if(typeof data103.unit !== "string"){
-const err271 = {instancePath:instancePath+"/data/unit",schemaPath:"#/allOf/15/then/properties/data/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err271];
-}
-else {
-vErrors.push(err271);
+vErrors.push(err304);
 }
 errors++;
 }
 }
-}
-else {
-const err272 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data120.unit !== undefined){
+if(typeof data120.unit !== "string"){
+const err305 = {instancePath:instancePath+"/data/unit",schemaPath:"#/allOf/15/then/properties/data/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err272];
+vErrors = [err305];
 }
 else {
-vErrors.push(err272);
+vErrors.push(err305);
 }
 errors++;
 }
 }
 }
 else {
-const err273 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err306 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err273];
+vErrors = [err306];
 }
 else {
-vErrors.push(err273);
+vErrors.push(err306);
 }
 errors++;
 }
-var _valid16 = _errs311 === errors;
-valid74 = _valid16;
-if(valid74){
+}
+}
+else {
+const err307 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err307];
+}
+else {
+vErrors.push(err307);
+}
+errors++;
+}
+var _valid16 = _errs346 === errors;
+valid81 = _valid16;
+if(valid81){
 var props16 = {};
 props16.data = true;
 props16.type = true;
 }
 }
-if(!valid74){
-const err274 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid81){
+const err308 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err274];
+vErrors = [err308];
 }
 else {
-vErrors.push(err274);
+vErrors.push(err308);
 }
 errors++;
 }
@@ -3799,31 +4207,31 @@ props0 = props0 || {};
 Object.assign(props0, props16);
 }
 }
-const _errs319 = errors;
-let valid78 = true;
-const _errs320 = errors;
-if(errors === _errs320){
+const _errs354 = errors;
+let valid85 = true;
+const _errs355 = errors;
+if(errors === _errs355){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing16;
 if((data.type === undefined) && (missing16 = "type")){
-const err275 = {};
+const err309 = {};
 if(vErrors === null){
-vErrors = [err275];
+vErrors = [err309];
 }
 else {
-vErrors.push(err275);
+vErrors.push(err309);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("unit.finished" !== data.type){
-const err276 = {};
+const err310 = {};
 if(vErrors === null){
-vErrors = [err276];
+vErrors = [err310];
 }
 else {
-vErrors.push(err276);
+vErrors.push(err310);
 }
 errors++;
 }
@@ -3831,264 +4239,264 @@ errors++;
 }
 }
 else {
-const err277 = {};
+const err311 = {};
 if(vErrors === null){
-vErrors = [err277];
+vErrors = [err311];
 }
 else {
-vErrors.push(err277);
+vErrors.push(err311);
 }
 errors++;
 }
 }
-var _valid17 = _errs320 === errors;
-errors = _errs319;
+var _valid17 = _errs355 === errors;
+errors = _errs354;
 if(vErrors !== null){
-if(_errs319){
-vErrors.length = _errs319;
+if(_errs354){
+vErrors.length = _errs354;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid17){
-const _errs323 = errors;
+const _errs358 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err278 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err312 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err278];
+vErrors = [err312];
 }
 else {
-vErrors.push(err278);
+vErrors.push(err312);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data106 = data.data;
-if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
-if(data106.unit === undefined){
-const err279 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+let data123 = data.data;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.unit === undefined){
+const err313 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
-vErrors = [err279];
+vErrors = [err313];
 }
 else {
-vErrors.push(err279);
+vErrors.push(err313);
 }
 errors++;
 }
-if(data106.started === undefined){
-const err280 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "started"},message:"must have required property '"+"started"+"'"};
+if(data123.started === undefined){
+const err314 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "started"},message:"must have required property '"+"started"+"'"};
 if(vErrors === null){
-vErrors = [err280];
+vErrors = [err314];
 }
 else {
-vErrors.push(err280);
+vErrors.push(err314);
 }
 errors++;
 }
-if(data106.ended === undefined){
-const err281 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "ended"},message:"must have required property '"+"ended"+"'"};
+if(data123.ended === undefined){
+const err315 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "ended"},message:"must have required property '"+"ended"+"'"};
 if(vErrors === null){
-vErrors = [err281];
+vErrors = [err315];
 }
 else {
-vErrors.push(err281);
+vErrors.push(err315);
 }
 errors++;
 }
-if(data106.result === undefined){
-const err282 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+if(data123.result === undefined){
+const err316 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
-vErrors = [err282];
+vErrors = [err316];
 }
 else {
-vErrors.push(err282);
+vErrors.push(err316);
 }
 errors++;
 }
-if(data106.reason === undefined){
-const err283 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(data123.reason === undefined){
+const err317 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
 if(vErrors === null){
-vErrors = [err283];
+vErrors = [err317];
 }
 else {
-vErrors.push(err283);
+vErrors.push(err317);
 }
 errors++;
 }
-if(data106.cause === undefined){
-const err284 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "cause"},message:"must have required property '"+"cause"+"'"};
+if(data123.cause === undefined){
+const err318 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "cause"},message:"must have required property '"+"cause"+"'"};
 if(vErrors === null){
-vErrors = [err284];
+vErrors = [err318];
 }
 else {
-vErrors.push(err284);
+vErrors.push(err318);
 }
 errors++;
 }
-if(data106.after === undefined){
-const err285 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
+if(data123.after === undefined){
+const err319 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
 if(vErrors === null){
-vErrors = [err285];
+vErrors = [err319];
 }
 else {
-vErrors.push(err285);
+vErrors.push(err319);
 }
 errors++;
 }
-for(const key23 in data106){
-if(!(((((((key23 === "unit") || (key23 === "started")) || (key23 === "ended")) || (key23 === "result")) || (key23 === "reason")) || (key23 === "cause")) || (key23 === "after"))){
-const err286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+for(const key26 in data123){
+if(!(((((((key26 === "unit") || (key26 === "started")) || (key26 === "ended")) || (key26 === "result")) || (key26 === "reason")) || (key26 === "cause")) || (key26 === "after"))){
+const err320 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err286];
+vErrors = [err320];
 }
 else {
-vErrors.push(err286);
-}
-errors++;
-}
-}
-if(data106.unit !== undefined){
-if(typeof data106.unit !== "string"){
-const err287 = {instancePath:instancePath+"/data/unit",schemaPath:"#/allOf/16/then/properties/data/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err287];
-}
-else {
-vErrors.push(err287);
+vErrors.push(err320);
 }
 errors++;
 }
 }
-if(data106.started !== undefined){
-if(typeof data106.started !== "string"){
-const err288 = {instancePath:instancePath+"/data/started",schemaPath:"#/allOf/16/then/properties/data/properties/started/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data123.unit !== undefined){
+if(typeof data123.unit !== "string"){
+const err321 = {instancePath:instancePath+"/data/unit",schemaPath:"#/allOf/16/then/properties/data/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err288];
+vErrors = [err321];
 }
 else {
-vErrors.push(err288);
+vErrors.push(err321);
 }
 errors++;
 }
 }
-if(data106.ended !== undefined){
-if(typeof data106.ended !== "string"){
-const err289 = {instancePath:instancePath+"/data/ended",schemaPath:"#/allOf/16/then/properties/data/properties/ended/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data123.started !== undefined){
+if(typeof data123.started !== "string"){
+const err322 = {instancePath:instancePath+"/data/started",schemaPath:"#/allOf/16/then/properties/data/properties/started/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err289];
+vErrors = [err322];
 }
 else {
-vErrors.push(err289);
+vErrors.push(err322);
 }
 errors++;
 }
 }
-if(data106.result !== undefined){
-if(typeof data106.result !== "string"){
-const err290 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/16/then/properties/data/properties/result/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data123.ended !== undefined){
+if(typeof data123.ended !== "string"){
+const err323 = {instancePath:instancePath+"/data/ended",schemaPath:"#/allOf/16/then/properties/data/properties/ended/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err290];
+vErrors = [err323];
 }
 else {
-vErrors.push(err290);
+vErrors.push(err323);
 }
 errors++;
 }
 }
-if(data106.reason !== undefined){
-let data111 = data106.reason;
-if((typeof data111 !== "string") && (data111 !== null)){
-const err291 = {instancePath:instancePath+"/data/reason",schemaPath:"#/allOf/16/then/properties/data/properties/reason/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.properties.reason.type},message:"must be string,null"};
+if(data123.result !== undefined){
+if(typeof data123.result !== "string"){
+const err324 = {instancePath:instancePath+"/data/result",schemaPath:"#/allOf/16/then/properties/data/properties/result/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err291];
+vErrors = [err324];
 }
 else {
-vErrors.push(err291);
+vErrors.push(err324);
 }
 errors++;
 }
 }
-if(data106.cause !== undefined){
-let data112 = data106.cause;
-if((typeof data112 !== "string") && (data112 !== null)){
-const err292 = {instancePath:instancePath+"/data/cause",schemaPath:"#/allOf/16/then/properties/data/properties/cause/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.properties.cause.type},message:"must be string,null"};
+if(data123.reason !== undefined){
+let data128 = data123.reason;
+if((typeof data128 !== "string") && (data128 !== null)){
+const err325 = {instancePath:instancePath+"/data/reason",schemaPath:"#/allOf/16/then/properties/data/properties/reason/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.properties.reason.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err292];
+vErrors = [err325];
 }
 else {
-vErrors.push(err292);
+vErrors.push(err325);
 }
 errors++;
 }
 }
-if(data106.after !== undefined){
-let data113 = data106.after;
-if(Array.isArray(data113)){
-const len2 = data113.length;
-for(let i2=0; i2<len2; i2++){
-if(typeof data113[i2] !== "string"){
-const err293 = {instancePath:instancePath+"/data/after/" + i2,schemaPath:"#/allOf/16/then/properties/data/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data123.cause !== undefined){
+let data129 = data123.cause;
+if((typeof data129 !== "string") && (data129 !== null)){
+const err326 = {instancePath:instancePath+"/data/cause",schemaPath:"#/allOf/16/then/properties/data/properties/cause/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.properties.cause.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err293];
+vErrors = [err326];
 }
 else {
-vErrors.push(err293);
+vErrors.push(err326);
 }
 errors++;
 }
 }
-}
-else {
-const err294 = {instancePath:instancePath+"/data/after",schemaPath:"#/allOf/16/then/properties/data/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data123.after !== undefined){
+let data130 = data123.after;
+if(Array.isArray(data130)){
+const len4 = data130.length;
+for(let i4=0; i4<len4; i4++){
+if(typeof data130[i4] !== "string"){
+const err327 = {instancePath:instancePath+"/data/after/" + i4,schemaPath:"#/allOf/16/then/properties/data/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err294];
+vErrors = [err327];
 }
 else {
-vErrors.push(err294);
+vErrors.push(err327);
 }
 errors++;
 }
 }
 }
 else {
-const err295 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err328 = {instancePath:instancePath+"/data/after",schemaPath:"#/allOf/16/then/properties/data/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err295];
+vErrors = [err328];
 }
 else {
-vErrors.push(err295);
+vErrors.push(err328);
 }
 errors++;
 }
 }
 }
 else {
-const err296 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err329 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err296];
+vErrors = [err329];
 }
 else {
-vErrors.push(err296);
+vErrors.push(err329);
 }
 errors++;
 }
-var _valid17 = _errs323 === errors;
-valid78 = _valid17;
-if(valid78){
+}
+}
+else {
+const err330 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err330];
+}
+else {
+vErrors.push(err330);
+}
+errors++;
+}
+var _valid17 = _errs358 === errors;
+valid85 = _valid17;
+if(valid85){
 var props17 = {};
 props17.data = true;
 props17.type = true;
 }
 }
-if(!valid78){
-const err297 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid85){
+const err331 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err297];
+vErrors = [err331];
 }
 else {
-vErrors.push(err297);
+vErrors.push(err331);
 }
 errors++;
 }
@@ -4101,31 +4509,31 @@ props0 = props0 || {};
 Object.assign(props0, props17);
 }
 }
-const _errs345 = errors;
-let valid84 = true;
-const _errs346 = errors;
-if(errors === _errs346){
+const _errs380 = errors;
+let valid91 = true;
+const _errs381 = errors;
+if(errors === _errs381){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing17;
 if((data.type === undefined) && (missing17 = "type")){
-const err298 = {};
+const err332 = {};
 if(vErrors === null){
-vErrors = [err298];
+vErrors = [err332];
 }
 else {
-vErrors.push(err298);
+vErrors.push(err332);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("fault.sent" !== data.type){
-const err299 = {};
+const err333 = {};
 if(vErrors === null){
-vErrors = [err299];
+vErrors = [err333];
 }
 else {
-vErrors.push(err299);
+vErrors.push(err333);
 }
 errors++;
 }
@@ -4133,231 +4541,231 @@ errors++;
 }
 }
 else {
-const err300 = {};
+const err334 = {};
 if(vErrors === null){
-vErrors = [err300];
+vErrors = [err334];
 }
 else {
-vErrors.push(err300);
+vErrors.push(err334);
 }
 errors++;
 }
 }
-var _valid18 = _errs346 === errors;
-errors = _errs345;
+var _valid18 = _errs381 === errors;
+errors = _errs380;
 if(vErrors !== null){
-if(_errs345){
-vErrors.length = _errs345;
+if(_errs380){
+vErrors.length = _errs380;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid18){
-const _errs349 = errors;
+const _errs384 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err301 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err335 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err301];
+vErrors = [err335];
 }
 else {
-vErrors.push(err301);
+vErrors.push(err335);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data116 = data.data;
-if(data116 && typeof data116 == "object" && !Array.isArray(data116)){
-if(data116.kind === undefined){
-const err302 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+let data133 = data.data;
+if(data133 && typeof data133 == "object" && !Array.isArray(data133)){
+if(data133.kind === undefined){
+const err336 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
-vErrors = [err302];
+vErrors = [err336];
 }
 else {
-vErrors.push(err302);
+vErrors.push(err336);
 }
 errors++;
 }
-if(data116.instant === undefined){
-const err303 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data133.instant === undefined){
+const err337 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err303];
+vErrors = [err337];
 }
 else {
-vErrors.push(err303);
+vErrors.push(err337);
 }
 errors++;
 }
-if(data116.detail === undefined){
-const err304 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data133.detail === undefined){
+const err338 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err304];
+vErrors = [err338];
 }
 else {
-vErrors.push(err304);
+vErrors.push(err338);
 }
 errors++;
 }
-for(const key24 in data116){
-if(!(((key24 === "kind") || (key24 === "instant")) || (key24 === "detail"))){
-const err305 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+for(const key27 in data133){
+if(!(((key27 === "kind") || (key27 === "instant")) || (key27 === "detail"))){
+const err339 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err305];
+vErrors = [err339];
 }
 else {
-vErrors.push(err305);
-}
-errors++;
-}
-}
-if(data116.kind !== undefined){
-let data117 = data116.kind;
-if(!(((data117 === "injected") || (data117 === "declared")) || (data117 === "planned"))){
-const err306 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/17/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[17].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err306];
-}
-else {
-vErrors.push(err306);
+vErrors.push(err339);
 }
 errors++;
 }
 }
-if(data116.instant !== undefined){
-let data118 = data116.instant;
-if(data118 && typeof data118 == "object" && !Array.isArray(data118)){
-if(data118.at === undefined){
-const err307 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data133.kind !== undefined){
+let data134 = data133.kind;
+if(!(((data134 === "injected") || (data134 === "declared")) || (data134 === "planned"))){
+const err340 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/17/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[17].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err307];
+vErrors = [err340];
 }
 else {
-vErrors.push(err307);
-}
-errors++;
-}
-if(data118.mono === undefined){
-const err308 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err308];
-}
-else {
-vErrors.push(err308);
-}
-errors++;
-}
-for(const key25 in data118){
-if(!((key25 === "at") || (key25 === "mono"))){
-const err309 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err309];
-}
-else {
-vErrors.push(err309);
+vErrors.push(err340);
 }
 errors++;
 }
 }
-if(data118.at !== undefined){
-if(typeof data118.at !== "string"){
-const err310 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data133.instant !== undefined){
+let data135 = data133.instant;
+if(data135 && typeof data135 == "object" && !Array.isArray(data135)){
+if(data135.at === undefined){
+const err341 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err310];
+vErrors = [err341];
 }
 else {
-vErrors.push(err310);
+vErrors.push(err341);
+}
+errors++;
+}
+if(data135.mono === undefined){
+const err342 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err342];
+}
+else {
+vErrors.push(err342);
+}
+errors++;
+}
+for(const key28 in data135){
+if(!((key28 === "at") || (key28 === "mono"))){
+const err343 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err343];
+}
+else {
+vErrors.push(err343);
 }
 errors++;
 }
 }
-if(data118.mono !== undefined){
-let data120 = data118.mono;
-if(typeof data120 === "string"){
-if(!pattern4.test(data120)){
-const err311 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data135.at !== undefined){
+if(typeof data135.at !== "string"){
+const err344 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err311];
+vErrors = [err344];
 }
 else {
-vErrors.push(err311);
+vErrors.push(err344);
+}
+errors++;
+}
+}
+if(data135.mono !== undefined){
+let data137 = data135.mono;
+if(typeof data137 === "string"){
+if(!pattern4.test(data137)){
+const err345 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err345];
+}
+else {
+vErrors.push(err345);
 }
 errors++;
 }
 }
 else {
-const err312 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err346 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/17/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err312];
+vErrors = [err346];
 }
 else {
-vErrors.push(err312);
-}
-errors++;
-}
-}
-}
-else {
-const err313 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err313];
-}
-else {
-vErrors.push(err313);
-}
-errors++;
-}
-}
-if(data116.detail !== undefined){
-if(typeof data116.detail !== "string"){
-const err314 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/17/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err314];
-}
-else {
-vErrors.push(err314);
+vErrors.push(err346);
 }
 errors++;
 }
 }
 }
 else {
-const err315 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err347 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/17/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err315];
+vErrors = [err347];
 }
 else {
-vErrors.push(err315);
+vErrors.push(err347);
+}
+errors++;
+}
+}
+if(data133.detail !== undefined){
+if(typeof data133.detail !== "string"){
+const err348 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/17/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err348];
+}
+else {
+vErrors.push(err348);
 }
 errors++;
 }
 }
 }
 else {
-const err316 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err349 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err316];
+vErrors = [err349];
 }
 else {
-vErrors.push(err316);
+vErrors.push(err349);
 }
 errors++;
 }
-var _valid18 = _errs349 === errors;
-valid84 = _valid18;
-if(valid84){
+}
+}
+else {
+const err350 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err350];
+}
+else {
+vErrors.push(err350);
+}
+errors++;
+}
+var _valid18 = _errs384 === errors;
+valid91 = _valid18;
+if(valid91){
 var props18 = {};
 props18.data = true;
 props18.type = true;
 }
 }
-if(!valid84){
-const err317 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid91){
+const err351 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err317];
+vErrors = [err351];
 }
 else {
-vErrors.push(err317);
+vErrors.push(err351);
 }
 errors++;
 }
@@ -4370,440 +4778,14 @@ props0 = props0 || {};
 Object.assign(props0, props18);
 }
 }
-const _errs365 = errors;
-let valid89 = true;
-const _errs366 = errors;
-if(errors === _errs366){
+const _errs400 = errors;
+let valid96 = true;
+const _errs401 = errors;
+if(errors === _errs401){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing18;
 if((data.type === undefined) && (missing18 = "type")){
-const err318 = {};
-if(vErrors === null){
-vErrors = [err318];
-}
-else {
-vErrors.push(err318);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.recorded" !== data.type){
-const err319 = {};
-if(vErrors === null){
-vErrors = [err319];
-}
-else {
-vErrors.push(err319);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err320 = {};
-if(vErrors === null){
-vErrors = [err320];
-}
-else {
-vErrors.push(err320);
-}
-errors++;
-}
-}
-var _valid19 = _errs366 === errors;
-errors = _errs365;
-if(vErrors !== null){
-if(_errs365){
-vErrors.length = _errs365;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid19){
-const _errs369 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err321 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err321];
-}
-else {
-vErrors.push(err321);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data123 = data.data;
-const _errs374 = errors;
-let valid93 = true;
-const _errs375 = errors;
-if(errors === _errs375){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-let missing19;
-if((data123.kind === undefined) && (missing19 = "kind")){
-const err322 = {};
-if(vErrors === null){
-vErrors = [err322];
-}
-else {
-vErrors.push(err322);
-}
-errors++;
-}
-else {
-if(data123.kind !== undefined){
-if("backup" !== data123.kind){
-const err323 = {};
-if(vErrors === null){
-vErrors = [err323];
-}
-else {
-vErrors.push(err323);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err324 = {};
-if(vErrors === null){
-vErrors = [err324];
-}
-else {
-vErrors.push(err324);
-}
-errors++;
-}
-}
-var _valid20 = _errs375 === errors;
-errors = _errs374;
-if(vErrors !== null){
-if(_errs374){
-vErrors.length = _errs374;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid20){
-const _errs378 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err325];
-}
-else {
-vErrors.push(err325);
-}
-errors++;
-}
-if(data123.data !== undefined){
-let data125 = data123.data;
-if(data125 && typeof data125 == "object" && !Array.isArray(data125)){
-if(data125.repository === undefined){
-const err326 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
-if(vErrors === null){
-vErrors = [err326];
-}
-else {
-vErrors.push(err326);
-}
-errors++;
-}
-if(data125.name === undefined){
-const err327 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
-if(vErrors === null){
-vErrors = [err327];
-}
-else {
-vErrors.push(err327);
-}
-errors++;
-}
-if(data125.provider === undefined){
-const err328 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
-if(vErrors === null){
-vErrors = [err328];
-}
-else {
-vErrors.push(err328);
-}
-errors++;
-}
-if(data125.origin === undefined){
-const err329 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
-if(vErrors === null){
-vErrors = [err329];
-}
-else {
-vErrors.push(err329);
-}
-errors++;
-}
-if(data125.startedAt === undefined){
-const err330 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
-if(vErrors === null){
-vErrors = [err330];
-}
-else {
-vErrors.push(err330);
-}
-errors++;
-}
-if(data125.finishedAt === undefined){
-const err331 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
-if(vErrors === null){
-vErrors = [err331];
-}
-else {
-vErrors.push(err331);
-}
-errors++;
-}
-if(data125.startLsn === undefined){
-const err332 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
-if(vErrors === null){
-vErrors = [err332];
-}
-else {
-vErrors.push(err332);
-}
-errors++;
-}
-if(data125.stopLsn === undefined){
-const err333 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
-if(vErrors === null){
-vErrors = [err333];
-}
-else {
-vErrors.push(err333);
-}
-errors++;
-}
-if(data125.timeline === undefined){
-const err334 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err334];
-}
-else {
-vErrors.push(err334);
-}
-errors++;
-}
-if(data125.systemId === undefined){
-const err335 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
-if(vErrors === null){
-vErrors = [err335];
-}
-else {
-vErrors.push(err335);
-}
-errors++;
-}
-if(data125.serverVersion === undefined){
-const err336 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
-if(vErrors === null){
-vErrors = [err336];
-}
-else {
-vErrors.push(err336);
-}
-errors++;
-}
-for(const key26 in data125){
-if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[0].then.properties.data.properties, key26))){
-const err337 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err337];
-}
-else {
-vErrors.push(err337);
-}
-errors++;
-}
-}
-if(data125.repository !== undefined){
-if(typeof data125.repository !== "string"){
-const err338 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err338];
-}
-else {
-vErrors.push(err338);
-}
-errors++;
-}
-}
-if(data125.name !== undefined){
-if(typeof data125.name !== "string"){
-const err339 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err339];
-}
-else {
-vErrors.push(err339);
-}
-errors++;
-}
-}
-if(data125.provider !== undefined){
-if(typeof data125.provider !== "string"){
-const err340 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err340];
-}
-else {
-vErrors.push(err340);
-}
-errors++;
-}
-}
-if(data125.origin !== undefined){
-let data129 = data125.origin;
-if(!((data129 === "drill") || (data129 === "schedule"))){
-const err341 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err341];
-}
-else {
-vErrors.push(err341);
-}
-errors++;
-}
-}
-if(data125.startedAt !== undefined){
-let data130 = data125.startedAt;
-if(typeof data130 === "string"){
-if(!pattern5.test(data130)){
-const err342 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
-if(vErrors === null){
-vErrors = [err342];
-}
-else {
-vErrors.push(err342);
-}
-errors++;
-}
-}
-else {
-const err343 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err343];
-}
-else {
-vErrors.push(err343);
-}
-errors++;
-}
-}
-if(data125.finishedAt !== undefined){
-let data131 = data125.finishedAt;
-if(typeof data131 === "string"){
-if(!pattern5.test(data131)){
-const err344 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
-if(vErrors === null){
-vErrors = [err344];
-}
-else {
-vErrors.push(err344);
-}
-errors++;
-}
-}
-else {
-const err345 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err345];
-}
-else {
-vErrors.push(err345);
-}
-errors++;
-}
-}
-if(data125.startLsn !== undefined){
-let data132 = data125.startLsn;
-if(typeof data132 === "string"){
-if(!pattern7.test(data132)){
-const err346 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
-if(vErrors === null){
-vErrors = [err346];
-}
-else {
-vErrors.push(err346);
-}
-errors++;
-}
-}
-else {
-const err347 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err347];
-}
-else {
-vErrors.push(err347);
-}
-errors++;
-}
-}
-if(data125.stopLsn !== undefined){
-let data133 = data125.stopLsn;
-if(typeof data133 === "string"){
-if(!pattern7.test(data133)){
-const err348 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
-if(vErrors === null){
-vErrors = [err348];
-}
-else {
-vErrors.push(err348);
-}
-errors++;
-}
-}
-else {
-const err349 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err349];
-}
-else {
-vErrors.push(err349);
-}
-errors++;
-}
-}
-if(data125.timeline !== undefined){
-let data134 = data125.timeline;
-if(!(((typeof data134 == "number") && (!(data134 % 1) && !isNaN(data134))) && (isFinite(data134)))){
-const err350 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err350];
-}
-else {
-vErrors.push(err350);
-}
-errors++;
-}
-if((typeof data134 == "number") && (isFinite(data134))){
-if(data134 < 1 || isNaN(data134)){
-const err351 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err351];
-}
-else {
-vErrors.push(err351);
-}
-errors++;
-}
-}
-}
-if(data125.systemId !== undefined){
-if(typeof data125.systemId !== "string"){
-const err352 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err352 = {};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4812,10 +4794,10 @@ vErrors.push(err352);
 }
 errors++;
 }
-}
-if(data125.serverVersion !== undefined){
-if(typeof data125.serverVersion !== "string"){
-const err353 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("evidence.recorded" !== data.type){
+const err353 = {};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4825,10 +4807,10 @@ vErrors.push(err353);
 errors++;
 }
 }
-if(data125.sizeBytes !== undefined){
-let data137 = data125.sizeBytes;
-if(!(((typeof data137 == "number") && (!(data137 % 1) && !isNaN(data137))) && (isFinite(data137)))){
-const err354 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err354 = {};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4837,9 +4819,22 @@ vErrors.push(err354);
 }
 errors++;
 }
-if((typeof data137 == "number") && (isFinite(data137))){
-if(data137 < 0 || isNaN(data137)){
-const err355 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+var _valid19 = _errs401 === errors;
+errors = _errs400;
+if(vErrors !== null){
+if(_errs400){
+vErrors.length = _errs400;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid19){
+const _errs404 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err355 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4848,11 +4843,16 @@ vErrors.push(err355);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err356 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data140 = data.data;
+const _errs409 = errors;
+let valid100 = true;
+const _errs410 = errors;
+if(errors === _errs410){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+let missing19;
+if((data140.kind === undefined) && (missing19 = "kind")){
+const err356 = {};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4861,10 +4861,10 @@ vErrors.push(err356);
 }
 errors++;
 }
-}
-}
 else {
-const err357 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.kind !== undefined){
+if("backup" !== data140.kind){
+const err357 = {};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4873,16 +4873,11 @@ vErrors.push(err357);
 }
 errors++;
 }
-var _valid20 = _errs378 === errors;
-valid93 = _valid20;
-if(valid93){
-var props19 = {};
-props19.data = true;
-props19.kind = true;
 }
 }
-if(!valid93){
-const err358 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err358 = {};
 if(vErrors === null){
 vErrors = [err358];
 }
@@ -4891,14 +4886,22 @@ vErrors.push(err358);
 }
 errors++;
 }
-const _errs407 = errors;
-let valid97 = true;
-const _errs408 = errors;
-if(errors === _errs408){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-let missing20;
-if((data123.kind === undefined) && (missing20 = "kind")){
-const err359 = {};
+}
+var _valid20 = _errs410 === errors;
+errors = _errs409;
+if(vErrors !== null){
+if(_errs409){
+vErrors.length = _errs409;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid20){
+const _errs413 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err359 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err359];
 }
@@ -4907,10 +4910,11 @@ vErrors.push(err359);
 }
 errors++;
 }
-else {
-if(data123.kind !== undefined){
-if("restore-target" !== data123.kind){
-const err360 = {};
+if(data140.data !== undefined){
+let data142 = data140.data;
+if(data142 && typeof data142 == "object" && !Array.isArray(data142)){
+if(data142.repository === undefined){
+const err360 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err360];
 }
@@ -4919,11 +4923,8 @@ vErrors.push(err360);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err361 = {};
+if(data142.name === undefined){
+const err361 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err361];
 }
@@ -4932,22 +4933,8 @@ vErrors.push(err361);
 }
 errors++;
 }
-}
-var _valid21 = _errs408 === errors;
-errors = _errs407;
-if(vErrors !== null){
-if(_errs407){
-vErrors.length = _errs407;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid21){
-const _errs411 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err362 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data142.provider === undefined){
+const err362 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "provider"},message:"must have required property '"+"provider"+"'"};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -4956,11 +4943,8 @@ vErrors.push(err362);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data139 = data123.data;
-if(data139 && typeof data139 == "object" && !Array.isArray(data139)){
-if(data139.connection === undefined){
-const err363 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data142.origin === undefined){
+const err363 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err363];
 }
@@ -4969,8 +4953,8 @@ vErrors.push(err363);
 }
 errors++;
 }
-if(data139.backup === undefined){
-const err364 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
+if(data142.startedAt === undefined){
+const err364 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err364];
 }
@@ -4979,8 +4963,8 @@ vErrors.push(err364);
 }
 errors++;
 }
-if(data139.type === undefined){
-const err365 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(data142.finishedAt === undefined){
+const err365 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "finishedAt"},message:"must have required property '"+"finishedAt"+"'"};
 if(vErrors === null){
 vErrors = [err365];
 }
@@ -4989,8 +4973,8 @@ vErrors.push(err365);
 }
 errors++;
 }
-if(data139.requested === undefined){
-const err366 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
+if(data142.startLsn === undefined){
+const err366 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "startLsn"},message:"must have required property '"+"startLsn"+"'"};
 if(vErrors === null){
 vErrors = [err366];
 }
@@ -4999,8 +4983,8 @@ vErrors.push(err366);
 }
 errors++;
 }
-if(data139.sent === undefined){
-const err367 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data142.stopLsn === undefined){
+const err367 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "stopLsn"},message:"must have required property '"+"stopLsn"+"'"};
 if(vErrors === null){
 vErrors = [err367];
 }
@@ -5009,8 +4993,8 @@ vErrors.push(err367);
 }
 errors++;
 }
-if(data139.inclusive === undefined){
-const err368 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
+if(data142.timeline === undefined){
+const err368 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err368];
 }
@@ -5019,8 +5003,8 @@ vErrors.push(err368);
 }
 errors++;
 }
-if(data139.timeline === undefined){
-const err369 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data142.systemId === undefined){
+const err369 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err369];
 }
@@ -5029,8 +5013,8 @@ vErrors.push(err369);
 }
 errors++;
 }
-if(data139.settings === undefined){
-const err370 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
+if(data142.serverVersion === undefined){
+const err370 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/required",keyword:"required",params:{missingProperty: "serverVersion"},message:"must have required property '"+"serverVersion"+"'"};
 if(vErrors === null){
 vErrors = [err370];
 }
@@ -5039,9 +5023,9 @@ vErrors.push(err370);
 }
 errors++;
 }
-for(const key27 in data139){
-if(!((((((((key27 === "connection") || (key27 === "backup")) || (key27 === "type")) || (key27 === "requested")) || (key27 === "sent")) || (key27 === "inclusive")) || (key27 === "timeline")) || (key27 === "settings"))){
-const err371 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+for(const key29 in data142){
+if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[0].then.properties.data.properties, key29))){
+const err371 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err371];
 }
@@ -5051,9 +5035,9 @@ vErrors.push(err371);
 errors++;
 }
 }
-if(data139.connection !== undefined){
-if(typeof data139.connection !== "string"){
-const err372 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data142.repository !== undefined){
+if(typeof data142.repository !== "string"){
+const err372 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err372];
 }
@@ -5063,9 +5047,9 @@ vErrors.push(err372);
 errors++;
 }
 }
-if(data139.backup !== undefined){
-if(typeof data139.backup !== "string"){
-const err373 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data142.name !== undefined){
+if(typeof data142.name !== "string"){
+const err373 = {instancePath:instancePath+"/data/data/name",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err373];
 }
@@ -5075,10 +5059,9 @@ vErrors.push(err373);
 errors++;
 }
 }
-if(data139.type !== undefined){
-let data142 = data139.type;
-if(!((((((data142 === "time") || (data142 === "lsn")) || (data142 === "name")) || (data142 === "xid")) || (data142 === "immediate")) || (data142 === "latest"))){
-const err374 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data142.provider !== undefined){
+if(typeof data142.provider !== "string"){
+const err374 = {instancePath:instancePath+"/data/data/provider",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/provider/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err374];
 }
@@ -5088,10 +5071,10 @@ vErrors.push(err374);
 errors++;
 }
 }
-if(data139.requested !== undefined){
-let data143 = data139.requested;
-if((typeof data143 !== "string") && (data143 !== null)){
-const err375 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
+if(data142.origin !== undefined){
+let data146 = data142.origin;
+if(!((data146 === "drill") || (data146 === "schedule"))){
+const err375 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[0].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err375];
 }
@@ -5101,10 +5084,11 @@ vErrors.push(err375);
 errors++;
 }
 }
-if(data139.sent !== undefined){
-let data144 = data139.sent;
-if((typeof data144 !== "string") && (data144 !== null)){
-const err376 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
+if(data142.startedAt !== undefined){
+let data147 = data142.startedAt;
+if(typeof data147 === "string"){
+if(!pattern5.test(data147)){
+const err376 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err376];
 }
@@ -5114,10 +5098,8 @@ vErrors.push(err376);
 errors++;
 }
 }
-if(data139.inclusive !== undefined){
-let data145 = data139.inclusive;
-if((typeof data145 !== "boolean") && (data145 !== null)){
-const err377 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
+else {
+const err377 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err377];
 }
@@ -5127,9 +5109,11 @@ vErrors.push(err377);
 errors++;
 }
 }
-if(data139.timeline !== undefined){
-if(typeof data139.timeline !== "string"){
-const err378 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data142.finishedAt !== undefined){
+let data148 = data142.finishedAt;
+if(typeof data148 === "string"){
+if(!pattern5.test(data148)){
+const err378 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err378];
 }
@@ -5139,12 +5123,8 @@ vErrors.push(err378);
 errors++;
 }
 }
-if(data139.settings !== undefined){
-let data147 = data139.settings;
-if(data147 && typeof data147 == "object" && !Array.isArray(data147)){
-for(const key28 in data147){
-if(typeof data147[key28] !== "string"){
-const err379 = {instancePath:instancePath+"/data/data/settings/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err379 = {instancePath:instancePath+"/data/data/finishedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/finishedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err379];
 }
@@ -5154,9 +5134,11 @@ vErrors.push(err379);
 errors++;
 }
 }
-}
-else {
-const err380 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data142.startLsn !== undefined){
+let data149 = data142.startLsn;
+if(typeof data149 === "string"){
+if(!pattern7.test(data149)){
+const err380 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err380];
 }
@@ -5166,9 +5148,8 @@ vErrors.push(err380);
 errors++;
 }
 }
-}
 else {
-const err381 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err381 = {instancePath:instancePath+"/data/data/startLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/startLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -5178,9 +5159,11 @@ vErrors.push(err381);
 errors++;
 }
 }
-}
-else {
-const err382 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data142.stopLsn !== undefined){
+let data150 = data142.stopLsn;
+if(typeof data150 === "string"){
+if(!pattern7.test(data150)){
+const err382 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -5189,21 +5172,446 @@ vErrors.push(err382);
 }
 errors++;
 }
-var _valid21 = _errs411 === errors;
-valid97 = _valid21;
-if(valid97){
-var props20 = {};
-props20.data = true;
-props20.kind = true;
 }
-}
-if(!valid97){
-const err383 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err383 = {instancePath:instancePath+"/data/data/stopLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/stopLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err383];
 }
 else {
 vErrors.push(err383);
+}
+errors++;
+}
+}
+if(data142.timeline !== undefined){
+let data151 = data142.timeline;
+if(!(((typeof data151 == "number") && (!(data151 % 1) && !isNaN(data151))) && (isFinite(data151)))){
+const err384 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err384];
+}
+else {
+vErrors.push(err384);
+}
+errors++;
+}
+if((typeof data151 == "number") && (isFinite(data151))){
+if(data151 < 1 || isNaN(data151)){
+const err385 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err385];
+}
+else {
+vErrors.push(err385);
+}
+errors++;
+}
+}
+}
+if(data142.systemId !== undefined){
+if(typeof data142.systemId !== "string"){
+const err386 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err386];
+}
+else {
+vErrors.push(err386);
+}
+errors++;
+}
+}
+if(data142.serverVersion !== undefined){
+if(typeof data142.serverVersion !== "string"){
+const err387 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err387];
+}
+else {
+vErrors.push(err387);
+}
+errors++;
+}
+}
+if(data142.sizeBytes !== undefined){
+let data154 = data142.sizeBytes;
+if(!(((typeof data154 == "number") && (!(data154 % 1) && !isNaN(data154))) && (isFinite(data154)))){
+const err388 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err388];
+}
+else {
+vErrors.push(err388);
+}
+errors++;
+}
+if((typeof data154 == "number") && (isFinite(data154))){
+if(data154 < 0 || isNaN(data154)){
+const err389 = {instancePath:instancePath+"/data/data/sizeBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/properties/sizeBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err389];
+}
+else {
+vErrors.push(err389);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err390 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err390];
+}
+else {
+vErrors.push(err390);
+}
+errors++;
+}
+}
+}
+else {
+const err391 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err391];
+}
+else {
+vErrors.push(err391);
+}
+errors++;
+}
+var _valid20 = _errs413 === errors;
+valid100 = _valid20;
+if(valid100){
+var props19 = {};
+props19.data = true;
+props19.kind = true;
+}
+}
+if(!valid100){
+const err392 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err392];
+}
+else {
+vErrors.push(err392);
+}
+errors++;
+}
+const _errs442 = errors;
+let valid104 = true;
+const _errs443 = errors;
+if(errors === _errs443){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+let missing20;
+if((data140.kind === undefined) && (missing20 = "kind")){
+const err393 = {};
+if(vErrors === null){
+vErrors = [err393];
+}
+else {
+vErrors.push(err393);
+}
+errors++;
+}
+else {
+if(data140.kind !== undefined){
+if("restore-target" !== data140.kind){
+const err394 = {};
+if(vErrors === null){
+vErrors = [err394];
+}
+else {
+vErrors.push(err394);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err395 = {};
+if(vErrors === null){
+vErrors = [err395];
+}
+else {
+vErrors.push(err395);
+}
+errors++;
+}
+}
+var _valid21 = _errs443 === errors;
+errors = _errs442;
+if(vErrors !== null){
+if(_errs442){
+vErrors.length = _errs442;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid21){
+const _errs446 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err396 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err396];
+}
+else {
+vErrors.push(err396);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data156 = data140.data;
+if(data156 && typeof data156 == "object" && !Array.isArray(data156)){
+if(data156.connection === undefined){
+const err397 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err397];
+}
+else {
+vErrors.push(err397);
+}
+errors++;
+}
+if(data156.backup === undefined){
+const err398 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "backup"},message:"must have required property '"+"backup"+"'"};
+if(vErrors === null){
+vErrors = [err398];
+}
+else {
+vErrors.push(err398);
+}
+errors++;
+}
+if(data156.type === undefined){
+const err399 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err399];
+}
+else {
+vErrors.push(err399);
+}
+errors++;
+}
+if(data156.requested === undefined){
+const err400 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "requested"},message:"must have required property '"+"requested"+"'"};
+if(vErrors === null){
+vErrors = [err400];
+}
+else {
+vErrors.push(err400);
+}
+errors++;
+}
+if(data156.sent === undefined){
+const err401 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(vErrors === null){
+vErrors = [err401];
+}
+else {
+vErrors.push(err401);
+}
+errors++;
+}
+if(data156.inclusive === undefined){
+const err402 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "inclusive"},message:"must have required property '"+"inclusive"+"'"};
+if(vErrors === null){
+vErrors = [err402];
+}
+else {
+vErrors.push(err402);
+}
+errors++;
+}
+if(data156.timeline === undefined){
+const err403 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(vErrors === null){
+vErrors = [err403];
+}
+else {
+vErrors.push(err403);
+}
+errors++;
+}
+if(data156.settings === undefined){
+const err404 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/required",keyword:"required",params:{missingProperty: "settings"},message:"must have required property '"+"settings"+"'"};
+if(vErrors === null){
+vErrors = [err404];
+}
+else {
+vErrors.push(err404);
+}
+errors++;
+}
+for(const key30 in data156){
+if(!((((((((key30 === "connection") || (key30 === "backup")) || (key30 === "type")) || (key30 === "requested")) || (key30 === "sent")) || (key30 === "inclusive")) || (key30 === "timeline")) || (key30 === "settings"))){
+const err405 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err405];
+}
+else {
+vErrors.push(err405);
+}
+errors++;
+}
+}
+if(data156.connection !== undefined){
+if(typeof data156.connection !== "string"){
+const err406 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err406];
+}
+else {
+vErrors.push(err406);
+}
+errors++;
+}
+}
+if(data156.backup !== undefined){
+if(typeof data156.backup !== "string"){
+const err407 = {instancePath:instancePath+"/data/data/backup",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/backup/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err407];
+}
+else {
+vErrors.push(err407);
+}
+errors++;
+}
+}
+if(data156.type !== undefined){
+let data159 = data156.type;
+if(!((((((data159 === "time") || (data159 === "lsn")) || (data159 === "name")) || (data159 === "xid")) || (data159 === "immediate")) || (data159 === "latest"))){
+const err408 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err408];
+}
+else {
+vErrors.push(err408);
+}
+errors++;
+}
+}
+if(data156.requested !== undefined){
+let data160 = data156.requested;
+if((typeof data160 !== "string") && (data160 !== null)){
+const err409 = {instancePath:instancePath+"/data/data/requested",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/requested/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.requested.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err409];
+}
+else {
+vErrors.push(err409);
+}
+errors++;
+}
+}
+if(data156.sent !== undefined){
+let data161 = data156.sent;
+if((typeof data161 !== "string") && (data161 !== null)){
+const err410 = {instancePath:instancePath+"/data/data/sent",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/sent/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.sent.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err410];
+}
+else {
+vErrors.push(err410);
+}
+errors++;
+}
+}
+if(data156.inclusive !== undefined){
+let data162 = data156.inclusive;
+if((typeof data162 !== "boolean") && (data162 !== null)){
+const err411 = {instancePath:instancePath+"/data/data/inclusive",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/inclusive/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[1].then.properties.data.properties.inclusive.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err411];
+}
+else {
+vErrors.push(err411);
+}
+errors++;
+}
+}
+if(data156.timeline !== undefined){
+if(typeof data156.timeline !== "string"){
+const err412 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err412];
+}
+else {
+vErrors.push(err412);
+}
+errors++;
+}
+}
+if(data156.settings !== undefined){
+let data164 = data156.settings;
+if(data164 && typeof data164 == "object" && !Array.isArray(data164)){
+for(const key31 in data164){
+if(typeof data164[key31] !== "string"){
+const err413 = {instancePath:instancePath+"/data/data/settings/" + key31.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/settings/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err413];
+}
+else {
+vErrors.push(err413);
+}
+errors++;
+}
+}
+}
+else {
+const err414 = {instancePath:instancePath+"/data/data/settings",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/properties/settings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err414];
+}
+else {
+vErrors.push(err414);
+}
+errors++;
+}
+}
+}
+else {
+const err415 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err415];
+}
+else {
+vErrors.push(err415);
+}
+errors++;
+}
+}
+}
+else {
+const err416 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err416];
+}
+else {
+vErrors.push(err416);
+}
+errors++;
+}
+var _valid21 = _errs446 === errors;
+valid104 = _valid21;
+if(valid104){
+var props20 = {};
+props20.data = true;
+props20.kind = true;
+}
+}
+if(!valid104){
+const err417 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err417];
+}
+else {
+vErrors.push(err417);
 }
 errors++;
 }
@@ -5216,450 +5624,14 @@ props19 = props19 || {};
 Object.assign(props19, props20);
 }
 }
-const _errs435 = errors;
-let valid102 = true;
-const _errs436 = errors;
-if(errors === _errs436){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs470 = errors;
+let valid109 = true;
+const _errs471 = errors;
+if(errors === _errs471){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing21;
-if((data123.kind === undefined) && (missing21 = "kind")){
-const err384 = {};
-if(vErrors === null){
-vErrors = [err384];
-}
-else {
-vErrors.push(err384);
-}
-errors++;
-}
-else {
-if(data123.kind !== undefined){
-if("wal-end" !== data123.kind){
-const err385 = {};
-if(vErrors === null){
-vErrors = [err385];
-}
-else {
-vErrors.push(err385);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err386 = {};
-if(vErrors === null){
-vErrors = [err386];
-}
-else {
-vErrors.push(err386);
-}
-errors++;
-}
-}
-var _valid22 = _errs436 === errors;
-errors = _errs435;
-if(vErrors !== null){
-if(_errs435){
-vErrors.length = _errs435;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid22){
-const _errs439 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err387 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err387];
-}
-else {
-vErrors.push(err387);
-}
-errors++;
-}
-if(data123.data !== undefined){
-let data150 = data123.data;
-if(data150 && typeof data150 == "object" && !Array.isArray(data150)){
-if(data150.connection === undefined){
-const err388 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err388];
-}
-else {
-vErrors.push(err388);
-}
-errors++;
-}
-if(data150.stop === undefined){
-const err389 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
-if(vErrors === null){
-vErrors = [err389];
-}
-else {
-vErrors.push(err389);
-}
-errors++;
-}
-if(data150.logLine === undefined){
-const err390 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
-if(vErrors === null){
-vErrors = [err390];
-}
-else {
-vErrors.push(err390);
-}
-errors++;
-}
-if(data150.replayEndLsn === undefined){
-const err391 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
-if(vErrors === null){
-vErrors = [err391];
-}
-else {
-vErrors.push(err391);
-}
-errors++;
-}
-if(data150.lastCommitAt === undefined){
-const err392 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
-if(vErrors === null){
-vErrors = [err392];
-}
-else {
-vErrors.push(err392);
-}
-errors++;
-}
-if(data150.inRecovery === undefined){
-const err393 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
-if(vErrors === null){
-vErrors = [err393];
-}
-else {
-vErrors.push(err393);
-}
-errors++;
-}
-if(data150.systemId === undefined){
-const err394 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
-if(vErrors === null){
-vErrors = [err394];
-}
-else {
-vErrors.push(err394);
-}
-errors++;
-}
-if(data150.timeline === undefined){
-const err395 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err395];
-}
-else {
-vErrors.push(err395);
-}
-errors++;
-}
-if(data150.history === undefined){
-const err396 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
-if(vErrors === null){
-vErrors = [err396];
-}
-else {
-vErrors.push(err396);
-}
-errors++;
-}
-if(data150.archiveMode === undefined){
-const err397 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
-if(vErrors === null){
-vErrors = [err397];
-}
-else {
-vErrors.push(err397);
-}
-errors++;
-}
-for(const key29 in data150){
-if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties, key29))){
-const err398 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err398];
-}
-else {
-vErrors.push(err398);
-}
-errors++;
-}
-}
-if(data150.connection !== undefined){
-if(typeof data150.connection !== "string"){
-const err399 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err399];
-}
-else {
-vErrors.push(err399);
-}
-errors++;
-}
-}
-if(data150.stop !== undefined){
-let data152 = data150.stop;
-if(data152 && typeof data152 == "object" && !Array.isArray(data152)){
-if(data152.kind === undefined){
-const err400 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err400];
-}
-else {
-vErrors.push(err400);
-}
-errors++;
-}
-for(const key30 in data152){
-if(!(((((key30 === "kind") || (key30 === "xid")) || (key30 === "time")) || (key30 === "lsn")) || (key30 === "name"))){
-const err401 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err401];
-}
-else {
-vErrors.push(err401);
-}
-errors++;
-}
-}
-if(data152.kind !== undefined){
-let data153 = data152.kind;
-if(!((((((data153 === "before") || (data153 === "after")) || (data153 === "restore-point")) || (data153 === "lsn")) || (data153 === "consistency")) || (data153 === "end-of-wal"))){
-const err402 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err402];
-}
-else {
-vErrors.push(err402);
-}
-errors++;
-}
-}
-if(data152.xid !== undefined){
-if(typeof data152.xid !== "string"){
-const err403 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err403];
-}
-else {
-vErrors.push(err403);
-}
-errors++;
-}
-}
-if(data152.time !== undefined){
-let data155 = data152.time;
-if(typeof data155 === "string"){
-if(!pattern5.test(data155)){
-const err404 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
-if(vErrors === null){
-vErrors = [err404];
-}
-else {
-vErrors.push(err404);
-}
-errors++;
-}
-}
-else {
-const err405 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err405];
-}
-else {
-vErrors.push(err405);
-}
-errors++;
-}
-}
-if(data152.lsn !== undefined){
-let data156 = data152.lsn;
-if(typeof data156 === "string"){
-if(!pattern7.test(data156)){
-const err406 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
-if(vErrors === null){
-vErrors = [err406];
-}
-else {
-vErrors.push(err406);
-}
-errors++;
-}
-}
-else {
-const err407 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err407];
-}
-else {
-vErrors.push(err407);
-}
-errors++;
-}
-}
-if(data152.name !== undefined){
-if(typeof data152.name !== "string"){
-const err408 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err408];
-}
-else {
-vErrors.push(err408);
-}
-errors++;
-}
-}
-}
-else {
-const err409 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err409];
-}
-else {
-vErrors.push(err409);
-}
-errors++;
-}
-}
-if(data150.logLine !== undefined){
-let data158 = data150.logLine;
-if((typeof data158 !== "string") && (data158 !== null)){
-const err410 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err410];
-}
-else {
-vErrors.push(err410);
-}
-errors++;
-}
-}
-if(data150.replayEndLsn !== undefined){
-let data159 = data150.replayEndLsn;
-if((typeof data159 !== "string") && (data159 !== null)){
-const err411 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err411];
-}
-else {
-vErrors.push(err411);
-}
-errors++;
-}
-}
-if(data150.lastCommitAt !== undefined){
-let data160 = data150.lastCommitAt;
-const _errs463 = errors;
-let valid107 = true;
-const _errs464 = errors;
-const _errs465 = errors;
-const _errs466 = errors;
-if(data160 !== null){
-const err412 = {};
-if(vErrors === null){
-vErrors = [err412];
-}
-else {
-vErrors.push(err412);
-}
-errors++;
-}
-var valid108 = _errs466 === errors;
-if(valid108){
-const err413 = {};
-if(vErrors === null){
-vErrors = [err413];
-}
-else {
-vErrors.push(err413);
-}
-errors++;
-}
-else {
-errors = _errs465;
-if(vErrors !== null){
-if(_errs465){
-vErrors.length = _errs465;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid23 = _errs464 === errors;
-errors = _errs463;
-if(vErrors !== null){
-if(_errs463){
-vErrors.length = _errs463;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid23){
-const _errs468 = errors;
-if(typeof data160 === "string"){
-if(!pattern5.test(data160)){
-const err414 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
-if(vErrors === null){
-vErrors = [err414];
-}
-else {
-vErrors.push(err414);
-}
-errors++;
-}
-}
-else {
-const err415 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err415];
-}
-else {
-vErrors.push(err415);
-}
-errors++;
-}
-var _valid23 = _errs468 === errors;
-valid107 = _valid23;
-}
-if(!valid107){
-const err416 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err416];
-}
-else {
-vErrors.push(err416);
-}
-errors++;
-}
-}
-if(data150.inRecovery !== undefined){
-if(typeof data150.inRecovery !== "boolean"){
-const err417 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err417];
-}
-else {
-vErrors.push(err417);
-}
-errors++;
-}
-}
-if(data150.systemId !== undefined){
-if(typeof data150.systemId !== "string"){
-const err418 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((data140.kind === undefined) && (missing21 = "kind")){
+const err418 = {};
 if(vErrors === null){
 vErrors = [err418];
 }
@@ -5668,11 +5640,10 @@ vErrors.push(err418);
 }
 errors++;
 }
-}
-if(data150.timeline !== undefined){
-let data163 = data150.timeline;
-if(!(((typeof data163 == "number") && (!(data163 % 1) && !isNaN(data163))) && (isFinite(data163)))){
-const err419 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+if(data140.kind !== undefined){
+if("wal-end" !== data140.kind){
+const err419 = {};
 if(vErrors === null){
 vErrors = [err419];
 }
@@ -5681,9 +5652,11 @@ vErrors.push(err419);
 }
 errors++;
 }
-if((typeof data163 == "number") && (isFinite(data163))){
-if(data163 < 1 || isNaN(data163)){
-const err420 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+}
+else {
+const err420 = {};
 if(vErrors === null){
 vErrors = [err420];
 }
@@ -5693,16 +5666,21 @@ vErrors.push(err420);
 errors++;
 }
 }
+var _valid22 = _errs471 === errors;
+errors = _errs470;
+if(vErrors !== null){
+if(_errs470){
+vErrors.length = _errs470;
 }
-if(data150.history !== undefined){
-let data164 = data150.history;
-if(Array.isArray(data164)){
-const len3 = data164.length;
-for(let i3=0; i3<len3; i3++){
-let data165 = data164[i3];
-if(data165 && typeof data165 == "object" && !Array.isArray(data165)){
-if(data165.timeline === undefined){
-const err421 = {instancePath:instancePath+"/data/data/history/" + i3,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+else {
+vErrors = null;
+}
+}
+if(_valid22){
+const _errs474 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err421 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err421];
 }
@@ -5711,8 +5689,11 @@ vErrors.push(err421);
 }
 errors++;
 }
-if(data165.switchLsn === undefined){
-const err422 = {instancePath:instancePath+"/data/data/history/" + i3,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
+if(data140.data !== undefined){
+let data167 = data140.data;
+if(data167 && typeof data167 == "object" && !Array.isArray(data167)){
+if(data167.connection === undefined){
+const err422 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err422];
 }
@@ -5721,9 +5702,8 @@ vErrors.push(err422);
 }
 errors++;
 }
-for(const key31 in data165){
-if(!((key31 === "timeline") || (key31 === "switchLsn"))){
-const err423 = {instancePath:instancePath+"/data/data/history/" + i3,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+if(data167.stop === undefined){
+const err423 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "stop"},message:"must have required property '"+"stop"+"'"};
 if(vErrors === null){
 vErrors = [err423];
 }
@@ -5732,11 +5712,8 @@ vErrors.push(err423);
 }
 errors++;
 }
-}
-if(data165.timeline !== undefined){
-let data166 = data165.timeline;
-if(!(((typeof data166 == "number") && (!(data166 % 1) && !isNaN(data166))) && (isFinite(data166)))){
-const err424 = {instancePath:instancePath+"/data/data/history/" + i3+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data167.logLine === undefined){
+const err424 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "logLine"},message:"must have required property '"+"logLine"+"'"};
 if(vErrors === null){
 vErrors = [err424];
 }
@@ -5745,9 +5722,8 @@ vErrors.push(err424);
 }
 errors++;
 }
-if((typeof data166 == "number") && (isFinite(data166))){
-if(data166 < 1 || isNaN(data166)){
-const err425 = {instancePath:instancePath+"/data/data/history/" + i3+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data167.replayEndLsn === undefined){
+const err425 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "replayEndLsn"},message:"must have required property '"+"replayEndLsn"+"'"};
 if(vErrors === null){
 vErrors = [err425];
 }
@@ -5756,13 +5732,8 @@ vErrors.push(err425);
 }
 errors++;
 }
-}
-}
-if(data165.switchLsn !== undefined){
-let data167 = data165.switchLsn;
-if(typeof data167 === "string"){
-if(!pattern7.test(data167)){
-const err426 = {instancePath:instancePath+"/data/data/history/" + i3+"/switchLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data167.lastCommitAt === undefined){
+const err426 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "lastCommitAt"},message:"must have required property '"+"lastCommitAt"+"'"};
 if(vErrors === null){
 vErrors = [err426];
 }
@@ -5771,9 +5742,8 @@ vErrors.push(err426);
 }
 errors++;
 }
-}
-else {
-const err427 = {instancePath:instancePath+"/data/data/history/" + i3+"/switchLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data167.inRecovery === undefined){
+const err427 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "inRecovery"},message:"must have required property '"+"inRecovery"+"'"};
 if(vErrors === null){
 vErrors = [err427];
 }
@@ -5782,10 +5752,8 @@ vErrors.push(err427);
 }
 errors++;
 }
-}
-}
-else {
-const err428 = {instancePath:instancePath+"/data/data/history/" + i3,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data167.systemId === undefined){
+const err428 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err428];
 }
@@ -5794,10 +5762,8 @@ vErrors.push(err428);
 }
 errors++;
 }
-}
-}
-else {
-const err429 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data167.timeline === undefined){
+const err429 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err429];
 }
@@ -5806,10 +5772,8 @@ vErrors.push(err429);
 }
 errors++;
 }
-}
-if(data150.archiveMode !== undefined){
-if(typeof data150.archiveMode !== "string"){
-const err430 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data167.history === undefined){
+const err430 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "history"},message:"must have required property '"+"history"+"'"};
 if(vErrors === null){
 vErrors = [err430];
 }
@@ -5818,10 +5782,8 @@ vErrors.push(err430);
 }
 errors++;
 }
-}
-}
-else {
-const err431 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data167.archiveMode === undefined){
+const err431 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/required",keyword:"required",params:{missingProperty: "archiveMode"},message:"must have required property '"+"archiveMode"+"'"};
 if(vErrors === null){
 vErrors = [err431];
 }
@@ -5830,10 +5792,9 @@ vErrors.push(err431);
 }
 errors++;
 }
-}
-}
-else {
-const err432 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key32 in data167){
+if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties, key32))){
+const err432 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err432];
 }
@@ -5842,21 +5803,505 @@ vErrors.push(err432);
 }
 errors++;
 }
-var _valid22 = _errs439 === errors;
-valid102 = _valid22;
-if(valid102){
-var props21 = {};
-props21.data = true;
-props21.kind = true;
 }
-}
-if(!valid102){
-const err433 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data167.connection !== undefined){
+if(typeof data167.connection !== "string"){
+const err433 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err433];
 }
 else {
 vErrors.push(err433);
+}
+errors++;
+}
+}
+if(data167.stop !== undefined){
+let data169 = data167.stop;
+if(data169 && typeof data169 == "object" && !Array.isArray(data169)){
+if(data169.kind === undefined){
+const err434 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err434];
+}
+else {
+vErrors.push(err434);
+}
+errors++;
+}
+for(const key33 in data169){
+if(!(((((key33 === "kind") || (key33 === "xid")) || (key33 === "time")) || (key33 === "lsn")) || (key33 === "name"))){
+const err435 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err435];
+}
+else {
+vErrors.push(err435);
+}
+errors++;
+}
+}
+if(data169.kind !== undefined){
+let data170 = data169.kind;
+if(!((((((data170 === "before") || (data170 === "after")) || (data170 === "restore-point")) || (data170 === "lsn")) || (data170 === "consistency")) || (data170 === "end-of-wal"))){
+const err436 = {instancePath:instancePath+"/data/data/stop/kind",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.stop.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err436];
+}
+else {
+vErrors.push(err436);
+}
+errors++;
+}
+}
+if(data169.xid !== undefined){
+if(typeof data169.xid !== "string"){
+const err437 = {instancePath:instancePath+"/data/data/stop/xid",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/xid/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err437];
+}
+else {
+vErrors.push(err437);
+}
+errors++;
+}
+}
+if(data169.time !== undefined){
+let data172 = data169.time;
+if(typeof data172 === "string"){
+if(!pattern5.test(data172)){
+const err438 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(vErrors === null){
+vErrors = [err438];
+}
+else {
+vErrors.push(err438);
+}
+errors++;
+}
+}
+else {
+const err439 = {instancePath:instancePath+"/data/data/stop/time",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err439];
+}
+else {
+vErrors.push(err439);
+}
+errors++;
+}
+}
+if(data169.lsn !== undefined){
+let data173 = data169.lsn;
+if(typeof data173 === "string"){
+if(!pattern7.test(data173)){
+const err440 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(vErrors === null){
+vErrors = [err440];
+}
+else {
+vErrors.push(err440);
+}
+errors++;
+}
+}
+else {
+const err441 = {instancePath:instancePath+"/data/data/stop/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err441];
+}
+else {
+vErrors.push(err441);
+}
+errors++;
+}
+}
+if(data169.name !== undefined){
+if(typeof data169.name !== "string"){
+const err442 = {instancePath:instancePath+"/data/data/stop/name",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err442];
+}
+else {
+vErrors.push(err442);
+}
+errors++;
+}
+}
+}
+else {
+const err443 = {instancePath:instancePath+"/data/data/stop",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/stop/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err443];
+}
+else {
+vErrors.push(err443);
+}
+errors++;
+}
+}
+if(data167.logLine !== undefined){
+let data175 = data167.logLine;
+if((typeof data175 !== "string") && (data175 !== null)){
+const err444 = {instancePath:instancePath+"/data/data/logLine",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/logLine/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.logLine.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err444];
+}
+else {
+vErrors.push(err444);
+}
+errors++;
+}
+}
+if(data167.replayEndLsn !== undefined){
+let data176 = data167.replayEndLsn;
+if((typeof data176 !== "string") && (data176 !== null)){
+const err445 = {instancePath:instancePath+"/data/data/replayEndLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/replayEndLsn/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[2].then.properties.data.properties.replayEndLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err445];
+}
+else {
+vErrors.push(err445);
+}
+errors++;
+}
+}
+if(data167.lastCommitAt !== undefined){
+let data177 = data167.lastCommitAt;
+const _errs498 = errors;
+let valid114 = true;
+const _errs499 = errors;
+const _errs500 = errors;
+const _errs501 = errors;
+if(data177 !== null){
+const err446 = {};
+if(vErrors === null){
+vErrors = [err446];
+}
+else {
+vErrors.push(err446);
+}
+errors++;
+}
+var valid115 = _errs501 === errors;
+if(valid115){
+const err447 = {};
+if(vErrors === null){
+vErrors = [err447];
+}
+else {
+vErrors.push(err447);
+}
+errors++;
+}
+else {
+errors = _errs500;
+if(vErrors !== null){
+if(_errs500){
+vErrors.length = _errs500;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid23 = _errs499 === errors;
+errors = _errs498;
+if(vErrors !== null){
+if(_errs498){
+vErrors.length = _errs498;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid23){
+const _errs503 = errors;
+if(typeof data177 === "string"){
+if(!pattern5.test(data177)){
+const err448 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(vErrors === null){
+vErrors = [err448];
+}
+else {
+vErrors.push(err448);
+}
+errors++;
+}
+}
+else {
+const err449 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err449];
+}
+else {
+vErrors.push(err449);
+}
+errors++;
+}
+var _valid23 = _errs503 === errors;
+valid114 = _valid23;
+}
+if(!valid114){
+const err450 = {instancePath:instancePath+"/data/data/lastCommitAt",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/lastCommitAt/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err450];
+}
+else {
+vErrors.push(err450);
+}
+errors++;
+}
+}
+if(data167.inRecovery !== undefined){
+if(typeof data167.inRecovery !== "boolean"){
+const err451 = {instancePath:instancePath+"/data/data/inRecovery",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/inRecovery/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err451];
+}
+else {
+vErrors.push(err451);
+}
+errors++;
+}
+}
+if(data167.systemId !== undefined){
+if(typeof data167.systemId !== "string"){
+const err452 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/systemId/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err452];
+}
+else {
+vErrors.push(err452);
+}
+errors++;
+}
+}
+if(data167.timeline !== undefined){
+let data180 = data167.timeline;
+if(!(((typeof data180 == "number") && (!(data180 % 1) && !isNaN(data180))) && (isFinite(data180)))){
+const err453 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err453];
+}
+else {
+vErrors.push(err453);
+}
+errors++;
+}
+if((typeof data180 == "number") && (isFinite(data180))){
+if(data180 < 1 || isNaN(data180)){
+const err454 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err454];
+}
+else {
+vErrors.push(err454);
+}
+errors++;
+}
+}
+}
+if(data167.history !== undefined){
+let data181 = data167.history;
+if(Array.isArray(data181)){
+const len5 = data181.length;
+for(let i5=0; i5<len5; i5++){
+let data182 = data181[i5];
+if(data182 && typeof data182 == "object" && !Array.isArray(data182)){
+if(data182.timeline === undefined){
+const err455 = {instancePath:instancePath+"/data/data/history/" + i5,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(vErrors === null){
+vErrors = [err455];
+}
+else {
+vErrors.push(err455);
+}
+errors++;
+}
+if(data182.switchLsn === undefined){
+const err456 = {instancePath:instancePath+"/data/data/history/" + i5,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/required",keyword:"required",params:{missingProperty: "switchLsn"},message:"must have required property '"+"switchLsn"+"'"};
+if(vErrors === null){
+vErrors = [err456];
+}
+else {
+vErrors.push(err456);
+}
+errors++;
+}
+for(const key34 in data182){
+if(!((key34 === "timeline") || (key34 === "switchLsn"))){
+const err457 = {instancePath:instancePath+"/data/data/history/" + i5,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err457];
+}
+else {
+vErrors.push(err457);
+}
+errors++;
+}
+}
+if(data182.timeline !== undefined){
+let data183 = data182.timeline;
+if(!(((typeof data183 == "number") && (!(data183 % 1) && !isNaN(data183))) && (isFinite(data183)))){
+const err458 = {instancePath:instancePath+"/data/data/history/" + i5+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err458];
+}
+else {
+vErrors.push(err458);
+}
+errors++;
+}
+if((typeof data183 == "number") && (isFinite(data183))){
+if(data183 < 1 || isNaN(data183)){
+const err459 = {instancePath:instancePath+"/data/data/history/" + i5+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err459];
+}
+else {
+vErrors.push(err459);
+}
+errors++;
+}
+}
+}
+if(data182.switchLsn !== undefined){
+let data184 = data182.switchLsn;
+if(typeof data184 === "string"){
+if(!pattern7.test(data184)){
+const err460 = {instancePath:instancePath+"/data/data/history/" + i5+"/switchLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(vErrors === null){
+vErrors = [err460];
+}
+else {
+vErrors.push(err460);
+}
+errors++;
+}
+}
+else {
+const err461 = {instancePath:instancePath+"/data/data/history/" + i5+"/switchLsn",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/properties/switchLsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err461];
+}
+else {
+vErrors.push(err461);
+}
+errors++;
+}
+}
+}
+else {
+const err462 = {instancePath:instancePath+"/data/data/history/" + i5,schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err462];
+}
+else {
+vErrors.push(err462);
+}
+errors++;
+}
+}
+}
+else {
+const err463 = {instancePath:instancePath+"/data/data/history",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/history/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err463];
+}
+else {
+vErrors.push(err463);
+}
+errors++;
+}
+}
+if(data167.archiveMode !== undefined){
+if(typeof data167.archiveMode !== "string"){
+const err464 = {instancePath:instancePath+"/data/data/archiveMode",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/archiveMode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err464];
+}
+else {
+vErrors.push(err464);
+}
+errors++;
+}
+}
+if(data167.serverVersion !== undefined){
+if(typeof data167.serverVersion !== "string"){
+const err465 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err465];
+}
+else {
+vErrors.push(err465);
+}
+errors++;
+}
+}
+if(data167.dataBytes !== undefined){
+let data187 = data167.dataBytes;
+if(!(((typeof data187 == "number") && (!(data187 % 1) && !isNaN(data187))) && (isFinite(data187)))){
+const err466 = {instancePath:instancePath+"/data/data/dataBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/dataBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err466];
+}
+else {
+vErrors.push(err466);
+}
+errors++;
+}
+if((typeof data187 == "number") && (isFinite(data187))){
+if(data187 < 0 || isNaN(data187)){
+const err467 = {instancePath:instancePath+"/data/data/dataBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/properties/dataBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err467];
+}
+else {
+vErrors.push(err467);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err468 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err468];
+}
+else {
+vErrors.push(err468);
+}
+errors++;
+}
+}
+}
+else {
+const err469 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err469];
+}
+else {
+vErrors.push(err469);
+}
+errors++;
+}
+var _valid22 = _errs474 === errors;
+valid109 = _valid22;
+if(valid109){
+var props21 = {};
+props21.data = true;
+props21.kind = true;
+}
+}
+if(!valid109){
+const err470 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err470];
+}
+else {
+vErrors.push(err470);
 }
 errors++;
 }
@@ -5869,31 +6314,31 @@ props19 = props19 || {};
 Object.assign(props19, props21);
 }
 }
-const _errs488 = errors;
-let valid112 = true;
-const _errs489 = errors;
-if(errors === _errs489){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs527 = errors;
+let valid119 = true;
+const _errs528 = errors;
+if(errors === _errs528){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing22;
-if((data123.kind === undefined) && (missing22 = "kind")){
-const err434 = {};
+if((data140.kind === undefined) && (missing22 = "kind")){
+const err471 = {};
 if(vErrors === null){
-vErrors = [err434];
+vErrors = [err471];
 }
 else {
-vErrors.push(err434);
+vErrors.push(err471);
 }
 errors++;
 }
 else {
-if(data123.kind !== undefined){
-if("archive" !== data123.kind){
-const err435 = {};
+if(data140.kind !== undefined){
+if("archive" !== data140.kind){
+const err472 = {};
 if(vErrors === null){
-vErrors = [err435];
+vErrors = [err472];
 }
 else {
-vErrors.push(err435);
+vErrors.push(err472);
 }
 errors++;
 }
@@ -5901,435 +6346,435 @@ errors++;
 }
 }
 else {
-const err436 = {};
+const err473 = {};
 if(vErrors === null){
-vErrors = [err436];
+vErrors = [err473];
 }
 else {
-vErrors.push(err436);
+vErrors.push(err473);
 }
 errors++;
 }
 }
-var _valid24 = _errs489 === errors;
-errors = _errs488;
+var _valid24 = _errs528 === errors;
+errors = _errs527;
 if(vErrors !== null){
-if(_errs488){
-vErrors.length = _errs488;
+if(_errs527){
+vErrors.length = _errs527;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid24){
-const _errs492 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err437 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs531 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err474 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err437];
+vErrors = [err474];
 }
 else {
-vErrors.push(err437);
+vErrors.push(err474);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data170 = data123.data;
-if(data170 && typeof data170 == "object" && !Array.isArray(data170)){
-if(data170.repository === undefined){
-const err438 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+if(data140.data !== undefined){
+let data189 = data140.data;
+if(data189 && typeof data189 == "object" && !Array.isArray(data189)){
+if(data189.repository === undefined){
+const err475 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
-vErrors = [err438];
+vErrors = [err475];
 }
 else {
-vErrors.push(err438);
+vErrors.push(err475);
 }
 errors++;
 }
-if(data170.when === undefined){
-const err439 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+if(data189.when === undefined){
+const err476 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
-vErrors = [err439];
+vErrors = [err476];
 }
 else {
-vErrors.push(err439);
+vErrors.push(err476);
 }
 errors++;
 }
-if(data170.sourceTimeline === undefined){
-const err440 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
+if(data189.sourceTimeline === undefined){
+const err477 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
 if(vErrors === null){
-vErrors = [err440];
+vErrors = [err477];
 }
 else {
-vErrors.push(err440);
+vErrors.push(err477);
 }
 errors++;
 }
-if(data170.files === undefined){
-const err441 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(data189.files === undefined){
+const err478 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
-vErrors = [err441];
+vErrors = [err478];
 }
 else {
-vErrors.push(err441);
+vErrors.push(err478);
 }
 errors++;
 }
-if(data170.digest === undefined){
-const err442 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(data189.digest === undefined){
+const err479 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
-vErrors = [err442];
+vErrors = [err479];
 }
 else {
-vErrors.push(err442);
+vErrors.push(err479);
 }
 errors++;
 }
-for(const key32 in data170){
-if(!((((((((key32 === "repository") || (key32 === "when")) || (key32 === "sourceTimeline")) || (key32 === "files")) || (key32 === "digest")) || (key32 === "added")) || (key32 === "removed")) || (key32 === "changed"))){
-const err443 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+for(const key35 in data189){
+if(!((((((((key35 === "repository") || (key35 === "when")) || (key35 === "sourceTimeline")) || (key35 === "files")) || (key35 === "digest")) || (key35 === "added")) || (key35 === "removed")) || (key35 === "changed"))){
+const err480 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err443];
+vErrors = [err480];
 }
 else {
-vErrors.push(err443);
-}
-errors++;
-}
-}
-if(data170.repository !== undefined){
-if(typeof data170.repository !== "string"){
-const err444 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err444];
-}
-else {
-vErrors.push(err444);
+vErrors.push(err480);
 }
 errors++;
 }
 }
-if(data170.when !== undefined){
-let data172 = data170.when;
-if(!((data172 === "before") || (data172 === "after"))){
-const err445 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data189.repository !== undefined){
+if(typeof data189.repository !== "string"){
+const err481 = {instancePath:instancePath+"/data/data/repository",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err445];
+vErrors = [err481];
 }
 else {
-vErrors.push(err445);
+vErrors.push(err481);
 }
 errors++;
 }
 }
-if(data170.sourceTimeline !== undefined){
-let data173 = data170.sourceTimeline;
-const _errs501 = errors;
-let valid116 = true;
-const _errs502 = errors;
-const _errs503 = errors;
-const _errs504 = errors;
-if(data173 !== null){
-const err446 = {};
+if(data189.when !== undefined){
+let data191 = data189.when;
+if(!((data191 === "before") || (data191 === "after"))){
+const err482 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err446];
+vErrors = [err482];
 }
 else {
-vErrors.push(err446);
+vErrors.push(err482);
 }
 errors++;
 }
-var valid117 = _errs504 === errors;
-if(valid117){
-const err447 = {};
+}
+if(data189.sourceTimeline !== undefined){
+let data192 = data189.sourceTimeline;
+const _errs540 = errors;
+let valid123 = true;
+const _errs541 = errors;
+const _errs542 = errors;
+const _errs543 = errors;
+if(data192 !== null){
+const err483 = {};
 if(vErrors === null){
-vErrors = [err447];
+vErrors = [err483];
 }
 else {
-vErrors.push(err447);
+vErrors.push(err483);
+}
+errors++;
+}
+var valid124 = _errs543 === errors;
+if(valid124){
+const err484 = {};
+if(vErrors === null){
+vErrors = [err484];
+}
+else {
+vErrors.push(err484);
 }
 errors++;
 }
 else {
-errors = _errs503;
+errors = _errs542;
 if(vErrors !== null){
-if(_errs503){
-vErrors.length = _errs503;
+if(_errs542){
+vErrors.length = _errs542;
 }
 else {
 vErrors = null;
 }
 }
 }
-var _valid25 = _errs502 === errors;
-errors = _errs501;
+var _valid25 = _errs541 === errors;
+errors = _errs540;
 if(vErrors !== null){
-if(_errs501){
-vErrors.length = _errs501;
+if(_errs540){
+vErrors.length = _errs540;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid25){
-const _errs506 = errors;
-if(!(((typeof data173 == "number") && (!(data173 % 1) && !isNaN(data173))) && (isFinite(data173)))){
-const err448 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const _errs545 = errors;
+if(!(((typeof data192 == "number") && (!(data192 % 1) && !isNaN(data192))) && (isFinite(data192)))){
+const err485 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err448];
+vErrors = [err485];
 }
 else {
-vErrors.push(err448);
+vErrors.push(err485);
 }
 errors++;
 }
-if((typeof data173 == "number") && (isFinite(data173))){
-if(data173 < 1 || isNaN(data173)){
-const err449 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if((typeof data192 == "number") && (isFinite(data192))){
+if(data192 < 1 || isNaN(data192)){
+const err486 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
-vErrors = [err449];
+vErrors = [err486];
 }
 else {
-vErrors.push(err449);
-}
-errors++;
-}
-}
-var _valid25 = _errs506 === errors;
-valid116 = _valid25;
-}
-if(!valid116){
-const err450 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err450];
-}
-else {
-vErrors.push(err450);
+vErrors.push(err486);
 }
 errors++;
 }
 }
-if(data170.files !== undefined){
-let data174 = data170.files;
-if(!(((typeof data174 == "number") && (!(data174 % 1) && !isNaN(data174))) && (isFinite(data174)))){
-const err451 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid25 = _errs545 === errors;
+valid123 = _valid25;
+}
+if(!valid123){
+const err487 = {instancePath:instancePath+"/data/data/sourceTimeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err451];
+vErrors = [err487];
 }
 else {
-vErrors.push(err451);
-}
-errors++;
-}
-if((typeof data174 == "number") && (isFinite(data174))){
-if(data174 < 0 || isNaN(data174)){
-const err452 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err452];
-}
-else {
-vErrors.push(err452);
+vErrors.push(err487);
 }
 errors++;
 }
 }
-}
-if(data170.digest !== undefined){
-if(typeof data170.digest !== "string"){
-const err453 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data189.files !== undefined){
+let data193 = data189.files;
+if(!(((typeof data193 == "number") && (!(data193 % 1) && !isNaN(data193))) && (isFinite(data193)))){
+const err488 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err453];
+vErrors = [err488];
 }
 else {
-vErrors.push(err453);
+vErrors.push(err488);
 }
 errors++;
 }
-}
-if(data170.added !== undefined){
-let data176 = data170.added;
-if(Array.isArray(data176)){
-const len4 = data176.length;
-for(let i4=0; i4<len4; i4++){
-let data177 = data176[i4];
-if(data177 && typeof data177 == "object" && !Array.isArray(data177)){
-if(data177.name === undefined){
-const err454 = {instancePath:instancePath+"/data/data/added/" + i4,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if((typeof data193 == "number") && (isFinite(data193))){
+if(data193 < 0 || isNaN(data193)){
+const err489 = {instancePath:instancePath+"/data/data/files",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
-vErrors = [err454];
+vErrors = [err489];
 }
 else {
-vErrors.push(err454);
-}
-errors++;
-}
-if(data177.timeline === undefined){
-const err455 = {instancePath:instancePath+"/data/data/added/" + i4,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err455];
-}
-else {
-vErrors.push(err455);
-}
-errors++;
-}
-for(const key33 in data177){
-if(!((key33 === "name") || (key33 === "timeline"))){
-const err456 = {instancePath:instancePath+"/data/data/added/" + i4,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err456];
-}
-else {
-vErrors.push(err456);
-}
-errors++;
-}
-}
-if(data177.name !== undefined){
-if(typeof data177.name !== "string"){
-const err457 = {instancePath:instancePath+"/data/data/added/" + i4+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err457];
-}
-else {
-vErrors.push(err457);
-}
-errors++;
-}
-}
-if(data177.timeline !== undefined){
-let data179 = data177.timeline;
-if((!(((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179))) && (isFinite(data179)))) && (data179 !== null)){
-const err458 = {instancePath:instancePath+"/data/data/added/" + i4+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
-if(vErrors === null){
-vErrors = [err458];
-}
-else {
-vErrors.push(err458);
+vErrors.push(err489);
 }
 errors++;
 }
 }
 }
-else {
-const err459 = {instancePath:instancePath+"/data/data/added/" + i4,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data189.digest !== undefined){
+if(typeof data189.digest !== "string"){
+const err490 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err459];
+vErrors = [err490];
 }
 else {
-vErrors.push(err459);
+vErrors.push(err490);
 }
 errors++;
 }
 }
-}
-else {
-const err460 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err460];
-}
-else {
-vErrors.push(err460);
-}
-errors++;
-}
-}
-if(data170.removed !== undefined){
-let data180 = data170.removed;
-if(Array.isArray(data180)){
-const len5 = data180.length;
-for(let i5=0; i5<len5; i5++){
-if(typeof data180[i5] !== "string"){
-const err461 = {instancePath:instancePath+"/data/data/removed/" + i5,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err461];
-}
-else {
-vErrors.push(err461);
-}
-errors++;
-}
-}
-}
-else {
-const err462 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err462];
-}
-else {
-vErrors.push(err462);
-}
-errors++;
-}
-}
-if(data170.changed !== undefined){
-let data182 = data170.changed;
-if(Array.isArray(data182)){
-const len6 = data182.length;
+if(data189.added !== undefined){
+let data195 = data189.added;
+if(Array.isArray(data195)){
+const len6 = data195.length;
 for(let i6=0; i6<len6; i6++){
-if(typeof data182[i6] !== "string"){
-const err463 = {instancePath:instancePath+"/data/data/changed/" + i6,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data196 = data195[i6];
+if(data196 && typeof data196 == "object" && !Array.isArray(data196)){
+if(data196.name === undefined){
+const err491 = {instancePath:instancePath+"/data/data/added/" + i6,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
-vErrors = [err463];
+vErrors = [err491];
 }
 else {
-vErrors.push(err463);
+vErrors.push(err491);
+}
+errors++;
+}
+if(data196.timeline === undefined){
+const err492 = {instancePath:instancePath+"/data/data/added/" + i6,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(vErrors === null){
+vErrors = [err492];
+}
+else {
+vErrors.push(err492);
+}
+errors++;
+}
+for(const key36 in data196){
+if(!((key36 === "name") || (key36 === "timeline"))){
+const err493 = {instancePath:instancePath+"/data/data/added/" + i6,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err493];
+}
+else {
+vErrors.push(err493);
+}
+errors++;
+}
+}
+if(data196.name !== undefined){
+if(typeof data196.name !== "string"){
+const err494 = {instancePath:instancePath+"/data/data/added/" + i6+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err494];
+}
+else {
+vErrors.push(err494);
+}
+errors++;
+}
+}
+if(data196.timeline !== undefined){
+let data198 = data196.timeline;
+if((!(((typeof data198 == "number") && (!(data198 % 1) && !isNaN(data198))) && (isFinite(data198)))) && (data198 !== null)){
+const err495 = {instancePath:instancePath+"/data/data/added/" + i6+"/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err495];
+}
+else {
+vErrors.push(err495);
 }
 errors++;
 }
 }
 }
 else {
-const err464 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err496 = {instancePath:instancePath+"/data/data/added/" + i6,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err464];
+vErrors = [err496];
 }
 else {
-vErrors.push(err464);
+vErrors.push(err496);
 }
 errors++;
 }
 }
 }
 else {
-const err465 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err497 = {instancePath:instancePath+"/data/data/added",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err465];
+vErrors = [err497];
 }
 else {
-vErrors.push(err465);
+vErrors.push(err497);
+}
+errors++;
+}
+}
+if(data189.removed !== undefined){
+let data199 = data189.removed;
+if(Array.isArray(data199)){
+const len7 = data199.length;
+for(let i7=0; i7<len7; i7++){
+if(typeof data199[i7] !== "string"){
+const err498 = {instancePath:instancePath+"/data/data/removed/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err498];
+}
+else {
+vErrors.push(err498);
 }
 errors++;
 }
 }
 }
 else {
-const err466 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err499 = {instancePath:instancePath+"/data/data/removed",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err466];
+vErrors = [err499];
 }
 else {
-vErrors.push(err466);
+vErrors.push(err499);
 }
 errors++;
 }
-var _valid24 = _errs492 === errors;
-valid112 = _valid24;
-if(valid112){
+}
+if(data189.changed !== undefined){
+let data201 = data189.changed;
+if(Array.isArray(data201)){
+const len8 = data201.length;
+for(let i8=0; i8<len8; i8++){
+if(typeof data201[i8] !== "string"){
+const err500 = {instancePath:instancePath+"/data/data/changed/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err500];
+}
+else {
+vErrors.push(err500);
+}
+errors++;
+}
+}
+}
+else {
+const err501 = {instancePath:instancePath+"/data/data/changed",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err501];
+}
+else {
+vErrors.push(err501);
+}
+errors++;
+}
+}
+}
+else {
+const err502 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err502];
+}
+else {
+vErrors.push(err502);
+}
+errors++;
+}
+}
+}
+else {
+const err503 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err503];
+}
+else {
+vErrors.push(err503);
+}
+errors++;
+}
+var _valid24 = _errs531 === errors;
+valid119 = _valid24;
+if(valid119){
 var props22 = {};
 props22.data = true;
 props22.kind = true;
 }
 }
-if(!valid112){
-const err467 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid119){
+const err504 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err467];
+vErrors = [err504];
 }
 else {
-vErrors.push(err467);
+vErrors.push(err504);
 }
 errors++;
 }
@@ -6342,31 +6787,31 @@ props19 = props19 || {};
 Object.assign(props19, props22);
 }
 }
-const _errs530 = errors;
-let valid125 = true;
-const _errs531 = errors;
-if(errors === _errs531){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs569 = errors;
+let valid132 = true;
+const _errs570 = errors;
+if(errors === _errs570){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing23;
-if((data123.kind === undefined) && (missing23 = "kind")){
-const err468 = {};
+if((data140.kind === undefined) && (missing23 = "kind")){
+const err505 = {};
 if(vErrors === null){
-vErrors = [err468];
+vErrors = [err505];
 }
 else {
-vErrors.push(err468);
+vErrors.push(err505);
 }
 errors++;
 }
 else {
-if(data123.kind !== undefined){
-if("reference" !== data123.kind){
-const err469 = {};
+if(data140.kind !== undefined){
+if("reference" !== data140.kind){
+const err506 = {};
 if(vErrors === null){
-vErrors = [err469];
+vErrors = [err506];
 }
 else {
-vErrors.push(err469);
+vErrors.push(err506);
 }
 errors++;
 }
@@ -6374,328 +6819,328 @@ errors++;
 }
 }
 else {
-const err470 = {};
+const err507 = {};
 if(vErrors === null){
-vErrors = [err470];
+vErrors = [err507];
 }
 else {
-vErrors.push(err470);
+vErrors.push(err507);
 }
 errors++;
 }
 }
-var _valid26 = _errs531 === errors;
-errors = _errs530;
+var _valid26 = _errs570 === errors;
+errors = _errs569;
 if(vErrors !== null){
-if(_errs530){
-vErrors.length = _errs530;
+if(_errs569){
+vErrors.length = _errs569;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid26){
-const _errs534 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err471 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs573 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err508 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err471];
+vErrors = [err508];
 }
 else {
-vErrors.push(err471);
+vErrors.push(err508);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data185 = data123.data;
-if(data185 && typeof data185 == "object" && !Array.isArray(data185)){
-if(data185.connection === undefined){
-const err472 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data140.data !== undefined){
+let data204 = data140.data;
+if(data204 && typeof data204 == "object" && !Array.isArray(data204)){
+if(data204.connection === undefined){
+const err509 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
-vErrors = [err472];
+vErrors = [err509];
 }
 else {
-vErrors.push(err472);
+vErrors.push(err509);
 }
 errors++;
 }
-if(data185.lsn === undefined){
-const err473 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(data204.lsn === undefined){
+const err510 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
-vErrors = [err473];
+vErrors = [err510];
 }
 else {
-vErrors.push(err473);
+vErrors.push(err510);
 }
 errors++;
 }
-if(data185.time === undefined){
-const err474 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
+if(data204.time === undefined){
+const err511 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
 if(vErrors === null){
-vErrors = [err474];
+vErrors = [err511];
 }
 else {
-vErrors.push(err474);
+vErrors.push(err511);
 }
 errors++;
 }
-if(data185.timeline === undefined){
-const err475 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data204.timeline === undefined){
+const err512 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
-vErrors = [err475];
+vErrors = [err512];
 }
 else {
-vErrors.push(err475);
+vErrors.push(err512);
 }
 errors++;
 }
-if(data185.tables === undefined){
-const err476 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+if(data204.tables === undefined){
+const err513 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
-vErrors = [err476];
+vErrors = [err513];
 }
 else {
-vErrors.push(err476);
+vErrors.push(err513);
 }
 errors++;
 }
-for(const key34 in data185){
-if(!(((((key34 === "connection") || (key34 === "lsn")) || (key34 === "time")) || (key34 === "timeline")) || (key34 === "tables"))){
-const err477 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
+for(const key37 in data204){
+if(!(((((key37 === "connection") || (key37 === "lsn")) || (key37 === "time")) || (key37 === "timeline")) || (key37 === "tables"))){
+const err514 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err477];
+vErrors = [err514];
 }
 else {
-vErrors.push(err477);
-}
-errors++;
-}
-}
-if(data185.connection !== undefined){
-if(typeof data185.connection !== "string"){
-const err478 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err478];
-}
-else {
-vErrors.push(err478);
+vErrors.push(err514);
 }
 errors++;
 }
 }
-if(data185.lsn !== undefined){
-let data187 = data185.lsn;
-if(typeof data187 === "string"){
-if(!pattern7.test(data187)){
-const err479 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data204.connection !== undefined){
+if(typeof data204.connection !== "string"){
+const err515 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err479];
+vErrors = [err515];
 }
 else {
-vErrors.push(err479);
+vErrors.push(err515);
 }
 errors++;
 }
 }
-else {
-const err480 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data204.lsn !== undefined){
+let data206 = data204.lsn;
+if(typeof data206 === "string"){
+if(!pattern7.test(data206)){
+const err516 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
-vErrors = [err480];
+vErrors = [err516];
 }
 else {
-vErrors.push(err480);
-}
-errors++;
-}
-}
-if(data185.time !== undefined){
-let data188 = data185.time;
-if(typeof data188 === "string"){
-if(!pattern5.test(data188)){
-const err481 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
-if(vErrors === null){
-vErrors = [err481];
-}
-else {
-vErrors.push(err481);
+vErrors.push(err516);
 }
 errors++;
 }
 }
 else {
-const err482 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err517 = {instancePath:instancePath+"/data/data/lsn",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err482];
+vErrors = [err517];
 }
 else {
-vErrors.push(err482);
+vErrors.push(err517);
 }
 errors++;
 }
 }
-if(data185.timeline !== undefined){
-let data189 = data185.timeline;
-if(!(((typeof data189 == "number") && (!(data189 % 1) && !isNaN(data189))) && (isFinite(data189)))){
-const err483 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data204.time !== undefined){
+let data207 = data204.time;
+if(typeof data207 === "string"){
+if(!pattern5.test(data207)){
+const err518 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
-vErrors = [err483];
+vErrors = [err518];
 }
 else {
-vErrors.push(err483);
-}
-errors++;
-}
-if((typeof data189 == "number") && (isFinite(data189))){
-if(data189 < 1 || isNaN(data189)){
-const err484 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err484];
-}
-else {
-vErrors.push(err484);
+vErrors.push(err518);
 }
 errors++;
 }
 }
-}
-if(data185.tables !== undefined){
-let data190 = data185.tables;
-if(data190 && typeof data190 == "object" && !Array.isArray(data190)){
-for(const key35 in data190){
-let data191 = data190[key35];
-if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
-if(data191.rows === undefined){
-const err485 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+else {
+const err519 = {instancePath:instancePath+"/data/data/time",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err485];
+vErrors = [err519];
 }
 else {
-vErrors.push(err485);
-}
-errors++;
-}
-if(data191.checksum === undefined){
-const err486 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
-if(vErrors === null){
-vErrors = [err486];
-}
-else {
-vErrors.push(err486);
-}
-errors++;
-}
-for(const key36 in data191){
-if(!((key36 === "rows") || (key36 === "checksum"))){
-const err487 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err487];
-}
-else {
-vErrors.push(err487);
+vErrors.push(err519);
 }
 errors++;
 }
 }
-if(data191.rows !== undefined){
-let data192 = data191.rows;
-if(!(((typeof data192 == "number") && (!(data192 % 1) && !isNaN(data192))) && (isFinite(data192)))){
-const err488 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data204.timeline !== undefined){
+let data208 = data204.timeline;
+if(!(((typeof data208 == "number") && (!(data208 % 1) && !isNaN(data208))) && (isFinite(data208)))){
+const err520 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err488];
+vErrors = [err520];
 }
 else {
-vErrors.push(err488);
+vErrors.push(err520);
 }
 errors++;
 }
-if((typeof data192 == "number") && (isFinite(data192))){
-if(data192 < 0 || isNaN(data192)){
-const err489 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data208 == "number") && (isFinite(data208))){
+if(data208 < 1 || isNaN(data208)){
+const err521 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
-vErrors = [err489];
+vErrors = [err521];
 }
 else {
-vErrors.push(err489);
+vErrors.push(err521);
 }
 errors++;
 }
 }
 }
-if(data191.checksum !== undefined){
-if(typeof data191.checksum !== "string"){
-const err490 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data204.tables !== undefined){
+let data209 = data204.tables;
+if(data209 && typeof data209 == "object" && !Array.isArray(data209)){
+for(const key38 in data209){
+let data210 = data209[key38];
+if(data210 && typeof data210 == "object" && !Array.isArray(data210)){
+if(data210.rows === undefined){
+const err522 = {instancePath:instancePath+"/data/data/tables/" + key38.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
-vErrors = [err490];
+vErrors = [err522];
 }
 else {
-vErrors.push(err490);
+vErrors.push(err522);
+}
+errors++;
+}
+if(data210.checksum === undefined){
+const err523 = {instancePath:instancePath+"/data/data/tables/" + key38.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+if(vErrors === null){
+vErrors = [err523];
+}
+else {
+vErrors.push(err523);
+}
+errors++;
+}
+for(const key39 in data210){
+if(!((key39 === "rows") || (key39 === "checksum"))){
+const err524 = {instancePath:instancePath+"/data/data/tables/" + key38.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err524];
+}
+else {
+vErrors.push(err524);
+}
+errors++;
+}
+}
+if(data210.rows !== undefined){
+let data211 = data210.rows;
+if(!(((typeof data211 == "number") && (!(data211 % 1) && !isNaN(data211))) && (isFinite(data211)))){
+const err525 = {instancePath:instancePath+"/data/data/tables/" + key38.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err525];
+}
+else {
+vErrors.push(err525);
+}
+errors++;
+}
+if((typeof data211 == "number") && (isFinite(data211))){
+if(data211 < 0 || isNaN(data211)){
+const err526 = {instancePath:instancePath+"/data/data/tables/" + key38.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err526];
+}
+else {
+vErrors.push(err526);
 }
 errors++;
 }
 }
 }
-else {
-const err491 = {instancePath:instancePath+"/data/data/tables/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data210.checksum !== undefined){
+if(typeof data210.checksum !== "string"){
+const err527 = {instancePath:instancePath+"/data/data/tables/" + key38.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err491];
+vErrors = [err527];
 }
 else {
-vErrors.push(err491);
+vErrors.push(err527);
 }
 errors++;
 }
 }
 }
 else {
-const err492 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err528 = {instancePath:instancePath+"/data/data/tables/" + key38.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err492];
+vErrors = [err528];
 }
 else {
-vErrors.push(err492);
+vErrors.push(err528);
 }
 errors++;
 }
 }
 }
 else {
-const err493 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err529 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err493];
+vErrors = [err529];
 }
 else {
-vErrors.push(err493);
+vErrors.push(err529);
 }
 errors++;
 }
 }
 }
 else {
-const err494 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err530 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err494];
+vErrors = [err530];
 }
 else {
-vErrors.push(err494);
+vErrors.push(err530);
 }
 errors++;
 }
-var _valid26 = _errs534 === errors;
-valid125 = _valid26;
-if(valid125){
+}
+}
+else {
+const err531 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err531];
+}
+else {
+vErrors.push(err531);
+}
+errors++;
+}
+var _valid26 = _errs573 === errors;
+valid132 = _valid26;
+if(valid132){
 var props23 = {};
 props23.data = true;
 props23.kind = true;
 }
 }
-if(!valid125){
-const err495 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid132){
+const err532 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err495];
+vErrors = [err532];
 }
 else {
-vErrors.push(err495);
+vErrors.push(err532);
 }
 errors++;
 }
@@ -6708,515 +7153,14 @@ props19 = props19 || {};
 Object.assign(props19, props23);
 }
 }
-const _errs558 = errors;
-let valid131 = true;
-const _errs559 = errors;
-if(errors === _errs559){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-let missing24;
-if((data123.kind === undefined) && (missing24 = "kind")){
-const err496 = {};
-if(vErrors === null){
-vErrors = [err496];
-}
-else {
-vErrors.push(err496);
-}
-errors++;
-}
-else {
-if(data123.kind !== undefined){
-if("reconciliation" !== data123.kind){
-const err497 = {};
-if(vErrors === null){
-vErrors = [err497];
-}
-else {
-vErrors.push(err497);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err498 = {};
-if(vErrors === null){
-vErrors = [err498];
-}
-else {
-vErrors.push(err498);
-}
-errors++;
-}
-}
-var _valid27 = _errs559 === errors;
-errors = _errs558;
-if(vErrors !== null){
-if(_errs558){
-vErrors.length = _errs558;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid27){
-const _errs562 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err499 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err499];
-}
-else {
-vErrors.push(err499);
-}
-errors++;
-}
-if(data123.data !== undefined){
-let data195 = data123.data;
-if(data195 && typeof data195 == "object" && !Array.isArray(data195)){
-if(data195.connection === undefined){
-const err500 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err500];
-}
-else {
-vErrors.push(err500);
-}
-errors++;
-}
-if(data195.reference === undefined){
-const err501 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
-if(vErrors === null){
-vErrors = [err501];
-}
-else {
-vErrors.push(err501);
-}
-errors++;
-}
-if(data195.tables === undefined){
-const err502 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
-if(vErrors === null){
-vErrors = [err502];
-}
-else {
-vErrors.push(err502);
-}
-errors++;
-}
-if(data195.invariants === undefined){
-const err503 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
-if(vErrors === null){
-vErrors = [err503];
-}
-else {
-vErrors.push(err503);
-}
-errors++;
-}
-if(data195.consistency === undefined){
-const err504 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
-if(vErrors === null){
-vErrors = [err504];
-}
-else {
-vErrors.push(err504);
-}
-errors++;
-}
-if(data195.boundary === undefined){
-const err505 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
-if(vErrors === null){
-vErrors = [err505];
-}
-else {
-vErrors.push(err505);
-}
-errors++;
-}
-for(const key37 in data195){
-if(!((((((key37 === "connection") || (key37 === "reference")) || (key37 === "tables")) || (key37 === "invariants")) || (key37 === "consistency")) || (key37 === "boundary"))){
-const err506 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err506];
-}
-else {
-vErrors.push(err506);
-}
-errors++;
-}
-}
-if(data195.connection !== undefined){
-if(typeof data195.connection !== "string"){
-const err507 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err507];
-}
-else {
-vErrors.push(err507);
-}
-errors++;
-}
-}
-if(data195.reference !== undefined){
-let data197 = data195.reference;
-if(!((((data197 === "snapshot") || (data197 === "manifest")) || (data197 === "invariants")) || (data197 === "none"))){
-const err508 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err508];
-}
-else {
-vErrors.push(err508);
-}
-errors++;
-}
-}
-if(data195.tables !== undefined){
-let data198 = data195.tables;
-if(Array.isArray(data198)){
-const len7 = data198.length;
-for(let i7=0; i7<len7; i7++){
-let data199 = data198[i7];
-if(data199 && typeof data199 == "object" && !Array.isArray(data199)){
-if(data199.table === undefined){
-const err509 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
-if(vErrors === null){
-vErrors = [err509];
-}
-else {
-vErrors.push(err509);
-}
-errors++;
-}
-if(data199.expected === undefined){
-const err510 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
-if(vErrors === null){
-vErrors = [err510];
-}
-else {
-vErrors.push(err510);
-}
-errors++;
-}
-if(data199.actual === undefined){
-const err511 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
-if(vErrors === null){
-vErrors = [err511];
-}
-else {
-vErrors.push(err511);
-}
-errors++;
-}
-for(const key38 in data199){
-if(!((((key38 === "table") || (key38 === "expected")) || (key38 === "actual")) || (key38 === "error"))){
-const err512 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err512];
-}
-else {
-vErrors.push(err512);
-}
-errors++;
-}
-}
-if(data199.table !== undefined){
-if(typeof data199.table !== "string"){
-const err513 = {instancePath:instancePath+"/data/data/tables/" + i7+"/table",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err513];
-}
-else {
-vErrors.push(err513);
-}
-errors++;
-}
-}
-if(data199.expected !== undefined){
-let data201 = data199.expected;
-const _errs578 = errors;
+const _errs597 = errors;
 let valid138 = true;
-const _errs579 = errors;
-const _errs580 = errors;
-const _errs581 = errors;
-if(data201 !== null){
-const err514 = {};
-if(vErrors === null){
-vErrors = [err514];
-}
-else {
-vErrors.push(err514);
-}
-errors++;
-}
-var valid139 = _errs581 === errors;
-if(valid139){
-const err515 = {};
-if(vErrors === null){
-vErrors = [err515];
-}
-else {
-vErrors.push(err515);
-}
-errors++;
-}
-else {
-errors = _errs580;
-if(vErrors !== null){
-if(_errs580){
-vErrors.length = _errs580;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid28 = _errs579 === errors;
-errors = _errs578;
-if(vErrors !== null){
-if(_errs578){
-vErrors.length = _errs578;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid28){
-const _errs583 = errors;
-if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
-if(data201.rows === undefined){
-const err516 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
-if(vErrors === null){
-vErrors = [err516];
-}
-else {
-vErrors.push(err516);
-}
-errors++;
-}
-if(data201.checksum === undefined){
-const err517 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
-if(vErrors === null){
-vErrors = [err517];
-}
-else {
-vErrors.push(err517);
-}
-errors++;
-}
-for(const key39 in data201){
-if(!((key39 === "rows") || (key39 === "checksum"))){
-const err518 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err518];
-}
-else {
-vErrors.push(err518);
-}
-errors++;
-}
-}
-if(data201.rows !== undefined){
-let data202 = data201.rows;
-if(!(((typeof data202 == "number") && (!(data202 % 1) && !isNaN(data202))) && (isFinite(data202)))){
-const err519 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err519];
-}
-else {
-vErrors.push(err519);
-}
-errors++;
-}
-if((typeof data202 == "number") && (isFinite(data202))){
-if(data202 < 0 || isNaN(data202)){
-const err520 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err520];
-}
-else {
-vErrors.push(err520);
-}
-errors++;
-}
-}
-}
-if(data201.checksum !== undefined){
-if(typeof data201.checksum !== "string"){
-const err521 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err521];
-}
-else {
-vErrors.push(err521);
-}
-errors++;
-}
-}
-}
-else {
-const err522 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err522];
-}
-else {
-vErrors.push(err522);
-}
-errors++;
-}
-var _valid28 = _errs583 === errors;
-valid138 = _valid28;
-}
-if(!valid138){
-const err523 = {instancePath:instancePath+"/data/data/tables/" + i7+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err523];
-}
-else {
-vErrors.push(err523);
-}
-errors++;
-}
-}
-if(data199.actual !== undefined){
-let data204 = data199.actual;
-const _errs591 = errors;
-let valid141 = true;
-const _errs592 = errors;
-const _errs593 = errors;
-const _errs594 = errors;
-if(data204 !== null){
-const err524 = {};
-if(vErrors === null){
-vErrors = [err524];
-}
-else {
-vErrors.push(err524);
-}
-errors++;
-}
-var valid142 = _errs594 === errors;
-if(valid142){
-const err525 = {};
-if(vErrors === null){
-vErrors = [err525];
-}
-else {
-vErrors.push(err525);
-}
-errors++;
-}
-else {
-errors = _errs593;
-if(vErrors !== null){
-if(_errs593){
-vErrors.length = _errs593;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid29 = _errs592 === errors;
-errors = _errs591;
-if(vErrors !== null){
-if(_errs591){
-vErrors.length = _errs591;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid29){
-const _errs596 = errors;
-if(data204 && typeof data204 == "object" && !Array.isArray(data204)){
-if(data204.rows === undefined){
-const err526 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
-if(vErrors === null){
-vErrors = [err526];
-}
-else {
-vErrors.push(err526);
-}
-errors++;
-}
-if(data204.checksum === undefined){
-const err527 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
-if(vErrors === null){
-vErrors = [err527];
-}
-else {
-vErrors.push(err527);
-}
-errors++;
-}
-for(const key40 in data204){
-if(!((key40 === "rows") || (key40 === "checksum"))){
-const err528 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err528];
-}
-else {
-vErrors.push(err528);
-}
-errors++;
-}
-}
-if(data204.rows !== undefined){
-let data205 = data204.rows;
-if(!(((typeof data205 == "number") && (!(data205 % 1) && !isNaN(data205))) && (isFinite(data205)))){
-const err529 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err529];
-}
-else {
-vErrors.push(err529);
-}
-errors++;
-}
-if((typeof data205 == "number") && (isFinite(data205))){
-if(data205 < 0 || isNaN(data205)){
-const err530 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err530];
-}
-else {
-vErrors.push(err530);
-}
-errors++;
-}
-}
-}
-if(data204.checksum !== undefined){
-if(typeof data204.checksum !== "string"){
-const err531 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err531];
-}
-else {
-vErrors.push(err531);
-}
-errors++;
-}
-}
-}
-else {
-const err532 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err532];
-}
-else {
-vErrors.push(err532);
-}
-errors++;
-}
-var _valid29 = _errs596 === errors;
-valid141 = _valid29;
-}
-if(!valid141){
-const err533 = {instancePath:instancePath+"/data/data/tables/" + i7+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const _errs598 = errors;
+if(errors === _errs598){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+let missing24;
+if((data140.kind === undefined) && (missing24 = "kind")){
+const err533 = {};
 if(vErrors === null){
 vErrors = [err533];
 }
@@ -7225,10 +7169,10 @@ vErrors.push(err533);
 }
 errors++;
 }
-}
-if(data199.error !== undefined){
-if(typeof data199.error !== "string"){
-const err534 = {instancePath:instancePath+"/data/data/tables/" + i7+"/error",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data140.kind !== undefined){
+if("reconciliation" !== data140.kind){
+const err534 = {};
 if(vErrors === null){
 vErrors = [err534];
 }
@@ -7239,8 +7183,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err535 = {instancePath:instancePath+"/data/data/tables/" + i7,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err535 = {};
 if(vErrors === null){
 vErrors = [err535];
 }
@@ -7250,9 +7195,21 @@ vErrors.push(err535);
 errors++;
 }
 }
+var _valid27 = _errs598 === errors;
+errors = _errs597;
+if(vErrors !== null){
+if(_errs597){
+vErrors.length = _errs597;
 }
 else {
-const err536 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
+vErrors = null;
+}
+}
+if(_valid27){
+const _errs601 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err536 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err536];
 }
@@ -7261,16 +7218,11 @@ vErrors.push(err536);
 }
 errors++;
 }
-}
-if(data195.invariants !== undefined){
-let data208 = data195.invariants;
-if(Array.isArray(data208)){
-const len8 = data208.length;
-for(let i8=0; i8<len8; i8++){
-let data209 = data208[i8];
-if(data209 && typeof data209 == "object" && !Array.isArray(data209)){
-if(data209.name === undefined){
-const err537 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data140.data !== undefined){
+let data214 = data140.data;
+if(data214 && typeof data214 == "object" && !Array.isArray(data214)){
+if(data214.connection === undefined){
+const err537 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err537];
 }
@@ -7279,8 +7231,8 @@ vErrors.push(err537);
 }
 errors++;
 }
-if(data209.holds === undefined){
-const err538 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
+if(data214.reference === undefined){
+const err538 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
 if(vErrors === null){
 vErrors = [err538];
 }
@@ -7289,8 +7241,8 @@ vErrors.push(err538);
 }
 errors++;
 }
-if(data209.detail === undefined){
-const err539 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data214.tables === undefined){
+const err539 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err539];
 }
@@ -7299,9 +7251,8 @@ vErrors.push(err539);
 }
 errors++;
 }
-for(const key41 in data209){
-if(!(((key41 === "name") || (key41 === "holds")) || (key41 === "detail"))){
-const err540 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+if(data214.invariants === undefined){
+const err540 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
 if(vErrors === null){
 vErrors = [err540];
 }
@@ -7310,10 +7261,8 @@ vErrors.push(err540);
 }
 errors++;
 }
-}
-if(data209.name !== undefined){
-if(typeof data209.name !== "string"){
-const err541 = {instancePath:instancePath+"/data/data/invariants/" + i8+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data214.consistency === undefined){
+const err541 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
 if(vErrors === null){
 vErrors = [err541];
 }
@@ -7322,10 +7271,8 @@ vErrors.push(err541);
 }
 errors++;
 }
-}
-if(data209.holds !== undefined){
-if(typeof data209.holds !== "boolean"){
-const err542 = {instancePath:instancePath+"/data/data/invariants/" + i8+"/holds",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data214.boundary === undefined){
+const err542 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
 if(vErrors === null){
 vErrors = [err542];
 }
@@ -7334,10 +7281,9 @@ vErrors.push(err542);
 }
 errors++;
 }
-}
-if(data209.detail !== undefined){
-if(typeof data209.detail !== "string"){
-const err543 = {instancePath:instancePath+"/data/data/invariants/" + i8+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key40 in data214){
+if(!((((((key40 === "connection") || (key40 === "reference")) || (key40 === "tables")) || (key40 === "invariants")) || (key40 === "consistency")) || (key40 === "boundary"))){
+const err543 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err543];
 }
@@ -7347,9 +7293,9 @@ vErrors.push(err543);
 errors++;
 }
 }
-}
-else {
-const err544 = {instancePath:instancePath+"/data/data/invariants/" + i8,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data214.connection !== undefined){
+if(typeof data214.connection !== "string"){
+const err544 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err544];
 }
@@ -7359,9 +7305,10 @@ vErrors.push(err544);
 errors++;
 }
 }
-}
-else {
-const err545 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data214.reference !== undefined){
+let data216 = data214.reference;
+if(!((((data216 === "snapshot") || (data216 === "manifest")) || (data216 === "invariants")) || (data216 === "none"))){
+const err545 = {instancePath:instancePath+"/data/data/reference",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err545];
 }
@@ -7371,15 +7318,15 @@ vErrors.push(err545);
 errors++;
 }
 }
-if(data195.consistency !== undefined){
-let data213 = data195.consistency;
-if(Array.isArray(data213)){
-const len9 = data213.length;
+if(data214.tables !== undefined){
+let data217 = data214.tables;
+if(Array.isArray(data217)){
+const len9 = data217.length;
 for(let i9=0; i9<len9; i9++){
-let data214 = data213[i9];
-if(data214 && typeof data214 == "object" && !Array.isArray(data214)){
-if(data214.check === undefined){
-const err546 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
+let data218 = data217[i9];
+if(data218 && typeof data218 == "object" && !Array.isArray(data218)){
+if(data218.table === undefined){
+const err546 = {instancePath:instancePath+"/data/data/tables/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
 if(vErrors === null){
 vErrors = [err546];
 }
@@ -7388,8 +7335,8 @@ vErrors.push(err546);
 }
 errors++;
 }
-if(data214.object === undefined){
-const err547 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data218.expected === undefined){
+const err547 = {instancePath:instancePath+"/data/data/tables/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err547];
 }
@@ -7398,8 +7345,8 @@ vErrors.push(err547);
 }
 errors++;
 }
-if(data214.ok === undefined){
-const err548 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data218.actual === undefined){
+const err548 = {instancePath:instancePath+"/data/data/tables/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
 if(vErrors === null){
 vErrors = [err548];
 }
@@ -7408,8 +7355,9 @@ vErrors.push(err548);
 }
 errors++;
 }
-if(data214.detail === undefined){
-const err549 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+for(const key41 in data218){
+if(!((((key41 === "table") || (key41 === "expected")) || (key41 === "actual")) || (key41 === "error"))){
+const err549 = {instancePath:instancePath+"/data/data/tables/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err549];
 }
@@ -7418,9 +7366,10 @@ vErrors.push(err549);
 }
 errors++;
 }
-for(const key42 in data214){
-if(!((((key42 === "check") || (key42 === "object")) || (key42 === "ok")) || (key42 === "detail"))){
-const err550 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+}
+if(data218.table !== undefined){
+if(typeof data218.table !== "string"){
+const err550 = {instancePath:instancePath+"/data/data/tables/" + i9+"/table",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err550];
 }
@@ -7430,9 +7379,15 @@ vErrors.push(err550);
 errors++;
 }
 }
-if(data214.check !== undefined){
-if(typeof data214.check !== "string"){
-const err551 = {instancePath:instancePath+"/data/data/consistency/" + i9+"/check",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data218.expected !== undefined){
+let data220 = data218.expected;
+const _errs617 = errors;
+let valid145 = true;
+const _errs618 = errors;
+const _errs619 = errors;
+const _errs620 = errors;
+if(data220 !== null){
+const err551 = {};
 if(vErrors === null){
 vErrors = [err551];
 }
@@ -7441,10 +7396,9 @@ vErrors.push(err551);
 }
 errors++;
 }
-}
-if(data214.object !== undefined){
-if(typeof data214.object !== "string"){
-const err552 = {instancePath:instancePath+"/data/data/consistency/" + i9+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var valid146 = _errs620 === errors;
+if(valid146){
+const err552 = {};
 if(vErrors === null){
 vErrors = [err552];
 }
@@ -7453,11 +7407,32 @@ vErrors.push(err552);
 }
 errors++;
 }
+else {
+errors = _errs619;
+if(vErrors !== null){
+if(_errs619){
+vErrors.length = _errs619;
 }
-if(data214.ok !== undefined){
-let data217 = data214.ok;
-if((typeof data217 !== "boolean") && (data217 !== null)){
-const err553 = {instancePath:instancePath+"/data/data/consistency/" + i9+"/ok",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid28 = _errs618 === errors;
+errors = _errs617;
+if(vErrors !== null){
+if(_errs617){
+vErrors.length = _errs617;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid28){
+const _errs622 = errors;
+if(data220 && typeof data220 == "object" && !Array.isArray(data220)){
+if(data220.rows === undefined){
+const err553 = {instancePath:instancePath+"/data/data/tables/" + i9+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err553];
 }
@@ -7466,10 +7441,8 @@ vErrors.push(err553);
 }
 errors++;
 }
-}
-if(data214.detail !== undefined){
-if(typeof data214.detail !== "string"){
-const err554 = {instancePath:instancePath+"/data/data/consistency/" + i9+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data220.checksum === undefined){
+const err554 = {instancePath:instancePath+"/data/data/tables/" + i9+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err554];
 }
@@ -7478,10 +7451,9 @@ vErrors.push(err554);
 }
 errors++;
 }
-}
-}
-else {
-const err555 = {instancePath:instancePath+"/data/data/consistency/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key42 in data220){
+if(!((key42 === "rows") || (key42 === "checksum"))){
+const err555 = {instancePath:instancePath+"/data/data/tables/" + i9+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err555];
 }
@@ -7491,9 +7463,10 @@ vErrors.push(err555);
 errors++;
 }
 }
-}
-else {
-const err556 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data220.rows !== undefined){
+let data221 = data220.rows;
+if(!(((typeof data221 == "number") && (!(data221 % 1) && !isNaN(data221))) && (isFinite(data221)))){
+const err556 = {instancePath:instancePath+"/data/data/tables/" + i9+"/expected/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err556];
 }
@@ -7502,16 +7475,9 @@ vErrors.push(err556);
 }
 errors++;
 }
-}
-if(data195.boundary !== undefined){
-let data219 = data195.boundary;
-if(Array.isArray(data219)){
-const len10 = data219.length;
-for(let i10=0; i10<len10; i10++){
-let data220 = data219[i10];
-if(data220 && typeof data220 == "object" && !Array.isArray(data220)){
-if(data220.name === undefined){
-const err557 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if((typeof data221 == "number") && (isFinite(data221))){
+if(data221 < 0 || isNaN(data221)){
+const err557 = {instancePath:instancePath+"/data/data/tables/" + i9+"/expected/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err557];
 }
@@ -7520,8 +7486,11 @@ vErrors.push(err557);
 }
 errors++;
 }
-if(data220.expected === undefined){
-const err558 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+}
+if(data220.checksum !== undefined){
+if(typeof data220.checksum !== "string"){
+const err558 = {instancePath:instancePath+"/data/data/tables/" + i9+"/expected/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err558];
 }
@@ -7530,8 +7499,10 @@ vErrors.push(err558);
 }
 errors++;
 }
-if(data220.found === undefined){
-const err559 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+}
+else {
+const err559 = {instancePath:instancePath+"/data/data/tables/" + i9+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err559];
 }
@@ -7540,9 +7511,11 @@ vErrors.push(err559);
 }
 errors++;
 }
-for(const key43 in data220){
-if(!(((key43 === "name") || (key43 === "expected")) || (key43 === "found"))){
-const err560 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+var _valid28 = _errs622 === errors;
+valid145 = _valid28;
+}
+if(!valid145){
+const err560 = {instancePath:instancePath+"/data/data/tables/" + i9+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err560];
 }
@@ -7552,9 +7525,15 @@ vErrors.push(err560);
 errors++;
 }
 }
-if(data220.name !== undefined){
-if(typeof data220.name !== "string"){
-const err561 = {instancePath:instancePath+"/data/data/boundary/" + i10+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data218.actual !== undefined){
+let data223 = data218.actual;
+const _errs630 = errors;
+let valid148 = true;
+const _errs631 = errors;
+const _errs632 = errors;
+const _errs633 = errors;
+if(data223 !== null){
+const err561 = {};
 if(vErrors === null){
 vErrors = [err561];
 }
@@ -7563,11 +7542,9 @@ vErrors.push(err561);
 }
 errors++;
 }
-}
-if(data220.expected !== undefined){
-let data222 = data220.expected;
-if(!((data222 === "present") || (data222 === "absent"))){
-const err562 = {instancePath:instancePath+"/data/data/boundary/" + i10+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+var valid149 = _errs633 === errors;
+if(valid149){
+const err562 = {};
 if(vErrors === null){
 vErrors = [err562];
 }
@@ -7576,11 +7553,32 @@ vErrors.push(err562);
 }
 errors++;
 }
+else {
+errors = _errs632;
+if(vErrors !== null){
+if(_errs632){
+vErrors.length = _errs632;
 }
-if(data220.found !== undefined){
-let data223 = data220.found;
-if(!((data223 === "present") || (data223 === "absent"))){
-const err563 = {instancePath:instancePath+"/data/data/boundary/" + i10+"/found",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid29 = _errs631 === errors;
+errors = _errs630;
+if(vErrors !== null){
+if(_errs630){
+vErrors.length = _errs630;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid29){
+const _errs635 = errors;
+if(data223 && typeof data223 == "object" && !Array.isArray(data223)){
+if(data223.rows === undefined){
+const err563 = {instancePath:instancePath+"/data/data/tables/" + i9+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err563];
 }
@@ -7589,10 +7587,8 @@ vErrors.push(err563);
 }
 errors++;
 }
-}
-}
-else {
-const err564 = {instancePath:instancePath+"/data/data/boundary/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data223.checksum === undefined){
+const err564 = {instancePath:instancePath+"/data/data/tables/" + i9+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err564];
 }
@@ -7601,10 +7597,9 @@ vErrors.push(err564);
 }
 errors++;
 }
-}
-}
-else {
-const err565 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key43 in data223){
+if(!((key43 === "rows") || (key43 === "checksum"))){
+const err565 = {instancePath:instancePath+"/data/data/tables/" + i9+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err565];
 }
@@ -7614,9 +7609,10 @@ vErrors.push(err565);
 errors++;
 }
 }
-}
-else {
-const err566 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data223.rows !== undefined){
+let data224 = data223.rows;
+if(!(((typeof data224 == "number") && (!(data224 % 1) && !isNaN(data224))) && (isFinite(data224)))){
+const err566 = {instancePath:instancePath+"/data/data/tables/" + i9+"/actual/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err566];
 }
@@ -7625,10 +7621,9 @@ vErrors.push(err566);
 }
 errors++;
 }
-}
-}
-else {
-const err567 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data224 == "number") && (isFinite(data224))){
+if(data224 < 0 || isNaN(data224)){
+const err567 = {instancePath:instancePath+"/data/data/tables/" + i9+"/actual/rows",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err567];
 }
@@ -7637,21 +7632,471 @@ vErrors.push(err567);
 }
 errors++;
 }
-var _valid27 = _errs562 === errors;
-valid131 = _valid27;
-if(valid131){
-var props26 = {};
-props26.data = true;
-props26.kind = true;
 }
 }
-if(!valid131){
-const err568 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data223.checksum !== undefined){
+if(typeof data223.checksum !== "string"){
+const err568 = {instancePath:instancePath+"/data/data/tables/" + i9+"/actual/checksum",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err568];
 }
 else {
 vErrors.push(err568);
+}
+errors++;
+}
+}
+}
+else {
+const err569 = {instancePath:instancePath+"/data/data/tables/" + i9+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err569];
+}
+else {
+vErrors.push(err569);
+}
+errors++;
+}
+var _valid29 = _errs635 === errors;
+valid148 = _valid29;
+}
+if(!valid148){
+const err570 = {instancePath:instancePath+"/data/data/tables/" + i9+"/actual",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err570];
+}
+else {
+vErrors.push(err570);
+}
+errors++;
+}
+}
+if(data218.error !== undefined){
+if(typeof data218.error !== "string"){
+const err571 = {instancePath:instancePath+"/data/data/tables/" + i9+"/error",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err571];
+}
+else {
+vErrors.push(err571);
+}
+errors++;
+}
+}
+}
+else {
+const err572 = {instancePath:instancePath+"/data/data/tables/" + i9,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err572];
+}
+else {
+vErrors.push(err572);
+}
+errors++;
+}
+}
+}
+else {
+const err573 = {instancePath:instancePath+"/data/data/tables",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err573];
+}
+else {
+vErrors.push(err573);
+}
+errors++;
+}
+}
+if(data214.invariants !== undefined){
+let data227 = data214.invariants;
+if(Array.isArray(data227)){
+const len10 = data227.length;
+for(let i10=0; i10<len10; i10++){
+let data228 = data227[i10];
+if(data228 && typeof data228 == "object" && !Array.isArray(data228)){
+if(data228.name === undefined){
+const err574 = {instancePath:instancePath+"/data/data/invariants/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err574];
+}
+else {
+vErrors.push(err574);
+}
+errors++;
+}
+if(data228.holds === undefined){
+const err575 = {instancePath:instancePath+"/data/data/invariants/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
+if(vErrors === null){
+vErrors = [err575];
+}
+else {
+vErrors.push(err575);
+}
+errors++;
+}
+if(data228.detail === undefined){
+const err576 = {instancePath:instancePath+"/data/data/invariants/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(vErrors === null){
+vErrors = [err576];
+}
+else {
+vErrors.push(err576);
+}
+errors++;
+}
+for(const key44 in data228){
+if(!(((key44 === "name") || (key44 === "holds")) || (key44 === "detail"))){
+const err577 = {instancePath:instancePath+"/data/data/invariants/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err577];
+}
+else {
+vErrors.push(err577);
+}
+errors++;
+}
+}
+if(data228.name !== undefined){
+if(typeof data228.name !== "string"){
+const err578 = {instancePath:instancePath+"/data/data/invariants/" + i10+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err578];
+}
+else {
+vErrors.push(err578);
+}
+errors++;
+}
+}
+if(data228.holds !== undefined){
+if(typeof data228.holds !== "boolean"){
+const err579 = {instancePath:instancePath+"/data/data/invariants/" + i10+"/holds",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err579];
+}
+else {
+vErrors.push(err579);
+}
+errors++;
+}
+}
+if(data228.detail !== undefined){
+if(typeof data228.detail !== "string"){
+const err580 = {instancePath:instancePath+"/data/data/invariants/" + i10+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err580];
+}
+else {
+vErrors.push(err580);
+}
+errors++;
+}
+}
+}
+else {
+const err581 = {instancePath:instancePath+"/data/data/invariants/" + i10,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err581];
+}
+else {
+vErrors.push(err581);
+}
+errors++;
+}
+}
+}
+else {
+const err582 = {instancePath:instancePath+"/data/data/invariants",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err582];
+}
+else {
+vErrors.push(err582);
+}
+errors++;
+}
+}
+if(data214.consistency !== undefined){
+let data232 = data214.consistency;
+if(Array.isArray(data232)){
+const len11 = data232.length;
+for(let i11=0; i11<len11; i11++){
+let data233 = data232[i11];
+if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
+if(data233.check === undefined){
+const err583 = {instancePath:instancePath+"/data/data/consistency/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
+if(vErrors === null){
+vErrors = [err583];
+}
+else {
+vErrors.push(err583);
+}
+errors++;
+}
+if(data233.object === undefined){
+const err584 = {instancePath:instancePath+"/data/data/consistency/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err584];
+}
+else {
+vErrors.push(err584);
+}
+errors++;
+}
+if(data233.ok === undefined){
+const err585 = {instancePath:instancePath+"/data/data/consistency/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(vErrors === null){
+vErrors = [err585];
+}
+else {
+vErrors.push(err585);
+}
+errors++;
+}
+if(data233.detail === undefined){
+const err586 = {instancePath:instancePath+"/data/data/consistency/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(vErrors === null){
+vErrors = [err586];
+}
+else {
+vErrors.push(err586);
+}
+errors++;
+}
+for(const key45 in data233){
+if(!((((key45 === "check") || (key45 === "object")) || (key45 === "ok")) || (key45 === "detail"))){
+const err587 = {instancePath:instancePath+"/data/data/consistency/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err587];
+}
+else {
+vErrors.push(err587);
+}
+errors++;
+}
+}
+if(data233.check !== undefined){
+if(typeof data233.check !== "string"){
+const err588 = {instancePath:instancePath+"/data/data/consistency/" + i11+"/check",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err588];
+}
+else {
+vErrors.push(err588);
+}
+errors++;
+}
+}
+if(data233.object !== undefined){
+if(typeof data233.object !== "string"){
+const err589 = {instancePath:instancePath+"/data/data/consistency/" + i11+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err589];
+}
+else {
+vErrors.push(err589);
+}
+errors++;
+}
+}
+if(data233.ok !== undefined){
+let data236 = data233.ok;
+if((typeof data236 !== "boolean") && (data236 !== null)){
+const err590 = {instancePath:instancePath+"/data/data/consistency/" + i11+"/ok",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err590];
+}
+else {
+vErrors.push(err590);
+}
+errors++;
+}
+}
+if(data233.detail !== undefined){
+if(typeof data233.detail !== "string"){
+const err591 = {instancePath:instancePath+"/data/data/consistency/" + i11+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err591];
+}
+else {
+vErrors.push(err591);
+}
+errors++;
+}
+}
+}
+else {
+const err592 = {instancePath:instancePath+"/data/data/consistency/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err592];
+}
+else {
+vErrors.push(err592);
+}
+errors++;
+}
+}
+}
+else {
+const err593 = {instancePath:instancePath+"/data/data/consistency",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err593];
+}
+else {
+vErrors.push(err593);
+}
+errors++;
+}
+}
+if(data214.boundary !== undefined){
+let data238 = data214.boundary;
+if(Array.isArray(data238)){
+const len12 = data238.length;
+for(let i12=0; i12<len12; i12++){
+let data239 = data238[i12];
+if(data239 && typeof data239 == "object" && !Array.isArray(data239)){
+if(data239.name === undefined){
+const err594 = {instancePath:instancePath+"/data/data/boundary/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err594];
+}
+else {
+vErrors.push(err594);
+}
+errors++;
+}
+if(data239.expected === undefined){
+const err595 = {instancePath:instancePath+"/data/data/boundary/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(vErrors === null){
+vErrors = [err595];
+}
+else {
+vErrors.push(err595);
+}
+errors++;
+}
+if(data239.found === undefined){
+const err596 = {instancePath:instancePath+"/data/data/boundary/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+if(vErrors === null){
+vErrors = [err596];
+}
+else {
+vErrors.push(err596);
+}
+errors++;
+}
+for(const key46 in data239){
+if(!(((key46 === "name") || (key46 === "expected")) || (key46 === "found"))){
+const err597 = {instancePath:instancePath+"/data/data/boundary/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err597];
+}
+else {
+vErrors.push(err597);
+}
+errors++;
+}
+}
+if(data239.name !== undefined){
+if(typeof data239.name !== "string"){
+const err598 = {instancePath:instancePath+"/data/data/boundary/" + i12+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err598];
+}
+else {
+vErrors.push(err598);
+}
+errors++;
+}
+}
+if(data239.expected !== undefined){
+let data241 = data239.expected;
+if(!((data241 === "present") || (data241 === "absent"))){
+const err599 = {instancePath:instancePath+"/data/data/boundary/" + i12+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err599];
+}
+else {
+vErrors.push(err599);
+}
+errors++;
+}
+}
+if(data239.found !== undefined){
+let data242 = data239.found;
+if(!((data242 === "present") || (data242 === "absent"))){
+const err600 = {instancePath:instancePath+"/data/data/boundary/" + i12+"/found",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err600];
+}
+else {
+vErrors.push(err600);
+}
+errors++;
+}
+}
+}
+else {
+const err601 = {instancePath:instancePath+"/data/data/boundary/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err601];
+}
+else {
+vErrors.push(err601);
+}
+errors++;
+}
+}
+}
+else {
+const err602 = {instancePath:instancePath+"/data/data/boundary",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err602];
+}
+else {
+vErrors.push(err602);
+}
+errors++;
+}
+}
+}
+else {
+const err603 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err603];
+}
+else {
+vErrors.push(err603);
+}
+errors++;
+}
+}
+}
+else {
+const err604 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err604];
+}
+else {
+vErrors.push(err604);
+}
+errors++;
+}
+var _valid27 = _errs601 === errors;
+valid138 = _valid27;
+if(valid138){
+var props26 = {};
+props26.data = true;
+props26.kind = true;
+}
+}
+if(!valid138){
+const err605 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err605];
+}
+else {
+vErrors.push(err605);
 }
 errors++;
 }
@@ -7664,31 +8109,31 @@ props19 = props19 || {};
 Object.assign(props19, props26);
 }
 }
-const _errs639 = errors;
-let valid153 = true;
-const _errs640 = errors;
-if(errors === _errs640){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs678 = errors;
+let valid160 = true;
+const _errs679 = errors;
+if(errors === _errs679){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing25;
-if((data123.kind === undefined) && (missing25 = "kind")){
-const err569 = {};
+if((data140.kind === undefined) && (missing25 = "kind")){
+const err606 = {};
 if(vErrors === null){
-vErrors = [err569];
+vErrors = [err606];
 }
 else {
-vErrors.push(err569);
+vErrors.push(err606);
 }
 errors++;
 }
 else {
-if(data123.kind !== undefined){
-if("health-checks" !== data123.kind){
-const err570 = {};
+if(data140.kind !== undefined){
+if("health-checks" !== data140.kind){
+const err607 = {};
 if(vErrors === null){
-vErrors = [err570];
+vErrors = [err607];
 }
 else {
-vErrors.push(err570);
+vErrors.push(err607);
 }
 errors++;
 }
@@ -7696,221 +8141,221 @@ errors++;
 }
 }
 else {
-const err571 = {};
+const err608 = {};
 if(vErrors === null){
-vErrors = [err571];
+vErrors = [err608];
 }
 else {
-vErrors.push(err571);
+vErrors.push(err608);
 }
 errors++;
 }
 }
-var _valid30 = _errs640 === errors;
-errors = _errs639;
+var _valid30 = _errs679 === errors;
+errors = _errs678;
 if(vErrors !== null){
-if(_errs639){
-vErrors.length = _errs639;
+if(_errs678){
+vErrors.length = _errs678;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid30){
-const _errs643 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err572 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs682 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err609 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err572];
+vErrors = [err609];
 }
 else {
-vErrors.push(err572);
+vErrors.push(err609);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data225 = data123.data;
-if(data225 && typeof data225 == "object" && !Array.isArray(data225)){
-if(data225.checks === undefined){
-const err573 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data140.data !== undefined){
+let data244 = data140.data;
+if(data244 && typeof data244 == "object" && !Array.isArray(data244)){
+if(data244.checks === undefined){
+const err610 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
-vErrors = [err573];
+vErrors = [err610];
 }
 else {
-vErrors.push(err573);
+vErrors.push(err610);
 }
 errors++;
 }
-for(const key44 in data225){
-if(!(key44 === "checks")){
-const err574 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+for(const key47 in data244){
+if(!(key47 === "checks")){
+const err611 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err574];
+vErrors = [err611];
 }
 else {
-vErrors.push(err574);
-}
-errors++;
-}
-}
-if(data225.checks !== undefined){
-let data226 = data225.checks;
-if(Array.isArray(data226)){
-if(data226.length < 1){
-const err575 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
-if(vErrors === null){
-vErrors = [err575];
-}
-else {
-vErrors.push(err575);
-}
-errors++;
-}
-const len11 = data226.length;
-for(let i11=0; i11<len11; i11++){
-let data227 = data226[i11];
-if(data227 && typeof data227 == "object" && !Array.isArray(data227)){
-if(data227.name === undefined){
-const err576 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
-if(vErrors === null){
-vErrors = [err576];
-}
-else {
-vErrors.push(err576);
-}
-errors++;
-}
-if(data227.ok === undefined){
-const err577 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
-if(vErrors === null){
-vErrors = [err577];
-}
-else {
-vErrors.push(err577);
-}
-errors++;
-}
-if(data227.detail === undefined){
-const err578 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err578];
-}
-else {
-vErrors.push(err578);
-}
-errors++;
-}
-for(const key45 in data227){
-if(!(((key45 === "name") || (key45 === "ok")) || (key45 === "detail"))){
-const err579 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err579];
-}
-else {
-vErrors.push(err579);
+vErrors.push(err611);
 }
 errors++;
 }
 }
-if(data227.name !== undefined){
-if(typeof data227.name !== "string"){
-const err580 = {instancePath:instancePath+"/data/data/checks/" + i11+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data244.checks !== undefined){
+let data245 = data244.checks;
+if(Array.isArray(data245)){
+if(data245.length < 1){
+const err612 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
-vErrors = [err580];
+vErrors = [err612];
 }
 else {
-vErrors.push(err580);
+vErrors.push(err612);
+}
+errors++;
+}
+const len13 = data245.length;
+for(let i13=0; i13<len13; i13++){
+let data246 = data245[i13];
+if(data246 && typeof data246 == "object" && !Array.isArray(data246)){
+if(data246.name === undefined){
+const err613 = {instancePath:instancePath+"/data/data/checks/" + i13,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err613];
+}
+else {
+vErrors.push(err613);
+}
+errors++;
+}
+if(data246.ok === undefined){
+const err614 = {instancePath:instancePath+"/data/data/checks/" + i13,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(vErrors === null){
+vErrors = [err614];
+}
+else {
+vErrors.push(err614);
+}
+errors++;
+}
+if(data246.detail === undefined){
+const err615 = {instancePath:instancePath+"/data/data/checks/" + i13,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(vErrors === null){
+vErrors = [err615];
+}
+else {
+vErrors.push(err615);
+}
+errors++;
+}
+for(const key48 in data246){
+if(!(((key48 === "name") || (key48 === "ok")) || (key48 === "detail"))){
+const err616 = {instancePath:instancePath+"/data/data/checks/" + i13,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err616];
+}
+else {
+vErrors.push(err616);
 }
 errors++;
 }
 }
-if(data227.ok !== undefined){
-if(typeof data227.ok !== "boolean"){
-const err581 = {instancePath:instancePath+"/data/data/checks/" + i11+"/ok",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data246.name !== undefined){
+if(typeof data246.name !== "string"){
+const err617 = {instancePath:instancePath+"/data/data/checks/" + i13+"/name",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err581];
+vErrors = [err617];
 }
 else {
-vErrors.push(err581);
+vErrors.push(err617);
 }
 errors++;
 }
 }
-if(data227.detail !== undefined){
-if(typeof data227.detail !== "string"){
-const err582 = {instancePath:instancePath+"/data/data/checks/" + i11+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data246.ok !== undefined){
+if(typeof data246.ok !== "boolean"){
+const err618 = {instancePath:instancePath+"/data/data/checks/" + i13+"/ok",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
-vErrors = [err582];
+vErrors = [err618];
 }
 else {
-vErrors.push(err582);
+vErrors.push(err618);
 }
 errors++;
 }
 }
-}
-else {
-const err583 = {instancePath:instancePath+"/data/data/checks/" + i11,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data246.detail !== undefined){
+if(typeof data246.detail !== "string"){
+const err619 = {instancePath:instancePath+"/data/data/checks/" + i13+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err583];
+vErrors = [err619];
 }
 else {
-vErrors.push(err583);
+vErrors.push(err619);
 }
 errors++;
 }
 }
 }
 else {
-const err584 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err620 = {instancePath:instancePath+"/data/data/checks/" + i13,schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err584];
+vErrors = [err620];
 }
 else {
-vErrors.push(err584);
+vErrors.push(err620);
 }
 errors++;
 }
 }
 }
 else {
-const err585 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err621 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err585];
+vErrors = [err621];
 }
 else {
-vErrors.push(err585);
+vErrors.push(err621);
 }
 errors++;
 }
 }
 }
 else {
-const err586 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err622 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err586];
+vErrors = [err622];
 }
 else {
-vErrors.push(err586);
+vErrors.push(err622);
 }
 errors++;
 }
-var _valid30 = _errs643 === errors;
-valid153 = _valid30;
-if(valid153){
+}
+}
+else {
+const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err623];
+}
+else {
+vErrors.push(err623);
+}
+errors++;
+}
+var _valid30 = _errs682 === errors;
+valid160 = _valid30;
+if(valid160){
 var props27 = {};
 props27.data = true;
 props27.kind = true;
 }
 }
-if(!valid153){
-const err587 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid160){
+const err624 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err587];
+vErrors = [err624];
 }
 else {
-vErrors.push(err587);
+vErrors.push(err624);
 }
 errors++;
 }
@@ -7923,31 +8368,31 @@ props19 = props19 || {};
 Object.assign(props19, props27);
 }
 }
-const _errs660 = errors;
-let valid160 = true;
-const _errs661 = errors;
-if(errors === _errs661){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs699 = errors;
+let valid167 = true;
+const _errs700 = errors;
+if(errors === _errs700){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing26;
-if((data123.kind === undefined) && (missing26 = "kind")){
-const err588 = {};
+if((data140.kind === undefined) && (missing26 = "kind")){
+const err625 = {};
 if(vErrors === null){
-vErrors = [err588];
+vErrors = [err625];
 }
 else {
-vErrors.push(err588);
+vErrors.push(err625);
 }
 errors++;
 }
 else {
-if(data123.kind !== undefined){
-if("isolation" !== data123.kind){
-const err589 = {};
+if(data140.kind !== undefined){
+if("isolation" !== data140.kind){
+const err626 = {};
 if(vErrors === null){
-vErrors = [err589];
+vErrors = [err626];
 }
 else {
-vErrors.push(err589);
+vErrors.push(err626);
 }
 errors++;
 }
@@ -7955,280 +8400,280 @@ errors++;
 }
 }
 else {
-const err590 = {};
+const err627 = {};
 if(vErrors === null){
-vErrors = [err590];
+vErrors = [err627];
 }
 else {
-vErrors.push(err590);
+vErrors.push(err627);
 }
 errors++;
 }
 }
-var _valid31 = _errs661 === errors;
-errors = _errs660;
+var _valid31 = _errs700 === errors;
+errors = _errs699;
 if(vErrors !== null){
-if(_errs660){
-vErrors.length = _errs660;
+if(_errs699){
+vErrors.length = _errs699;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid31){
-const _errs664 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err591 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs703 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err628 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err591];
+vErrors = [err628];
 }
 else {
-vErrors.push(err591);
+vErrors.push(err628);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data232 = data123.data;
-if(data232 && typeof data232 == "object" && !Array.isArray(data232)){
-if(data232.when === undefined){
-const err592 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+if(data140.data !== undefined){
+let data251 = data140.data;
+if(data251 && typeof data251 == "object" && !Array.isArray(data251)){
+if(data251.when === undefined){
+const err629 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
-vErrors = [err592];
+vErrors = [err629];
 }
 else {
-vErrors.push(err592);
+vErrors.push(err629);
 }
 errors++;
 }
-if(data232.from === undefined){
-const err593 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(data251.from === undefined){
+const err630 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
-vErrors = [err593];
+vErrors = [err630];
 }
 else {
-vErrors.push(err593);
+vErrors.push(err630);
 }
 errors++;
 }
-if(data232.checks === undefined){
-const err594 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data251.checks === undefined){
+const err631 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
-vErrors = [err594];
+vErrors = [err631];
 }
 else {
-vErrors.push(err594);
+vErrors.push(err631);
 }
 errors++;
 }
-for(const key46 in data232){
-if(!(((key46 === "when") || (key46 === "from")) || (key46 === "checks"))){
-const err595 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+for(const key49 in data251){
+if(!(((key49 === "when") || (key49 === "from")) || (key49 === "checks"))){
+const err632 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err595];
+vErrors = [err632];
 }
 else {
-vErrors.push(err595);
-}
-errors++;
-}
-}
-if(data232.when !== undefined){
-let data233 = data232.when;
-if(!((data233 === "before") || (data233 === "after"))){
-const err596 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err596];
-}
-else {
-vErrors.push(err596);
+vErrors.push(err632);
 }
 errors++;
 }
 }
-if(data232.from !== undefined){
-if(typeof data232.from !== "string"){
-const err597 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data251.when !== undefined){
+let data252 = data251.when;
+if(!((data252 === "before") || (data252 === "after"))){
+const err633 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err597];
+vErrors = [err633];
 }
 else {
-vErrors.push(err597);
+vErrors.push(err633);
 }
 errors++;
 }
 }
-if(data232.checks !== undefined){
-let data235 = data232.checks;
-if(Array.isArray(data235)){
-const len12 = data235.length;
-for(let i12=0; i12<len12; i12++){
-let data236 = data235[i12];
-if(data236 && typeof data236 == "object" && !Array.isArray(data236)){
-if(data236.target === undefined){
-const err598 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
+if(data251.from !== undefined){
+if(typeof data251.from !== "string"){
+const err634 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err598];
+vErrors = [err634];
 }
 else {
-vErrors.push(err598);
-}
-errors++;
-}
-if(data236.expected === undefined){
-const err599 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
-if(vErrors === null){
-vErrors = [err599];
-}
-else {
-vErrors.push(err599);
-}
-errors++;
-}
-if(data236.found === undefined){
-const err600 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
-if(vErrors === null){
-vErrors = [err600];
-}
-else {
-vErrors.push(err600);
-}
-errors++;
-}
-if(data236.detail === undefined){
-const err601 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err601];
-}
-else {
-vErrors.push(err601);
-}
-errors++;
-}
-for(const key47 in data236){
-if(!((((key47 === "target") || (key47 === "expected")) || (key47 === "found")) || (key47 === "detail"))){
-const err602 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err602];
-}
-else {
-vErrors.push(err602);
+vErrors.push(err634);
 }
 errors++;
 }
 }
-if(data236.target !== undefined){
-if(typeof data236.target !== "string"){
-const err603 = {instancePath:instancePath+"/data/data/checks/" + i12+"/target",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data251.checks !== undefined){
+let data254 = data251.checks;
+if(Array.isArray(data254)){
+const len14 = data254.length;
+for(let i14=0; i14<len14; i14++){
+let data255 = data254[i14];
+if(data255 && typeof data255 == "object" && !Array.isArray(data255)){
+if(data255.target === undefined){
+const err635 = {instancePath:instancePath+"/data/data/checks/" + i14,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
-vErrors = [err603];
+vErrors = [err635];
 }
 else {
-vErrors.push(err603);
+vErrors.push(err635);
+}
+errors++;
+}
+if(data255.expected === undefined){
+const err636 = {instancePath:instancePath+"/data/data/checks/" + i14,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(vErrors === null){
+vErrors = [err636];
+}
+else {
+vErrors.push(err636);
+}
+errors++;
+}
+if(data255.found === undefined){
+const err637 = {instancePath:instancePath+"/data/data/checks/" + i14,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+if(vErrors === null){
+vErrors = [err637];
+}
+else {
+vErrors.push(err637);
+}
+errors++;
+}
+if(data255.detail === undefined){
+const err638 = {instancePath:instancePath+"/data/data/checks/" + i14,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(vErrors === null){
+vErrors = [err638];
+}
+else {
+vErrors.push(err638);
+}
+errors++;
+}
+for(const key50 in data255){
+if(!((((key50 === "target") || (key50 === "expected")) || (key50 === "found")) || (key50 === "detail"))){
+const err639 = {instancePath:instancePath+"/data/data/checks/" + i14,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err639];
+}
+else {
+vErrors.push(err639);
 }
 errors++;
 }
 }
-if(data236.expected !== undefined){
-let data238 = data236.expected;
-if(!((data238 === "unreachable") || (data238 === "reachable"))){
-const err604 = {instancePath:instancePath+"/data/data/checks/" + i12+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+if(data255.target !== undefined){
+if(typeof data255.target !== "string"){
+const err640 = {instancePath:instancePath+"/data/data/checks/" + i14+"/target",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err604];
+vErrors = [err640];
 }
 else {
-vErrors.push(err604);
+vErrors.push(err640);
 }
 errors++;
 }
 }
-if(data236.found !== undefined){
-let data239 = data236.found;
-if(!(((data239 === "unreachable") || (data239 === "reachable")) || (data239 === "could-not-run"))){
-const err605 = {instancePath:instancePath+"/data/data/checks/" + i12+"/found",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+if(data255.expected !== undefined){
+let data257 = data255.expected;
+if(!((data257 === "unreachable") || (data257 === "reachable"))){
+const err641 = {instancePath:instancePath+"/data/data/checks/" + i14+"/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err605];
+vErrors = [err641];
 }
 else {
-vErrors.push(err605);
+vErrors.push(err641);
 }
 errors++;
 }
 }
-if(data236.detail !== undefined){
-if(typeof data236.detail !== "string"){
-const err606 = {instancePath:instancePath+"/data/data/checks/" + i12+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data255.found !== undefined){
+let data258 = data255.found;
+if(!(((data258 === "unreachable") || (data258 === "reachable")) || (data258 === "could-not-run"))){
+const err642 = {instancePath:instancePath+"/data/data/checks/" + i14+"/found",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err606];
+vErrors = [err642];
 }
 else {
-vErrors.push(err606);
+vErrors.push(err642);
 }
 errors++;
 }
 }
-}
-else {
-const err607 = {instancePath:instancePath+"/data/data/checks/" + i12,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data255.detail !== undefined){
+if(typeof data255.detail !== "string"){
+const err643 = {instancePath:instancePath+"/data/data/checks/" + i14+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err607];
+vErrors = [err643];
 }
 else {
-vErrors.push(err607);
+vErrors.push(err643);
 }
 errors++;
 }
 }
 }
 else {
-const err608 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err644 = {instancePath:instancePath+"/data/data/checks/" + i14,schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err608];
+vErrors = [err644];
 }
 else {
-vErrors.push(err608);
+vErrors.push(err644);
 }
 errors++;
 }
 }
 }
 else {
-const err609 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err645 = {instancePath:instancePath+"/data/data/checks",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err609];
+vErrors = [err645];
 }
 else {
-vErrors.push(err609);
+vErrors.push(err645);
 }
 errors++;
 }
 }
 }
 else {
-const err610 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err646 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err610];
+vErrors = [err646];
 }
 else {
-vErrors.push(err610);
+vErrors.push(err646);
 }
 errors++;
 }
-var _valid31 = _errs664 === errors;
-valid160 = _valid31;
-if(valid160){
+}
+}
+else {
+const err647 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err647];
+}
+else {
+vErrors.push(err647);
+}
+errors++;
+}
+var _valid31 = _errs703 === errors;
+valid167 = _valid31;
+if(valid167){
 var props28 = {};
 props28.data = true;
 props28.kind = true;
 }
 }
-if(!valid160){
-const err611 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid167){
+const err648 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err611];
+vErrors = [err648];
 }
 else {
-vErrors.push(err611);
+vErrors.push(err648);
 }
 errors++;
 }
@@ -8241,527 +8686,14 @@ props19 = props19 || {};
 Object.assign(props19, props28);
 }
 }
-const _errs684 = errors;
-let valid167 = true;
-const _errs685 = errors;
-if(errors === _errs685){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs723 = errors;
+let valid174 = true;
+const _errs724 = errors;
+if(errors === _errs724){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing27;
-if((data123.kind === undefined) && (missing27 = "kind")){
-const err612 = {};
-if(vErrors === null){
-vErrors = [err612];
-}
-else {
-vErrors.push(err612);
-}
-errors++;
-}
-else {
-if(data123.kind !== undefined){
-if("production-fingerprint" !== data123.kind){
-const err613 = {};
-if(vErrors === null){
-vErrors = [err613];
-}
-else {
-vErrors.push(err613);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err614 = {};
-if(vErrors === null){
-vErrors = [err614];
-}
-else {
-vErrors.push(err614);
-}
-errors++;
-}
-}
-var _valid32 = _errs685 === errors;
-errors = _errs684;
-if(vErrors !== null){
-if(_errs684){
-vErrors.length = _errs684;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid32){
-const _errs688 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err615 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err615];
-}
-else {
-vErrors.push(err615);
-}
-errors++;
-}
-if(data123.data !== undefined){
-let data242 = data123.data;
-if(data242 && typeof data242 == "object" && !Array.isArray(data242)){
-if(data242.connection === undefined){
-const err616 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err616];
-}
-else {
-vErrors.push(err616);
-}
-errors++;
-}
-if(data242.when === undefined){
-const err617 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
-if(vErrors === null){
-vErrors = [err617];
-}
-else {
-vErrors.push(err617);
-}
-errors++;
-}
-if(data242.as === undefined){
-const err618 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
-if(vErrors === null){
-vErrors = [err618];
-}
-else {
-vErrors.push(err618);
-}
-errors++;
-}
-if(data242.systemId === undefined){
-const err619 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
-if(vErrors === null){
-vErrors = [err619];
-}
-else {
-vErrors.push(err619);
-}
-errors++;
-}
-if(data242.timeline === undefined){
-const err620 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err620];
-}
-else {
-vErrors.push(err620);
-}
-errors++;
-}
-if(data242.powers === undefined){
-const err621 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
-if(vErrors === null){
-vErrors = [err621];
-}
-else {
-vErrors.push(err621);
-}
-errors++;
-}
-if(data242.archive === undefined){
-const err622 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
-if(vErrors === null){
-vErrors = [err622];
-}
-else {
-vErrors.push(err622);
-}
-errors++;
-}
-for(const key48 in data242){
-if(!((((((((key48 === "connection") || (key48 === "when")) || (key48 === "as")) || (key48 === "systemId")) || (key48 === "timeline")) || (key48 === "powers")) || (key48 === "archive")) || (key48 === "error"))){
-const err623 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err623];
-}
-else {
-vErrors.push(err623);
-}
-errors++;
-}
-}
-if(data242.connection !== undefined){
-if(typeof data242.connection !== "string"){
-const err624 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err624];
-}
-else {
-vErrors.push(err624);
-}
-errors++;
-}
-}
-if(data242.when !== undefined){
-let data244 = data242.when;
-if(!((data244 === "before") || (data244 === "after"))){
-const err625 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err625];
-}
-else {
-vErrors.push(err625);
-}
-errors++;
-}
-}
-if(data242.as !== undefined){
-let data245 = data242.as;
-if((typeof data245 !== "string") && (data245 !== null)){
-const err626 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err626];
-}
-else {
-vErrors.push(err626);
-}
-errors++;
-}
-}
-if(data242.systemId !== undefined){
-let data246 = data242.systemId;
-if((typeof data246 !== "string") && (data246 !== null)){
-const err627 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err627];
-}
-else {
-vErrors.push(err627);
-}
-errors++;
-}
-}
-if(data242.timeline !== undefined){
-let data247 = data242.timeline;
-const _errs701 = errors;
-let valid171 = true;
-const _errs702 = errors;
-const _errs703 = errors;
-const _errs704 = errors;
-if(data247 !== null){
-const err628 = {};
-if(vErrors === null){
-vErrors = [err628];
-}
-else {
-vErrors.push(err628);
-}
-errors++;
-}
-var valid172 = _errs704 === errors;
-if(valid172){
-const err629 = {};
-if(vErrors === null){
-vErrors = [err629];
-}
-else {
-vErrors.push(err629);
-}
-errors++;
-}
-else {
-errors = _errs703;
-if(vErrors !== null){
-if(_errs703){
-vErrors.length = _errs703;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid33 = _errs702 === errors;
-errors = _errs701;
-if(vErrors !== null){
-if(_errs701){
-vErrors.length = _errs701;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid33){
-const _errs706 = errors;
-if(!(((typeof data247 == "number") && (!(data247 % 1) && !isNaN(data247))) && (isFinite(data247)))){
-const err630 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err630];
-}
-else {
-vErrors.push(err630);
-}
-errors++;
-}
-if((typeof data247 == "number") && (isFinite(data247))){
-if(data247 < 1 || isNaN(data247)){
-const err631 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err631];
-}
-else {
-vErrors.push(err631);
-}
-errors++;
-}
-}
-var _valid33 = _errs706 === errors;
-valid171 = _valid33;
-}
-if(!valid171){
-const err632 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err632];
-}
-else {
-vErrors.push(err632);
-}
-errors++;
-}
-}
-if(data242.powers !== undefined){
-let data248 = data242.powers;
-if(Array.isArray(data248)){
-const len13 = data248.length;
-for(let i13=0; i13<len13; i13++){
-if(typeof data248[i13] !== "string"){
-const err633 = {instancePath:instancePath+"/data/data/powers/" + i13,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err633];
-}
-else {
-vErrors.push(err633);
-}
-errors++;
-}
-}
-}
-else {
-const err634 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err634];
-}
-else {
-vErrors.push(err634);
-}
-errors++;
-}
-}
-if(data242.archive !== undefined){
-let data250 = data242.archive;
-const _errs713 = errors;
-let valid175 = true;
-const _errs714 = errors;
-const _errs715 = errors;
-const _errs716 = errors;
-if(data250 !== null){
-const err635 = {};
-if(vErrors === null){
-vErrors = [err635];
-}
-else {
-vErrors.push(err635);
-}
-errors++;
-}
-var valid176 = _errs716 === errors;
-if(valid176){
-const err636 = {};
-if(vErrors === null){
-vErrors = [err636];
-}
-else {
-vErrors.push(err636);
-}
-errors++;
-}
-else {
-errors = _errs715;
-if(vErrors !== null){
-if(_errs715){
-vErrors.length = _errs715;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid34 = _errs714 === errors;
-errors = _errs713;
-if(vErrors !== null){
-if(_errs713){
-vErrors.length = _errs713;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid34){
-const _errs718 = errors;
-if(data250 && typeof data250 == "object" && !Array.isArray(data250)){
-if(data250.files === undefined){
-const err637 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
-if(vErrors === null){
-vErrors = [err637];
-}
-else {
-vErrors.push(err637);
-}
-errors++;
-}
-if(data250.digest === undefined){
-const err638 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
-if(vErrors === null){
-vErrors = [err638];
-}
-else {
-vErrors.push(err638);
-}
-errors++;
-}
-for(const key49 in data250){
-if(!((((key49 === "files") || (key49 === "digest")) || (key49 === "removed")) || (key49 === "changed"))){
-const err639 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err639];
-}
-else {
-vErrors.push(err639);
-}
-errors++;
-}
-}
-if(data250.files !== undefined){
-let data251 = data250.files;
-if(!(((typeof data251 == "number") && (!(data251 % 1) && !isNaN(data251))) && (isFinite(data251)))){
-const err640 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err640];
-}
-else {
-vErrors.push(err640);
-}
-errors++;
-}
-if((typeof data251 == "number") && (isFinite(data251))){
-if(data251 < 0 || isNaN(data251)){
-const err641 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err641];
-}
-else {
-vErrors.push(err641);
-}
-errors++;
-}
-}
-}
-if(data250.digest !== undefined){
-if(typeof data250.digest !== "string"){
-const err642 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err642];
-}
-else {
-vErrors.push(err642);
-}
-errors++;
-}
-}
-if(data250.removed !== undefined){
-let data253 = data250.removed;
-if(Array.isArray(data253)){
-const len14 = data253.length;
-for(let i14=0; i14<len14; i14++){
-if(typeof data253[i14] !== "string"){
-const err643 = {instancePath:instancePath+"/data/data/archive/removed/" + i14,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err643];
-}
-else {
-vErrors.push(err643);
-}
-errors++;
-}
-}
-}
-else {
-const err644 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err644];
-}
-else {
-vErrors.push(err644);
-}
-errors++;
-}
-}
-if(data250.changed !== undefined){
-let data255 = data250.changed;
-if(Array.isArray(data255)){
-const len15 = data255.length;
-for(let i15=0; i15<len15; i15++){
-if(typeof data255[i15] !== "string"){
-const err645 = {instancePath:instancePath+"/data/data/archive/changed/" + i15,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err645];
-}
-else {
-vErrors.push(err645);
-}
-errors++;
-}
-}
-}
-else {
-const err646 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err646];
-}
-else {
-vErrors.push(err646);
-}
-errors++;
-}
-}
-}
-else {
-const err647 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err647];
-}
-else {
-vErrors.push(err647);
-}
-errors++;
-}
-var _valid34 = _errs718 === errors;
-valid175 = _valid34;
-}
-if(!valid175){
-const err648 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err648];
-}
-else {
-vErrors.push(err648);
-}
-errors++;
-}
-}
-if(data242.error !== undefined){
-if(typeof data242.error !== "string"){
-const err649 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((data140.kind === undefined) && (missing27 = "kind")){
+const err649 = {};
 if(vErrors === null){
 vErrors = [err649];
 }
@@ -8770,10 +8702,10 @@ vErrors.push(err649);
 }
 errors++;
 }
-}
-}
 else {
-const err650 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.kind !== undefined){
+if("production-fingerprint" !== data140.kind){
+const err650 = {};
 if(vErrors === null){
 vErrors = [err650];
 }
@@ -8784,8 +8716,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err651 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err651 = {};
 if(vErrors === null){
 vErrors = [err651];
 }
@@ -8794,21 +8727,570 @@ vErrors.push(err651);
 }
 errors++;
 }
-var _valid32 = _errs688 === errors;
-valid167 = _valid32;
-if(valid167){
-var props30 = {};
-props30.data = true;
-props30.kind = true;
+}
+var _valid32 = _errs724 === errors;
+errors = _errs723;
+if(vErrors !== null){
+if(_errs723){
+vErrors.length = _errs723;
+}
+else {
+vErrors = null;
 }
 }
-if(!valid167){
-const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(_valid32){
+const _errs727 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err652 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err652];
 }
 else {
 vErrors.push(err652);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data261 = data140.data;
+if(data261 && typeof data261 == "object" && !Array.isArray(data261)){
+if(data261.connection === undefined){
+const err653 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err653];
+}
+else {
+vErrors.push(err653);
+}
+errors++;
+}
+if(data261.when === undefined){
+const err654 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+if(vErrors === null){
+vErrors = [err654];
+}
+else {
+vErrors.push(err654);
+}
+errors++;
+}
+if(data261.as === undefined){
+const err655 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
+if(vErrors === null){
+vErrors = [err655];
+}
+else {
+vErrors.push(err655);
+}
+errors++;
+}
+if(data261.systemId === undefined){
+const err656 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(vErrors === null){
+vErrors = [err656];
+}
+else {
+vErrors.push(err656);
+}
+errors++;
+}
+if(data261.timeline === undefined){
+const err657 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(vErrors === null){
+vErrors = [err657];
+}
+else {
+vErrors.push(err657);
+}
+errors++;
+}
+if(data261.powers === undefined){
+const err658 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
+if(vErrors === null){
+vErrors = [err658];
+}
+else {
+vErrors.push(err658);
+}
+errors++;
+}
+if(data261.archive === undefined){
+const err659 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
+if(vErrors === null){
+vErrors = [err659];
+}
+else {
+vErrors.push(err659);
+}
+errors++;
+}
+for(const key51 in data261){
+if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties, key51))){
+const err660 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err660];
+}
+else {
+vErrors.push(err660);
+}
+errors++;
+}
+}
+if(data261.connection !== undefined){
+if(typeof data261.connection !== "string"){
+const err661 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err661];
+}
+else {
+vErrors.push(err661);
+}
+errors++;
+}
+}
+if(data261.when !== undefined){
+let data263 = data261.when;
+if(!((data263 === "before") || (data263 === "after"))){
+const err662 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err662];
+}
+else {
+vErrors.push(err662);
+}
+errors++;
+}
+}
+if(data261.as !== undefined){
+let data264 = data261.as;
+if((typeof data264 !== "string") && (data264 !== null)){
+const err663 = {instancePath:instancePath+"/data/data/as",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err663];
+}
+else {
+vErrors.push(err663);
+}
+errors++;
+}
+}
+if(data261.systemId !== undefined){
+let data265 = data261.systemId;
+if((typeof data265 !== "string") && (data265 !== null)){
+const err664 = {instancePath:instancePath+"/data/data/systemId",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err664];
+}
+else {
+vErrors.push(err664);
+}
+errors++;
+}
+}
+if(data261.timeline !== undefined){
+let data266 = data261.timeline;
+const _errs740 = errors;
+let valid178 = true;
+const _errs741 = errors;
+const _errs742 = errors;
+const _errs743 = errors;
+if(data266 !== null){
+const err665 = {};
+if(vErrors === null){
+vErrors = [err665];
+}
+else {
+vErrors.push(err665);
+}
+errors++;
+}
+var valid179 = _errs743 === errors;
+if(valid179){
+const err666 = {};
+if(vErrors === null){
+vErrors = [err666];
+}
+else {
+vErrors.push(err666);
+}
+errors++;
+}
+else {
+errors = _errs742;
+if(vErrors !== null){
+if(_errs742){
+vErrors.length = _errs742;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid33 = _errs741 === errors;
+errors = _errs740;
+if(vErrors !== null){
+if(_errs740){
+vErrors.length = _errs740;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid33){
+const _errs745 = errors;
+if(!(((typeof data266 == "number") && (!(data266 % 1) && !isNaN(data266))) && (isFinite(data266)))){
+const err667 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err667];
+}
+else {
+vErrors.push(err667);
+}
+errors++;
+}
+if((typeof data266 == "number") && (isFinite(data266))){
+if(data266 < 1 || isNaN(data266)){
+const err668 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err668];
+}
+else {
+vErrors.push(err668);
+}
+errors++;
+}
+}
+var _valid33 = _errs745 === errors;
+valid178 = _valid33;
+}
+if(!valid178){
+const err669 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err669];
+}
+else {
+vErrors.push(err669);
+}
+errors++;
+}
+}
+if(data261.powers !== undefined){
+let data267 = data261.powers;
+if(Array.isArray(data267)){
+const len15 = data267.length;
+for(let i15=0; i15<len15; i15++){
+if(typeof data267[i15] !== "string"){
+const err670 = {instancePath:instancePath+"/data/data/powers/" + i15,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err670];
+}
+else {
+vErrors.push(err670);
+}
+errors++;
+}
+}
+}
+else {
+const err671 = {instancePath:instancePath+"/data/data/powers",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err671];
+}
+else {
+vErrors.push(err671);
+}
+errors++;
+}
+}
+if(data261.archive !== undefined){
+let data269 = data261.archive;
+const _errs752 = errors;
+let valid182 = true;
+const _errs753 = errors;
+const _errs754 = errors;
+const _errs755 = errors;
+if(data269 !== null){
+const err672 = {};
+if(vErrors === null){
+vErrors = [err672];
+}
+else {
+vErrors.push(err672);
+}
+errors++;
+}
+var valid183 = _errs755 === errors;
+if(valid183){
+const err673 = {};
+if(vErrors === null){
+vErrors = [err673];
+}
+else {
+vErrors.push(err673);
+}
+errors++;
+}
+else {
+errors = _errs754;
+if(vErrors !== null){
+if(_errs754){
+vErrors.length = _errs754;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid34 = _errs753 === errors;
+errors = _errs752;
+if(vErrors !== null){
+if(_errs752){
+vErrors.length = _errs752;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid34){
+const _errs757 = errors;
+if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
+if(data269.files === undefined){
+const err674 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(vErrors === null){
+vErrors = [err674];
+}
+else {
+vErrors.push(err674);
+}
+errors++;
+}
+if(data269.digest === undefined){
+const err675 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(vErrors === null){
+vErrors = [err675];
+}
+else {
+vErrors.push(err675);
+}
+errors++;
+}
+for(const key52 in data269){
+if(!((((key52 === "files") || (key52 === "digest")) || (key52 === "removed")) || (key52 === "changed"))){
+const err676 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err676];
+}
+else {
+vErrors.push(err676);
+}
+errors++;
+}
+}
+if(data269.files !== undefined){
+let data270 = data269.files;
+if(!(((typeof data270 == "number") && (!(data270 % 1) && !isNaN(data270))) && (isFinite(data270)))){
+const err677 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err677];
+}
+else {
+vErrors.push(err677);
+}
+errors++;
+}
+if((typeof data270 == "number") && (isFinite(data270))){
+if(data270 < 0 || isNaN(data270)){
+const err678 = {instancePath:instancePath+"/data/data/archive/files",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err678];
+}
+else {
+vErrors.push(err678);
+}
+errors++;
+}
+}
+}
+if(data269.digest !== undefined){
+if(typeof data269.digest !== "string"){
+const err679 = {instancePath:instancePath+"/data/data/archive/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err679];
+}
+else {
+vErrors.push(err679);
+}
+errors++;
+}
+}
+if(data269.removed !== undefined){
+let data272 = data269.removed;
+if(Array.isArray(data272)){
+const len16 = data272.length;
+for(let i16=0; i16<len16; i16++){
+if(typeof data272[i16] !== "string"){
+const err680 = {instancePath:instancePath+"/data/data/archive/removed/" + i16,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err680];
+}
+else {
+vErrors.push(err680);
+}
+errors++;
+}
+}
+}
+else {
+const err681 = {instancePath:instancePath+"/data/data/archive/removed",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err681];
+}
+else {
+vErrors.push(err681);
+}
+errors++;
+}
+}
+if(data269.changed !== undefined){
+let data274 = data269.changed;
+if(Array.isArray(data274)){
+const len17 = data274.length;
+for(let i17=0; i17<len17; i17++){
+if(typeof data274[i17] !== "string"){
+const err682 = {instancePath:instancePath+"/data/data/archive/changed/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err682];
+}
+else {
+vErrors.push(err682);
+}
+errors++;
+}
+}
+}
+else {
+const err683 = {instancePath:instancePath+"/data/data/archive/changed",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err683];
+}
+else {
+vErrors.push(err683);
+}
+errors++;
+}
+}
+}
+else {
+const err684 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err684];
+}
+else {
+vErrors.push(err684);
+}
+errors++;
+}
+var _valid34 = _errs757 === errors;
+valid182 = _valid34;
+}
+if(!valid182){
+const err685 = {instancePath:instancePath+"/data/data/archive",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err685];
+}
+else {
+vErrors.push(err685);
+}
+errors++;
+}
+}
+if(data261.serverVersion !== undefined){
+if(typeof data261.serverVersion !== "string"){
+const err686 = {instancePath:instancePath+"/data/data/serverVersion",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err686];
+}
+else {
+vErrors.push(err686);
+}
+errors++;
+}
+}
+if(data261.dataBytes !== undefined){
+let data277 = data261.dataBytes;
+if(!(((typeof data277 == "number") && (!(data277 % 1) && !isNaN(data277))) && (isFinite(data277)))){
+const err687 = {instancePath:instancePath+"/data/data/dataBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/dataBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err687];
+}
+else {
+vErrors.push(err687);
+}
+errors++;
+}
+if((typeof data277 == "number") && (isFinite(data277))){
+if(data277 < 0 || isNaN(data277)){
+const err688 = {instancePath:instancePath+"/data/data/dataBytes",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/dataBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err688];
+}
+else {
+vErrors.push(err688);
+}
+errors++;
+}
+}
+}
+if(data261.error !== undefined){
+if(typeof data261.error !== "string"){
+const err689 = {instancePath:instancePath+"/data/data/error",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err689];
+}
+else {
+vErrors.push(err689);
+}
+errors++;
+}
+}
+}
+else {
+const err690 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err690];
+}
+else {
+vErrors.push(err690);
+}
+errors++;
+}
+}
+}
+else {
+const err691 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err691];
+}
+else {
+vErrors.push(err691);
+}
+errors++;
+}
+var _valid32 = _errs727 === errors;
+valid174 = _valid32;
+if(valid174){
+var props30 = {};
+props30.data = true;
+props30.kind = true;
+}
+}
+if(!valid174){
+const err692 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err692];
+}
+else {
+vErrors.push(err692);
 }
 errors++;
 }
@@ -8821,31 +9303,31 @@ props19 = props19 || {};
 Object.assign(props19, props30);
 }
 }
-const _errs736 = errors;
-let valid182 = true;
-const _errs737 = errors;
-if(errors === _errs737){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs779 = errors;
+let valid189 = true;
+const _errs780 = errors;
+if(errors === _errs780){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing28;
-if((data123.kind === undefined) && (missing28 = "kind")){
-const err653 = {};
+if((data140.kind === undefined) && (missing28 = "kind")){
+const err693 = {};
 if(vErrors === null){
-vErrors = [err653];
+vErrors = [err693];
 }
 else {
-vErrors.push(err653);
+vErrors.push(err693);
 }
 errors++;
 }
 else {
-if(data123.kind !== undefined){
-if("infrastructure-code" !== data123.kind){
-const err654 = {};
+if(data140.kind !== undefined){
+if("infrastructure-code" !== data140.kind){
+const err694 = {};
 if(vErrors === null){
-vErrors = [err654];
+vErrors = [err694];
 }
 else {
-vErrors.push(err654);
+vErrors.push(err694);
 }
 errors++;
 }
@@ -8853,336 +9335,336 @@ errors++;
 }
 }
 else {
-const err655 = {};
+const err695 = {};
 if(vErrors === null){
-vErrors = [err655];
+vErrors = [err695];
 }
 else {
-vErrors.push(err655);
+vErrors.push(err695);
 }
 errors++;
 }
 }
-var _valid35 = _errs737 === errors;
-errors = _errs736;
+var _valid35 = _errs780 === errors;
+errors = _errs779;
 if(vErrors !== null){
-if(_errs736){
-vErrors.length = _errs736;
+if(_errs779){
+vErrors.length = _errs779;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid35){
-const _errs740 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err656 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs783 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err696 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err656];
+vErrors = [err696];
 }
 else {
-vErrors.push(err656);
+vErrors.push(err696);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data259 = data123.data;
-if(data259 && typeof data259 == "object" && !Array.isArray(data259)){
-if(data259.connection === undefined){
-const err657 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data140.data !== undefined){
+let data280 = data140.data;
+if(data280 && typeof data280 == "object" && !Array.isArray(data280)){
+if(data280.connection === undefined){
+const err697 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
-vErrors = [err657];
+vErrors = [err697];
 }
 else {
-vErrors.push(err657);
+vErrors.push(err697);
 }
 errors++;
 }
-if(data259.commit === undefined){
-const err658 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
+if(data280.commit === undefined){
+const err698 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
 if(vErrors === null){
-vErrors = [err658];
+vErrors = [err698];
 }
 else {
-vErrors.push(err658);
+vErrors.push(err698);
 }
 errors++;
 }
-if(data259.differing === undefined){
-const err659 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
+if(data280.differing === undefined){
+const err699 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
 if(vErrors === null){
-vErrors = [err659];
+vErrors = [err699];
 }
 else {
-vErrors.push(err659);
+vErrors.push(err699);
 }
 errors++;
 }
-if(data259.digest === undefined){
-const err660 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(data280.digest === undefined){
+const err700 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
-vErrors = [err660];
+vErrors = [err700];
 }
 else {
-vErrors.push(err660);
+vErrors.push(err700);
 }
 errors++;
 }
-if(data259.units === undefined){
-const err661 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(data280.units === undefined){
+const err701 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
-vErrors = [err661];
+vErrors = [err701];
 }
 else {
-vErrors.push(err661);
+vErrors.push(err701);
 }
 errors++;
 }
-for(const key50 in data259){
-if(!(((((key50 === "connection") || (key50 === "commit")) || (key50 === "differing")) || (key50 === "digest")) || (key50 === "units"))){
-const err662 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+for(const key53 in data280){
+if(!(((((key53 === "connection") || (key53 === "commit")) || (key53 === "differing")) || (key53 === "digest")) || (key53 === "units"))){
+const err702 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err662];
+vErrors = [err702];
 }
 else {
-vErrors.push(err662);
-}
-errors++;
-}
-}
-if(data259.connection !== undefined){
-if(typeof data259.connection !== "string"){
-const err663 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err663];
-}
-else {
-vErrors.push(err663);
+vErrors.push(err702);
 }
 errors++;
 }
 }
-if(data259.commit !== undefined){
-let data261 = data259.commit;
-if((typeof data261 !== "string") && (data261 !== null)){
-const err664 = {instancePath:instancePath+"/data/data/commit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties.commit.type},message:"must be string,null"};
+if(data280.connection !== undefined){
+if(typeof data280.connection !== "string"){
+const err703 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err664];
+vErrors = [err703];
 }
 else {
-vErrors.push(err664);
+vErrors.push(err703);
 }
 errors++;
 }
 }
-if(data259.differing !== undefined){
-let data262 = data259.differing;
-if(Array.isArray(data262)){
-const len16 = data262.length;
-for(let i16=0; i16<len16; i16++){
-if(typeof data262[i16] !== "string"){
-const err665 = {instancePath:instancePath+"/data/data/differing/" + i16,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data280.commit !== undefined){
+let data282 = data280.commit;
+if((typeof data282 !== "string") && (data282 !== null)){
+const err704 = {instancePath:instancePath+"/data/data/commit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err665];
+vErrors = [err704];
 }
 else {
-vErrors.push(err665);
+vErrors.push(err704);
 }
 errors++;
 }
 }
-}
-else {
-const err666 = {instancePath:instancePath+"/data/data/differing",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err666];
-}
-else {
-vErrors.push(err666);
-}
-errors++;
-}
-}
-if(data259.digest !== undefined){
-if(typeof data259.digest !== "string"){
-const err667 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err667];
-}
-else {
-vErrors.push(err667);
-}
-errors++;
-}
-}
-if(data259.units !== undefined){
-let data265 = data259.units;
-if(Array.isArray(data265)){
-const len17 = data265.length;
-for(let i17=0; i17<len17; i17++){
-let data266 = data265[i17];
-if(data266 && typeof data266 == "object" && !Array.isArray(data266)){
-if(data266.unit === undefined){
-const err668 = {instancePath:instancePath+"/data/data/units/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
-if(vErrors === null){
-vErrors = [err668];
-}
-else {
-vErrors.push(err668);
-}
-errors++;
-}
-if(data266.after === undefined){
-const err669 = {instancePath:instancePath+"/data/data/units/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
-if(vErrors === null){
-vErrors = [err669];
-}
-else {
-vErrors.push(err669);
-}
-errors++;
-}
-for(const key51 in data266){
-if(!((key51 === "unit") || (key51 === "after"))){
-const err670 = {instancePath:instancePath+"/data/data/units/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err670];
-}
-else {
-vErrors.push(err670);
-}
-errors++;
-}
-}
-if(data266.unit !== undefined){
-let data267 = data266.unit;
-if(typeof data267 === "string"){
-if(func3(data267) < 1){
-const err671 = {instancePath:instancePath+"/data/data/units/" + i17+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
-if(vErrors === null){
-vErrors = [err671];
-}
-else {
-vErrors.push(err671);
-}
-errors++;
-}
-}
-else {
-const err672 = {instancePath:instancePath+"/data/data/units/" + i17+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err672];
-}
-else {
-vErrors.push(err672);
-}
-errors++;
-}
-}
-if(data266.after !== undefined){
-let data268 = data266.after;
-if(Array.isArray(data268)){
-const len18 = data268.length;
+if(data280.differing !== undefined){
+let data283 = data280.differing;
+if(Array.isArray(data283)){
+const len18 = data283.length;
 for(let i18=0; i18<len18; i18++){
-let data269 = data268[i18];
-if(typeof data269 === "string"){
-if(func3(data269) < 1){
-const err673 = {instancePath:instancePath+"/data/data/units/" + i17+"/after/" + i18,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(typeof data283[i18] !== "string"){
+const err705 = {instancePath:instancePath+"/data/data/differing/" + i18,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err673];
+vErrors = [err705];
 }
 else {
-vErrors.push(err673);
-}
-errors++;
-}
-}
-else {
-const err674 = {instancePath:instancePath+"/data/data/units/" + i17+"/after/" + i18,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err674];
-}
-else {
-vErrors.push(err674);
+vErrors.push(err705);
 }
 errors++;
 }
 }
 }
 else {
-const err675 = {instancePath:instancePath+"/data/data/units/" + i17+"/after",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err706 = {instancePath:instancePath+"/data/data/differing",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err675];
+vErrors = [err706];
 }
 else {
-vErrors.push(err675);
+vErrors.push(err706);
+}
+errors++;
+}
+}
+if(data280.digest !== undefined){
+if(typeof data280.digest !== "string"){
+const err707 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err707];
+}
+else {
+vErrors.push(err707);
+}
+errors++;
+}
+}
+if(data280.units !== undefined){
+let data286 = data280.units;
+if(Array.isArray(data286)){
+const len19 = data286.length;
+for(let i19=0; i19<len19; i19++){
+let data287 = data286[i19];
+if(data287 && typeof data287 == "object" && !Array.isArray(data287)){
+if(data287.unit === undefined){
+const err708 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(vErrors === null){
+vErrors = [err708];
+}
+else {
+vErrors.push(err708);
+}
+errors++;
+}
+if(data287.after === undefined){
+const err709 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
+if(vErrors === null){
+vErrors = [err709];
+}
+else {
+vErrors.push(err709);
+}
+errors++;
+}
+for(const key54 in data287){
+if(!((key54 === "unit") || (key54 === "after"))){
+const err710 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err710];
+}
+else {
+vErrors.push(err710);
+}
+errors++;
+}
+}
+if(data287.unit !== undefined){
+let data288 = data287.unit;
+if(typeof data288 === "string"){
+if(func5(data288) < 1){
+const err711 = {instancePath:instancePath+"/data/data/units/" + i19+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err711];
+}
+else {
+vErrors.push(err711);
+}
+errors++;
+}
+}
+else {
+const err712 = {instancePath:instancePath+"/data/data/units/" + i19+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err712];
+}
+else {
+vErrors.push(err712);
+}
+errors++;
+}
+}
+if(data287.after !== undefined){
+let data289 = data287.after;
+if(Array.isArray(data289)){
+const len20 = data289.length;
+for(let i20=0; i20<len20; i20++){
+let data290 = data289[i20];
+if(typeof data290 === "string"){
+if(func5(data290) < 1){
+const err713 = {instancePath:instancePath+"/data/data/units/" + i19+"/after/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err713];
+}
+else {
+vErrors.push(err713);
+}
+errors++;
+}
+}
+else {
+const err714 = {instancePath:instancePath+"/data/data/units/" + i19+"/after/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err714];
+}
+else {
+vErrors.push(err714);
 }
 errors++;
 }
 }
 }
 else {
-const err676 = {instancePath:instancePath+"/data/data/units/" + i17,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err715 = {instancePath:instancePath+"/data/data/units/" + i19+"/after",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err676];
+vErrors = [err715];
 }
 else {
-vErrors.push(err676);
+vErrors.push(err715);
 }
 errors++;
 }
 }
 }
 else {
-const err677 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err716 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err677];
+vErrors = [err716];
 }
 else {
-vErrors.push(err677);
+vErrors.push(err716);
 }
 errors++;
 }
 }
 }
 else {
-const err678 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err717 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err678];
+vErrors = [err717];
 }
 else {
-vErrors.push(err678);
+vErrors.push(err717);
 }
 errors++;
 }
 }
 }
 else {
-const err679 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err718 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err679];
+vErrors = [err718];
 }
 else {
-vErrors.push(err679);
+vErrors.push(err718);
 }
 errors++;
 }
-var _valid35 = _errs740 === errors;
-valid182 = _valid35;
-if(valid182){
+}
+}
+else {
+const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err719];
+}
+else {
+vErrors.push(err719);
+}
+errors++;
+}
+var _valid35 = _errs783 === errors;
+valid189 = _valid35;
+if(valid189){
 var props31 = {};
 props31.data = true;
 props31.kind = true;
 }
 }
-if(!valid182){
-const err680 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid189){
+const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err680];
+vErrors = [err720];
 }
 else {
-vErrors.push(err680);
+vErrors.push(err720);
 }
 errors++;
 }
@@ -9195,504 +9677,14 @@ props19 = props19 || {};
 Object.assign(props19, props31);
 }
 }
-const _errs767 = errors;
-let valid193 = true;
-const _errs768 = errors;
-if(errors === _errs768){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs810 = errors;
+let valid200 = true;
+const _errs811 = errors;
+if(errors === _errs811){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing29;
-if((data123.kind === undefined) && (missing29 = "kind")){
-const err681 = {};
-if(vErrors === null){
-vErrors = [err681];
-}
-else {
-vErrors.push(err681);
-}
-errors++;
-}
-else {
-if(data123.kind !== undefined){
-if("infrastructure-plan" !== data123.kind){
-const err682 = {};
-if(vErrors === null){
-vErrors = [err682];
-}
-else {
-vErrors.push(err682);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err683 = {};
-if(vErrors === null){
-vErrors = [err683];
-}
-else {
-vErrors.push(err683);
-}
-errors++;
-}
-}
-var _valid36 = _errs768 === errors;
-errors = _errs767;
-if(vErrors !== null){
-if(_errs767){
-vErrors.length = _errs767;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs771 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err684 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err684];
-}
-else {
-vErrors.push(err684);
-}
-errors++;
-}
-if(data123.data !== undefined){
-let data271 = data123.data;
-if(data271 && typeof data271 == "object" && !Array.isArray(data271)){
-if(data271.connection === undefined){
-const err685 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err685];
-}
-else {
-vErrors.push(err685);
-}
-errors++;
-}
-if(data271.plan === undefined){
-const err686 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
-if(vErrors === null){
-vErrors = [err686];
-}
-else {
-vErrors.push(err686);
-}
-errors++;
-}
-if(data271.destroys === undefined){
-const err687 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
-if(vErrors === null){
-vErrors = [err687];
-}
-else {
-vErrors.push(err687);
-}
-errors++;
-}
-if(data271.env === undefined){
-const err688 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
-if(vErrors === null){
-vErrors = [err688];
-}
-else {
-vErrors.push(err688);
-}
-errors++;
-}
-if(data271.targets === undefined){
-const err689 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
-if(vErrors === null){
-vErrors = [err689];
-}
-else {
-vErrors.push(err689);
-}
-errors++;
-}
-if(data271.units === undefined){
-const err690 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
-if(vErrors === null){
-vErrors = [err690];
-}
-else {
-vErrors.push(err690);
-}
-errors++;
-}
-for(const key52 in data271){
-if(!((((((key52 === "connection") || (key52 === "plan")) || (key52 === "destroys")) || (key52 === "env")) || (key52 === "targets")) || (key52 === "units"))){
-const err691 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err691];
-}
-else {
-vErrors.push(err691);
-}
-errors++;
-}
-}
-if(data271.connection !== undefined){
-if(typeof data271.connection !== "string"){
-const err692 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err692];
-}
-else {
-vErrors.push(err692);
-}
-errors++;
-}
-}
-if(data271.plan !== undefined){
-if(typeof data271.plan !== "string"){
-const err693 = {instancePath:instancePath+"/data/data/plan",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err693];
-}
-else {
-vErrors.push(err693);
-}
-errors++;
-}
-}
-if(data271.destroys !== undefined){
-if(typeof data271.destroys !== "boolean"){
-const err694 = {instancePath:instancePath+"/data/data/destroys",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err694];
-}
-else {
-vErrors.push(err694);
-}
-errors++;
-}
-}
-if(data271.env !== undefined){
-let data275 = data271.env;
-if(data275 && typeof data275 == "object" && !Array.isArray(data275)){
-for(const key53 in data275){
-if(typeof data275[key53] !== "string"){
-const err695 = {instancePath:instancePath+"/data/data/env/" + key53.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err695];
-}
-else {
-vErrors.push(err695);
-}
-errors++;
-}
-}
-}
-else {
-const err696 = {instancePath:instancePath+"/data/data/env",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err696];
-}
-else {
-vErrors.push(err696);
-}
-errors++;
-}
-}
-if(data271.targets !== undefined){
-let data277 = data271.targets;
-if(Array.isArray(data277)){
-const len19 = data277.length;
-for(let i19=0; i19<len19; i19++){
-if(typeof data277[i19] !== "string"){
-const err697 = {instancePath:instancePath+"/data/data/targets/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err697];
-}
-else {
-vErrors.push(err697);
-}
-errors++;
-}
-}
-}
-else {
-const err698 = {instancePath:instancePath+"/data/data/targets",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err698];
-}
-else {
-vErrors.push(err698);
-}
-errors++;
-}
-}
-if(data271.units !== undefined){
-let data279 = data271.units;
-if(Array.isArray(data279)){
-const len20 = data279.length;
-for(let i20=0; i20<len20; i20++){
-let data280 = data279[i20];
-if(data280 && typeof data280 == "object" && !Array.isArray(data280)){
-if(data280.unit === undefined){
-const err699 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
-if(vErrors === null){
-vErrors = [err699];
-}
-else {
-vErrors.push(err699);
-}
-errors++;
-}
-if(data280.sha256 === undefined){
-const err700 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
-if(vErrors === null){
-vErrors = [err700];
-}
-else {
-vErrors.push(err700);
-}
-errors++;
-}
-if(data280.create === undefined){
-const err701 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
-if(vErrors === null){
-vErrors = [err701];
-}
-else {
-vErrors.push(err701);
-}
-errors++;
-}
-if(data280.update === undefined){
-const err702 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
-if(vErrors === null){
-vErrors = [err702];
-}
-else {
-vErrors.push(err702);
-}
-errors++;
-}
-if(data280.replace === undefined){
-const err703 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
-if(vErrors === null){
-vErrors = [err703];
-}
-else {
-vErrors.push(err703);
-}
-errors++;
-}
-if(data280.destroy === undefined){
-const err704 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
-if(vErrors === null){
-vErrors = [err704];
-}
-else {
-vErrors.push(err704);
-}
-errors++;
-}
-if(data280.gone === undefined){
-const err705 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
-if(vErrors === null){
-vErrors = [err705];
-}
-else {
-vErrors.push(err705);
-}
-errors++;
-}
-if(data280.provisional === undefined){
-const err706 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
-if(vErrors === null){
-vErrors = [err706];
-}
-else {
-vErrors.push(err706);
-}
-errors++;
-}
-for(const key54 in data280){
-if(!((((((((key54 === "unit") || (key54 === "sha256")) || (key54 === "create")) || (key54 === "update")) || (key54 === "replace")) || (key54 === "destroy")) || (key54 === "gone")) || (key54 === "provisional"))){
-const err707 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err707];
-}
-else {
-vErrors.push(err707);
-}
-errors++;
-}
-}
-if(data280.unit !== undefined){
-let data281 = data280.unit;
-if(typeof data281 === "string"){
-if(func3(data281) < 1){
-const err708 = {instancePath:instancePath+"/data/data/units/" + i20+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
-if(vErrors === null){
-vErrors = [err708];
-}
-else {
-vErrors.push(err708);
-}
-errors++;
-}
-}
-else {
-const err709 = {instancePath:instancePath+"/data/data/units/" + i20+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err709];
-}
-else {
-vErrors.push(err709);
-}
-errors++;
-}
-}
-if(data280.sha256 !== undefined){
-if(typeof data280.sha256 !== "string"){
-const err710 = {instancePath:instancePath+"/data/data/units/" + i20+"/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err710];
-}
-else {
-vErrors.push(err710);
-}
-errors++;
-}
-}
-if(data280.create !== undefined){
-let data283 = data280.create;
-if(!(((typeof data283 == "number") && (!(data283 % 1) && !isNaN(data283))) && (isFinite(data283)))){
-const err711 = {instancePath:instancePath+"/data/data/units/" + i20+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err711];
-}
-else {
-vErrors.push(err711);
-}
-errors++;
-}
-if((typeof data283 == "number") && (isFinite(data283))){
-if(data283 < 0 || isNaN(data283)){
-const err712 = {instancePath:instancePath+"/data/data/units/" + i20+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err712];
-}
-else {
-vErrors.push(err712);
-}
-errors++;
-}
-}
-}
-if(data280.update !== undefined){
-let data284 = data280.update;
-if(!(((typeof data284 == "number") && (!(data284 % 1) && !isNaN(data284))) && (isFinite(data284)))){
-const err713 = {instancePath:instancePath+"/data/data/units/" + i20+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err713];
-}
-else {
-vErrors.push(err713);
-}
-errors++;
-}
-if((typeof data284 == "number") && (isFinite(data284))){
-if(data284 < 0 || isNaN(data284)){
-const err714 = {instancePath:instancePath+"/data/data/units/" + i20+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err714];
-}
-else {
-vErrors.push(err714);
-}
-errors++;
-}
-}
-}
-if(data280.replace !== undefined){
-let data285 = data280.replace;
-if(!(((typeof data285 == "number") && (!(data285 % 1) && !isNaN(data285))) && (isFinite(data285)))){
-const err715 = {instancePath:instancePath+"/data/data/units/" + i20+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err715];
-}
-else {
-vErrors.push(err715);
-}
-errors++;
-}
-if((typeof data285 == "number") && (isFinite(data285))){
-if(data285 < 0 || isNaN(data285)){
-const err716 = {instancePath:instancePath+"/data/data/units/" + i20+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err716];
-}
-else {
-vErrors.push(err716);
-}
-errors++;
-}
-}
-}
-if(data280.destroy !== undefined){
-let data286 = data280.destroy;
-if(!(((typeof data286 == "number") && (!(data286 % 1) && !isNaN(data286))) && (isFinite(data286)))){
-const err717 = {instancePath:instancePath+"/data/data/units/" + i20+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err717];
-}
-else {
-vErrors.push(err717);
-}
-errors++;
-}
-if((typeof data286 == "number") && (isFinite(data286))){
-if(data286 < 0 || isNaN(data286)){
-const err718 = {instancePath:instancePath+"/data/data/units/" + i20+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err718];
-}
-else {
-vErrors.push(err718);
-}
-errors++;
-}
-}
-}
-if(data280.gone !== undefined){
-let data287 = data280.gone;
-if(Array.isArray(data287)){
-const len21 = data287.length;
-for(let i21=0; i21<len21; i21++){
-if(typeof data287[i21] !== "string"){
-const err719 = {instancePath:instancePath+"/data/data/units/" + i20+"/gone/" + i21,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err719];
-}
-else {
-vErrors.push(err719);
-}
-errors++;
-}
-}
-}
-else {
-const err720 = {instancePath:instancePath+"/data/data/units/" + i20+"/gone",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err720];
-}
-else {
-vErrors.push(err720);
-}
-errors++;
-}
-}
-if(data280.provisional !== undefined){
-if(typeof data280.provisional !== "boolean"){
-const err721 = {instancePath:instancePath+"/data/data/units/" + i20+"/provisional",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if((data140.kind === undefined) && (missing29 = "kind")){
+const err721 = {};
 if(vErrors === null){
 vErrors = [err721];
 }
@@ -9701,10 +9693,10 @@ vErrors.push(err721);
 }
 errors++;
 }
-}
-}
 else {
-const err722 = {instancePath:instancePath+"/data/data/units/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.kind !== undefined){
+if("infrastructure-plan" !== data140.kind){
+const err722 = {};
 if(vErrors === null){
 vErrors = [err722];
 }
@@ -9715,8 +9707,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err723 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err723 = {};
 if(vErrors === null){
 vErrors = [err723];
 }
@@ -9726,9 +9719,21 @@ vErrors.push(err723);
 errors++;
 }
 }
+var _valid36 = _errs811 === errors;
+errors = _errs810;
+if(vErrors !== null){
+if(_errs810){
+vErrors.length = _errs810;
 }
 else {
-const err724 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid36){
+const _errs814 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err724 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err724];
 }
@@ -9737,10 +9742,11 @@ vErrors.push(err724);
 }
 errors++;
 }
-}
-}
-else {
-const err725 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.data !== undefined){
+let data292 = data140.data;
+if(data292 && typeof data292 == "object" && !Array.isArray(data292)){
+if(data292.connection === undefined){
+const err725 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err725];
 }
@@ -9749,21 +9755,497 @@ vErrors.push(err725);
 }
 errors++;
 }
-var _valid36 = _errs771 === errors;
-valid193 = _valid36;
-if(valid193){
-var props32 = {};
-props32.data = true;
-props32.kind = true;
-}
-}
-if(!valid193){
-const err726 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data292.plan === undefined){
+const err726 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
 if(vErrors === null){
 vErrors = [err726];
 }
 else {
 vErrors.push(err726);
+}
+errors++;
+}
+if(data292.destroys === undefined){
+const err727 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
+if(vErrors === null){
+vErrors = [err727];
+}
+else {
+vErrors.push(err727);
+}
+errors++;
+}
+if(data292.env === undefined){
+const err728 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
+if(vErrors === null){
+vErrors = [err728];
+}
+else {
+vErrors.push(err728);
+}
+errors++;
+}
+if(data292.targets === undefined){
+const err729 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
+if(vErrors === null){
+vErrors = [err729];
+}
+else {
+vErrors.push(err729);
+}
+errors++;
+}
+if(data292.units === undefined){
+const err730 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err730];
+}
+else {
+vErrors.push(err730);
+}
+errors++;
+}
+for(const key55 in data292){
+if(!((((((key55 === "connection") || (key55 === "plan")) || (key55 === "destroys")) || (key55 === "env")) || (key55 === "targets")) || (key55 === "units"))){
+const err731 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err731];
+}
+else {
+vErrors.push(err731);
+}
+errors++;
+}
+}
+if(data292.connection !== undefined){
+if(typeof data292.connection !== "string"){
+const err732 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err732];
+}
+else {
+vErrors.push(err732);
+}
+errors++;
+}
+}
+if(data292.plan !== undefined){
+if(typeof data292.plan !== "string"){
+const err733 = {instancePath:instancePath+"/data/data/plan",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err733];
+}
+else {
+vErrors.push(err733);
+}
+errors++;
+}
+}
+if(data292.destroys !== undefined){
+if(typeof data292.destroys !== "boolean"){
+const err734 = {instancePath:instancePath+"/data/data/destroys",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err734];
+}
+else {
+vErrors.push(err734);
+}
+errors++;
+}
+}
+if(data292.env !== undefined){
+let data296 = data292.env;
+if(data296 && typeof data296 == "object" && !Array.isArray(data296)){
+for(const key56 in data296){
+if(typeof data296[key56] !== "string"){
+const err735 = {instancePath:instancePath+"/data/data/env/" + key56.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err735];
+}
+else {
+vErrors.push(err735);
+}
+errors++;
+}
+}
+}
+else {
+const err736 = {instancePath:instancePath+"/data/data/env",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err736];
+}
+else {
+vErrors.push(err736);
+}
+errors++;
+}
+}
+if(data292.targets !== undefined){
+let data298 = data292.targets;
+if(Array.isArray(data298)){
+const len21 = data298.length;
+for(let i21=0; i21<len21; i21++){
+if(typeof data298[i21] !== "string"){
+const err737 = {instancePath:instancePath+"/data/data/targets/" + i21,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err737];
+}
+else {
+vErrors.push(err737);
+}
+errors++;
+}
+}
+}
+else {
+const err738 = {instancePath:instancePath+"/data/data/targets",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err738];
+}
+else {
+vErrors.push(err738);
+}
+errors++;
+}
+}
+if(data292.units !== undefined){
+let data300 = data292.units;
+if(Array.isArray(data300)){
+const len22 = data300.length;
+for(let i22=0; i22<len22; i22++){
+let data301 = data300[i22];
+if(data301 && typeof data301 == "object" && !Array.isArray(data301)){
+if(data301.unit === undefined){
+const err739 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(vErrors === null){
+vErrors = [err739];
+}
+else {
+vErrors.push(err739);
+}
+errors++;
+}
+if(data301.sha256 === undefined){
+const err740 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(vErrors === null){
+vErrors = [err740];
+}
+else {
+vErrors.push(err740);
+}
+errors++;
+}
+if(data301.create === undefined){
+const err741 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
+if(vErrors === null){
+vErrors = [err741];
+}
+else {
+vErrors.push(err741);
+}
+errors++;
+}
+if(data301.update === undefined){
+const err742 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
+if(vErrors === null){
+vErrors = [err742];
+}
+else {
+vErrors.push(err742);
+}
+errors++;
+}
+if(data301.replace === undefined){
+const err743 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
+if(vErrors === null){
+vErrors = [err743];
+}
+else {
+vErrors.push(err743);
+}
+errors++;
+}
+if(data301.destroy === undefined){
+const err744 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
+if(vErrors === null){
+vErrors = [err744];
+}
+else {
+vErrors.push(err744);
+}
+errors++;
+}
+if(data301.gone === undefined){
+const err745 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
+if(vErrors === null){
+vErrors = [err745];
+}
+else {
+vErrors.push(err745);
+}
+errors++;
+}
+if(data301.provisional === undefined){
+const err746 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
+if(vErrors === null){
+vErrors = [err746];
+}
+else {
+vErrors.push(err746);
+}
+errors++;
+}
+for(const key57 in data301){
+if(!((((((((key57 === "unit") || (key57 === "sha256")) || (key57 === "create")) || (key57 === "update")) || (key57 === "replace")) || (key57 === "destroy")) || (key57 === "gone")) || (key57 === "provisional"))){
+const err747 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err747];
+}
+else {
+vErrors.push(err747);
+}
+errors++;
+}
+}
+if(data301.unit !== undefined){
+let data302 = data301.unit;
+if(typeof data302 === "string"){
+if(func5(data302) < 1){
+const err748 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err748];
+}
+else {
+vErrors.push(err748);
+}
+errors++;
+}
+}
+else {
+const err749 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err749];
+}
+else {
+vErrors.push(err749);
+}
+errors++;
+}
+}
+if(data301.sha256 !== undefined){
+if(typeof data301.sha256 !== "string"){
+const err750 = {instancePath:instancePath+"/data/data/units/" + i22+"/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err750];
+}
+else {
+vErrors.push(err750);
+}
+errors++;
+}
+}
+if(data301.create !== undefined){
+let data304 = data301.create;
+if(!(((typeof data304 == "number") && (!(data304 % 1) && !isNaN(data304))) && (isFinite(data304)))){
+const err751 = {instancePath:instancePath+"/data/data/units/" + i22+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err751];
+}
+else {
+vErrors.push(err751);
+}
+errors++;
+}
+if((typeof data304 == "number") && (isFinite(data304))){
+if(data304 < 0 || isNaN(data304)){
+const err752 = {instancePath:instancePath+"/data/data/units/" + i22+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err752];
+}
+else {
+vErrors.push(err752);
+}
+errors++;
+}
+}
+}
+if(data301.update !== undefined){
+let data305 = data301.update;
+if(!(((typeof data305 == "number") && (!(data305 % 1) && !isNaN(data305))) && (isFinite(data305)))){
+const err753 = {instancePath:instancePath+"/data/data/units/" + i22+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err753];
+}
+else {
+vErrors.push(err753);
+}
+errors++;
+}
+if((typeof data305 == "number") && (isFinite(data305))){
+if(data305 < 0 || isNaN(data305)){
+const err754 = {instancePath:instancePath+"/data/data/units/" + i22+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err754];
+}
+else {
+vErrors.push(err754);
+}
+errors++;
+}
+}
+}
+if(data301.replace !== undefined){
+let data306 = data301.replace;
+if(!(((typeof data306 == "number") && (!(data306 % 1) && !isNaN(data306))) && (isFinite(data306)))){
+const err755 = {instancePath:instancePath+"/data/data/units/" + i22+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err755];
+}
+else {
+vErrors.push(err755);
+}
+errors++;
+}
+if((typeof data306 == "number") && (isFinite(data306))){
+if(data306 < 0 || isNaN(data306)){
+const err756 = {instancePath:instancePath+"/data/data/units/" + i22+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err756];
+}
+else {
+vErrors.push(err756);
+}
+errors++;
+}
+}
+}
+if(data301.destroy !== undefined){
+let data307 = data301.destroy;
+if(!(((typeof data307 == "number") && (!(data307 % 1) && !isNaN(data307))) && (isFinite(data307)))){
+const err757 = {instancePath:instancePath+"/data/data/units/" + i22+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err757];
+}
+else {
+vErrors.push(err757);
+}
+errors++;
+}
+if((typeof data307 == "number") && (isFinite(data307))){
+if(data307 < 0 || isNaN(data307)){
+const err758 = {instancePath:instancePath+"/data/data/units/" + i22+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err758];
+}
+else {
+vErrors.push(err758);
+}
+errors++;
+}
+}
+}
+if(data301.gone !== undefined){
+let data308 = data301.gone;
+if(Array.isArray(data308)){
+const len23 = data308.length;
+for(let i23=0; i23<len23; i23++){
+if(typeof data308[i23] !== "string"){
+const err759 = {instancePath:instancePath+"/data/data/units/" + i22+"/gone/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err759];
+}
+else {
+vErrors.push(err759);
+}
+errors++;
+}
+}
+}
+else {
+const err760 = {instancePath:instancePath+"/data/data/units/" + i22+"/gone",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err760];
+}
+else {
+vErrors.push(err760);
+}
+errors++;
+}
+}
+if(data301.provisional !== undefined){
+if(typeof data301.provisional !== "boolean"){
+const err761 = {instancePath:instancePath+"/data/data/units/" + i22+"/provisional",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err761];
+}
+else {
+vErrors.push(err761);
+}
+errors++;
+}
+}
+}
+else {
+const err762 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err762];
+}
+else {
+vErrors.push(err762);
+}
+errors++;
+}
+}
+}
+else {
+const err763 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err763];
+}
+else {
+vErrors.push(err763);
+}
+errors++;
+}
+}
+}
+else {
+const err764 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err764];
+}
+else {
+vErrors.push(err764);
+}
+errors++;
+}
+}
+}
+else {
+const err765 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err765];
+}
+else {
+vErrors.push(err765);
+}
+errors++;
+}
+var _valid36 = _errs814 === errors;
+valid200 = _valid36;
+if(valid200){
+var props32 = {};
+props32.data = true;
+props32.kind = true;
+}
+}
+if(!valid200){
+const err766 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err766];
+}
+else {
+vErrors.push(err766);
 }
 errors++;
 }
@@ -9776,31 +10258,31 @@ props19 = props19 || {};
 Object.assign(props19, props32);
 }
 }
-const _errs815 = errors;
-let valid205 = true;
-const _errs816 = errors;
-if(errors === _errs816){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs858 = errors;
+let valid212 = true;
+const _errs859 = errors;
+if(errors === _errs859){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing30;
-if((data123.kind === undefined) && (missing30 = "kind")){
-const err727 = {};
+if((data140.kind === undefined) && (missing30 = "kind")){
+const err767 = {};
 if(vErrors === null){
-vErrors = [err727];
+vErrors = [err767];
 }
 else {
-vErrors.push(err727);
+vErrors.push(err767);
 }
 errors++;
 }
 else {
-if(data123.kind !== undefined){
-if("infrastructure-state" !== data123.kind){
-const err728 = {};
+if(data140.kind !== undefined){
+if("infrastructure-state" !== data140.kind){
+const err768 = {};
 if(vErrors === null){
-vErrors = [err728];
+vErrors = [err768];
 }
 else {
-vErrors.push(err728);
+vErrors.push(err768);
 }
 errors++;
 }
@@ -9808,380 +10290,380 @@ errors++;
 }
 }
 else {
-const err729 = {};
+const err769 = {};
 if(vErrors === null){
-vErrors = [err729];
+vErrors = [err769];
 }
 else {
-vErrors.push(err729);
+vErrors.push(err769);
 }
 errors++;
 }
 }
-var _valid37 = _errs816 === errors;
-errors = _errs815;
+var _valid37 = _errs859 === errors;
+errors = _errs858;
 if(vErrors !== null){
-if(_errs815){
-vErrors.length = _errs815;
+if(_errs858){
+vErrors.length = _errs858;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid37){
-const _errs819 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err730 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs862 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err770 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err730];
+vErrors = [err770];
 }
 else {
-vErrors.push(err730);
+vErrors.push(err770);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data291 = data123.data;
-if(data291 && typeof data291 == "object" && !Array.isArray(data291)){
-if(data291.connection === undefined){
-const err731 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data140.data !== undefined){
+let data312 = data140.data;
+if(data312 && typeof data312 == "object" && !Array.isArray(data312)){
+if(data312.connection === undefined){
+const err771 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
-vErrors = [err731];
+vErrors = [err771];
 }
 else {
-vErrors.push(err731);
+vErrors.push(err771);
 }
 errors++;
 }
-if(data291.when === undefined){
-const err732 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+if(data312.when === undefined){
+const err772 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
-vErrors = [err732];
+vErrors = [err772];
 }
 else {
-vErrors.push(err732);
+vErrors.push(err772);
 }
 errors++;
 }
-if(data291.units === undefined){
-const err733 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(data312.units === undefined){
+const err773 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
-vErrors = [err733];
+vErrors = [err773];
 }
 else {
-vErrors.push(err733);
+vErrors.push(err773);
 }
 errors++;
 }
-for(const key55 in data291){
-if(!(((key55 === "connection") || (key55 === "when")) || (key55 === "units"))){
-const err734 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+for(const key58 in data312){
+if(!(((key58 === "connection") || (key58 === "when")) || (key58 === "units"))){
+const err774 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err734];
+vErrors = [err774];
 }
 else {
-vErrors.push(err734);
-}
-errors++;
-}
-}
-if(data291.connection !== undefined){
-if(typeof data291.connection !== "string"){
-const err735 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err735];
-}
-else {
-vErrors.push(err735);
+vErrors.push(err774);
 }
 errors++;
 }
 }
-if(data291.when !== undefined){
-let data293 = data291.when;
-if(!(((data293 === "before") || (data293 === "applied")) || (data293 === "destroyed"))){
-const err736 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data312.connection !== undefined){
+if(typeof data312.connection !== "string"){
+const err775 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err736];
+vErrors = [err775];
 }
 else {
-vErrors.push(err736);
+vErrors.push(err775);
 }
 errors++;
 }
 }
-if(data291.units !== undefined){
-let data294 = data291.units;
-if(Array.isArray(data294)){
-const len22 = data294.length;
-for(let i22=0; i22<len22; i22++){
-let data295 = data294[i22];
-if(data295 && typeof data295 == "object" && !Array.isArray(data295)){
-if(data295.unit === undefined){
-const err737 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(data312.when !== undefined){
+let data314 = data312.when;
+if(!(((data314 === "before") || (data314 === "applied")) || (data314 === "destroyed"))){
+const err776 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err737];
+vErrors = [err776];
 }
 else {
-vErrors.push(err737);
-}
-errors++;
-}
-if(data295.lineage === undefined){
-const err738 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
-if(vErrors === null){
-vErrors = [err738];
-}
-else {
-vErrors.push(err738);
-}
-errors++;
-}
-if(data295.serial === undefined){
-const err739 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
-if(vErrors === null){
-vErrors = [err739];
-}
-else {
-vErrors.push(err739);
-}
-errors++;
-}
-if(data295.resources === undefined){
-const err740 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
-if(vErrors === null){
-vErrors = [err740];
-}
-else {
-vErrors.push(err740);
-}
-errors++;
-}
-for(const key56 in data295){
-if(!((((key56 === "unit") || (key56 === "lineage")) || (key56 === "serial")) || (key56 === "resources"))){
-const err741 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err741];
-}
-else {
-vErrors.push(err741);
+vErrors.push(err776);
 }
 errors++;
 }
 }
-if(data295.unit !== undefined){
-let data296 = data295.unit;
-if(typeof data296 === "string"){
-if(func3(data296) < 1){
-const err742 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data312.units !== undefined){
+let data315 = data312.units;
+if(Array.isArray(data315)){
+const len24 = data315.length;
+for(let i24=0; i24<len24; i24++){
+let data316 = data315[i24];
+if(data316 && typeof data316 == "object" && !Array.isArray(data316)){
+if(data316.unit === undefined){
+const err777 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
-vErrors = [err742];
+vErrors = [err777];
 }
 else {
-vErrors.push(err742);
+vErrors.push(err777);
+}
+errors++;
+}
+if(data316.lineage === undefined){
+const err778 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
+if(vErrors === null){
+vErrors = [err778];
+}
+else {
+vErrors.push(err778);
+}
+errors++;
+}
+if(data316.serial === undefined){
+const err779 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
+if(vErrors === null){
+vErrors = [err779];
+}
+else {
+vErrors.push(err779);
+}
+errors++;
+}
+if(data316.resources === undefined){
+const err780 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
+if(vErrors === null){
+vErrors = [err780];
+}
+else {
+vErrors.push(err780);
+}
+errors++;
+}
+for(const key59 in data316){
+if(!((((key59 === "unit") || (key59 === "lineage")) || (key59 === "serial")) || (key59 === "resources"))){
+const err781 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err781];
+}
+else {
+vErrors.push(err781);
+}
+errors++;
+}
+}
+if(data316.unit !== undefined){
+let data317 = data316.unit;
+if(typeof data317 === "string"){
+if(func5(data317) < 1){
+const err782 = {instancePath:instancePath+"/data/data/units/" + i24+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err782];
+}
+else {
+vErrors.push(err782);
 }
 errors++;
 }
 }
 else {
-const err743 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err783 = {instancePath:instancePath+"/data/data/units/" + i24+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err743];
+vErrors = [err783];
 }
 else {
-vErrors.push(err743);
+vErrors.push(err783);
 }
 errors++;
 }
 }
-if(data295.lineage !== undefined){
-let data297 = data295.lineage;
-if((typeof data297 !== "string") && (data297 !== null)){
-const err744 = {instancePath:instancePath+"/data/data/units/" + i22+"/lineage",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
+if(data316.lineage !== undefined){
+let data318 = data316.lineage;
+if((typeof data318 !== "string") && (data318 !== null)){
+const err784 = {instancePath:instancePath+"/data/data/units/" + i24+"/lineage",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err744];
+vErrors = [err784];
 }
 else {
-vErrors.push(err744);
+vErrors.push(err784);
 }
 errors++;
 }
 }
-if(data295.serial !== undefined){
-let data298 = data295.serial;
-const _errs837 = errors;
-let valid212 = true;
-const _errs838 = errors;
-const _errs839 = errors;
-const _errs840 = errors;
-if(data298 !== null){
-const err745 = {};
+if(data316.serial !== undefined){
+let data319 = data316.serial;
+const _errs880 = errors;
+let valid219 = true;
+const _errs881 = errors;
+const _errs882 = errors;
+const _errs883 = errors;
+if(data319 !== null){
+const err785 = {};
 if(vErrors === null){
-vErrors = [err745];
+vErrors = [err785];
 }
 else {
-vErrors.push(err745);
+vErrors.push(err785);
 }
 errors++;
 }
-var valid213 = _errs840 === errors;
-if(valid213){
-const err746 = {};
+var valid220 = _errs883 === errors;
+if(valid220){
+const err786 = {};
 if(vErrors === null){
-vErrors = [err746];
+vErrors = [err786];
 }
 else {
-vErrors.push(err746);
+vErrors.push(err786);
 }
 errors++;
 }
 else {
-errors = _errs839;
+errors = _errs882;
 if(vErrors !== null){
-if(_errs839){
-vErrors.length = _errs839;
+if(_errs882){
+vErrors.length = _errs882;
 }
 else {
 vErrors = null;
 }
 }
 }
-var _valid38 = _errs838 === errors;
-errors = _errs837;
+var _valid38 = _errs881 === errors;
+errors = _errs880;
 if(vErrors !== null){
-if(_errs837){
-vErrors.length = _errs837;
+if(_errs880){
+vErrors.length = _errs880;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid38){
-const _errs842 = errors;
-if(!(((typeof data298 == "number") && (!(data298 % 1) && !isNaN(data298))) && (isFinite(data298)))){
-const err747 = {instancePath:instancePath+"/data/data/units/" + i22+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const _errs885 = errors;
+if(!(((typeof data319 == "number") && (!(data319 % 1) && !isNaN(data319))) && (isFinite(data319)))){
+const err787 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err747];
+vErrors = [err787];
 }
 else {
-vErrors.push(err747);
+vErrors.push(err787);
 }
 errors++;
 }
-if((typeof data298 == "number") && (isFinite(data298))){
-if(data298 < 0 || isNaN(data298)){
-const err748 = {instancePath:instancePath+"/data/data/units/" + i22+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data319 == "number") && (isFinite(data319))){
+if(data319 < 0 || isNaN(data319)){
+const err788 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
-vErrors = [err748];
+vErrors = [err788];
 }
 else {
-vErrors.push(err748);
-}
-errors++;
-}
-}
-var _valid38 = _errs842 === errors;
-valid212 = _valid38;
-}
-if(!valid212){
-const err749 = {instancePath:instancePath+"/data/data/units/" + i22+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err749];
-}
-else {
-vErrors.push(err749);
+vErrors.push(err788);
 }
 errors++;
 }
 }
-if(data295.resources !== undefined){
-let data299 = data295.resources;
-if(!(((typeof data299 == "number") && (!(data299 % 1) && !isNaN(data299))) && (isFinite(data299)))){
-const err750 = {instancePath:instancePath+"/data/data/units/" + i22+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid38 = _errs885 === errors;
+valid219 = _valid38;
+}
+if(!valid219){
+const err789 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err750];
+vErrors = [err789];
 }
 else {
-vErrors.push(err750);
-}
-errors++;
-}
-if((typeof data299 == "number") && (isFinite(data299))){
-if(data299 < 0 || isNaN(data299)){
-const err751 = {instancePath:instancePath+"/data/data/units/" + i22+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err751];
-}
-else {
-vErrors.push(err751);
+vErrors.push(err789);
 }
 errors++;
 }
 }
-}
-}
-else {
-const err752 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data316.resources !== undefined){
+let data320 = data316.resources;
+if(!(((typeof data320 == "number") && (!(data320 % 1) && !isNaN(data320))) && (isFinite(data320)))){
+const err790 = {instancePath:instancePath+"/data/data/units/" + i24+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err752];
+vErrors = [err790];
 }
 else {
-vErrors.push(err752);
+vErrors.push(err790);
+}
+errors++;
+}
+if((typeof data320 == "number") && (isFinite(data320))){
+if(data320 < 0 || isNaN(data320)){
+const err791 = {instancePath:instancePath+"/data/data/units/" + i24+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err791];
+}
+else {
+vErrors.push(err791);
 }
 errors++;
 }
 }
 }
-else {
-const err753 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err753];
 }
 else {
-vErrors.push(err753);
+const err792 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err792];
+}
+else {
+vErrors.push(err792);
 }
 errors++;
 }
 }
 }
 else {
-const err754 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err793 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err754];
+vErrors = [err793];
 }
 else {
-vErrors.push(err754);
+vErrors.push(err793);
 }
 errors++;
 }
 }
 }
 else {
-const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err794 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err755];
+vErrors = [err794];
 }
 else {
-vErrors.push(err755);
+vErrors.push(err794);
 }
 errors++;
 }
-var _valid37 = _errs819 === errors;
-valid205 = _valid37;
-if(valid205){
+}
+}
+else {
+const err795 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err795];
+}
+else {
+vErrors.push(err795);
+}
+errors++;
+}
+var _valid37 = _errs862 === errors;
+valid212 = _valid37;
+if(valid212){
 var props33 = {};
 props33.data = true;
 props33.kind = true;
 }
 }
-if(!valid205){
-const err756 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid212){
+const err796 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err756];
+vErrors = [err796];
 }
 else {
-vErrors.push(err756);
+vErrors.push(err796);
 }
 errors++;
 }
@@ -10194,31 +10676,31 @@ props19 = props19 || {};
 Object.assign(props19, props33);
 }
 }
-const _errs847 = errors;
-let valid214 = true;
-const _errs848 = errors;
-if(errors === _errs848){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs890 = errors;
+let valid221 = true;
+const _errs891 = errors;
+if(errors === _errs891){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing31;
-if((data123.kind === undefined) && (missing31 = "kind")){
-const err757 = {};
+if((data140.kind === undefined) && (missing31 = "kind")){
+const err797 = {};
 if(vErrors === null){
-vErrors = [err757];
+vErrors = [err797];
 }
 else {
-vErrors.push(err757);
+vErrors.push(err797);
 }
 errors++;
 }
 else {
-if(data123.kind !== undefined){
-if("drift" !== data123.kind){
-const err758 = {};
+if(data140.kind !== undefined){
+if("drift" !== data140.kind){
+const err798 = {};
 if(vErrors === null){
-vErrors = [err758];
+vErrors = [err798];
 }
 else {
-vErrors.push(err758);
+vErrors.push(err798);
 }
 errors++;
 }
@@ -10226,458 +10708,458 @@ errors++;
 }
 }
 else {
-const err759 = {};
+const err799 = {};
 if(vErrors === null){
-vErrors = [err759];
+vErrors = [err799];
 }
 else {
-vErrors.push(err759);
+vErrors.push(err799);
 }
 errors++;
 }
 }
-var _valid39 = _errs848 === errors;
-errors = _errs847;
+var _valid39 = _errs891 === errors;
+errors = _errs890;
 if(vErrors !== null){
-if(_errs847){
-vErrors.length = _errs847;
+if(_errs890){
+vErrors.length = _errs890;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid39){
-const _errs851 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err760 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs894 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err800 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err760];
+vErrors = [err800];
 }
 else {
-vErrors.push(err760);
+vErrors.push(err800);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data301 = data123.data;
-if(data301 && typeof data301 == "object" && !Array.isArray(data301)){
-if(data301.connection === undefined){
-const err761 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data140.data !== undefined){
+let data322 = data140.data;
+if(data322 && typeof data322 == "object" && !Array.isArray(data322)){
+if(data322.connection === undefined){
+const err801 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
-vErrors = [err761];
+vErrors = [err801];
 }
 else {
-vErrors.push(err761);
+vErrors.push(err801);
 }
 errors++;
 }
-if(data301.units === undefined){
-const err762 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(data322.units === undefined){
+const err802 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
-vErrors = [err762];
+vErrors = [err802];
 }
 else {
-vErrors.push(err762);
+vErrors.push(err802);
 }
 errors++;
 }
-for(const key57 in data301){
-if(!((key57 === "connection") || (key57 === "units"))){
-const err763 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+for(const key60 in data322){
+if(!((key60 === "connection") || (key60 === "units"))){
+const err803 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err763];
+vErrors = [err803];
 }
 else {
-vErrors.push(err763);
-}
-errors++;
-}
-}
-if(data301.connection !== undefined){
-if(typeof data301.connection !== "string"){
-const err764 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err764];
-}
-else {
-vErrors.push(err764);
+vErrors.push(err803);
 }
 errors++;
 }
 }
-if(data301.units !== undefined){
-let data303 = data301.units;
-if(Array.isArray(data303)){
-if(data303.length < 1){
-const err765 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(data322.connection !== undefined){
+if(typeof data322.connection !== "string"){
+const err804 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err765];
+vErrors = [err804];
 }
 else {
-vErrors.push(err765);
-}
-errors++;
-}
-const len23 = data303.length;
-for(let i23=0; i23<len23; i23++){
-let data304 = data303[i23];
-if(data304 && typeof data304 == "object" && !Array.isArray(data304)){
-if(data304.unit === undefined){
-const err766 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
-if(vErrors === null){
-vErrors = [err766];
-}
-else {
-vErrors.push(err766);
-}
-errors++;
-}
-if(data304.exitCode === undefined){
-const err767 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
-if(vErrors === null){
-vErrors = [err767];
-}
-else {
-vErrors.push(err767);
-}
-errors++;
-}
-if(data304.differences === undefined){
-const err768 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
-if(vErrors === null){
-vErrors = [err768];
-}
-else {
-vErrors.push(err768);
-}
-errors++;
-}
-if(data304.outputs === undefined){
-const err769 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
-if(vErrors === null){
-vErrors = [err769];
-}
-else {
-vErrors.push(err769);
-}
-errors++;
-}
-for(const key58 in data304){
-if(!(((((key58 === "unit") || (key58 === "exitCode")) || (key58 === "differences")) || (key58 === "outputs")) || (key58 === "detail"))){
-const err770 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err770];
-}
-else {
-vErrors.push(err770);
+vErrors.push(err804);
 }
 errors++;
 }
 }
-if(data304.unit !== undefined){
-let data305 = data304.unit;
-if(typeof data305 === "string"){
-if(func3(data305) < 1){
-const err771 = {instancePath:instancePath+"/data/data/units/" + i23+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data322.units !== undefined){
+let data324 = data322.units;
+if(Array.isArray(data324)){
+if(data324.length < 1){
+const err805 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
-vErrors = [err771];
+vErrors = [err805];
 }
 else {
-vErrors.push(err771);
+vErrors.push(err805);
 }
 errors++;
 }
-}
-else {
-const err772 = {instancePath:instancePath+"/data/data/units/" + i23+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err772];
-}
-else {
-vErrors.push(err772);
-}
-errors++;
-}
-}
-if(data304.exitCode !== undefined){
-let data306 = data304.exitCode;
-if(!(((typeof data306 == "number") && (!(data306 % 1) && !isNaN(data306))) && (isFinite(data306)))){
-const err773 = {instancePath:instancePath+"/data/data/units/" + i23+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err773];
-}
-else {
-vErrors.push(err773);
-}
-errors++;
-}
-if((typeof data306 == "number") && (isFinite(data306))){
-if(data306 > 2 || isNaN(data306)){
-const err774 = {instancePath:instancePath+"/data/data/units/" + i23+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
-if(vErrors === null){
-vErrors = [err774];
-}
-else {
-vErrors.push(err774);
-}
-errors++;
-}
-if(data306 < 0 || isNaN(data306)){
-const err775 = {instancePath:instancePath+"/data/data/units/" + i23+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err775];
-}
-else {
-vErrors.push(err775);
-}
-errors++;
-}
-}
-}
-if(data304.differences !== undefined){
-let data307 = data304.differences;
-if(Array.isArray(data307)){
-const len24 = data307.length;
-for(let i24=0; i24<len24; i24++){
-let data308 = data307[i24];
-if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
-if(data308.address === undefined){
-const err776 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
-if(vErrors === null){
-vErrors = [err776];
-}
-else {
-vErrors.push(err776);
-}
-errors++;
-}
-if(data308.actions === undefined){
-const err777 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
-if(vErrors === null){
-vErrors = [err777];
-}
-else {
-vErrors.push(err777);
-}
-errors++;
-}
-if(data308.attributes === undefined){
-const err778 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
-if(vErrors === null){
-vErrors = [err778];
-}
-else {
-vErrors.push(err778);
-}
-errors++;
-}
-for(const key59 in data308){
-if(!(((key59 === "address") || (key59 === "actions")) || (key59 === "attributes"))){
-const err779 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err779];
-}
-else {
-vErrors.push(err779);
-}
-errors++;
-}
-}
-if(data308.address !== undefined){
-if(typeof data308.address !== "string"){
-const err780 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/address",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err780];
-}
-else {
-vErrors.push(err780);
-}
-errors++;
-}
-}
-if(data308.actions !== undefined){
-let data310 = data308.actions;
-if(Array.isArray(data310)){
-const len25 = data310.length;
+const len25 = data324.length;
 for(let i25=0; i25<len25; i25++){
-if(typeof data310[i25] !== "string"){
-const err781 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/actions/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data325 = data324[i25];
+if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
+if(data325.unit === undefined){
+const err806 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
-vErrors = [err781];
+vErrors = [err806];
 }
 else {
-vErrors.push(err781);
+vErrors.push(err806);
+}
+errors++;
+}
+if(data325.exitCode === undefined){
+const err807 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+if(vErrors === null){
+vErrors = [err807];
+}
+else {
+vErrors.push(err807);
+}
+errors++;
+}
+if(data325.differences === undefined){
+const err808 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
+if(vErrors === null){
+vErrors = [err808];
+}
+else {
+vErrors.push(err808);
+}
+errors++;
+}
+if(data325.outputs === undefined){
+const err809 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
+if(vErrors === null){
+vErrors = [err809];
+}
+else {
+vErrors.push(err809);
+}
+errors++;
+}
+for(const key61 in data325){
+if(!(((((key61 === "unit") || (key61 === "exitCode")) || (key61 === "differences")) || (key61 === "outputs")) || (key61 === "detail"))){
+const err810 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err810];
+}
+else {
+vErrors.push(err810);
+}
+errors++;
+}
+}
+if(data325.unit !== undefined){
+let data326 = data325.unit;
+if(typeof data326 === "string"){
+if(func5(data326) < 1){
+const err811 = {instancePath:instancePath+"/data/data/units/" + i25+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err811];
+}
+else {
+vErrors.push(err811);
+}
+errors++;
+}
+}
+else {
+const err812 = {instancePath:instancePath+"/data/data/units/" + i25+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err812];
+}
+else {
+vErrors.push(err812);
+}
+errors++;
+}
+}
+if(data325.exitCode !== undefined){
+let data327 = data325.exitCode;
+if(!(((typeof data327 == "number") && (!(data327 % 1) && !isNaN(data327))) && (isFinite(data327)))){
+const err813 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err813];
+}
+else {
+vErrors.push(err813);
+}
+errors++;
+}
+if((typeof data327 == "number") && (isFinite(data327))){
+if(data327 > 2 || isNaN(data327)){
+const err814 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
+if(vErrors === null){
+vErrors = [err814];
+}
+else {
+vErrors.push(err814);
+}
+errors++;
+}
+if(data327 < 0 || isNaN(data327)){
+const err815 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err815];
+}
+else {
+vErrors.push(err815);
 }
 errors++;
 }
 }
 }
-else {
-const err782 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/actions",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err782];
-}
-else {
-vErrors.push(err782);
-}
-errors++;
-}
-}
-if(data308.attributes !== undefined){
-let data312 = data308.attributes;
-if(Array.isArray(data312)){
-const len26 = data312.length;
+if(data325.differences !== undefined){
+let data328 = data325.differences;
+if(Array.isArray(data328)){
+const len26 = data328.length;
 for(let i26=0; i26<len26; i26++){
-if(typeof data312[i26] !== "string"){
-const err783 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/attributes/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data329 = data328[i26];
+if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
+if(data329.address === undefined){
+const err816 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
 if(vErrors === null){
-vErrors = [err783];
+vErrors = [err816];
 }
 else {
-vErrors.push(err783);
+vErrors.push(err816);
+}
+errors++;
+}
+if(data329.actions === undefined){
+const err817 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
+if(vErrors === null){
+vErrors = [err817];
+}
+else {
+vErrors.push(err817);
+}
+errors++;
+}
+if(data329.attributes === undefined){
+const err818 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
+if(vErrors === null){
+vErrors = [err818];
+}
+else {
+vErrors.push(err818);
+}
+errors++;
+}
+for(const key62 in data329){
+if(!(((key62 === "address") || (key62 === "actions")) || (key62 === "attributes"))){
+const err819 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err819];
+}
+else {
+vErrors.push(err819);
 }
 errors++;
 }
 }
-}
-else {
-const err784 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24+"/attributes",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data329.address !== undefined){
+if(typeof data329.address !== "string"){
+const err820 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/address",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err784];
+vErrors = [err820];
 }
 else {
-vErrors.push(err784);
+vErrors.push(err820);
 }
 errors++;
 }
 }
-}
-else {
-const err785 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err785];
-}
-else {
-vErrors.push(err785);
-}
-errors++;
-}
-}
-}
-else {
-const err786 = {instancePath:instancePath+"/data/data/units/" + i23+"/differences",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err786];
-}
-else {
-vErrors.push(err786);
-}
-errors++;
-}
-}
-if(data304.outputs !== undefined){
-let data314 = data304.outputs;
-if(Array.isArray(data314)){
-const len27 = data314.length;
+if(data329.actions !== undefined){
+let data331 = data329.actions;
+if(Array.isArray(data331)){
+const len27 = data331.length;
 for(let i27=0; i27<len27; i27++){
-if(typeof data314[i27] !== "string"){
-const err787 = {instancePath:instancePath+"/data/data/units/" + i23+"/outputs/" + i27,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(typeof data331[i27] !== "string"){
+const err821 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/actions/" + i27,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err787];
+vErrors = [err821];
 }
 else {
-vErrors.push(err787);
+vErrors.push(err821);
 }
 errors++;
 }
 }
 }
 else {
-const err788 = {instancePath:instancePath+"/data/data/units/" + i23+"/outputs",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err822 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/actions",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err788];
+vErrors = [err822];
 }
 else {
-vErrors.push(err788);
+vErrors.push(err822);
 }
 errors++;
 }
 }
-if(data304.detail !== undefined){
-if(typeof data304.detail !== "string"){
-const err789 = {instancePath:instancePath+"/data/data/units/" + i23+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data329.attributes !== undefined){
+let data333 = data329.attributes;
+if(Array.isArray(data333)){
+const len28 = data333.length;
+for(let i28=0; i28<len28; i28++){
+if(typeof data333[i28] !== "string"){
+const err823 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/attributes/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err789];
+vErrors = [err823];
 }
 else {
-vErrors.push(err789);
-}
-errors++;
-}
-}
-}
-else {
-const err790 = {instancePath:instancePath+"/data/data/units/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err790];
-}
-else {
-vErrors.push(err790);
+vErrors.push(err823);
 }
 errors++;
 }
 }
 }
 else {
-const err791 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err824 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/attributes",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err791];
+vErrors = [err824];
 }
 else {
-vErrors.push(err791);
+vErrors.push(err824);
 }
 errors++;
 }
 }
 }
 else {
-const err792 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err825 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err792];
+vErrors = [err825];
 }
 else {
-vErrors.push(err792);
+vErrors.push(err825);
 }
 errors++;
 }
 }
 }
 else {
-const err793 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err826 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err793];
+vErrors = [err826];
 }
 else {
-vErrors.push(err793);
+vErrors.push(err826);
 }
 errors++;
 }
-var _valid39 = _errs851 === errors;
-valid214 = _valid39;
-if(valid214){
+}
+if(data325.outputs !== undefined){
+let data335 = data325.outputs;
+if(Array.isArray(data335)){
+const len29 = data335.length;
+for(let i29=0; i29<len29; i29++){
+if(typeof data335[i29] !== "string"){
+const err827 = {instancePath:instancePath+"/data/data/units/" + i25+"/outputs/" + i29,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err827];
+}
+else {
+vErrors.push(err827);
+}
+errors++;
+}
+}
+}
+else {
+const err828 = {instancePath:instancePath+"/data/data/units/" + i25+"/outputs",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err828];
+}
+else {
+vErrors.push(err828);
+}
+errors++;
+}
+}
+if(data325.detail !== undefined){
+if(typeof data325.detail !== "string"){
+const err829 = {instancePath:instancePath+"/data/data/units/" + i25+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err829];
+}
+else {
+vErrors.push(err829);
+}
+errors++;
+}
+}
+}
+else {
+const err830 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err830];
+}
+else {
+vErrors.push(err830);
+}
+errors++;
+}
+}
+}
+else {
+const err831 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err831];
+}
+else {
+vErrors.push(err831);
+}
+errors++;
+}
+}
+}
+else {
+const err832 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err832];
+}
+else {
+vErrors.push(err832);
+}
+errors++;
+}
+}
+}
+else {
+const err833 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err833];
+}
+else {
+vErrors.push(err833);
+}
+errors++;
+}
+var _valid39 = _errs894 === errors;
+valid221 = _valid39;
+if(valid221){
 var props34 = {};
 props34.data = true;
 props34.kind = true;
 }
 }
-if(!valid214){
-const err794 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid221){
+const err834 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err794];
+vErrors = [err834];
 }
 else {
-vErrors.push(err794);
+vErrors.push(err834);
 }
 errors++;
 }
@@ -10690,31 +11172,31 @@ props19 = props19 || {};
 Object.assign(props19, props34);
 }
 }
-const _errs889 = errors;
-let valid230 = true;
-const _errs890 = errors;
-if(errors === _errs890){
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+const _errs932 = errors;
+let valid237 = true;
+const _errs933 = errors;
+if(errors === _errs933){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing32;
-if((data123.kind === undefined) && (missing32 = "kind")){
-const err795 = {};
+if((data140.kind === undefined) && (missing32 = "kind")){
+const err835 = {};
 if(vErrors === null){
-vErrors = [err795];
+vErrors = [err835];
 }
 else {
-vErrors.push(err795);
+vErrors.push(err835);
 }
 errors++;
 }
 else {
-if(data123.kind !== undefined){
-if("residue" !== data123.kind){
-const err796 = {};
+if(data140.kind !== undefined){
+if("residue" !== data140.kind){
+const err836 = {};
 if(vErrors === null){
-vErrors = [err796];
+vErrors = [err836];
 }
 else {
-vErrors.push(err796);
+vErrors.push(err836);
 }
 errors++;
 }
@@ -10722,189 +11204,189 @@ errors++;
 }
 }
 else {
-const err797 = {};
+const err837 = {};
 if(vErrors === null){
-vErrors = [err797];
+vErrors = [err837];
 }
 else {
-vErrors.push(err797);
+vErrors.push(err837);
 }
 errors++;
 }
 }
-var _valid40 = _errs890 === errors;
-errors = _errs889;
+var _valid40 = _errs933 === errors;
+errors = _errs932;
 if(vErrors !== null){
-if(_errs889){
-vErrors.length = _errs889;
+if(_errs932){
+vErrors.length = _errs932;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid40){
-const _errs893 = errors;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.data === undefined){
-const err798 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs936 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err838 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err798];
+vErrors = [err838];
 }
 else {
-vErrors.push(err798);
+vErrors.push(err838);
 }
 errors++;
 }
-if(data123.data !== undefined){
-let data318 = data123.data;
-if(data318 && typeof data318 == "object" && !Array.isArray(data318)){
-if(data318.left === undefined){
-const err799 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(data140.data !== undefined){
+let data339 = data140.data;
+if(data339 && typeof data339 == "object" && !Array.isArray(data339)){
+if(data339.left === undefined){
+const err839 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
 if(vErrors === null){
-vErrors = [err799];
+vErrors = [err839];
 }
 else {
-vErrors.push(err799);
+vErrors.push(err839);
 }
 errors++;
 }
-for(const key60 in data318){
-if(!(key60 === "left")){
-const err800 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+for(const key63 in data339){
+if(!(key63 === "left")){
+const err840 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err800];
+vErrors = [err840];
 }
 else {
-vErrors.push(err800);
-}
-errors++;
-}
-}
-if(data318.left !== undefined){
-let data319 = data318.left;
-if(Array.isArray(data319)){
-const len28 = data319.length;
-for(let i28=0; i28<len28; i28++){
-let data320 = data319[i28];
-if(data320 && typeof data320 == "object" && !Array.isArray(data320)){
-if(data320.system === undefined){
-const err801 = {instancePath:instancePath+"/data/data/left/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
-if(vErrors === null){
-vErrors = [err801];
-}
-else {
-vErrors.push(err801);
-}
-errors++;
-}
-if(data320.object === undefined){
-const err802 = {instancePath:instancePath+"/data/data/left/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err802];
-}
-else {
-vErrors.push(err802);
-}
-errors++;
-}
-for(const key61 in data320){
-if(!((key61 === "system") || (key61 === "object"))){
-const err803 = {instancePath:instancePath+"/data/data/left/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err803];
-}
-else {
-vErrors.push(err803);
+vErrors.push(err840);
 }
 errors++;
 }
 }
-if(data320.system !== undefined){
-if(typeof data320.system !== "string"){
-const err804 = {instancePath:instancePath+"/data/data/left/" + i28+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data339.left !== undefined){
+let data340 = data339.left;
+if(Array.isArray(data340)){
+const len30 = data340.length;
+for(let i30=0; i30<len30; i30++){
+let data341 = data340[i30];
+if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
+if(data341.system === undefined){
+const err841 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
-vErrors = [err804];
+vErrors = [err841];
 }
 else {
-vErrors.push(err804);
+vErrors.push(err841);
+}
+errors++;
+}
+if(data341.object === undefined){
+const err842 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err842];
+}
+else {
+vErrors.push(err842);
+}
+errors++;
+}
+for(const key64 in data341){
+if(!((key64 === "system") || (key64 === "object"))){
+const err843 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err843];
+}
+else {
+vErrors.push(err843);
 }
 errors++;
 }
 }
-if(data320.object !== undefined){
-if(typeof data320.object !== "string"){
-const err805 = {instancePath:instancePath+"/data/data/left/" + i28+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data341.system !== undefined){
+if(typeof data341.system !== "string"){
+const err844 = {instancePath:instancePath+"/data/data/left/" + i30+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err805];
+vErrors = [err844];
 }
 else {
-vErrors.push(err805);
+vErrors.push(err844);
 }
 errors++;
 }
 }
-}
-else {
-const err806 = {instancePath:instancePath+"/data/data/left/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data341.object !== undefined){
+if(typeof data341.object !== "string"){
+const err845 = {instancePath:instancePath+"/data/data/left/" + i30+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err806];
+vErrors = [err845];
 }
 else {
-vErrors.push(err806);
+vErrors.push(err845);
 }
 errors++;
 }
 }
 }
 else {
-const err807 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err846 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err807];
+vErrors = [err846];
 }
 else {
-vErrors.push(err807);
+vErrors.push(err846);
 }
 errors++;
 }
 }
 }
 else {
-const err808 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err847 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err808];
+vErrors = [err847];
 }
 else {
-vErrors.push(err808);
+vErrors.push(err847);
 }
 errors++;
 }
 }
 }
 else {
-const err809 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err848 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err809];
+vErrors = [err848];
 }
 else {
-vErrors.push(err809);
+vErrors.push(err848);
 }
 errors++;
 }
-var _valid40 = _errs893 === errors;
-valid230 = _valid40;
-if(valid230){
+}
+}
+else {
+const err849 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err849];
+}
+else {
+vErrors.push(err849);
+}
+errors++;
+}
+var _valid40 = _errs936 === errors;
+valid237 = _valid40;
+if(valid237){
 var props35 = {};
 props35.data = true;
 props35.kind = true;
 }
 }
-if(!valid230){
-const err810 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid237){
+const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err810];
+vErrors = [err850];
 }
 else {
-vErrors.push(err810);
+vErrors.push(err850);
 }
 errors++;
 }
@@ -10917,90 +11399,90 @@ props19 = props19 || {};
 Object.assign(props19, props35);
 }
 }
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.kind === undefined){
-const err811 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.kind === undefined){
+const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
-vErrors = [err811];
+vErrors = [err851];
 }
 else {
-vErrors.push(err811);
+vErrors.push(err851);
 }
 errors++;
 }
-if(data123.data === undefined){
-const err812 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data140.data === undefined){
+const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err812];
+vErrors = [err852];
 }
 else {
-vErrors.push(err812);
+vErrors.push(err852);
 }
 errors++;
 }
-for(const key62 in data123){
-if(!((key62 === "kind") || (key62 === "data"))){
-const err813 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+for(const key65 in data140){
+if(!((key65 === "kind") || (key65 === "data"))){
+const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err813];
+vErrors = [err853];
 }
 else {
-vErrors.push(err813);
-}
-errors++;
-}
-}
-if(data123.kind !== undefined){
-let data323 = data123.kind;
-if(!((((((((((((((data323 === "backup") || (data323 === "restore-target")) || (data323 === "wal-end")) || (data323 === "archive")) || (data323 === "reference")) || (data323 === "reconciliation")) || (data323 === "health-checks")) || (data323 === "isolation")) || (data323 === "production-fingerprint")) || (data323 === "infrastructure-code")) || (data323 === "infrastructure-plan")) || (data323 === "infrastructure-state")) || (data323 === "drift")) || (data323 === "residue"))){
-const err814 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err814];
-}
-else {
-vErrors.push(err814);
+vErrors.push(err853);
 }
 errors++;
 }
 }
-}
-else {
-const err815 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data140.kind !== undefined){
+let data344 = data140.kind;
+if(!((((((((((((((data344 === "backup") || (data344 === "restore-target")) || (data344 === "wal-end")) || (data344 === "archive")) || (data344 === "reference")) || (data344 === "reconciliation")) || (data344 === "health-checks")) || (data344 === "isolation")) || (data344 === "production-fingerprint")) || (data344 === "infrastructure-code")) || (data344 === "infrastructure-plan")) || (data344 === "infrastructure-state")) || (data344 === "drift")) || (data344 === "residue"))){
+const err854 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err815];
+vErrors = [err854];
 }
 else {
-vErrors.push(err815);
+vErrors.push(err854);
 }
 errors++;
 }
 }
 }
 else {
-const err816 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err855 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err816];
+vErrors = [err855];
 }
 else {
-vErrors.push(err816);
+vErrors.push(err855);
 }
 errors++;
 }
-var _valid19 = _errs369 === errors;
-valid89 = _valid19;
-if(valid89){
+}
+}
+else {
+const err856 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err856];
+}
+else {
+vErrors.push(err856);
+}
+errors++;
+}
+var _valid19 = _errs404 === errors;
+valid96 = _valid19;
+if(valid96){
 var props36 = {};
 props36.data = true;
 props36.type = true;
 }
 }
-if(!valid89){
-const err817 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid96){
+const err857 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err817];
+vErrors = [err857];
 }
 else {
-vErrors.push(err817);
+vErrors.push(err857);
 }
 errors++;
 }
@@ -11013,31 +11495,31 @@ props0 = props0 || {};
 Object.assign(props0, props36);
 }
 }
-const _errs910 = errors;
-let valid238 = true;
-const _errs911 = errors;
-if(errors === _errs911){
+const _errs953 = errors;
+let valid245 = true;
+const _errs954 = errors;
+if(errors === _errs954){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing33;
 if((data.type === undefined) && (missing33 = "type")){
-const err818 = {};
+const err858 = {};
 if(vErrors === null){
-vErrors = [err818];
+vErrors = [err858];
 }
 else {
-vErrors.push(err818);
+vErrors.push(err858);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("evidence.write-failed" !== data.type){
-const err819 = {};
+const err859 = {};
 if(vErrors === null){
-vErrors = [err819];
+vErrors = [err859];
 }
 else {
-vErrors.push(err819);
+vErrors.push(err859);
 }
 errors++;
 }
@@ -11045,136 +11527,136 @@ errors++;
 }
 }
 else {
-const err820 = {};
+const err860 = {};
 if(vErrors === null){
-vErrors = [err820];
+vErrors = [err860];
 }
 else {
-vErrors.push(err820);
+vErrors.push(err860);
 }
 errors++;
 }
 }
-var _valid41 = _errs911 === errors;
-errors = _errs910;
+var _valid41 = _errs954 === errors;
+errors = _errs953;
 if(vErrors !== null){
-if(_errs910){
-vErrors.length = _errs910;
+if(_errs953){
+vErrors.length = _errs953;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid41){
-const _errs914 = errors;
+const _errs957 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err821 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err861 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err821];
+vErrors = [err861];
 }
 else {
-vErrors.push(err821);
+vErrors.push(err861);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data325 = data.data;
-if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
-if(data325.file === undefined){
-const err822 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+let data346 = data.data;
+if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
+if(data346.file === undefined){
+const err862 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
-vErrors = [err822];
+vErrors = [err862];
 }
 else {
-vErrors.push(err822);
+vErrors.push(err862);
 }
 errors++;
 }
-if(data325.message === undefined){
-const err823 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(data346.message === undefined){
+const err863 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
-vErrors = [err823];
+vErrors = [err863];
 }
 else {
-vErrors.push(err823);
+vErrors.push(err863);
 }
 errors++;
 }
-for(const key63 in data325){
-if(!((key63 === "file") || (key63 === "message"))){
-const err824 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+for(const key66 in data346){
+if(!((key66 === "file") || (key66 === "message"))){
+const err864 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err824];
+vErrors = [err864];
 }
 else {
-vErrors.push(err824);
-}
-errors++;
-}
-}
-if(data325.file !== undefined){
-if(typeof data325.file !== "string"){
-const err825 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err825];
-}
-else {
-vErrors.push(err825);
+vErrors.push(err864);
 }
 errors++;
 }
 }
-if(data325.message !== undefined){
-if(typeof data325.message !== "string"){
-const err826 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data346.file !== undefined){
+if(typeof data346.file !== "string"){
+const err865 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err826];
+vErrors = [err865];
 }
 else {
-vErrors.push(err826);
+vErrors.push(err865);
 }
 errors++;
 }
 }
-}
-else {
-const err827 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data346.message !== undefined){
+if(typeof data346.message !== "string"){
+const err866 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err827];
+vErrors = [err866];
 }
 else {
-vErrors.push(err827);
+vErrors.push(err866);
 }
 errors++;
 }
 }
 }
 else {
-const err828 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err867 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err828];
+vErrors = [err867];
 }
 else {
-vErrors.push(err828);
+vErrors.push(err867);
 }
 errors++;
 }
-var _valid41 = _errs914 === errors;
-valid238 = _valid41;
-if(valid238){
+}
+}
+else {
+const err868 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err868];
+}
+else {
+vErrors.push(err868);
+}
+errors++;
+}
+var _valid41 = _errs957 === errors;
+valid245 = _valid41;
+if(valid245){
 var props37 = {};
 props37.data = true;
 props37.type = true;
 }
 }
-if(!valid238){
-const err829 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid245){
+const err869 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err829];
+vErrors = [err869];
 }
 else {
-vErrors.push(err829);
+vErrors.push(err869);
 }
 errors++;
 }
@@ -11187,31 +11669,31 @@ props0 = props0 || {};
 Object.assign(props0, props37);
 }
 }
-const _errs924 = errors;
-let valid242 = true;
-const _errs925 = errors;
-if(errors === _errs925){
+const _errs967 = errors;
+let valid249 = true;
+const _errs968 = errors;
+if(errors === _errs968){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing34;
 if((data.type === undefined) && (missing34 = "type")){
-const err830 = {};
+const err870 = {};
 if(vErrors === null){
-vErrors = [err830];
+vErrors = [err870];
 }
 else {
-vErrors.push(err830);
+vErrors.push(err870);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("human.asked" !== data.type){
-const err831 = {};
+const err871 = {};
 if(vErrors === null){
-vErrors = [err831];
+vErrors = [err871];
 }
 else {
-vErrors.push(err831);
+vErrors.push(err871);
 }
 errors++;
 }
@@ -11219,208 +11701,208 @@ errors++;
 }
 }
 else {
-const err832 = {};
+const err872 = {};
 if(vErrors === null){
-vErrors = [err832];
+vErrors = [err872];
 }
 else {
-vErrors.push(err832);
+vErrors.push(err872);
 }
 errors++;
 }
 }
-var _valid42 = _errs925 === errors;
-errors = _errs924;
+var _valid42 = _errs968 === errors;
+errors = _errs967;
 if(vErrors !== null){
-if(_errs924){
-vErrors.length = _errs924;
+if(_errs967){
+vErrors.length = _errs967;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid42){
-const _errs928 = errors;
+const _errs971 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err833 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err873 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err833];
+vErrors = [err873];
 }
 else {
-vErrors.push(err833);
+vErrors.push(err873);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data329 = data.data;
-if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
-if(data329.instructions === undefined){
-const err834 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
+let data350 = data.data;
+if(data350 && typeof data350 == "object" && !Array.isArray(data350)){
+if(data350.instructions === undefined){
+const err874 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
-vErrors = [err834];
+vErrors = [err874];
 }
 else {
-vErrors.push(err834);
+vErrors.push(err874);
 }
 errors++;
 }
-if(data329.instant === undefined){
-const err835 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data350.instant === undefined){
+const err875 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err835];
+vErrors = [err875];
 }
 else {
-vErrors.push(err835);
+vErrors.push(err875);
 }
 errors++;
 }
-for(const key64 in data329){
-if(!((key64 === "instructions") || (key64 === "instant"))){
-const err836 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+for(const key67 in data350){
+if(!((key67 === "instructions") || (key67 === "instant"))){
+const err876 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err836];
+vErrors = [err876];
 }
 else {
-vErrors.push(err836);
-}
-errors++;
-}
-}
-if(data329.instructions !== undefined){
-if(typeof data329.instructions !== "string"){
-const err837 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err837];
-}
-else {
-vErrors.push(err837);
+vErrors.push(err876);
 }
 errors++;
 }
 }
-if(data329.instant !== undefined){
-let data331 = data329.instant;
-if(data331 && typeof data331 == "object" && !Array.isArray(data331)){
-if(data331.at === undefined){
-const err838 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data350.instructions !== undefined){
+if(typeof data350.instructions !== "string"){
+const err877 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err838];
+vErrors = [err877];
 }
 else {
-vErrors.push(err838);
-}
-errors++;
-}
-if(data331.mono === undefined){
-const err839 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err839];
-}
-else {
-vErrors.push(err839);
-}
-errors++;
-}
-for(const key65 in data331){
-if(!((key65 === "at") || (key65 === "mono"))){
-const err840 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err840];
-}
-else {
-vErrors.push(err840);
+vErrors.push(err877);
 }
 errors++;
 }
 }
-if(data331.at !== undefined){
-if(typeof data331.at !== "string"){
-const err841 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data350.instant !== undefined){
+let data352 = data350.instant;
+if(data352 && typeof data352 == "object" && !Array.isArray(data352)){
+if(data352.at === undefined){
+const err878 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err841];
+vErrors = [err878];
 }
 else {
-vErrors.push(err841);
+vErrors.push(err878);
+}
+errors++;
+}
+if(data352.mono === undefined){
+const err879 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err879];
+}
+else {
+vErrors.push(err879);
+}
+errors++;
+}
+for(const key68 in data352){
+if(!((key68 === "at") || (key68 === "mono"))){
+const err880 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err880];
+}
+else {
+vErrors.push(err880);
 }
 errors++;
 }
 }
-if(data331.mono !== undefined){
-let data333 = data331.mono;
-if(typeof data333 === "string"){
-if(!pattern4.test(data333)){
-const err842 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data352.at !== undefined){
+if(typeof data352.at !== "string"){
+const err881 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err842];
+vErrors = [err881];
 }
 else {
-vErrors.push(err842);
+vErrors.push(err881);
+}
+errors++;
+}
+}
+if(data352.mono !== undefined){
+let data354 = data352.mono;
+if(typeof data354 === "string"){
+if(!pattern4.test(data354)){
+const err882 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err882];
+}
+else {
+vErrors.push(err882);
 }
 errors++;
 }
 }
 else {
-const err843 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err883 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err843];
+vErrors = [err883];
 }
 else {
-vErrors.push(err843);
-}
-errors++;
-}
-}
-}
-else {
-const err844 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err844];
-}
-else {
-vErrors.push(err844);
+vErrors.push(err883);
 }
 errors++;
 }
 }
 }
 else {
-const err845 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err884 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err845];
+vErrors = [err884];
 }
 else {
-vErrors.push(err845);
+vErrors.push(err884);
 }
 errors++;
 }
 }
 }
 else {
-const err846 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err885 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err846];
+vErrors = [err885];
 }
 else {
-vErrors.push(err846);
+vErrors.push(err885);
 }
 errors++;
 }
-var _valid42 = _errs928 === errors;
-valid242 = _valid42;
-if(valid242){
+}
+}
+else {
+const err886 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err886];
+}
+else {
+vErrors.push(err886);
+}
+errors++;
+}
+var _valid42 = _errs971 === errors;
+valid249 = _valid42;
+if(valid249){
 var props38 = {};
 props38.data = true;
 props38.type = true;
 }
 }
-if(!valid242){
-const err847 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid249){
+const err887 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err847];
+vErrors = [err887];
 }
 else {
-vErrors.push(err847);
+vErrors.push(err887);
 }
 errors++;
 }
@@ -11433,551 +11915,13 @@ props0 = props0 || {};
 Object.assign(props0, props38);
 }
 }
-const _errs943 = errors;
-let valid247 = true;
-const _errs944 = errors;
-if(errors === _errs944){
+const _errs986 = errors;
+let valid254 = true;
+const _errs987 = errors;
+if(errors === _errs987){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing35;
 if((data.type === undefined) && (missing35 = "type")){
-const err848 = {};
-if(vErrors === null){
-vErrors = [err848];
-}
-else {
-vErrors.push(err848);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.began" !== data.type){
-const err849 = {};
-if(vErrors === null){
-vErrors = [err849];
-}
-else {
-vErrors.push(err849);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err850 = {};
-if(vErrors === null){
-vErrors = [err850];
-}
-else {
-vErrors.push(err850);
-}
-errors++;
-}
-}
-var _valid43 = _errs944 === errors;
-errors = _errs943;
-if(vErrors !== null){
-if(_errs943){
-vErrors.length = _errs943;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid43){
-const _errs947 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err851 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err851];
-}
-else {
-vErrors.push(err851);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data335 = data.data;
-if(data335 && typeof data335 == "object" && !Array.isArray(data335)){
-if(data335.who === undefined){
-const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err852];
-}
-else {
-vErrors.push(err852);
-}
-errors++;
-}
-if(data335.instant === undefined){
-const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err853];
-}
-else {
-vErrors.push(err853);
-}
-errors++;
-}
-for(const key66 in data335){
-if(!((key66 === "who") || (key66 === "instant"))){
-const err854 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err854];
-}
-else {
-vErrors.push(err854);
-}
-errors++;
-}
-}
-if(data335.who !== undefined){
-if(typeof data335.who !== "string"){
-const err855 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err855];
-}
-else {
-vErrors.push(err855);
-}
-errors++;
-}
-}
-if(data335.instant !== undefined){
-let data337 = data335.instant;
-if(data337 && typeof data337 == "object" && !Array.isArray(data337)){
-if(data337.at === undefined){
-const err856 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err856];
-}
-else {
-vErrors.push(err856);
-}
-errors++;
-}
-if(data337.mono === undefined){
-const err857 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err857];
-}
-else {
-vErrors.push(err857);
-}
-errors++;
-}
-for(const key67 in data337){
-if(!((key67 === "at") || (key67 === "mono"))){
-const err858 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err858];
-}
-else {
-vErrors.push(err858);
-}
-errors++;
-}
-}
-if(data337.at !== undefined){
-if(typeof data337.at !== "string"){
-const err859 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err859];
-}
-else {
-vErrors.push(err859);
-}
-errors++;
-}
-}
-if(data337.mono !== undefined){
-let data339 = data337.mono;
-if(typeof data339 === "string"){
-if(!pattern4.test(data339)){
-const err860 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err860];
-}
-else {
-vErrors.push(err860);
-}
-errors++;
-}
-}
-else {
-const err861 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err861];
-}
-else {
-vErrors.push(err861);
-}
-errors++;
-}
-}
-}
-else {
-const err862 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err862];
-}
-else {
-vErrors.push(err862);
-}
-errors++;
-}
-}
-}
-else {
-const err863 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err863];
-}
-else {
-vErrors.push(err863);
-}
-errors++;
-}
-}
-}
-else {
-const err864 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err864];
-}
-else {
-vErrors.push(err864);
-}
-errors++;
-}
-var _valid43 = _errs947 === errors;
-valid247 = _valid43;
-if(valid247){
-var props39 = {};
-props39.data = true;
-props39.type = true;
-}
-}
-if(!valid247){
-const err865 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err865];
-}
-else {
-vErrors.push(err865);
-}
-errors++;
-}
-if(props0 !== true && props39 !== undefined){
-if(props39 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props39);
-}
-}
-const _errs962 = errors;
-let valid252 = true;
-const _errs963 = errors;
-if(errors === _errs963){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing36;
-if((data.type === undefined) && (missing36 = "type")){
-const err866 = {};
-if(vErrors === null){
-vErrors = [err866];
-}
-else {
-vErrors.push(err866);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.done" !== data.type){
-const err867 = {};
-if(vErrors === null){
-vErrors = [err867];
-}
-else {
-vErrors.push(err867);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err868 = {};
-if(vErrors === null){
-vErrors = [err868];
-}
-else {
-vErrors.push(err868);
-}
-errors++;
-}
-}
-var _valid44 = _errs963 === errors;
-errors = _errs962;
-if(vErrors !== null){
-if(_errs962){
-vErrors.length = _errs962;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid44){
-const _errs966 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err869 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err869];
-}
-else {
-vErrors.push(err869);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data341 = data.data;
-if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
-if(data341.who === undefined){
-const err870 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err870];
-}
-else {
-vErrors.push(err870);
-}
-errors++;
-}
-if(data341.instant === undefined){
-const err871 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err871];
-}
-else {
-vErrors.push(err871);
-}
-errors++;
-}
-if(data341.answered === undefined){
-const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
-if(vErrors === null){
-vErrors = [err872];
-}
-else {
-vErrors.push(err872);
-}
-errors++;
-}
-if(data341.attestation === undefined){
-const err873 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
-if(vErrors === null){
-vErrors = [err873];
-}
-else {
-vErrors.push(err873);
-}
-errors++;
-}
-for(const key68 in data341){
-if(!((((key68 === "who") || (key68 === "instant")) || (key68 === "answered")) || (key68 === "attestation"))){
-const err874 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err874];
-}
-else {
-vErrors.push(err874);
-}
-errors++;
-}
-}
-if(data341.who !== undefined){
-let data342 = data341.who;
-if((typeof data342 !== "string") && (data342 !== null)){
-const err875 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err875];
-}
-else {
-vErrors.push(err875);
-}
-errors++;
-}
-}
-if(data341.instant !== undefined){
-let data343 = data341.instant;
-if(data343 && typeof data343 == "object" && !Array.isArray(data343)){
-if(data343.at === undefined){
-const err876 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err876];
-}
-else {
-vErrors.push(err876);
-}
-errors++;
-}
-if(data343.mono === undefined){
-const err877 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err877];
-}
-else {
-vErrors.push(err877);
-}
-errors++;
-}
-for(const key69 in data343){
-if(!((key69 === "at") || (key69 === "mono"))){
-const err878 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err878];
-}
-else {
-vErrors.push(err878);
-}
-errors++;
-}
-}
-if(data343.at !== undefined){
-if(typeof data343.at !== "string"){
-const err879 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err879];
-}
-else {
-vErrors.push(err879);
-}
-errors++;
-}
-}
-if(data343.mono !== undefined){
-let data345 = data343.mono;
-if(typeof data345 === "string"){
-if(!pattern4.test(data345)){
-const err880 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err880];
-}
-else {
-vErrors.push(err880);
-}
-errors++;
-}
-}
-else {
-const err881 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err881];
-}
-else {
-vErrors.push(err881);
-}
-errors++;
-}
-}
-}
-else {
-const err882 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err882];
-}
-else {
-vErrors.push(err882);
-}
-errors++;
-}
-}
-if(data341.answered !== undefined){
-if(typeof data341.answered !== "boolean"){
-const err883 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err883];
-}
-else {
-vErrors.push(err883);
-}
-errors++;
-}
-}
-if(data341.attestation !== undefined){
-let data347 = data341.attestation;
-if((typeof data347 !== "string") && (data347 !== null)){
-const err884 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err884];
-}
-else {
-vErrors.push(err884);
-}
-errors++;
-}
-}
-}
-else {
-const err885 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err885];
-}
-else {
-vErrors.push(err885);
-}
-errors++;
-}
-}
-}
-else {
-const err886 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err886];
-}
-else {
-vErrors.push(err886);
-}
-errors++;
-}
-var _valid44 = _errs966 === errors;
-valid252 = _valid44;
-if(valid252){
-var props40 = {};
-props40.data = true;
-props40.type = true;
-}
-}
-if(!valid252){
-const err887 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err887];
-}
-else {
-vErrors.push(err887);
-}
-errors++;
-}
-if(props0 !== true && props40 !== undefined){
-if(props40 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props40);
-}
-}
-const _errs985 = errors;
-let valid257 = true;
-const _errs986 = errors;
-if(errors === _errs986){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing37;
-if((data.type === undefined) && (missing37 = "type")){
 const err888 = {};
 if(vErrors === null){
 vErrors = [err888];
@@ -11989,7 +11933,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("note.manual" !== data.type){
+if("human.began" !== data.type){
 const err889 = {};
 if(vErrors === null){
 vErrors = [err889];
@@ -12013,21 +11957,21 @@ vErrors.push(err890);
 errors++;
 }
 }
-var _valid45 = _errs986 === errors;
-errors = _errs985;
+var _valid43 = _errs987 === errors;
+errors = _errs986;
 if(vErrors !== null){
-if(_errs985){
-vErrors.length = _errs985;
+if(_errs986){
+vErrors.length = _errs986;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid45){
-const _errs989 = errors;
+if(_valid43){
+const _errs990 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err891 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err891 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err891];
 }
@@ -12037,10 +11981,10 @@ vErrors.push(err891);
 errors++;
 }
 if(data.data !== undefined){
-let data349 = data.data;
-if(data349 && typeof data349 == "object" && !Array.isArray(data349)){
-if(data349.text === undefined){
-const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+let data356 = data.data;
+if(data356 && typeof data356 == "object" && !Array.isArray(data356)){
+if(data356.who === undefined){
+const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
 vErrors = [err892];
 }
@@ -12049,8 +11993,8 @@ vErrors.push(err892);
 }
 errors++;
 }
-if(data349.who === undefined){
-const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(data356.instant === undefined){
+const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err893];
 }
@@ -12059,8 +12003,9 @@ vErrors.push(err893);
 }
 errors++;
 }
-if(data349.source === undefined){
-const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+for(const key69 in data356){
+if(!((key69 === "who") || (key69 === "instant"))){
+const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err894];
 }
@@ -12069,9 +12014,10 @@ vErrors.push(err894);
 }
 errors++;
 }
-for(const key70 in data349){
-if(!(((key70 === "text") || (key70 === "who")) || (key70 === "source"))){
-const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+}
+if(data356.who !== undefined){
+if(typeof data356.who !== "string"){
+const err895 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err895];
 }
@@ -12081,9 +12027,11 @@ vErrors.push(err895);
 errors++;
 }
 }
-if(data349.text !== undefined){
-if(typeof data349.text !== "string"){
-const err896 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data356.instant !== undefined){
+let data358 = data356.instant;
+if(data358 && typeof data358 == "object" && !Array.isArray(data358)){
+if(data358.at === undefined){
+const err896 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err896];
 }
@@ -12092,10 +12040,8 @@ vErrors.push(err896);
 }
 errors++;
 }
-}
-if(data349.who !== undefined){
-if(typeof data349.who !== "string"){
-const err897 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data358.mono === undefined){
+const err897 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err897];
 }
@@ -12104,11 +12050,9 @@ vErrors.push(err897);
 }
 errors++;
 }
-}
-if(data349.source !== undefined){
-let data352 = data349.source;
-if(!((data352 === "prompt") || (data352 === "note"))){
-const err898 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+for(const key70 in data358){
+if(!((key70 === "at") || (key70 === "mono"))){
+const err898 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -12118,9 +12062,9 @@ vErrors.push(err898);
 errors++;
 }
 }
-}
-else {
-const err899 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data358.at !== undefined){
+if(typeof data358.at !== "string"){
+const err899 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12130,9 +12074,11 @@ vErrors.push(err899);
 errors++;
 }
 }
-}
-else {
-const err900 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data358.mono !== undefined){
+let data360 = data358.mono;
+if(typeof data360 === "string"){
+if(!pattern4.test(data360)){
+const err900 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12141,21 +12087,557 @@ vErrors.push(err900);
 }
 errors++;
 }
-var _valid45 = _errs989 === errors;
-valid257 = _valid45;
-if(valid257){
-var props41 = {};
-props41.data = true;
-props41.type = true;
 }
-}
-if(!valid257){
-const err901 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err901 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err901];
 }
 else {
 vErrors.push(err901);
+}
+errors++;
+}
+}
+}
+else {
+const err902 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err902];
+}
+else {
+vErrors.push(err902);
+}
+errors++;
+}
+}
+}
+else {
+const err903 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err903];
+}
+else {
+vErrors.push(err903);
+}
+errors++;
+}
+}
+}
+else {
+const err904 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err904];
+}
+else {
+vErrors.push(err904);
+}
+errors++;
+}
+var _valid43 = _errs990 === errors;
+valid254 = _valid43;
+if(valid254){
+var props39 = {};
+props39.data = true;
+props39.type = true;
+}
+}
+if(!valid254){
+const err905 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err905];
+}
+else {
+vErrors.push(err905);
+}
+errors++;
+}
+if(props0 !== true && props39 !== undefined){
+if(props39 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props39);
+}
+}
+const _errs1005 = errors;
+let valid259 = true;
+const _errs1006 = errors;
+if(errors === _errs1006){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing36;
+if((data.type === undefined) && (missing36 = "type")){
+const err906 = {};
+if(vErrors === null){
+vErrors = [err906];
+}
+else {
+vErrors.push(err906);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("human.done" !== data.type){
+const err907 = {};
+if(vErrors === null){
+vErrors = [err907];
+}
+else {
+vErrors.push(err907);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err908 = {};
+if(vErrors === null){
+vErrors = [err908];
+}
+else {
+vErrors.push(err908);
+}
+errors++;
+}
+}
+var _valid44 = _errs1006 === errors;
+errors = _errs1005;
+if(vErrors !== null){
+if(_errs1005){
+vErrors.length = _errs1005;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid44){
+const _errs1009 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err909 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err909];
+}
+else {
+vErrors.push(err909);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data362 = data.data;
+if(data362 && typeof data362 == "object" && !Array.isArray(data362)){
+if(data362.who === undefined){
+const err910 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err910];
+}
+else {
+vErrors.push(err910);
+}
+errors++;
+}
+if(data362.instant === undefined){
+const err911 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err911];
+}
+else {
+vErrors.push(err911);
+}
+errors++;
+}
+if(data362.answered === undefined){
+const err912 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+if(vErrors === null){
+vErrors = [err912];
+}
+else {
+vErrors.push(err912);
+}
+errors++;
+}
+if(data362.attestation === undefined){
+const err913 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+if(vErrors === null){
+vErrors = [err913];
+}
+else {
+vErrors.push(err913);
+}
+errors++;
+}
+for(const key71 in data362){
+if(!((((key71 === "who") || (key71 === "instant")) || (key71 === "answered")) || (key71 === "attestation"))){
+const err914 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err914];
+}
+else {
+vErrors.push(err914);
+}
+errors++;
+}
+}
+if(data362.who !== undefined){
+let data363 = data362.who;
+if((typeof data363 !== "string") && (data363 !== null)){
+const err915 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err915];
+}
+else {
+vErrors.push(err915);
+}
+errors++;
+}
+}
+if(data362.instant !== undefined){
+let data364 = data362.instant;
+if(data364 && typeof data364 == "object" && !Array.isArray(data364)){
+if(data364.at === undefined){
+const err916 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err916];
+}
+else {
+vErrors.push(err916);
+}
+errors++;
+}
+if(data364.mono === undefined){
+const err917 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err917];
+}
+else {
+vErrors.push(err917);
+}
+errors++;
+}
+for(const key72 in data364){
+if(!((key72 === "at") || (key72 === "mono"))){
+const err918 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err918];
+}
+else {
+vErrors.push(err918);
+}
+errors++;
+}
+}
+if(data364.at !== undefined){
+if(typeof data364.at !== "string"){
+const err919 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err919];
+}
+else {
+vErrors.push(err919);
+}
+errors++;
+}
+}
+if(data364.mono !== undefined){
+let data366 = data364.mono;
+if(typeof data366 === "string"){
+if(!pattern4.test(data366)){
+const err920 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err920];
+}
+else {
+vErrors.push(err920);
+}
+errors++;
+}
+}
+else {
+const err921 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err921];
+}
+else {
+vErrors.push(err921);
+}
+errors++;
+}
+}
+}
+else {
+const err922 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err922];
+}
+else {
+vErrors.push(err922);
+}
+errors++;
+}
+}
+if(data362.answered !== undefined){
+if(typeof data362.answered !== "boolean"){
+const err923 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err923];
+}
+else {
+vErrors.push(err923);
+}
+errors++;
+}
+}
+if(data362.attestation !== undefined){
+let data368 = data362.attestation;
+if((typeof data368 !== "string") && (data368 !== null)){
+const err924 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err924];
+}
+else {
+vErrors.push(err924);
+}
+errors++;
+}
+}
+}
+else {
+const err925 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err925];
+}
+else {
+vErrors.push(err925);
+}
+errors++;
+}
+}
+}
+else {
+const err926 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err926];
+}
+else {
+vErrors.push(err926);
+}
+errors++;
+}
+var _valid44 = _errs1009 === errors;
+valid259 = _valid44;
+if(valid259){
+var props40 = {};
+props40.data = true;
+props40.type = true;
+}
+}
+if(!valid259){
+const err927 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err927];
+}
+else {
+vErrors.push(err927);
+}
+errors++;
+}
+if(props0 !== true && props40 !== undefined){
+if(props40 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props40);
+}
+}
+const _errs1028 = errors;
+let valid264 = true;
+const _errs1029 = errors;
+if(errors === _errs1029){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing37;
+if((data.type === undefined) && (missing37 = "type")){
+const err928 = {};
+if(vErrors === null){
+vErrors = [err928];
+}
+else {
+vErrors.push(err928);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("note.manual" !== data.type){
+const err929 = {};
+if(vErrors === null){
+vErrors = [err929];
+}
+else {
+vErrors.push(err929);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err930 = {};
+if(vErrors === null){
+vErrors = [err930];
+}
+else {
+vErrors.push(err930);
+}
+errors++;
+}
+}
+var _valid45 = _errs1029 === errors;
+errors = _errs1028;
+if(vErrors !== null){
+if(_errs1028){
+vErrors.length = _errs1028;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid45){
+const _errs1032 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err931 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err931];
+}
+else {
+vErrors.push(err931);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data370 = data.data;
+if(data370 && typeof data370 == "object" && !Array.isArray(data370)){
+if(data370.text === undefined){
+const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+if(vErrors === null){
+vErrors = [err932];
+}
+else {
+vErrors.push(err932);
+}
+errors++;
+}
+if(data370.who === undefined){
+const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err933];
+}
+else {
+vErrors.push(err933);
+}
+errors++;
+}
+if(data370.source === undefined){
+const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+if(vErrors === null){
+vErrors = [err934];
+}
+else {
+vErrors.push(err934);
+}
+errors++;
+}
+for(const key73 in data370){
+if(!(((key73 === "text") || (key73 === "who")) || (key73 === "source"))){
+const err935 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err935];
+}
+else {
+vErrors.push(err935);
+}
+errors++;
+}
+}
+if(data370.text !== undefined){
+if(typeof data370.text !== "string"){
+const err936 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err936];
+}
+else {
+vErrors.push(err936);
+}
+errors++;
+}
+}
+if(data370.who !== undefined){
+if(typeof data370.who !== "string"){
+const err937 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err937];
+}
+else {
+vErrors.push(err937);
+}
+errors++;
+}
+}
+if(data370.source !== undefined){
+let data373 = data370.source;
+if(!((data373 === "prompt") || (data373 === "note"))){
+const err938 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err938];
+}
+else {
+vErrors.push(err938);
+}
+errors++;
+}
+}
+}
+else {
+const err939 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err939];
+}
+else {
+vErrors.push(err939);
+}
+errors++;
+}
+}
+}
+else {
+const err940 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err940];
+}
+else {
+vErrors.push(err940);
+}
+errors++;
+}
+var _valid45 = _errs1032 === errors;
+valid264 = _valid45;
+if(valid264){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid264){
+const err941 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err941];
+}
+else {
+vErrors.push(err941);
 }
 errors++;
 }
@@ -12168,31 +12650,31 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs1000 = errors;
-let valid261 = true;
-const _errs1001 = errors;
-if(errors === _errs1001){
+const _errs1043 = errors;
+let valid268 = true;
+const _errs1044 = errors;
+if(errors === _errs1044){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing38;
 if((data.type === undefined) && (missing38 = "type")){
-const err902 = {};
+const err942 = {};
 if(vErrors === null){
-vErrors = [err902];
+vErrors = [err942];
 }
 else {
-vErrors.push(err902);
+vErrors.push(err942);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("operator.attached" !== data.type){
-const err903 = {};
+const err943 = {};
 if(vErrors === null){
-vErrors = [err903];
+vErrors = [err943];
 }
 else {
-vErrors.push(err903);
+vErrors.push(err943);
 }
 errors++;
 }
@@ -12200,136 +12682,136 @@ errors++;
 }
 }
 else {
-const err904 = {};
+const err944 = {};
 if(vErrors === null){
-vErrors = [err904];
+vErrors = [err944];
 }
 else {
-vErrors.push(err904);
+vErrors.push(err944);
 }
 errors++;
 }
 }
-var _valid46 = _errs1001 === errors;
-errors = _errs1000;
+var _valid46 = _errs1044 === errors;
+errors = _errs1043;
 if(vErrors !== null){
-if(_errs1000){
-vErrors.length = _errs1000;
+if(_errs1043){
+vErrors.length = _errs1043;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid46){
-const _errs1004 = errors;
+const _errs1047 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err905 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err945 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err905];
+vErrors = [err945];
 }
 else {
-vErrors.push(err905);
+vErrors.push(err945);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data354 = data.data;
-if(data354 && typeof data354 == "object" && !Array.isArray(data354)){
-if(data354.who === undefined){
-const err906 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data375 = data.data;
+if(data375 && typeof data375 == "object" && !Array.isArray(data375)){
+if(data375.who === undefined){
+const err946 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err906];
+vErrors = [err946];
 }
 else {
-vErrors.push(err906);
+vErrors.push(err946);
 }
 errors++;
 }
-if(data354.host === undefined){
-const err907 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data375.host === undefined){
+const err947 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
-vErrors = [err907];
+vErrors = [err947];
 }
 else {
-vErrors.push(err907);
+vErrors.push(err947);
 }
 errors++;
 }
-for(const key71 in data354){
-if(!((key71 === "who") || (key71 === "host"))){
-const err908 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+for(const key74 in data375){
+if(!((key74 === "who") || (key74 === "host"))){
+const err948 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err908];
+vErrors = [err948];
 }
 else {
-vErrors.push(err908);
-}
-errors++;
-}
-}
-if(data354.who !== undefined){
-if(typeof data354.who !== "string"){
-const err909 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err909];
-}
-else {
-vErrors.push(err909);
+vErrors.push(err948);
 }
 errors++;
 }
 }
-if(data354.host !== undefined){
-if(typeof data354.host !== "string"){
-const err910 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data375.who !== undefined){
+if(typeof data375.who !== "string"){
+const err949 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err910];
+vErrors = [err949];
 }
 else {
-vErrors.push(err910);
+vErrors.push(err949);
 }
 errors++;
 }
 }
-}
-else {
-const err911 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data375.host !== undefined){
+if(typeof data375.host !== "string"){
+const err950 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err911];
+vErrors = [err950];
 }
 else {
-vErrors.push(err911);
+vErrors.push(err950);
 }
 errors++;
 }
 }
 }
 else {
-const err912 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err912];
+vErrors = [err951];
 }
 else {
-vErrors.push(err912);
+vErrors.push(err951);
 }
 errors++;
 }
-var _valid46 = _errs1004 === errors;
-valid261 = _valid46;
-if(valid261){
+}
+}
+else {
+const err952 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err952];
+}
+else {
+vErrors.push(err952);
+}
+errors++;
+}
+var _valid46 = _errs1047 === errors;
+valid268 = _valid46;
+if(valid268){
 var props42 = {};
 props42.data = true;
 props42.type = true;
 }
 }
-if(!valid261){
-const err913 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid268){
+const err953 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err913];
+vErrors = [err953];
 }
 else {
-vErrors.push(err913);
+vErrors.push(err953);
 }
 errors++;
 }
@@ -12342,31 +12824,31 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs1014 = errors;
-let valid265 = true;
-const _errs1015 = errors;
-if(errors === _errs1015){
+const _errs1057 = errors;
+let valid272 = true;
+const _errs1058 = errors;
+if(errors === _errs1058){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing39;
 if((data.type === undefined) && (missing39 = "type")){
-const err914 = {};
+const err954 = {};
 if(vErrors === null){
-vErrors = [err914];
+vErrors = [err954];
 }
 else {
-vErrors.push(err914);
+vErrors.push(err954);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("operator.chose" !== data.type){
-const err915 = {};
+const err955 = {};
 if(vErrors === null){
-vErrors = [err915];
+vErrors = [err955];
 }
 else {
-vErrors.push(err915);
+vErrors.push(err955);
 }
 errors++;
 }
@@ -12374,115 +12856,115 @@ errors++;
 }
 }
 else {
-const err916 = {};
+const err956 = {};
 if(vErrors === null){
-vErrors = [err916];
+vErrors = [err956];
 }
 else {
-vErrors.push(err916);
+vErrors.push(err956);
 }
 errors++;
 }
 }
-var _valid47 = _errs1015 === errors;
-errors = _errs1014;
+var _valid47 = _errs1058 === errors;
+errors = _errs1057;
 if(vErrors !== null){
-if(_errs1014){
-vErrors.length = _errs1014;
+if(_errs1057){
+vErrors.length = _errs1057;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid47){
-const _errs1018 = errors;
+const _errs1061 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err917 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err957 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err917];
+vErrors = [err957];
 }
 else {
-vErrors.push(err917);
+vErrors.push(err957);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data358 = data.data;
-if(data358 && typeof data358 == "object" && !Array.isArray(data358)){
-if(data358.choice === undefined){
-const err918 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+let data379 = data.data;
+if(data379 && typeof data379 == "object" && !Array.isArray(data379)){
+if(data379.choice === undefined){
+const err958 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
 if(vErrors === null){
-vErrors = [err918];
+vErrors = [err958];
 }
 else {
-vErrors.push(err918);
+vErrors.push(err958);
 }
 errors++;
 }
-for(const key72 in data358){
-if(!(key72 === "choice")){
-const err919 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+for(const key75 in data379){
+if(!(key75 === "choice")){
+const err959 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err919];
+vErrors = [err959];
 }
 else {
-vErrors.push(err919);
-}
-errors++;
-}
-}
-if(data358.choice !== undefined){
-let data359 = data358.choice;
-if(!(((data359 === "retry") || (data359 === "skip")) || (data359 === "abort"))){
-const err920 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err920];
-}
-else {
-vErrors.push(err920);
+vErrors.push(err959);
 }
 errors++;
 }
 }
-}
-else {
-const err921 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data379.choice !== undefined){
+let data380 = data379.choice;
+if(!(((data380 === "retry") || (data380 === "skip")) || (data380 === "abort"))){
+const err960 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err921];
+vErrors = [err960];
 }
 else {
-vErrors.push(err921);
+vErrors.push(err960);
 }
 errors++;
 }
 }
 }
 else {
-const err922 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err961 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err922];
+vErrors = [err961];
 }
 else {
-vErrors.push(err922);
+vErrors.push(err961);
 }
 errors++;
 }
-var _valid47 = _errs1018 === errors;
-valid265 = _valid47;
-if(valid265){
+}
+}
+else {
+const err962 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err962];
+}
+else {
+vErrors.push(err962);
+}
+errors++;
+}
+var _valid47 = _errs1061 === errors;
+valid272 = _valid47;
+if(valid272){
 var props43 = {};
 props43.data = true;
 props43.type = true;
 }
 }
-if(!valid265){
-const err923 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid272){
+const err963 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err923];
+vErrors = [err963];
 }
 else {
-vErrors.push(err923);
+vErrors.push(err963);
 }
 errors++;
 }
@@ -12495,31 +12977,31 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs1025 = errors;
-let valid269 = true;
-const _errs1026 = errors;
-if(errors === _errs1026){
+const _errs1068 = errors;
+let valid276 = true;
+const _errs1069 = errors;
+if(errors === _errs1069){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing40;
 if((data.type === undefined) && (missing40 = "type")){
-const err924 = {};
+const err964 = {};
 if(vErrors === null){
-vErrors = [err924];
+vErrors = [err964];
 }
 else {
-vErrors.push(err924);
+vErrors.push(err964);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("watch.observed" !== data.type){
-const err925 = {};
+const err965 = {};
 if(vErrors === null){
-vErrors = [err925];
+vErrors = [err965];
 }
 else {
-vErrors.push(err925);
+vErrors.push(err965);
 }
 errors++;
 }
@@ -12527,261 +13009,261 @@ errors++;
 }
 }
 else {
-const err926 = {};
+const err966 = {};
 if(vErrors === null){
-vErrors = [err926];
+vErrors = [err966];
 }
 else {
-vErrors.push(err926);
+vErrors.push(err966);
 }
 errors++;
 }
 }
-var _valid48 = _errs1026 === errors;
-errors = _errs1025;
+var _valid48 = _errs1069 === errors;
+errors = _errs1068;
 if(vErrors !== null){
-if(_errs1025){
-vErrors.length = _errs1025;
+if(_errs1068){
+vErrors.length = _errs1068;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid48){
-const _errs1029 = errors;
+const _errs1072 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err927 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err967 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err927];
+vErrors = [err967];
 }
 else {
-vErrors.push(err927);
+vErrors.push(err967);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data361 = data.data;
-if(data361 && typeof data361 == "object" && !Array.isArray(data361)){
-if(data361.watcher === undefined){
-const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data382 = data.data;
+if(data382 && typeof data382 == "object" && !Array.isArray(data382)){
+if(data382.watcher === undefined){
+const err968 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err928];
+vErrors = [err968];
 }
 else {
-vErrors.push(err928);
+vErrors.push(err968);
 }
 errors++;
 }
-if(data361.object === undefined){
-const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data382.object === undefined){
+const err969 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
-vErrors = [err929];
+vErrors = [err969];
 }
 else {
-vErrors.push(err929);
+vErrors.push(err969);
 }
 errors++;
 }
-if(data361.actor === undefined){
-const err930 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+if(data382.actor === undefined){
+const err970 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
-vErrors = [err930];
+vErrors = [err970];
 }
 else {
-vErrors.push(err930);
+vErrors.push(err970);
 }
 errors++;
 }
-if(data361.change === undefined){
-const err931 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+if(data382.change === undefined){
+const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
 if(vErrors === null){
-vErrors = [err931];
+vErrors = [err971];
 }
 else {
-vErrors.push(err931);
+vErrors.push(err971);
 }
 errors++;
 }
-if(data361.ours === undefined){
-const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+if(data382.ours === undefined){
+const err972 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
 if(vErrors === null){
-vErrors = [err932];
+vErrors = [err972];
 }
 else {
-vErrors.push(err932);
+vErrors.push(err972);
 }
 errors++;
 }
-if(data361.allowedBy === undefined){
-const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+if(data382.allowedBy === undefined){
+const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
 if(vErrors === null){
-vErrors = [err933];
+vErrors = [err973];
 }
 else {
-vErrors.push(err933);
+vErrors.push(err973);
 }
 errors++;
 }
-if(data361.scope === undefined){
-const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+if(data382.scope === undefined){
+const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
 if(vErrors === null){
-vErrors = [err934];
+vErrors = [err974];
 }
 else {
-vErrors.push(err934);
+vErrors.push(err974);
 }
 errors++;
 }
-for(const key73 in data361){
-if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key73))){
-const err935 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+for(const key76 in data382){
+if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key76))){
+const err975 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err935];
+vErrors = [err975];
 }
 else {
-vErrors.push(err935);
-}
-errors++;
-}
-}
-if(data361.watcher !== undefined){
-if(typeof data361.watcher !== "string"){
-const err936 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err936];
-}
-else {
-vErrors.push(err936);
+vErrors.push(err975);
 }
 errors++;
 }
 }
-if(data361.object !== undefined){
-if(typeof data361.object !== "string"){
-const err937 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data382.watcher !== undefined){
+if(typeof data382.watcher !== "string"){
+const err976 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err937];
+vErrors = [err976];
 }
 else {
-vErrors.push(err937);
+vErrors.push(err976);
 }
 errors++;
 }
 }
-if(data361.actor !== undefined){
-let data364 = data361.actor;
-if((typeof data364 !== "string") && (data364 !== null)){
-const err938 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(data382.object !== undefined){
+if(typeof data382.object !== "string"){
+const err977 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err938];
+vErrors = [err977];
 }
 else {
-vErrors.push(err938);
+vErrors.push(err977);
 }
 errors++;
 }
 }
-if(data361.change !== undefined){
-if(typeof data361.change !== "string"){
-const err939 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data382.actor !== undefined){
+let data385 = data382.actor;
+if((typeof data385 !== "string") && (data385 !== null)){
+const err978 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err939];
+vErrors = [err978];
 }
 else {
-vErrors.push(err939);
+vErrors.push(err978);
 }
 errors++;
 }
 }
-if(data361.ours !== undefined){
-if(typeof data361.ours !== "boolean"){
-const err940 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data382.change !== undefined){
+if(typeof data382.change !== "string"){
+const err979 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err940];
+vErrors = [err979];
 }
 else {
-vErrors.push(err940);
+vErrors.push(err979);
 }
 errors++;
 }
 }
-if(data361.allowedBy !== undefined){
-let data367 = data361.allowedBy;
-if((typeof data367 !== "string") && (data367 !== null)){
-const err941 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(data382.ours !== undefined){
+if(typeof data382.ours !== "boolean"){
+const err980 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
-vErrors = [err941];
+vErrors = [err980];
 }
 else {
-vErrors.push(err941);
+vErrors.push(err980);
 }
 errors++;
 }
 }
-if(data361.scope !== undefined){
-let data368 = data361.scope;
-if(!((data368 === "recovery-path") || (data368 === "elsewhere"))){
-const err942 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(data382.allowedBy !== undefined){
+let data388 = data382.allowedBy;
+if((typeof data388 !== "string") && (data388 !== null)){
+const err981 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err942];
+vErrors = [err981];
 }
 else {
-vErrors.push(err942);
+vErrors.push(err981);
 }
 errors++;
 }
 }
-if(data361.happened !== undefined){
-if(typeof data361.happened !== "string"){
-const err943 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data382.scope !== undefined){
+let data389 = data382.scope;
+if(!((data389 === "recovery-path") || (data389 === "elsewhere"))){
+const err982 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err943];
+vErrors = [err982];
 }
 else {
-vErrors.push(err943);
+vErrors.push(err982);
 }
 errors++;
 }
 }
-}
-else {
-const err944 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data382.happened !== undefined){
+if(typeof data382.happened !== "string"){
+const err983 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err944];
+vErrors = [err983];
 }
 else {
-vErrors.push(err944);
+vErrors.push(err983);
 }
 errors++;
 }
 }
 }
 else {
-const err945 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err984 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err945];
+vErrors = [err984];
 }
 else {
-vErrors.push(err945);
+vErrors.push(err984);
 }
 errors++;
 }
-var _valid48 = _errs1029 === errors;
-valid269 = _valid48;
-if(valid269){
+}
+}
+else {
+const err985 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err985];
+}
+else {
+vErrors.push(err985);
+}
+errors++;
+}
+var _valid48 = _errs1072 === errors;
+valid276 = _valid48;
+if(valid276){
 var props44 = {};
 props44.data = true;
 props44.type = true;
 }
 }
-if(!valid269){
-const err946 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid276){
+const err986 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err946];
+vErrors = [err986];
 }
 else {
-vErrors.push(err946);
+vErrors.push(err986);
 }
 errors++;
 }
@@ -12794,31 +13276,31 @@ props0 = props0 || {};
 Object.assign(props0, props44);
 }
 }
-const _errs1050 = errors;
-let valid273 = true;
-const _errs1051 = errors;
-if(errors === _errs1051){
+const _errs1093 = errors;
+let valid280 = true;
+const _errs1094 = errors;
+if(errors === _errs1094){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing41;
 if((data.type === undefined) && (missing41 = "type")){
-const err947 = {};
+const err987 = {};
 if(vErrors === null){
-vErrors = [err947];
+vErrors = [err987];
 }
 else {
-vErrors.push(err947);
+vErrors.push(err987);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("watch.gap" !== data.type){
-const err948 = {};
+const err988 = {};
 if(vErrors === null){
-vErrors = [err948];
+vErrors = [err988];
 }
 else {
-vErrors.push(err948);
+vErrors.push(err988);
 }
 errors++;
 }
@@ -12826,158 +13308,158 @@ errors++;
 }
 }
 else {
-const err949 = {};
+const err989 = {};
 if(vErrors === null){
-vErrors = [err949];
+vErrors = [err989];
 }
 else {
-vErrors.push(err949);
+vErrors.push(err989);
 }
 errors++;
 }
 }
-var _valid49 = _errs1051 === errors;
-errors = _errs1050;
+var _valid49 = _errs1094 === errors;
+errors = _errs1093;
 if(vErrors !== null){
-if(_errs1050){
-vErrors.length = _errs1050;
+if(_errs1093){
+vErrors.length = _errs1093;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid49){
-const _errs1054 = errors;
+const _errs1097 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err950 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err990 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err950];
+vErrors = [err990];
 }
 else {
-vErrors.push(err950);
+vErrors.push(err990);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data371 = data.data;
-if(data371 && typeof data371 == "object" && !Array.isArray(data371)){
-if(data371.watcher === undefined){
-const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data392 = data.data;
+if(data392 && typeof data392 == "object" && !Array.isArray(data392)){
+if(data392.watcher === undefined){
+const err991 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err951];
+vErrors = [err991];
 }
 else {
-vErrors.push(err951);
+vErrors.push(err991);
 }
 errors++;
 }
-if(data371.required === undefined){
-const err952 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data392.required === undefined){
+const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
-vErrors = [err952];
+vErrors = [err992];
 }
 else {
-vErrors.push(err952);
+vErrors.push(err992);
 }
 errors++;
 }
-if(data371.detail === undefined){
-const err953 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data392.detail === undefined){
+const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err953];
+vErrors = [err993];
 }
 else {
-vErrors.push(err953);
+vErrors.push(err993);
 }
 errors++;
 }
-for(const key74 in data371){
-if(!(((key74 === "watcher") || (key74 === "required")) || (key74 === "detail"))){
-const err954 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+for(const key77 in data392){
+if(!(((key77 === "watcher") || (key77 === "required")) || (key77 === "detail"))){
+const err994 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err954];
+vErrors = [err994];
 }
 else {
-vErrors.push(err954);
-}
-errors++;
-}
-}
-if(data371.watcher !== undefined){
-if(typeof data371.watcher !== "string"){
-const err955 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err955];
-}
-else {
-vErrors.push(err955);
+vErrors.push(err994);
 }
 errors++;
 }
 }
-if(data371.required !== undefined){
-if(typeof data371.required !== "boolean"){
-const err956 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data392.watcher !== undefined){
+if(typeof data392.watcher !== "string"){
+const err995 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err956];
+vErrors = [err995];
 }
 else {
-vErrors.push(err956);
+vErrors.push(err995);
 }
 errors++;
 }
 }
-if(data371.detail !== undefined){
-if(typeof data371.detail !== "string"){
-const err957 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data392.required !== undefined){
+if(typeof data392.required !== "boolean"){
+const err996 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
-vErrors = [err957];
+vErrors = [err996];
 }
 else {
-vErrors.push(err957);
+vErrors.push(err996);
 }
 errors++;
 }
 }
-}
-else {
-const err958 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data392.detail !== undefined){
+if(typeof data392.detail !== "string"){
+const err997 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err958];
+vErrors = [err997];
 }
 else {
-vErrors.push(err958);
+vErrors.push(err997);
 }
 errors++;
 }
 }
 }
 else {
-const err959 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err998 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err959];
+vErrors = [err998];
 }
 else {
-vErrors.push(err959);
+vErrors.push(err998);
 }
 errors++;
 }
-var _valid49 = _errs1054 === errors;
-valid273 = _valid49;
-if(valid273){
+}
+}
+else {
+const err999 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err999];
+}
+else {
+vErrors.push(err999);
+}
+errors++;
+}
+var _valid49 = _errs1097 === errors;
+valid280 = _valid49;
+if(valid280){
 var props45 = {};
 props45.data = true;
 props45.type = true;
 }
 }
-if(!valid273){
-const err960 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid280){
+const err1000 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err960];
+vErrors = [err1000];
 }
 else {
-vErrors.push(err960);
+vErrors.push(err1000);
 }
 errors++;
 }
@@ -12990,31 +13472,31 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs1066 = errors;
-let valid277 = true;
-const _errs1067 = errors;
-if(errors === _errs1067){
+const _errs1109 = errors;
+let valid284 = true;
+const _errs1110 = errors;
+if(errors === _errs1110){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing42;
 if((data.type === undefined) && (missing42 = "type")){
-const err961 = {};
+const err1001 = {};
 if(vErrors === null){
-vErrors = [err961];
+vErrors = [err1001];
 }
 else {
-vErrors.push(err961);
+vErrors.push(err1001);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("watch.ended" !== data.type){
-const err962 = {};
+const err1002 = {};
 if(vErrors === null){
-vErrors = [err962];
+vErrors = [err1002];
 }
 else {
-vErrors.push(err962);
+vErrors.push(err1002);
 }
 errors++;
 }
@@ -13022,149 +13504,149 @@ errors++;
 }
 }
 else {
-const err963 = {};
+const err1003 = {};
 if(vErrors === null){
-vErrors = [err963];
+vErrors = [err1003];
 }
 else {
-vErrors.push(err963);
+vErrors.push(err1003);
 }
 errors++;
 }
 }
-var _valid50 = _errs1067 === errors;
-errors = _errs1066;
+var _valid50 = _errs1110 === errors;
+errors = _errs1109;
 if(vErrors !== null){
-if(_errs1066){
-vErrors.length = _errs1066;
+if(_errs1109){
+vErrors.length = _errs1109;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid50){
-const _errs1070 = errors;
+const _errs1113 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err964 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1004 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err964];
+vErrors = [err1004];
 }
 else {
-vErrors.push(err964);
+vErrors.push(err1004);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data376 = data.data;
-if(data376 && typeof data376 == "object" && !Array.isArray(data376)){
-if(data376.watcher === undefined){
-const err965 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data397 = data.data;
+if(data397 && typeof data397 == "object" && !Array.isArray(data397)){
+if(data397.watcher === undefined){
+const err1005 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err965];
+vErrors = [err1005];
 }
 else {
-vErrors.push(err965);
+vErrors.push(err1005);
 }
 errors++;
 }
-if(data376.checks === undefined){
-const err966 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data397.checks === undefined){
+const err1006 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
-vErrors = [err966];
+vErrors = [err1006];
 }
 else {
-vErrors.push(err966);
+vErrors.push(err1006);
 }
 errors++;
 }
-for(const key75 in data376){
-if(!((key75 === "watcher") || (key75 === "checks"))){
-const err967 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+for(const key78 in data397){
+if(!((key78 === "watcher") || (key78 === "checks"))){
+const err1007 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err967];
+vErrors = [err1007];
 }
 else {
-vErrors.push(err967);
-}
-errors++;
-}
-}
-if(data376.watcher !== undefined){
-if(typeof data376.watcher !== "string"){
-const err968 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err968];
-}
-else {
-vErrors.push(err968);
+vErrors.push(err1007);
 }
 errors++;
 }
 }
-if(data376.checks !== undefined){
-let data378 = data376.checks;
-if(!(((typeof data378 == "number") && (!(data378 % 1) && !isNaN(data378))) && (isFinite(data378)))){
-const err969 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data397.watcher !== undefined){
+if(typeof data397.watcher !== "string"){
+const err1008 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err969];
+vErrors = [err1008];
 }
 else {
-vErrors.push(err969);
-}
-errors++;
-}
-if((typeof data378 == "number") && (isFinite(data378))){
-if(data378 < 0 || isNaN(data378)){
-const err970 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err970];
-}
-else {
-vErrors.push(err970);
+vErrors.push(err1008);
 }
 errors++;
 }
 }
-}
-}
-else {
-const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data397.checks !== undefined){
+let data399 = data397.checks;
+if(!(((typeof data399 == "number") && (!(data399 % 1) && !isNaN(data399))) && (isFinite(data399)))){
+const err1009 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err971];
+vErrors = [err1009];
 }
 else {
-vErrors.push(err971);
+vErrors.push(err1009);
+}
+errors++;
+}
+if((typeof data399 == "number") && (isFinite(data399))){
+if(data399 < 0 || isNaN(data399)){
+const err1010 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1010];
+}
+else {
+vErrors.push(err1010);
 }
 errors++;
 }
 }
 }
-else {
-const err972 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err972];
 }
 else {
-vErrors.push(err972);
+const err1011 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1011];
+}
+else {
+vErrors.push(err1011);
 }
 errors++;
 }
-var _valid50 = _errs1070 === errors;
-valid277 = _valid50;
-if(valid277){
+}
+}
+else {
+const err1012 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1012];
+}
+else {
+vErrors.push(err1012);
+}
+errors++;
+}
+var _valid50 = _errs1113 === errors;
+valid284 = _valid50;
+if(valid284){
 var props46 = {};
 props46.data = true;
 props46.type = true;
 }
 }
-if(!valid277){
-const err973 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid284){
+const err1013 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err973];
+vErrors = [err1013];
 }
 else {
-vErrors.push(err973);
+vErrors.push(err1013);
 }
 errors++;
 }
@@ -13177,31 +13659,31 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs1080 = errors;
-let valid281 = true;
-const _errs1081 = errors;
-if(errors === _errs1081){
+const _errs1123 = errors;
+let valid288 = true;
+const _errs1124 = errors;
+if(errors === _errs1124){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing43;
 if((data.type === undefined) && (missing43 = "type")){
-const err974 = {};
+const err1014 = {};
 if(vErrors === null){
-vErrors = [err974];
+vErrors = [err1014];
 }
 else {
-vErrors.push(err974);
+vErrors.push(err1014);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("cleanup.deferred" !== data.type){
-const err975 = {};
+const err1015 = {};
 if(vErrors === null){
-vErrors = [err975];
+vErrors = [err1015];
 }
 else {
-vErrors.push(err975);
+vErrors.push(err1015);
 }
 errors++;
 }
@@ -13209,161 +13691,161 @@ errors++;
 }
 }
 else {
-const err976 = {};
+const err1016 = {};
 if(vErrors === null){
-vErrors = [err976];
+vErrors = [err1016];
 }
 else {
-vErrors.push(err976);
+vErrors.push(err1016);
 }
 errors++;
 }
 }
-var _valid51 = _errs1081 === errors;
-errors = _errs1080;
+var _valid51 = _errs1124 === errors;
+errors = _errs1123;
 if(vErrors !== null){
-if(_errs1080){
-vErrors.length = _errs1080;
+if(_errs1123){
+vErrors.length = _errs1123;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid51){
-const _errs1084 = errors;
+const _errs1127 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err977 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1017 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err977];
+vErrors = [err1017];
 }
 else {
-vErrors.push(err977);
+vErrors.push(err1017);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data380 = data.data;
-if(data380 && typeof data380 == "object" && !Array.isArray(data380)){
-if(data380.id === undefined){
-const err978 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data401 = data.data;
+if(data401 && typeof data401 == "object" && !Array.isArray(data401)){
+if(data401.id === undefined){
+const err1018 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err978];
+vErrors = [err1018];
 }
 else {
-vErrors.push(err978);
+vErrors.push(err1018);
 }
 errors++;
 }
-if(data380.uses === undefined){
-const err979 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(data401.uses === undefined){
+const err1019 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err979];
+vErrors = [err1019];
 }
 else {
-vErrors.push(err979);
+vErrors.push(err1019);
 }
 errors++;
 }
-if(data380.with === undefined){
-const err980 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(data401.with === undefined){
+const err1020 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
-vErrors = [err980];
+vErrors = [err1020];
 }
 else {
-vErrors.push(err980);
+vErrors.push(err1020);
 }
 errors++;
 }
-for(const key76 in data380){
-if(!(((key76 === "id") || (key76 === "uses")) || (key76 === "with"))){
-const err981 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
+for(const key79 in data401){
+if(!(((key79 === "id") || (key79 === "uses")) || (key79 === "with"))){
+const err1021 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err981];
+vErrors = [err1021];
 }
 else {
-vErrors.push(err981);
-}
-errors++;
-}
-}
-if(data380.id !== undefined){
-if(typeof data380.id !== "string"){
-const err982 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err982];
-}
-else {
-vErrors.push(err982);
+vErrors.push(err1021);
 }
 errors++;
 }
 }
-if(data380.uses !== undefined){
-if(typeof data380.uses !== "string"){
-const err983 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data401.id !== undefined){
+if(typeof data401.id !== "string"){
+const err1022 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err983];
+vErrors = [err1022];
 }
 else {
-vErrors.push(err983);
+vErrors.push(err1022);
 }
 errors++;
 }
 }
-if(data380.with !== undefined){
-let data383 = data380.with;
-if(data383 && typeof data383 == "object" && !Array.isArray(data383)){
-}
-else {
-const err984 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data401.uses !== undefined){
+if(typeof data401.uses !== "string"){
+const err1023 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err984];
+vErrors = [err1023];
 }
 else {
-vErrors.push(err984);
+vErrors.push(err1023);
 }
 errors++;
 }
 }
+if(data401.with !== undefined){
+let data404 = data401.with;
+if(data404 && typeof data404 == "object" && !Array.isArray(data404)){
 }
 else {
-const err985 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1024 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err985];
+vErrors = [err1024];
 }
 else {
-vErrors.push(err985);
+vErrors.push(err1024);
 }
 errors++;
 }
 }
 }
 else {
-const err986 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1025 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err986];
+vErrors = [err1025];
 }
 else {
-vErrors.push(err986);
+vErrors.push(err1025);
 }
 errors++;
 }
-var _valid51 = _errs1084 === errors;
-valid281 = _valid51;
-if(valid281){
+}
+}
+else {
+const err1026 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1026];
+}
+else {
+vErrors.push(err1026);
+}
+errors++;
+}
+var _valid51 = _errs1127 === errors;
+valid288 = _valid51;
+if(valid288){
 var props47 = {};
 props47.data = true;
 props47.type = true;
 }
 }
-if(!valid281){
-const err987 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid288){
+const err1027 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err987];
+vErrors = [err1027];
 }
 else {
-vErrors.push(err987);
+vErrors.push(err1027);
 }
 errors++;
 }
@@ -13376,31 +13858,31 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs1097 = errors;
-let valid285 = true;
-const _errs1098 = errors;
-if(errors === _errs1098){
+const _errs1140 = errors;
+let valid292 = true;
+const _errs1141 = errors;
+if(errors === _errs1141){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing44;
 if((data.type === undefined) && (missing44 = "type")){
-const err988 = {};
+const err1028 = {};
 if(vErrors === null){
-vErrors = [err988];
+vErrors = [err1028];
 }
 else {
-vErrors.push(err988);
+vErrors.push(err1028);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("cleanup.confirmed" !== data.type){
-const err989 = {};
+const err1029 = {};
 if(vErrors === null){
-vErrors = [err989];
+vErrors = [err1029];
 }
 else {
-vErrors.push(err989);
+vErrors.push(err1029);
 }
 errors++;
 }
@@ -13408,139 +13890,139 @@ errors++;
 }
 }
 else {
-const err990 = {};
+const err1030 = {};
 if(vErrors === null){
-vErrors = [err990];
+vErrors = [err1030];
 }
 else {
-vErrors.push(err990);
+vErrors.push(err1030);
 }
 errors++;
 }
 }
-var _valid52 = _errs1098 === errors;
-errors = _errs1097;
+var _valid52 = _errs1141 === errors;
+errors = _errs1140;
 if(vErrors !== null){
-if(_errs1097){
-vErrors.length = _errs1097;
+if(_errs1140){
+vErrors.length = _errs1140;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid52){
-const _errs1101 = errors;
+const _errs1144 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err991 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1031 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err991];
+vErrors = [err1031];
 }
 else {
-vErrors.push(err991);
+vErrors.push(err1031);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data385 = data.data;
-if(data385 && typeof data385 == "object" && !Array.isArray(data385)){
-if(data385.id === undefined){
-const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data406 = data.data;
+if(data406 && typeof data406 == "object" && !Array.isArray(data406)){
+if(data406.id === undefined){
+const err1032 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err992];
+vErrors = [err1032];
 }
 else {
-vErrors.push(err992);
+vErrors.push(err1032);
 }
 errors++;
 }
-if(data385.identity === undefined){
-const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(data406.identity === undefined){
+const err1033 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
-vErrors = [err993];
+vErrors = [err1033];
 }
 else {
-vErrors.push(err993);
+vErrors.push(err1033);
 }
 errors++;
 }
-for(const key77 in data385){
-if(!((key77 === "id") || (key77 === "identity"))){
-const err994 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+for(const key80 in data406){
+if(!((key80 === "id") || (key80 === "identity"))){
+const err1034 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err994];
+vErrors = [err1034];
 }
 else {
-vErrors.push(err994);
-}
-errors++;
-}
-}
-if(data385.id !== undefined){
-if(typeof data385.id !== "string"){
-const err995 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err995];
-}
-else {
-vErrors.push(err995);
+vErrors.push(err1034);
 }
 errors++;
 }
 }
-if(data385.identity !== undefined){
-let data387 = data385.identity;
-if(data387 && typeof data387 == "object" && !Array.isArray(data387)){
-}
-else {
-const err996 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data406.id !== undefined){
+if(typeof data406.id !== "string"){
+const err1035 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err996];
+vErrors = [err1035];
 }
 else {
-vErrors.push(err996);
+vErrors.push(err1035);
 }
 errors++;
 }
 }
+if(data406.identity !== undefined){
+let data408 = data406.identity;
+if(data408 && typeof data408 == "object" && !Array.isArray(data408)){
 }
 else {
-const err997 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1036 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err997];
+vErrors = [err1036];
 }
 else {
-vErrors.push(err997);
+vErrors.push(err1036);
 }
 errors++;
 }
 }
 }
 else {
-const err998 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1037 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err998];
+vErrors = [err1037];
 }
 else {
-vErrors.push(err998);
+vErrors.push(err1037);
 }
 errors++;
 }
-var _valid52 = _errs1101 === errors;
-valid285 = _valid52;
-if(valid285){
+}
+}
+else {
+const err1038 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1038];
+}
+else {
+vErrors.push(err1038);
+}
+errors++;
+}
+var _valid52 = _errs1144 === errors;
+valid292 = _valid52;
+if(valid292){
 var props48 = {};
 props48.data = true;
 props48.type = true;
 }
 }
-if(!valid285){
-const err999 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid292){
+const err1039 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err999];
+vErrors = [err1039];
 }
 else {
-vErrors.push(err999);
+vErrors.push(err1039);
 }
 errors++;
 }
@@ -13553,31 +14035,31 @@ props0 = props0 || {};
 Object.assign(props0, props48);
 }
 }
-const _errs1112 = errors;
-let valid289 = true;
-const _errs1113 = errors;
-if(errors === _errs1113){
+const _errs1155 = errors;
+let valid296 = true;
+const _errs1156 = errors;
+if(errors === _errs1156){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
-const err1000 = {};
+const err1040 = {};
 if(vErrors === null){
-vErrors = [err1000];
+vErrors = [err1040];
 }
 else {
-vErrors.push(err1000);
+vErrors.push(err1040);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("cleanup.started" !== data.type){
-const err1001 = {};
+const err1041 = {};
 if(vErrors === null){
-vErrors = [err1001];
+vErrors = [err1041];
 }
 else {
-vErrors.push(err1001);
+vErrors.push(err1041);
 }
 errors++;
 }
@@ -13585,114 +14067,114 @@ errors++;
 }
 }
 else {
-const err1002 = {};
+const err1042 = {};
 if(vErrors === null){
-vErrors = [err1002];
+vErrors = [err1042];
 }
 else {
-vErrors.push(err1002);
+vErrors.push(err1042);
 }
 errors++;
 }
 }
-var _valid53 = _errs1113 === errors;
-errors = _errs1112;
+var _valid53 = _errs1156 === errors;
+errors = _errs1155;
 if(vErrors !== null){
-if(_errs1112){
-vErrors.length = _errs1112;
+if(_errs1155){
+vErrors.length = _errs1155;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid53){
-const _errs1116 = errors;
+const _errs1159 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1003 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1043 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1003];
+vErrors = [err1043];
 }
 else {
-vErrors.push(err1003);
+vErrors.push(err1043);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data389 = data.data;
-if(data389 && typeof data389 == "object" && !Array.isArray(data389)){
-if(data389.id === undefined){
-const err1004 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data410 = data.data;
+if(data410 && typeof data410 == "object" && !Array.isArray(data410)){
+if(data410.id === undefined){
+const err1044 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1004];
+vErrors = [err1044];
 }
 else {
-vErrors.push(err1004);
+vErrors.push(err1044);
 }
 errors++;
 }
-for(const key78 in data389){
-if(!(key78 === "id")){
-const err1005 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+for(const key81 in data410){
+if(!(key81 === "id")){
+const err1045 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1005];
+vErrors = [err1045];
 }
 else {
-vErrors.push(err1005);
-}
-errors++;
-}
-}
-if(data389.id !== undefined){
-if(typeof data389.id !== "string"){
-const err1006 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1006];
-}
-else {
-vErrors.push(err1006);
+vErrors.push(err1045);
 }
 errors++;
 }
 }
-}
-else {
-const err1007 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data410.id !== undefined){
+if(typeof data410.id !== "string"){
+const err1046 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1007];
+vErrors = [err1046];
 }
 else {
-vErrors.push(err1007);
+vErrors.push(err1046);
 }
 errors++;
 }
 }
 }
 else {
-const err1008 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1047 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1008];
+vErrors = [err1047];
 }
 else {
-vErrors.push(err1008);
+vErrors.push(err1047);
 }
 errors++;
 }
-var _valid53 = _errs1116 === errors;
-valid289 = _valid53;
-if(valid289){
+}
+}
+else {
+const err1048 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1048];
+}
+else {
+vErrors.push(err1048);
+}
+errors++;
+}
+var _valid53 = _errs1159 === errors;
+valid296 = _valid53;
+if(valid296){
 var props49 = {};
 props49.data = true;
 props49.type = true;
 }
 }
-if(!valid289){
-const err1009 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid296){
+const err1049 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1009];
+vErrors = [err1049];
 }
 else {
-vErrors.push(err1009);
+vErrors.push(err1049);
 }
 errors++;
 }
@@ -13705,31 +14187,31 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1124 = errors;
-let valid293 = true;
-const _errs1125 = errors;
-if(errors === _errs1125){
+const _errs1167 = errors;
+let valid300 = true;
+const _errs1168 = errors;
+if(errors === _errs1168){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing46;
 if((data.type === undefined) && (missing46 = "type")){
-const err1010 = {};
+const err1050 = {};
 if(vErrors === null){
-vErrors = [err1010];
+vErrors = [err1050];
 }
 else {
-vErrors.push(err1010);
+vErrors.push(err1050);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("cleanup.finished" !== data.type){
-const err1011 = {};
+const err1051 = {};
 if(vErrors === null){
-vErrors = [err1011];
+vErrors = [err1051];
 }
 else {
-vErrors.push(err1011);
+vErrors.push(err1051);
 }
 errors++;
 }
@@ -13737,148 +14219,148 @@ errors++;
 }
 }
 else {
-const err1012 = {};
+const err1052 = {};
 if(vErrors === null){
-vErrors = [err1012];
+vErrors = [err1052];
 }
 else {
-vErrors.push(err1012);
+vErrors.push(err1052);
 }
 errors++;
 }
 }
-var _valid54 = _errs1125 === errors;
-errors = _errs1124;
+var _valid54 = _errs1168 === errors;
+errors = _errs1167;
 if(vErrors !== null){
-if(_errs1124){
-vErrors.length = _errs1124;
+if(_errs1167){
+vErrors.length = _errs1167;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid54){
-const _errs1128 = errors;
+const _errs1171 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1013 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1053 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1013];
+vErrors = [err1053];
 }
 else {
-vErrors.push(err1013);
+vErrors.push(err1053);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data392 = data.data;
-if(data392 && typeof data392 == "object" && !Array.isArray(data392)){
-if(data392.id === undefined){
-const err1014 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data413 = data.data;
+if(data413 && typeof data413 == "object" && !Array.isArray(data413)){
+if(data413.id === undefined){
+const err1054 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1014];
+vErrors = [err1054];
 }
 else {
-vErrors.push(err1014);
+vErrors.push(err1054);
 }
 errors++;
 }
-if(data392.ok === undefined){
-const err1015 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data413.ok === undefined){
+const err1055 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
-vErrors = [err1015];
+vErrors = [err1055];
 }
 else {
-vErrors.push(err1015);
+vErrors.push(err1055);
 }
 errors++;
 }
-for(const key79 in data392){
-if(!(((key79 === "id") || (key79 === "ok")) || (key79 === "error"))){
-const err1016 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+for(const key82 in data413){
+if(!(((key82 === "id") || (key82 === "ok")) || (key82 === "error"))){
+const err1056 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1016];
+vErrors = [err1056];
 }
 else {
-vErrors.push(err1016);
-}
-errors++;
-}
-}
-if(data392.id !== undefined){
-if(typeof data392.id !== "string"){
-const err1017 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1017];
-}
-else {
-vErrors.push(err1017);
+vErrors.push(err1056);
 }
 errors++;
 }
 }
-if(data392.ok !== undefined){
-if(typeof data392.ok !== "boolean"){
-const err1018 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data413.id !== undefined){
+if(typeof data413.id !== "string"){
+const err1057 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1018];
+vErrors = [err1057];
 }
 else {
-vErrors.push(err1018);
+vErrors.push(err1057);
 }
 errors++;
 }
 }
-if(data392.error !== undefined){
-if(typeof data392.error !== "string"){
-const err1019 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data413.ok !== undefined){
+if(typeof data413.ok !== "boolean"){
+const err1058 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
-vErrors = [err1019];
+vErrors = [err1058];
 }
 else {
-vErrors.push(err1019);
+vErrors.push(err1058);
 }
 errors++;
 }
 }
-}
-else {
-const err1020 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data413.error !== undefined){
+if(typeof data413.error !== "string"){
+const err1059 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1020];
+vErrors = [err1059];
 }
 else {
-vErrors.push(err1020);
+vErrors.push(err1059);
 }
 errors++;
 }
 }
 }
 else {
-const err1021 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1060 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1021];
+vErrors = [err1060];
 }
 else {
-vErrors.push(err1021);
+vErrors.push(err1060);
 }
 errors++;
 }
-var _valid54 = _errs1128 === errors;
-valid293 = _valid54;
-if(valid293){
+}
+}
+else {
+const err1061 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1061];
+}
+else {
+vErrors.push(err1061);
+}
+errors++;
+}
+var _valid54 = _errs1171 === errors;
+valid300 = _valid54;
+if(valid300){
 var props50 = {};
 props50.data = true;
 props50.type = true;
 }
 }
-if(!valid293){
-const err1022 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid300){
+const err1062 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1022];
+vErrors = [err1062];
 }
 else {
-vErrors.push(err1022);
+vErrors.push(err1062);
 }
 errors++;
 }
@@ -13891,31 +14373,31 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
-const _errs1140 = errors;
-let valid297 = true;
-const _errs1141 = errors;
-if(errors === _errs1141){
+const _errs1183 = errors;
+let valid304 = true;
+const _errs1184 = errors;
+if(errors === _errs1184){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing47;
 if((data.type === undefined) && (missing47 = "type")){
-const err1023 = {};
+const err1063 = {};
 if(vErrors === null){
-vErrors = [err1023];
+vErrors = [err1063];
 }
 else {
-vErrors.push(err1023);
+vErrors.push(err1063);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("run.kept" !== data.type){
-const err1024 = {};
+const err1064 = {};
 if(vErrors === null){
-vErrors = [err1024];
+vErrors = [err1064];
 }
 else {
-vErrors.push(err1024);
+vErrors.push(err1064);
 }
 errors++;
 }
@@ -13923,249 +14405,249 @@ errors++;
 }
 }
 else {
-const err1025 = {};
+const err1065 = {};
 if(vErrors === null){
-vErrors = [err1025];
+vErrors = [err1065];
 }
 else {
-vErrors.push(err1025);
+vErrors.push(err1065);
 }
 errors++;
 }
 }
-var _valid55 = _errs1141 === errors;
-errors = _errs1140;
+var _valid55 = _errs1184 === errors;
+errors = _errs1183;
 if(vErrors !== null){
-if(_errs1140){
-vErrors.length = _errs1140;
+if(_errs1183){
+vErrors.length = _errs1183;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid55){
-const _errs1144 = errors;
+const _errs1187 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1026 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1066 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1026];
+vErrors = [err1066];
 }
 else {
-vErrors.push(err1026);
+vErrors.push(err1066);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data397 = data.data;
-if(data397 && typeof data397 == "object" && !Array.isArray(data397)){
-if(data397.cleanups === undefined){
-const err1027 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+let data418 = data.data;
+if(data418 && typeof data418 == "object" && !Array.isArray(data418)){
+if(data418.cleanups === undefined){
+const err1067 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
-vErrors = [err1027];
+vErrors = [err1067];
 }
 else {
-vErrors.push(err1027);
+vErrors.push(err1067);
 }
 errors++;
 }
-if(data397.things === undefined){
-const err1028 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(data418.things === undefined){
+const err1068 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
-vErrors = [err1028];
+vErrors = [err1068];
 }
 else {
-vErrors.push(err1028);
+vErrors.push(err1068);
 }
 errors++;
 }
-if(data397.until === undefined){
-const err1029 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(data418.until === undefined){
+const err1069 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
-vErrors = [err1029];
+vErrors = [err1069];
 }
 else {
-vErrors.push(err1029);
+vErrors.push(err1069);
 }
 errors++;
 }
-for(const key80 in data397){
-if(!(((key80 === "cleanups") || (key80 === "things")) || (key80 === "until"))){
-const err1030 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
+for(const key83 in data418){
+if(!(((key83 === "cleanups") || (key83 === "things")) || (key83 === "until"))){
+const err1070 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1030];
+vErrors = [err1070];
 }
 else {
-vErrors.push(err1030);
-}
-errors++;
-}
-}
-if(data397.cleanups !== undefined){
-let data398 = data397.cleanups;
-if(Array.isArray(data398)){
-const len29 = data398.length;
-for(let i29=0; i29<len29; i29++){
-if(typeof data398[i29] !== "string"){
-const err1031 = {instancePath:instancePath+"/data/cleanups/" + i29,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1031];
-}
-else {
-vErrors.push(err1031);
+vErrors.push(err1070);
 }
 errors++;
 }
 }
-}
-else {
-const err1032 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data418.cleanups !== undefined){
+let data419 = data418.cleanups;
+if(Array.isArray(data419)){
+const len31 = data419.length;
+for(let i31=0; i31<len31; i31++){
+if(typeof data419[i31] !== "string"){
+const err1071 = {instancePath:instancePath+"/data/cleanups/" + i31,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1032];
+vErrors = [err1071];
 }
 else {
-vErrors.push(err1032);
-}
-errors++;
-}
-}
-if(data397.things !== undefined){
-let data400 = data397.things;
-if(Array.isArray(data400)){
-const len30 = data400.length;
-for(let i30=0; i30<len30; i30++){
-let data401 = data400[i30];
-if(data401 && typeof data401 == "object" && !Array.isArray(data401)){
-if(data401.system === undefined){
-const err1033 = {instancePath:instancePath+"/data/things/" + i30,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
-if(vErrors === null){
-vErrors = [err1033];
-}
-else {
-vErrors.push(err1033);
-}
-errors++;
-}
-if(data401.object === undefined){
-const err1034 = {instancePath:instancePath+"/data/things/" + i30,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err1034];
-}
-else {
-vErrors.push(err1034);
-}
-errors++;
-}
-for(const key81 in data401){
-if(!((key81 === "system") || (key81 === "object"))){
-const err1035 = {instancePath:instancePath+"/data/things/" + i30,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1035];
-}
-else {
-vErrors.push(err1035);
-}
-errors++;
-}
-}
-if(data401.system !== undefined){
-if(typeof data401.system !== "string"){
-const err1036 = {instancePath:instancePath+"/data/things/" + i30+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1036];
-}
-else {
-vErrors.push(err1036);
-}
-errors++;
-}
-}
-if(data401.object !== undefined){
-if(typeof data401.object !== "string"){
-const err1037 = {instancePath:instancePath+"/data/things/" + i30+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1037];
-}
-else {
-vErrors.push(err1037);
+vErrors.push(err1071);
 }
 errors++;
 }
 }
 }
 else {
-const err1038 = {instancePath:instancePath+"/data/things/" + i30,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1072 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err1038];
+vErrors = [err1072];
 }
 else {
-vErrors.push(err1038);
+vErrors.push(err1072);
+}
+errors++;
+}
+}
+if(data418.things !== undefined){
+let data421 = data418.things;
+if(Array.isArray(data421)){
+const len32 = data421.length;
+for(let i32=0; i32<len32; i32++){
+let data422 = data421[i32];
+if(data422 && typeof data422 == "object" && !Array.isArray(data422)){
+if(data422.system === undefined){
+const err1073 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err1073];
+}
+else {
+vErrors.push(err1073);
+}
+errors++;
+}
+if(data422.object === undefined){
+const err1074 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err1074];
+}
+else {
+vErrors.push(err1074);
+}
+errors++;
+}
+for(const key84 in data422){
+if(!((key84 === "system") || (key84 === "object"))){
+const err1075 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1075];
+}
+else {
+vErrors.push(err1075);
+}
+errors++;
+}
+}
+if(data422.system !== undefined){
+if(typeof data422.system !== "string"){
+const err1076 = {instancePath:instancePath+"/data/things/" + i32+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1076];
+}
+else {
+vErrors.push(err1076);
+}
+errors++;
+}
+}
+if(data422.object !== undefined){
+if(typeof data422.object !== "string"){
+const err1077 = {instancePath:instancePath+"/data/things/" + i32+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1077];
+}
+else {
+vErrors.push(err1077);
 }
 errors++;
 }
 }
 }
 else {
-const err1039 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err1078 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1039];
+vErrors = [err1078];
 }
 else {
-vErrors.push(err1039);
-}
-errors++;
-}
-}
-if(data397.until !== undefined){
-if(typeof data397.until !== "string"){
-const err1040 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1040];
-}
-else {
-vErrors.push(err1040);
+vErrors.push(err1078);
 }
 errors++;
 }
 }
 }
 else {
-const err1041 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1079 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err1041];
+vErrors = [err1079];
 }
 else {
-vErrors.push(err1041);
+vErrors.push(err1079);
+}
+errors++;
+}
+}
+if(data418.until !== undefined){
+if(typeof data418.until !== "string"){
+const err1080 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1080];
+}
+else {
+vErrors.push(err1080);
 }
 errors++;
 }
 }
 }
 else {
-const err1042 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1081 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1042];
+vErrors = [err1081];
 }
 else {
-vErrors.push(err1042);
+vErrors.push(err1081);
 }
 errors++;
 }
-var _valid55 = _errs1144 === errors;
-valid297 = _valid55;
-if(valid297){
+}
+}
+else {
+const err1082 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1082];
+}
+else {
+vErrors.push(err1082);
+}
+errors++;
+}
+var _valid55 = _errs1187 === errors;
+valid304 = _valid55;
+if(valid304){
 var props51 = {};
 props51.data = true;
 props51.type = true;
 }
 }
-if(!valid297){
-const err1043 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid304){
+const err1083 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1043];
+vErrors = [err1083];
 }
 else {
-vErrors.push(err1043);
+vErrors.push(err1083);
 }
 errors++;
 }
@@ -14178,31 +14660,31 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1165 = errors;
-let valid306 = true;
-const _errs1166 = errors;
-if(errors === _errs1166){
+const _errs1208 = errors;
+let valid313 = true;
+const _errs1209 = errors;
+if(errors === _errs1209){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing48;
 if((data.type === undefined) && (missing48 = "type")){
-const err1044 = {};
+const err1084 = {};
 if(vErrors === null){
-vErrors = [err1044];
+vErrors = [err1084];
 }
 else {
-vErrors.push(err1044);
+vErrors.push(err1084);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("verification.ended" !== data.type){
-const err1045 = {};
+const err1085 = {};
 if(vErrors === null){
-vErrors = [err1045];
+vErrors = [err1085];
 }
 else {
-vErrors.push(err1045);
+vErrors.push(err1085);
 }
 errors++;
 }
@@ -14210,90 +14692,90 @@ errors++;
 }
 }
 else {
-const err1046 = {};
+const err1086 = {};
 if(vErrors === null){
-vErrors = [err1046];
+vErrors = [err1086];
 }
 else {
-vErrors.push(err1046);
+vErrors.push(err1086);
 }
 errors++;
 }
 }
-var _valid56 = _errs1166 === errors;
-errors = _errs1165;
+var _valid56 = _errs1209 === errors;
+errors = _errs1208;
 if(vErrors !== null){
-if(_errs1165){
-vErrors.length = _errs1165;
+if(_errs1208){
+vErrors.length = _errs1208;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid56){
-const _errs1169 = errors;
+const _errs1212 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1047 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1087 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1047];
+vErrors = [err1087];
 }
 else {
-vErrors.push(err1047);
+vErrors.push(err1087);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data406 = data.data;
-if(data406 && typeof data406 == "object" && !Array.isArray(data406)){
-for(const key82 in data406){
-const err1048 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
+let data427 = data.data;
+if(data427 && typeof data427 == "object" && !Array.isArray(data427)){
+for(const key85 in data427){
+const err1088 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1048];
+vErrors = [err1088];
 }
 else {
-vErrors.push(err1048);
+vErrors.push(err1088);
 }
 errors++;
 }
 }
 else {
-const err1049 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1089 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1049];
+vErrors = [err1089];
 }
 else {
-vErrors.push(err1049);
+vErrors.push(err1089);
 }
 errors++;
 }
 }
 }
 else {
-const err1050 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1090 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1050];
+vErrors = [err1090];
 }
 else {
-vErrors.push(err1050);
+vErrors.push(err1090);
 }
 errors++;
 }
-var _valid56 = _errs1169 === errors;
-valid306 = _valid56;
-if(valid306){
+var _valid56 = _errs1212 === errors;
+valid313 = _valid56;
+if(valid313){
 var props52 = {};
 props52.data = true;
 props52.type = true;
 }
 }
-if(!valid306){
-const err1051 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid313){
+const err1091 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1051];
+vErrors = [err1091];
 }
 else {
-vErrors.push(err1051);
+vErrors.push(err1091);
 }
 errors++;
 }
@@ -14306,31 +14788,31 @@ props0 = props0 || {};
 Object.assign(props0, props52);
 }
 }
-const _errs1175 = errors;
-let valid309 = true;
-const _errs1176 = errors;
-if(errors === _errs1176){
+const _errs1218 = errors;
+let valid316 = true;
+const _errs1219 = errors;
+if(errors === _errs1219){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing49;
 if((data.type === undefined) && (missing49 = "type")){
-const err1052 = {};
+const err1092 = {};
 if(vErrors === null){
-vErrors = [err1052];
+vErrors = [err1092];
 }
 else {
-vErrors.push(err1052);
+vErrors.push(err1092);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("cancel.requested" !== data.type){
-const err1053 = {};
+const err1093 = {};
 if(vErrors === null){
-vErrors = [err1053];
+vErrors = [err1093];
 }
 else {
-vErrors.push(err1053);
+vErrors.push(err1093);
 }
 errors++;
 }
@@ -14338,114 +14820,114 @@ errors++;
 }
 }
 else {
-const err1054 = {};
+const err1094 = {};
 if(vErrors === null){
-vErrors = [err1054];
+vErrors = [err1094];
 }
 else {
-vErrors.push(err1054);
+vErrors.push(err1094);
 }
 errors++;
 }
 }
-var _valid57 = _errs1176 === errors;
-errors = _errs1175;
+var _valid57 = _errs1219 === errors;
+errors = _errs1218;
 if(vErrors !== null){
-if(_errs1175){
-vErrors.length = _errs1175;
+if(_errs1218){
+vErrors.length = _errs1218;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid57){
-const _errs1179 = errors;
+const _errs1222 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1055 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1095 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1055];
+vErrors = [err1095];
 }
 else {
-vErrors.push(err1055);
+vErrors.push(err1095);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data408 = data.data;
-if(data408 && typeof data408 == "object" && !Array.isArray(data408)){
-if(data408.by === undefined){
-const err1056 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+let data429 = data.data;
+if(data429 && typeof data429 == "object" && !Array.isArray(data429)){
+if(data429.by === undefined){
+const err1096 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
-vErrors = [err1056];
+vErrors = [err1096];
 }
 else {
-vErrors.push(err1056);
+vErrors.push(err1096);
 }
 errors++;
 }
-for(const key83 in data408){
-if(!(key83 === "by")){
-const err1057 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
+for(const key86 in data429){
+if(!(key86 === "by")){
+const err1097 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1057];
+vErrors = [err1097];
 }
 else {
-vErrors.push(err1057);
-}
-errors++;
-}
-}
-if(data408.by !== undefined){
-if(typeof data408.by !== "string"){
-const err1058 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1058];
-}
-else {
-vErrors.push(err1058);
+vErrors.push(err1097);
 }
 errors++;
 }
 }
-}
-else {
-const err1059 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data429.by !== undefined){
+if(typeof data429.by !== "string"){
+const err1098 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1059];
+vErrors = [err1098];
 }
 else {
-vErrors.push(err1059);
+vErrors.push(err1098);
 }
 errors++;
 }
 }
 }
 else {
-const err1060 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1099 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1060];
+vErrors = [err1099];
 }
 else {
-vErrors.push(err1060);
+vErrors.push(err1099);
 }
 errors++;
 }
-var _valid57 = _errs1179 === errors;
-valid309 = _valid57;
-if(valid309){
+}
+}
+else {
+const err1100 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1100];
+}
+else {
+vErrors.push(err1100);
+}
+errors++;
+}
+var _valid57 = _errs1222 === errors;
+valid316 = _valid57;
+if(valid316){
 var props53 = {};
 props53.data = true;
 props53.type = true;
 }
 }
-if(!valid309){
-const err1061 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid316){
+const err1101 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1061];
+vErrors = [err1101];
 }
 else {
-vErrors.push(err1061);
+vErrors.push(err1101);
 }
 errors++;
 }
@@ -14458,31 +14940,31 @@ props0 = props0 || {};
 Object.assign(props0, props53);
 }
 }
-const _errs1187 = errors;
-let valid313 = true;
-const _errs1188 = errors;
-if(errors === _errs1188){
+const _errs1230 = errors;
+let valid320 = true;
+const _errs1231 = errors;
+if(errors === _errs1231){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing50;
 if((data.type === undefined) && (missing50 = "type")){
-const err1062 = {};
+const err1102 = {};
 if(vErrors === null){
-vErrors = [err1062];
+vErrors = [err1102];
 }
 else {
-vErrors.push(err1062);
+vErrors.push(err1102);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("run.finished" !== data.type){
-const err1063 = {};
+const err1103 = {};
 if(vErrors === null){
-vErrors = [err1063];
+vErrors = [err1103];
 }
 else {
-vErrors.push(err1063);
+vErrors.push(err1103);
 }
 errors++;
 }
@@ -14490,90 +14972,90 @@ errors++;
 }
 }
 else {
-const err1064 = {};
+const err1104 = {};
 if(vErrors === null){
-vErrors = [err1064];
+vErrors = [err1104];
 }
 else {
-vErrors.push(err1064);
+vErrors.push(err1104);
 }
 errors++;
 }
 }
-var _valid58 = _errs1188 === errors;
-errors = _errs1187;
+var _valid58 = _errs1231 === errors;
+errors = _errs1230;
 if(vErrors !== null){
-if(_errs1187){
-vErrors.length = _errs1187;
+if(_errs1230){
+vErrors.length = _errs1230;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid58){
-const _errs1191 = errors;
+const _errs1234 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1065 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1105 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1065];
+vErrors = [err1105];
 }
 else {
-vErrors.push(err1065);
+vErrors.push(err1105);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data411 = data.data;
-if(data411 && typeof data411 == "object" && !Array.isArray(data411)){
-for(const key84 in data411){
-const err1066 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+let data432 = data.data;
+if(data432 && typeof data432 == "object" && !Array.isArray(data432)){
+for(const key87 in data432){
+const err1106 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1066];
+vErrors = [err1106];
 }
 else {
-vErrors.push(err1066);
+vErrors.push(err1106);
 }
 errors++;
 }
 }
 else {
-const err1067 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1107 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1067];
+vErrors = [err1107];
 }
 else {
-vErrors.push(err1067);
+vErrors.push(err1107);
 }
 errors++;
 }
 }
 }
 else {
-const err1068 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1108 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1068];
+vErrors = [err1108];
 }
 else {
-vErrors.push(err1068);
+vErrors.push(err1108);
 }
 errors++;
 }
-var _valid58 = _errs1191 === errors;
-valid313 = _valid58;
-if(valid313){
+var _valid58 = _errs1234 === errors;
+valid320 = _valid58;
+if(valid320){
 var props54 = {};
 props54.data = true;
 props54.type = true;
 }
 }
-if(!valid313){
-const err1069 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid320){
+const err1109 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1069];
+vErrors = [err1109];
 }
 else {
-vErrors.push(err1069);
+vErrors.push(err1109);
 }
 errors++;
 }
@@ -14586,31 +15068,31 @@ props0 = props0 || {};
 Object.assign(props0, props54);
 }
 }
-const _errs1197 = errors;
-let valid316 = true;
-const _errs1198 = errors;
-if(errors === _errs1198){
+const _errs1240 = errors;
+let valid323 = true;
+const _errs1241 = errors;
+if(errors === _errs1241){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing51;
 if((data.type === undefined) && (missing51 = "type")){
-const err1070 = {};
+const err1110 = {};
 if(vErrors === null){
-vErrors = [err1070];
+vErrors = [err1110];
 }
 else {
-vErrors.push(err1070);
+vErrors.push(err1110);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("probe.sample" !== data.type){
-const err1071 = {};
+const err1111 = {};
 if(vErrors === null){
-vErrors = [err1071];
+vErrors = [err1111];
 }
 else {
-vErrors.push(err1071);
+vErrors.push(err1111);
 }
 errors++;
 }
@@ -14618,403 +15100,403 @@ errors++;
 }
 }
 else {
-const err1072 = {};
+const err1112 = {};
 if(vErrors === null){
-vErrors = [err1072];
+vErrors = [err1112];
 }
 else {
-vErrors.push(err1072);
+vErrors.push(err1112);
 }
 errors++;
 }
 }
-var _valid59 = _errs1198 === errors;
-errors = _errs1197;
+var _valid59 = _errs1241 === errors;
+errors = _errs1240;
 if(vErrors !== null){
-if(_errs1197){
-vErrors.length = _errs1197;
+if(_errs1240){
+vErrors.length = _errs1240;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid59){
-const _errs1201 = errors;
+const _errs1244 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1073 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1113 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1073];
+vErrors = [err1113];
 }
 else {
-vErrors.push(err1073);
+vErrors.push(err1113);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data413 = data.data;
-if(data413 && typeof data413 == "object" && !Array.isArray(data413)){
-if(data413.probe === undefined){
-const err1074 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data434 = data.data;
+if(data434 && typeof data434 == "object" && !Array.isArray(data434)){
+if(data434.probe === undefined){
+const err1114 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
-vErrors = [err1074];
+vErrors = [err1114];
 }
 else {
-vErrors.push(err1074);
+vErrors.push(err1114);
 }
 errors++;
 }
-if(data413.endpoint === undefined){
-const err1075 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(data434.endpoint === undefined){
+const err1115 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
-vErrors = [err1075];
+vErrors = [err1115];
 }
 else {
-vErrors.push(err1075);
+vErrors.push(err1115);
 }
 errors++;
 }
-if(data413.read === undefined){
-const err1076 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+if(data434.read === undefined){
+const err1116 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
-vErrors = [err1076];
+vErrors = [err1116];
 }
 else {
-vErrors.push(err1076);
+vErrors.push(err1116);
 }
 errors++;
 }
-if(data413.write === undefined){
-const err1077 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+if(data434.write === undefined){
+const err1117 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
-vErrors = [err1077];
+vErrors = [err1117];
 }
 else {
-vErrors.push(err1077);
+vErrors.push(err1117);
 }
 errors++;
 }
-if(data413.control === undefined){
-const err1078 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+if(data434.control === undefined){
+const err1118 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
-vErrors = [err1078];
+vErrors = [err1118];
 }
 else {
-vErrors.push(err1078);
+vErrors.push(err1118);
 }
 errors++;
 }
-if(data413.sent === undefined){
-const err1079 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data434.sent === undefined){
+const err1119 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
-vErrors = [err1079];
+vErrors = [err1119];
 }
 else {
-vErrors.push(err1079);
+vErrors.push(err1119);
 }
 errors++;
 }
-if(data413.done === undefined){
-const err1080 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(data434.done === undefined){
+const err1120 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
 if(vErrors === null){
-vErrors = [err1080];
+vErrors = [err1120];
 }
 else {
-vErrors.push(err1080);
+vErrors.push(err1120);
 }
 errors++;
 }
-for(const key85 in data413){
-if(!((((((((key85 === "probe") || (key85 === "endpoint")) || (key85 === "read")) || (key85 === "write")) || (key85 === "control")) || (key85 === "sent")) || (key85 === "done")) || (key85 === "error"))){
-const err1081 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
+for(const key88 in data434){
+if(!((((((((key88 === "probe") || (key88 === "endpoint")) || (key88 === "read")) || (key88 === "write")) || (key88 === "control")) || (key88 === "sent")) || (key88 === "done")) || (key88 === "error"))){
+const err1121 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1081];
+vErrors = [err1121];
 }
 else {
-vErrors.push(err1081);
-}
-errors++;
-}
-}
-if(data413.probe !== undefined){
-if(typeof data413.probe !== "string"){
-const err1082 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1082];
-}
-else {
-vErrors.push(err1082);
+vErrors.push(err1121);
 }
 errors++;
 }
 }
-if(data413.endpoint !== undefined){
-if(typeof data413.endpoint !== "string"){
-const err1083 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data434.probe !== undefined){
+if(typeof data434.probe !== "string"){
+const err1122 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1083];
+vErrors = [err1122];
 }
 else {
-vErrors.push(err1083);
+vErrors.push(err1122);
 }
 errors++;
 }
 }
-if(data413.read !== undefined){
-if(typeof data413.read !== "boolean"){
-const err1084 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data434.endpoint !== undefined){
+if(typeof data434.endpoint !== "string"){
+const err1123 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1084];
+vErrors = [err1123];
 }
 else {
-vErrors.push(err1084);
+vErrors.push(err1123);
 }
 errors++;
 }
 }
-if(data413.write !== undefined){
-if(typeof data413.write !== "boolean"){
-const err1085 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data434.read !== undefined){
+if(typeof data434.read !== "boolean"){
+const err1124 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
-vErrors = [err1085];
+vErrors = [err1124];
 }
 else {
-vErrors.push(err1085);
+vErrors.push(err1124);
 }
 errors++;
 }
 }
-if(data413.control !== undefined){
-let data418 = data413.control;
-if((typeof data418 !== "boolean") && (data418 !== null)){
-const err1086 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(data434.write !== undefined){
+if(typeof data434.write !== "boolean"){
+const err1125 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
-vErrors = [err1086];
+vErrors = [err1125];
 }
 else {
-vErrors.push(err1086);
+vErrors.push(err1125);
 }
 errors++;
 }
 }
-if(data413.sent !== undefined){
-let data419 = data413.sent;
-if(data419 && typeof data419 == "object" && !Array.isArray(data419)){
-if(data419.at === undefined){
-const err1087 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data434.control !== undefined){
+let data439 = data434.control;
+if((typeof data439 !== "boolean") && (data439 !== null)){
+const err1126 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
 if(vErrors === null){
-vErrors = [err1087];
+vErrors = [err1126];
 }
 else {
-vErrors.push(err1087);
-}
-errors++;
-}
-if(data419.mono === undefined){
-const err1088 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1088];
-}
-else {
-vErrors.push(err1088);
-}
-errors++;
-}
-for(const key86 in data419){
-if(!((key86 === "at") || (key86 === "mono"))){
-const err1089 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1089];
-}
-else {
-vErrors.push(err1089);
+vErrors.push(err1126);
 }
 errors++;
 }
 }
-if(data419.at !== undefined){
-if(typeof data419.at !== "string"){
-const err1090 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data434.sent !== undefined){
+let data440 = data434.sent;
+if(data440 && typeof data440 == "object" && !Array.isArray(data440)){
+if(data440.at === undefined){
+const err1127 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1090];
+vErrors = [err1127];
 }
 else {
-vErrors.push(err1090);
+vErrors.push(err1127);
+}
+errors++;
+}
+if(data440.mono === undefined){
+const err1128 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1128];
+}
+else {
+vErrors.push(err1128);
+}
+errors++;
+}
+for(const key89 in data440){
+if(!((key89 === "at") || (key89 === "mono"))){
+const err1129 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1129];
+}
+else {
+vErrors.push(err1129);
 }
 errors++;
 }
 }
-if(data419.mono !== undefined){
-let data421 = data419.mono;
-if(typeof data421 === "string"){
-if(!pattern4.test(data421)){
-const err1091 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data440.at !== undefined){
+if(typeof data440.at !== "string"){
+const err1130 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1091];
+vErrors = [err1130];
 }
 else {
-vErrors.push(err1091);
+vErrors.push(err1130);
 }
 errors++;
 }
 }
-else {
-const err1092 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data440.mono !== undefined){
+let data442 = data440.mono;
+if(typeof data442 === "string"){
+if(!pattern4.test(data442)){
+const err1131 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
-vErrors = [err1092];
+vErrors = [err1131];
 }
 else {
-vErrors.push(err1092);
-}
-errors++;
-}
-}
-}
-else {
-const err1093 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1093];
-}
-else {
-vErrors.push(err1093);
-}
-errors++;
-}
-}
-if(data413.done !== undefined){
-let data422 = data413.done;
-if(data422 && typeof data422 == "object" && !Array.isArray(data422)){
-if(data422.at === undefined){
-const err1094 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1094];
-}
-else {
-vErrors.push(err1094);
-}
-errors++;
-}
-if(data422.mono === undefined){
-const err1095 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1095];
-}
-else {
-vErrors.push(err1095);
-}
-errors++;
-}
-for(const key87 in data422){
-if(!((key87 === "at") || (key87 === "mono"))){
-const err1096 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1096];
-}
-else {
-vErrors.push(err1096);
-}
-errors++;
-}
-}
-if(data422.at !== undefined){
-if(typeof data422.at !== "string"){
-const err1097 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1097];
-}
-else {
-vErrors.push(err1097);
-}
-errors++;
-}
-}
-if(data422.mono !== undefined){
-let data424 = data422.mono;
-if(typeof data424 === "string"){
-if(!pattern4.test(data424)){
-const err1098 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1098];
-}
-else {
-vErrors.push(err1098);
+vErrors.push(err1131);
 }
 errors++;
 }
 }
 else {
-const err1099 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1132 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1099];
+vErrors = [err1132];
 }
 else {
-vErrors.push(err1099);
+vErrors.push(err1132);
 }
 errors++;
 }
 }
 }
 else {
-const err1100 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1133 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1100];
+vErrors = [err1133];
 }
 else {
-vErrors.push(err1100);
+vErrors.push(err1133);
 }
 errors++;
 }
 }
-if(data413.error !== undefined){
-if(typeof data413.error !== "string"){
-const err1101 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data434.done !== undefined){
+let data443 = data434.done;
+if(data443 && typeof data443 == "object" && !Array.isArray(data443)){
+if(data443.at === undefined){
+const err1134 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1101];
+vErrors = [err1134];
 }
 else {
-vErrors.push(err1101);
+vErrors.push(err1134);
+}
+errors++;
+}
+if(data443.mono === undefined){
+const err1135 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1135];
+}
+else {
+vErrors.push(err1135);
+}
+errors++;
+}
+for(const key90 in data443){
+if(!((key90 === "at") || (key90 === "mono"))){
+const err1136 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1136];
+}
+else {
+vErrors.push(err1136);
+}
+errors++;
+}
+}
+if(data443.at !== undefined){
+if(typeof data443.at !== "string"){
+const err1137 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1137];
+}
+else {
+vErrors.push(err1137);
+}
+errors++;
+}
+}
+if(data443.mono !== undefined){
+let data445 = data443.mono;
+if(typeof data445 === "string"){
+if(!pattern4.test(data445)){
+const err1138 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1138];
+}
+else {
+vErrors.push(err1138);
+}
+errors++;
+}
+}
+else {
+const err1139 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1139];
+}
+else {
+vErrors.push(err1139);
 }
 errors++;
 }
 }
 }
 else {
-const err1102 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1140 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1102];
+vErrors = [err1140];
 }
 else {
-vErrors.push(err1102);
+vErrors.push(err1140);
+}
+errors++;
+}
+}
+if(data434.error !== undefined){
+if(typeof data434.error !== "string"){
+const err1141 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1141];
+}
+else {
+vErrors.push(err1141);
 }
 errors++;
 }
 }
 }
 else {
-const err1103 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1142 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1103];
+vErrors = [err1142];
 }
 else {
-vErrors.push(err1103);
+vErrors.push(err1142);
 }
 errors++;
 }
-var _valid59 = _errs1201 === errors;
-valid316 = _valid59;
-if(valid316){
+}
+}
+else {
+const err1143 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1143];
+}
+else {
+vErrors.push(err1143);
+}
+errors++;
+}
+var _valid59 = _errs1244 === errors;
+valid323 = _valid59;
+if(valid323){
 var props55 = {};
 props55.data = true;
 props55.type = true;
 }
 }
-if(!valid316){
-const err1104 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid323){
+const err1144 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1104];
+vErrors = [err1144];
 }
 else {
-vErrors.push(err1104);
+vErrors.push(err1144);
 }
 errors++;
 }
@@ -15027,31 +15509,31 @@ props0 = props0 || {};
 Object.assign(props0, props55);
 }
 }
-const _errs1233 = errors;
-let valid322 = true;
-const _errs1234 = errors;
-if(errors === _errs1234){
+const _errs1276 = errors;
+let valid329 = true;
+const _errs1277 = errors;
+if(errors === _errs1277){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing52;
 if((data.type === undefined) && (missing52 = "type")){
-const err1105 = {};
+const err1145 = {};
 if(vErrors === null){
-vErrors = [err1105];
+vErrors = [err1145];
 }
 else {
-vErrors.push(err1105);
+vErrors.push(err1145);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("ledger.row" !== data.type){
-const err1106 = {};
+const err1146 = {};
 if(vErrors === null){
-vErrors = [err1106];
+vErrors = [err1146];
 }
 else {
-vErrors.push(err1106);
+vErrors.push(err1146);
 }
 errors++;
 }
@@ -15059,433 +15541,433 @@ errors++;
 }
 }
 else {
-const err1107 = {};
+const err1147 = {};
 if(vErrors === null){
-vErrors = [err1107];
+vErrors = [err1147];
 }
 else {
-vErrors.push(err1107);
+vErrors.push(err1147);
 }
 errors++;
 }
 }
-var _valid60 = _errs1234 === errors;
-errors = _errs1233;
+var _valid60 = _errs1277 === errors;
+errors = _errs1276;
 if(vErrors !== null){
-if(_errs1233){
-vErrors.length = _errs1233;
+if(_errs1276){
+vErrors.length = _errs1276;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid60){
-const _errs1237 = errors;
+const _errs1280 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1108 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1148 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1108];
+vErrors = [err1148];
 }
 else {
-vErrors.push(err1108);
+vErrors.push(err1148);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data427 = data.data;
-if(data427 && typeof data427 == "object" && !Array.isArray(data427)){
-if(data427.probe === undefined){
-const err1109 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data448 = data.data;
+if(data448 && typeof data448 == "object" && !Array.isArray(data448)){
+if(data448.probe === undefined){
+const err1149 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
-vErrors = [err1109];
+vErrors = [err1149];
 }
 else {
-vErrors.push(err1109);
+vErrors.push(err1149);
 }
 errors++;
 }
-if(data427.store === undefined){
-const err1110 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data448.store === undefined){
+const err1150 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
-vErrors = [err1110];
+vErrors = [err1150];
 }
 else {
-vErrors.push(err1110);
+vErrors.push(err1150);
 }
 errors++;
 }
-if(data427.n === undefined){
-const err1111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+if(data448.n === undefined){
+const err1151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
-vErrors = [err1111];
+vErrors = [err1151];
 }
 else {
-vErrors.push(err1111);
+vErrors.push(err1151);
 }
 errors++;
 }
-if(data427.sent === undefined){
-const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(data448.sent === undefined){
+const err1152 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
-vErrors = [err1112];
+vErrors = [err1152];
 }
 else {
-vErrors.push(err1112);
+vErrors.push(err1152);
 }
 errors++;
 }
-if(data427.acked === undefined){
-const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+if(data448.acked === undefined){
+const err1153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
-vErrors = [err1113];
+vErrors = [err1153];
 }
 else {
-vErrors.push(err1113);
+vErrors.push(err1153);
 }
 errors++;
 }
-for(const key88 in data427){
-if(!((((((key88 === "probe") || (key88 === "store")) || (key88 === "n")) || (key88 === "sent")) || (key88 === "acked")) || (key88 === "error"))){
-const err1114 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
+for(const key91 in data448){
+if(!((((((key91 === "probe") || (key91 === "store")) || (key91 === "n")) || (key91 === "sent")) || (key91 === "acked")) || (key91 === "error"))){
+const err1154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1114];
+vErrors = [err1154];
 }
 else {
-vErrors.push(err1114);
-}
-errors++;
-}
-}
-if(data427.probe !== undefined){
-if(typeof data427.probe !== "string"){
-const err1115 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1115];
-}
-else {
-vErrors.push(err1115);
+vErrors.push(err1154);
 }
 errors++;
 }
 }
-if(data427.store !== undefined){
-if(typeof data427.store !== "string"){
-const err1116 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data448.probe !== undefined){
+if(typeof data448.probe !== "string"){
+const err1155 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1116];
+vErrors = [err1155];
 }
 else {
-vErrors.push(err1116);
+vErrors.push(err1155);
 }
 errors++;
 }
 }
-if(data427.n !== undefined){
-let data430 = data427.n;
-if(!(((typeof data430 == "number") && (!(data430 % 1) && !isNaN(data430))) && (isFinite(data430)))){
-const err1117 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data448.store !== undefined){
+if(typeof data448.store !== "string"){
+const err1156 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1117];
+vErrors = [err1156];
 }
 else {
-vErrors.push(err1117);
-}
-errors++;
-}
-if((typeof data430 == "number") && (isFinite(data430))){
-if(data430 < 1 || isNaN(data430)){
-const err1118 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err1118];
-}
-else {
-vErrors.push(err1118);
+vErrors.push(err1156);
 }
 errors++;
 }
 }
-}
-if(data427.sent !== undefined){
-let data431 = data427.sent;
-if(data431 && typeof data431 == "object" && !Array.isArray(data431)){
-if(data431.at === undefined){
-const err1119 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data448.n !== undefined){
+let data451 = data448.n;
+if(!(((typeof data451 == "number") && (!(data451 % 1) && !isNaN(data451))) && (isFinite(data451)))){
+const err1157 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1119];
+vErrors = [err1157];
 }
 else {
-vErrors.push(err1119);
+vErrors.push(err1157);
 }
 errors++;
 }
-if(data431.mono === undefined){
-const err1120 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if((typeof data451 == "number") && (isFinite(data451))){
+if(data451 < 1 || isNaN(data451)){
+const err1158 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
-vErrors = [err1120];
+vErrors = [err1158];
 }
 else {
-vErrors.push(err1120);
-}
-errors++;
-}
-for(const key89 in data431){
-if(!((key89 === "at") || (key89 === "mono"))){
-const err1121 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1121];
-}
-else {
-vErrors.push(err1121);
-}
-errors++;
-}
-}
-if(data431.at !== undefined){
-if(typeof data431.at !== "string"){
-const err1122 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1122];
-}
-else {
-vErrors.push(err1122);
-}
-errors++;
-}
-}
-if(data431.mono !== undefined){
-let data433 = data431.mono;
-if(typeof data433 === "string"){
-if(!pattern4.test(data433)){
-const err1123 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1123];
-}
-else {
-vErrors.push(err1123);
-}
-errors++;
-}
-}
-else {
-const err1124 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1124];
-}
-else {
-vErrors.push(err1124);
+vErrors.push(err1158);
 }
 errors++;
 }
 }
 }
-else {
-const err1125 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data448.sent !== undefined){
+let data452 = data448.sent;
+if(data452 && typeof data452 == "object" && !Array.isArray(data452)){
+if(data452.at === undefined){
+const err1159 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1125];
+vErrors = [err1159];
 }
 else {
-vErrors.push(err1125);
+vErrors.push(err1159);
+}
+errors++;
+}
+if(data452.mono === undefined){
+const err1160 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1160];
+}
+else {
+vErrors.push(err1160);
+}
+errors++;
+}
+for(const key92 in data452){
+if(!((key92 === "at") || (key92 === "mono"))){
+const err1161 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1161];
+}
+else {
+vErrors.push(err1161);
 }
 errors++;
 }
 }
-if(data427.acked !== undefined){
-let data434 = data427.acked;
-const _errs1256 = errors;
-let valid327 = true;
-const _errs1257 = errors;
-const _errs1258 = errors;
-const _errs1259 = errors;
-if(data434 !== null){
-const err1126 = {};
+if(data452.at !== undefined){
+if(typeof data452.at !== "string"){
+const err1162 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1126];
+vErrors = [err1162];
 }
 else {
-vErrors.push(err1126);
+vErrors.push(err1162);
 }
 errors++;
 }
-var valid328 = _errs1259 === errors;
-if(valid328){
-const err1127 = {};
+}
+if(data452.mono !== undefined){
+let data454 = data452.mono;
+if(typeof data454 === "string"){
+if(!pattern4.test(data454)){
+const err1163 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
-vErrors = [err1127];
+vErrors = [err1163];
 }
 else {
-vErrors.push(err1127);
+vErrors.push(err1163);
+}
+errors++;
+}
+}
+else {
+const err1164 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1164];
+}
+else {
+vErrors.push(err1164);
+}
+errors++;
+}
+}
+}
+else {
+const err1165 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1165];
+}
+else {
+vErrors.push(err1165);
+}
+errors++;
+}
+}
+if(data448.acked !== undefined){
+let data455 = data448.acked;
+const _errs1299 = errors;
+let valid334 = true;
+const _errs1300 = errors;
+const _errs1301 = errors;
+const _errs1302 = errors;
+if(data455 !== null){
+const err1166 = {};
+if(vErrors === null){
+vErrors = [err1166];
+}
+else {
+vErrors.push(err1166);
+}
+errors++;
+}
+var valid335 = _errs1302 === errors;
+if(valid335){
+const err1167 = {};
+if(vErrors === null){
+vErrors = [err1167];
+}
+else {
+vErrors.push(err1167);
 }
 errors++;
 }
 else {
-errors = _errs1258;
+errors = _errs1301;
 if(vErrors !== null){
-if(_errs1258){
-vErrors.length = _errs1258;
+if(_errs1301){
+vErrors.length = _errs1301;
 }
 else {
 vErrors = null;
 }
 }
 }
-var _valid61 = _errs1257 === errors;
-errors = _errs1256;
+var _valid61 = _errs1300 === errors;
+errors = _errs1299;
 if(vErrors !== null){
-if(_errs1256){
-vErrors.length = _errs1256;
+if(_errs1299){
+vErrors.length = _errs1299;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid61){
-const _errs1261 = errors;
-if(data434 && typeof data434 == "object" && !Array.isArray(data434)){
-if(data434.at === undefined){
-const err1128 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+const _errs1304 = errors;
+if(data455 && typeof data455 == "object" && !Array.isArray(data455)){
+if(data455.at === undefined){
+const err1168 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1128];
+vErrors = [err1168];
 }
 else {
-vErrors.push(err1128);
+vErrors.push(err1168);
 }
 errors++;
 }
-if(data434.mono === undefined){
-const err1129 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data455.mono === undefined){
+const err1169 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
-vErrors = [err1129];
+vErrors = [err1169];
 }
 else {
-vErrors.push(err1129);
+vErrors.push(err1169);
 }
 errors++;
 }
-for(const key90 in data434){
-if(!((key90 === "at") || (key90 === "mono"))){
-const err1130 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
+for(const key93 in data455){
+if(!((key93 === "at") || (key93 === "mono"))){
+const err1170 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1130];
+vErrors = [err1170];
 }
 else {
-vErrors.push(err1130);
-}
-errors++;
-}
-}
-if(data434.at !== undefined){
-if(typeof data434.at !== "string"){
-const err1131 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1131];
-}
-else {
-vErrors.push(err1131);
+vErrors.push(err1170);
 }
 errors++;
 }
 }
-if(data434.mono !== undefined){
-let data436 = data434.mono;
-if(typeof data436 === "string"){
-if(!pattern4.test(data436)){
-const err1132 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data455.at !== undefined){
+if(typeof data455.at !== "string"){
+const err1171 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1132];
+vErrors = [err1171];
 }
 else {
-vErrors.push(err1132);
+vErrors.push(err1171);
+}
+errors++;
+}
+}
+if(data455.mono !== undefined){
+let data457 = data455.mono;
+if(typeof data457 === "string"){
+if(!pattern4.test(data457)){
+const err1172 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1172];
+}
+else {
+vErrors.push(err1172);
 }
 errors++;
 }
 }
 else {
-const err1133 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1173 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1133];
+vErrors = [err1173];
 }
 else {
-vErrors.push(err1133);
-}
-errors++;
-}
-}
-}
-else {
-const err1134 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1134];
-}
-else {
-vErrors.push(err1134);
-}
-errors++;
-}
-var _valid61 = _errs1261 === errors;
-valid327 = _valid61;
-}
-if(!valid327){
-const err1135 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1135];
-}
-else {
-vErrors.push(err1135);
-}
-errors++;
-}
-}
-if(data427.error !== undefined){
-if(typeof data427.error !== "string"){
-const err1136 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1136];
-}
-else {
-vErrors.push(err1136);
+vErrors.push(err1173);
 }
 errors++;
 }
 }
 }
 else {
-const err1137 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1174 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1137];
+vErrors = [err1174];
 }
 else {
-vErrors.push(err1137);
+vErrors.push(err1174);
+}
+errors++;
+}
+var _valid61 = _errs1304 === errors;
+valid334 = _valid61;
+}
+if(!valid334){
+const err1175 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1175];
+}
+else {
+vErrors.push(err1175);
+}
+errors++;
+}
+}
+if(data448.error !== undefined){
+if(typeof data448.error !== "string"){
+const err1176 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1176];
+}
+else {
+vErrors.push(err1176);
 }
 errors++;
 }
 }
 }
 else {
-const err1138 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1177 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1138];
+vErrors = [err1177];
 }
 else {
-vErrors.push(err1138);
+vErrors.push(err1177);
 }
 errors++;
 }
-var _valid60 = _errs1237 === errors;
-valid322 = _valid60;
-if(valid322){
+}
+}
+else {
+const err1178 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1178];
+}
+else {
+vErrors.push(err1178);
+}
+errors++;
+}
+var _valid60 = _errs1280 === errors;
+valid329 = _valid60;
+if(valid329){
 var props57 = {};
 props57.data = true;
 props57.type = true;
 }
 }
-if(!valid322){
-const err1139 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid329){
+const err1179 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1139];
+vErrors = [err1179];
 }
 else {
-vErrors.push(err1139);
+vErrors.push(err1179);
 }
 errors++;
 }
@@ -15498,31 +15980,31 @@ props0 = props0 || {};
 Object.assign(props0, props57);
 }
 }
-const _errs1271 = errors;
-let valid330 = true;
-const _errs1272 = errors;
-if(errors === _errs1272){
+const _errs1314 = errors;
+let valid337 = true;
+const _errs1315 = errors;
+if(errors === _errs1315){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing53;
 if((data.type === undefined) && (missing53 = "type")){
-const err1140 = {};
+const err1180 = {};
 if(vErrors === null){
-vErrors = [err1140];
+vErrors = [err1180];
 }
 else {
-vErrors.push(err1140);
+vErrors.push(err1180);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("ledger.recovered" !== data.type){
-const err1141 = {};
+const err1181 = {};
 if(vErrors === null){
-vErrors = [err1141];
+vErrors = [err1181];
 }
 else {
-vErrors.push(err1141);
+vErrors.push(err1181);
 }
 errors++;
 }
@@ -15530,271 +16012,271 @@ errors++;
 }
 }
 else {
-const err1142 = {};
+const err1182 = {};
 if(vErrors === null){
-vErrors = [err1142];
+vErrors = [err1182];
 }
 else {
-vErrors.push(err1142);
+vErrors.push(err1182);
 }
 errors++;
 }
 }
-var _valid62 = _errs1272 === errors;
-errors = _errs1271;
+var _valid62 = _errs1315 === errors;
+errors = _errs1314;
 if(vErrors !== null){
-if(_errs1271){
-vErrors.length = _errs1271;
+if(_errs1314){
+vErrors.length = _errs1314;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid62){
-const _errs1275 = errors;
+const _errs1318 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1143 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1183 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1143];
+vErrors = [err1183];
 }
 else {
-vErrors.push(err1143);
+vErrors.push(err1183);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data439 = data.data;
-if(data439 && typeof data439 == "object" && !Array.isArray(data439)){
-if(data439.probe === undefined){
-const err1144 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data460 = data.data;
+if(data460 && typeof data460 == "object" && !Array.isArray(data460)){
+if(data460.probe === undefined){
+const err1184 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
-vErrors = [err1144];
+vErrors = [err1184];
 }
 else {
-vErrors.push(err1144);
+vErrors.push(err1184);
 }
 errors++;
 }
-if(data439.store === undefined){
-const err1145 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data460.store === undefined){
+const err1185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
-vErrors = [err1145];
+vErrors = [err1185];
 }
 else {
-vErrors.push(err1145);
+vErrors.push(err1185);
 }
 errors++;
 }
-if(data439.ranges === undefined){
-const err1146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+if(data460.ranges === undefined){
+const err1186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
-vErrors = [err1146];
+vErrors = [err1186];
 }
 else {
-vErrors.push(err1146);
+vErrors.push(err1186);
 }
 errors++;
 }
-if(data439.systemId === undefined){
-const err1147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data460.systemId === undefined){
+const err1187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
-vErrors = [err1147];
+vErrors = [err1187];
 }
 else {
-vErrors.push(err1147);
+vErrors.push(err1187);
 }
 errors++;
 }
-if(data439.timeline === undefined){
-const err1148 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data460.timeline === undefined){
+const err1188 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
-vErrors = [err1148];
+vErrors = [err1188];
 }
 else {
-vErrors.push(err1148);
+vErrors.push(err1188);
 }
 errors++;
 }
-for(const key91 in data439){
-if(!(((((key91 === "probe") || (key91 === "store")) || (key91 === "ranges")) || (key91 === "systemId")) || (key91 === "timeline"))){
-const err1149 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
+for(const key94 in data460){
+if(!(((((key94 === "probe") || (key94 === "store")) || (key94 === "ranges")) || (key94 === "systemId")) || (key94 === "timeline"))){
+const err1189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1149];
+vErrors = [err1189];
 }
 else {
-vErrors.push(err1149);
-}
-errors++;
-}
-}
-if(data439.probe !== undefined){
-if(typeof data439.probe !== "string"){
-const err1150 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1150];
-}
-else {
-vErrors.push(err1150);
+vErrors.push(err1189);
 }
 errors++;
 }
 }
-if(data439.store !== undefined){
-if(typeof data439.store !== "string"){
-const err1151 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data460.probe !== undefined){
+if(typeof data460.probe !== "string"){
+const err1190 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1151];
+vErrors = [err1190];
 }
 else {
-vErrors.push(err1151);
+vErrors.push(err1190);
 }
 errors++;
 }
 }
-if(data439.ranges !== undefined){
-let data442 = data439.ranges;
-if(Array.isArray(data442)){
-const len31 = data442.length;
-for(let i31=0; i31<len31; i31++){
-let data443 = data442[i31];
-if(Array.isArray(data443)){
-if(data443.length < 2){
-const err1152 = {instancePath:instancePath+"/data/ranges/" + i31,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(data460.store !== undefined){
+if(typeof data460.store !== "string"){
+const err1191 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1152];
+vErrors = [err1191];
 }
 else {
-vErrors.push(err1152);
-}
-errors++;
-}
-const len32 = data443.length;
-if(len32 > 0){
-let data444 = data443[0];
-if(!(((typeof data444 == "number") && (!(data444 % 1) && !isNaN(data444))) && (isFinite(data444)))){
-const err1153 = {instancePath:instancePath+"/data/ranges/" + i31+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1153];
-}
-else {
-vErrors.push(err1153);
+vErrors.push(err1191);
 }
 errors++;
 }
 }
-if(len32 > 1){
-let data445 = data443[1];
-if(!(((typeof data445 == "number") && (!(data445 % 1) && !isNaN(data445))) && (isFinite(data445)))){
-const err1154 = {instancePath:instancePath+"/data/ranges/" + i31+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data460.ranges !== undefined){
+let data463 = data460.ranges;
+if(Array.isArray(data463)){
+const len33 = data463.length;
+for(let i33=0; i33<len33; i33++){
+let data464 = data463[i33];
+if(Array.isArray(data464)){
+if(data464.length < 2){
+const err1192 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
-vErrors = [err1154];
+vErrors = [err1192];
 }
 else {
-vErrors.push(err1154);
+vErrors.push(err1192);
+}
+errors++;
+}
+const len34 = data464.length;
+if(len34 > 0){
+let data465 = data464[0];
+if(!(((typeof data465 == "number") && (!(data465 % 1) && !isNaN(data465))) && (isFinite(data465)))){
+const err1193 = {instancePath:instancePath+"/data/ranges/" + i33+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1193];
+}
+else {
+vErrors.push(err1193);
 }
 errors++;
 }
 }
-const len33 = data443.length;
-if(!(len33 <= 2)){
-const err1155 = {instancePath:instancePath+"/data/ranges/" + i31,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(len34 > 1){
+let data466 = data464[1];
+if(!(((typeof data466 == "number") && (!(data466 % 1) && !isNaN(data466))) && (isFinite(data466)))){
+const err1194 = {instancePath:instancePath+"/data/ranges/" + i33+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1155];
+vErrors = [err1194];
 }
 else {
-vErrors.push(err1155);
+vErrors.push(err1194);
+}
+errors++;
+}
+}
+const len35 = data464.length;
+if(!(len35 <= 2)){
+const err1195 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(vErrors === null){
+vErrors = [err1195];
+}
+else {
+vErrors.push(err1195);
 }
 errors++;
 }
 }
 else {
-const err1156 = {instancePath:instancePath+"/data/ranges/" + i31,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err1196 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err1156];
+vErrors = [err1196];
 }
 else {
-vErrors.push(err1156);
-}
-errors++;
-}
-}
-}
-else {
-const err1157 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1157];
-}
-else {
-vErrors.push(err1157);
-}
-errors++;
-}
-}
-if(data439.systemId !== undefined){
-let data446 = data439.systemId;
-if((typeof data446 !== "string") && (data446 !== null)){
-const err1158 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1158];
-}
-else {
-vErrors.push(err1158);
-}
-errors++;
-}
-}
-if(data439.timeline !== undefined){
-let data447 = data439.timeline;
-if((!(((typeof data447 == "number") && (!(data447 % 1) && !isNaN(data447))) && (isFinite(data447)))) && (data447 !== null)){
-const err1159 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
-if(vErrors === null){
-vErrors = [err1159];
-}
-else {
-vErrors.push(err1159);
+vErrors.push(err1196);
 }
 errors++;
 }
 }
 }
 else {
-const err1160 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1197 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err1160];
+vErrors = [err1197];
 }
 else {
-vErrors.push(err1160);
+vErrors.push(err1197);
+}
+errors++;
+}
+}
+if(data460.systemId !== undefined){
+let data467 = data460.systemId;
+if((typeof data467 !== "string") && (data467 !== null)){
+const err1198 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1198];
+}
+else {
+vErrors.push(err1198);
+}
+errors++;
+}
+}
+if(data460.timeline !== undefined){
+let data468 = data460.timeline;
+if((!(((typeof data468 == "number") && (!(data468 % 1) && !isNaN(data468))) && (isFinite(data468)))) && (data468 !== null)){
+const err1199 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err1199];
+}
+else {
+vErrors.push(err1199);
 }
 errors++;
 }
 }
 }
 else {
-const err1161 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1200 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1161];
+vErrors = [err1200];
 }
 else {
-vErrors.push(err1161);
+vErrors.push(err1200);
 }
 errors++;
 }
-var _valid62 = _errs1275 === errors;
-valid330 = _valid62;
-if(valid330){
+}
+}
+else {
+const err1201 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1201];
+}
+else {
+vErrors.push(err1201);
+}
+errors++;
+}
+var _valid62 = _errs1318 === errors;
+valid337 = _valid62;
+if(valid337){
 var props58 = {};
 props58.data = true;
 props58.type = true;
 }
 }
-if(!valid330){
-const err1162 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid337){
+const err1202 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1162];
+vErrors = [err1202];
 }
 else {
-vErrors.push(err1162);
+vErrors.push(err1202);
 }
 errors++;
 }
@@ -15807,31 +16289,31 @@ props0 = props0 || {};
 Object.assign(props0, props58);
 }
 }
-const _errs1297 = errors;
-let valid337 = true;
-const _errs1298 = errors;
-if(errors === _errs1298){
+const _errs1340 = errors;
+let valid344 = true;
+const _errs1341 = errors;
+if(errors === _errs1341){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing54;
 if((data.type === undefined) && (missing54 = "type")){
-const err1163 = {};
+const err1203 = {};
 if(vErrors === null){
-vErrors = [err1163];
+vErrors = [err1203];
 }
 else {
-vErrors.push(err1163);
+vErrors.push(err1203);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("lsn.sample" !== data.type){
-const err1164 = {};
+const err1204 = {};
 if(vErrors === null){
-vErrors = [err1164];
+vErrors = [err1204];
 }
 else {
-vErrors.push(err1164);
+vErrors.push(err1204);
 }
 errors++;
 }
@@ -15839,252 +16321,252 @@ errors++;
 }
 }
 else {
-const err1165 = {};
+const err1205 = {};
 if(vErrors === null){
-vErrors = [err1165];
+vErrors = [err1205];
 }
 else {
-vErrors.push(err1165);
+vErrors.push(err1205);
 }
 errors++;
 }
 }
-var _valid63 = _errs1298 === errors;
-errors = _errs1297;
+var _valid63 = _errs1341 === errors;
+errors = _errs1340;
 if(vErrors !== null){
-if(_errs1297){
-vErrors.length = _errs1297;
+if(_errs1340){
+vErrors.length = _errs1340;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid63){
-const _errs1301 = errors;
+const _errs1344 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1166 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1206 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1166];
+vErrors = [err1206];
 }
 else {
-vErrors.push(err1166);
+vErrors.push(err1206);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data449 = data.data;
-if(data449 && typeof data449 == "object" && !Array.isArray(data449)){
-if(data449.probe === undefined){
-const err1167 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data470 = data.data;
+if(data470 && typeof data470 == "object" && !Array.isArray(data470)){
+if(data470.probe === undefined){
+const err1207 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
-vErrors = [err1167];
+vErrors = [err1207];
 }
 else {
-vErrors.push(err1167);
+vErrors.push(err1207);
 }
 errors++;
 }
-if(data449.store === undefined){
-const err1168 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data470.store === undefined){
+const err1208 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
-vErrors = [err1168];
+vErrors = [err1208];
 }
 else {
-vErrors.push(err1168);
+vErrors.push(err1208);
 }
 errors++;
 }
-if(data449.instant === undefined){
-const err1169 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data470.instant === undefined){
+const err1209 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err1169];
+vErrors = [err1209];
 }
 else {
-vErrors.push(err1169);
+vErrors.push(err1209);
 }
 errors++;
 }
-if(data449.lsn === undefined){
-const err1170 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(data470.lsn === undefined){
+const err1210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
-vErrors = [err1170];
+vErrors = [err1210];
 }
 else {
-vErrors.push(err1170);
+vErrors.push(err1210);
 }
 errors++;
 }
-for(const key92 in data449){
-if(!((((key92 === "probe") || (key92 === "store")) || (key92 === "instant")) || (key92 === "lsn"))){
-const err1171 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
+for(const key95 in data470){
+if(!((((key95 === "probe") || (key95 === "store")) || (key95 === "instant")) || (key95 === "lsn"))){
+const err1211 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1171];
+vErrors = [err1211];
 }
 else {
-vErrors.push(err1171);
-}
-errors++;
-}
-}
-if(data449.probe !== undefined){
-if(typeof data449.probe !== "string"){
-const err1172 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1172];
-}
-else {
-vErrors.push(err1172);
+vErrors.push(err1211);
 }
 errors++;
 }
 }
-if(data449.store !== undefined){
-if(typeof data449.store !== "string"){
-const err1173 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data470.probe !== undefined){
+if(typeof data470.probe !== "string"){
+const err1212 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1173];
+vErrors = [err1212];
 }
 else {
-vErrors.push(err1173);
+vErrors.push(err1212);
 }
 errors++;
 }
 }
-if(data449.instant !== undefined){
-let data452 = data449.instant;
-if(data452 && typeof data452 == "object" && !Array.isArray(data452)){
-if(data452.at === undefined){
-const err1174 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data470.store !== undefined){
+if(typeof data470.store !== "string"){
+const err1213 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1174];
+vErrors = [err1213];
 }
 else {
-vErrors.push(err1174);
-}
-errors++;
-}
-if(data452.mono === undefined){
-const err1175 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1175];
-}
-else {
-vErrors.push(err1175);
-}
-errors++;
-}
-for(const key93 in data452){
-if(!((key93 === "at") || (key93 === "mono"))){
-const err1176 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1176];
-}
-else {
-vErrors.push(err1176);
+vErrors.push(err1213);
 }
 errors++;
 }
 }
-if(data452.at !== undefined){
-if(typeof data452.at !== "string"){
-const err1177 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data470.instant !== undefined){
+let data473 = data470.instant;
+if(data473 && typeof data473 == "object" && !Array.isArray(data473)){
+if(data473.at === undefined){
+const err1214 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1177];
+vErrors = [err1214];
 }
 else {
-vErrors.push(err1177);
+vErrors.push(err1214);
+}
+errors++;
+}
+if(data473.mono === undefined){
+const err1215 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1215];
+}
+else {
+vErrors.push(err1215);
+}
+errors++;
+}
+for(const key96 in data473){
+if(!((key96 === "at") || (key96 === "mono"))){
+const err1216 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1216];
+}
+else {
+vErrors.push(err1216);
 }
 errors++;
 }
 }
-if(data452.mono !== undefined){
-let data454 = data452.mono;
-if(typeof data454 === "string"){
-if(!pattern4.test(data454)){
-const err1178 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data473.at !== undefined){
+if(typeof data473.at !== "string"){
+const err1217 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1178];
+vErrors = [err1217];
 }
 else {
-vErrors.push(err1178);
+vErrors.push(err1217);
+}
+errors++;
+}
+}
+if(data473.mono !== undefined){
+let data475 = data473.mono;
+if(typeof data475 === "string"){
+if(!pattern4.test(data475)){
+const err1218 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1218];
+}
+else {
+vErrors.push(err1218);
 }
 errors++;
 }
 }
 else {
-const err1179 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1219 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1179];
+vErrors = [err1219];
 }
 else {
-vErrors.push(err1179);
-}
-errors++;
-}
-}
-}
-else {
-const err1180 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1180];
-}
-else {
-vErrors.push(err1180);
-}
-errors++;
-}
-}
-if(data449.lsn !== undefined){
-if(typeof data449.lsn !== "string"){
-const err1181 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1181];
-}
-else {
-vErrors.push(err1181);
+vErrors.push(err1219);
 }
 errors++;
 }
 }
 }
 else {
-const err1182 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1220 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1182];
+vErrors = [err1220];
 }
 else {
-vErrors.push(err1182);
+vErrors.push(err1220);
+}
+errors++;
+}
+}
+if(data470.lsn !== undefined){
+if(typeof data470.lsn !== "string"){
+const err1221 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1221];
+}
+else {
+vErrors.push(err1221);
 }
 errors++;
 }
 }
 }
 else {
-const err1183 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1222 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1183];
+vErrors = [err1222];
 }
 else {
-vErrors.push(err1183);
+vErrors.push(err1222);
 }
 errors++;
 }
-var _valid63 = _errs1301 === errors;
-valid337 = _valid63;
-if(valid337){
+}
+}
+else {
+const err1223 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1223];
+}
+else {
+vErrors.push(err1223);
+}
+errors++;
+}
+var _valid63 = _errs1344 === errors;
+valid344 = _valid63;
+if(valid344){
 var props59 = {};
 props59.data = true;
 props59.type = true;
 }
 }
-if(!valid337){
-const err1184 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid344){
+const err1224 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1184];
+vErrors = [err1224];
 }
 else {
-vErrors.push(err1184);
+vErrors.push(err1224);
 }
 errors++;
 }
@@ -16097,31 +16579,31 @@ props0 = props0 || {};
 Object.assign(props0, props59);
 }
 }
-const _errs1320 = errors;
-let valid342 = true;
-const _errs1321 = errors;
-if(errors === _errs1321){
+const _errs1363 = errors;
+let valid349 = true;
+const _errs1364 = errors;
+if(errors === _errs1364){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing55;
 if((data.type === undefined) && (missing55 = "type")){
-const err1185 = {};
+const err1225 = {};
 if(vErrors === null){
-vErrors = [err1185];
+vErrors = [err1225];
 }
 else {
-vErrors.push(err1185);
+vErrors.push(err1225);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
 if("archive.sample" !== data.type){
-const err1186 = {};
+const err1226 = {};
 if(vErrors === null){
-vErrors = [err1186];
+vErrors = [err1226];
 }
 else {
-vErrors.push(err1186);
+vErrors.push(err1226);
 }
 errors++;
 }
@@ -16129,311 +16611,311 @@ errors++;
 }
 }
 else {
-const err1187 = {};
+const err1227 = {};
 if(vErrors === null){
-vErrors = [err1187];
+vErrors = [err1227];
 }
 else {
-vErrors.push(err1187);
+vErrors.push(err1227);
 }
 errors++;
 }
 }
-var _valid64 = _errs1321 === errors;
-errors = _errs1320;
+var _valid64 = _errs1364 === errors;
+errors = _errs1363;
 if(vErrors !== null){
-if(_errs1320){
-vErrors.length = _errs1320;
+if(_errs1363){
+vErrors.length = _errs1363;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid64){
-const _errs1324 = errors;
+const _errs1367 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1188 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1228 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1188];
+vErrors = [err1228];
 }
 else {
-vErrors.push(err1188);
+vErrors.push(err1228);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data457 = data.data;
-if(data457 && typeof data457 == "object" && !Array.isArray(data457)){
-if(data457.probe === undefined){
-const err1189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data478 = data.data;
+if(data478 && typeof data478 == "object" && !Array.isArray(data478)){
+if(data478.probe === undefined){
+const err1229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
-vErrors = [err1189];
+vErrors = [err1229];
 }
 else {
-vErrors.push(err1189);
+vErrors.push(err1229);
 }
 errors++;
 }
-if(data457.store === undefined){
-const err1190 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data478.store === undefined){
+const err1230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
-vErrors = [err1190];
+vErrors = [err1230];
 }
 else {
-vErrors.push(err1190);
+vErrors.push(err1230);
 }
 errors++;
 }
-if(data457.instant === undefined){
-const err1191 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data478.instant === undefined){
+const err1231 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err1191];
+vErrors = [err1231];
 }
 else {
-vErrors.push(err1191);
+vErrors.push(err1231);
 }
 errors++;
 }
-if(data457.lastArchived === undefined){
-const err1192 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(data478.lastArchived === undefined){
+const err1232 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
 if(vErrors === null){
-vErrors = [err1192];
+vErrors = [err1232];
 }
 else {
-vErrors.push(err1192);
+vErrors.push(err1232);
 }
 errors++;
 }
-if(data457.endLsn === undefined){
-const err1193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(data478.endLsn === undefined){
+const err1233 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
 if(vErrors === null){
-vErrors = [err1193];
+vErrors = [err1233];
 }
 else {
-vErrors.push(err1193);
+vErrors.push(err1233);
 }
 errors++;
 }
-if(data457.failed === undefined){
-const err1194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(data478.failed === undefined){
+const err1234 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
 if(vErrors === null){
-vErrors = [err1194];
+vErrors = [err1234];
 }
 else {
-vErrors.push(err1194);
+vErrors.push(err1234);
 }
 errors++;
 }
-for(const key94 in data457){
-if(!((((((key94 === "probe") || (key94 === "store")) || (key94 === "instant")) || (key94 === "lastArchived")) || (key94 === "endLsn")) || (key94 === "failed"))){
-const err1195 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+for(const key97 in data478){
+if(!((((((key97 === "probe") || (key97 === "store")) || (key97 === "instant")) || (key97 === "lastArchived")) || (key97 === "endLsn")) || (key97 === "failed"))){
+const err1235 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1195];
+vErrors = [err1235];
 }
 else {
-vErrors.push(err1195);
-}
-errors++;
-}
-}
-if(data457.probe !== undefined){
-if(typeof data457.probe !== "string"){
-const err1196 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1196];
-}
-else {
-vErrors.push(err1196);
+vErrors.push(err1235);
 }
 errors++;
 }
 }
-if(data457.store !== undefined){
-if(typeof data457.store !== "string"){
-const err1197 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data478.probe !== undefined){
+if(typeof data478.probe !== "string"){
+const err1236 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1197];
+vErrors = [err1236];
 }
 else {
-vErrors.push(err1197);
+vErrors.push(err1236);
 }
 errors++;
 }
 }
-if(data457.instant !== undefined){
-let data460 = data457.instant;
-if(data460 && typeof data460 == "object" && !Array.isArray(data460)){
-if(data460.at === undefined){
-const err1198 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data478.store !== undefined){
+if(typeof data478.store !== "string"){
+const err1237 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1198];
+vErrors = [err1237];
 }
 else {
-vErrors.push(err1198);
-}
-errors++;
-}
-if(data460.mono === undefined){
-const err1199 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1199];
-}
-else {
-vErrors.push(err1199);
-}
-errors++;
-}
-for(const key95 in data460){
-if(!((key95 === "at") || (key95 === "mono"))){
-const err1200 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1200];
-}
-else {
-vErrors.push(err1200);
+vErrors.push(err1237);
 }
 errors++;
 }
 }
-if(data460.at !== undefined){
-if(typeof data460.at !== "string"){
-const err1201 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data478.instant !== undefined){
+let data481 = data478.instant;
+if(data481 && typeof data481 == "object" && !Array.isArray(data481)){
+if(data481.at === undefined){
+const err1238 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1201];
+vErrors = [err1238];
 }
 else {
-vErrors.push(err1201);
+vErrors.push(err1238);
+}
+errors++;
+}
+if(data481.mono === undefined){
+const err1239 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1239];
+}
+else {
+vErrors.push(err1239);
+}
+errors++;
+}
+for(const key98 in data481){
+if(!((key98 === "at") || (key98 === "mono"))){
+const err1240 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1240];
+}
+else {
+vErrors.push(err1240);
 }
 errors++;
 }
 }
-if(data460.mono !== undefined){
-let data462 = data460.mono;
-if(typeof data462 === "string"){
-if(!pattern4.test(data462)){
-const err1202 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data481.at !== undefined){
+if(typeof data481.at !== "string"){
+const err1241 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1202];
+vErrors = [err1241];
 }
 else {
-vErrors.push(err1202);
+vErrors.push(err1241);
+}
+errors++;
+}
+}
+if(data481.mono !== undefined){
+let data483 = data481.mono;
+if(typeof data483 === "string"){
+if(!pattern4.test(data483)){
+const err1242 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1242];
+}
+else {
+vErrors.push(err1242);
 }
 errors++;
 }
 }
 else {
-const err1203 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1243 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1203];
+vErrors = [err1243];
 }
 else {
-vErrors.push(err1203);
-}
-errors++;
-}
-}
-}
-else {
-const err1204 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1204];
-}
-else {
-vErrors.push(err1204);
-}
-errors++;
-}
-}
-if(data457.lastArchived !== undefined){
-let data463 = data457.lastArchived;
-if((typeof data463 !== "string") && (data463 !== null)){
-const err1205 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1205];
-}
-else {
-vErrors.push(err1205);
-}
-errors++;
-}
-}
-if(data457.endLsn !== undefined){
-let data464 = data457.endLsn;
-if((typeof data464 !== "string") && (data464 !== null)){
-const err1206 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1206];
-}
-else {
-vErrors.push(err1206);
-}
-errors++;
-}
-}
-if(data457.failed !== undefined){
-let data465 = data457.failed;
-if(!(((typeof data465 == "number") && (!(data465 % 1) && !isNaN(data465))) && (isFinite(data465)))){
-const err1207 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1207];
-}
-else {
-vErrors.push(err1207);
-}
-errors++;
-}
-if((typeof data465 == "number") && (isFinite(data465))){
-if(data465 < 0 || isNaN(data465)){
-const err1208 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err1208];
-}
-else {
-vErrors.push(err1208);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1209 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1209];
-}
-else {
-vErrors.push(err1209);
+vErrors.push(err1243);
 }
 errors++;
 }
 }
 }
 else {
-const err1210 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1244 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1210];
+vErrors = [err1244];
 }
 else {
-vErrors.push(err1210);
+vErrors.push(err1244);
 }
 errors++;
 }
-var _valid64 = _errs1324 === errors;
-valid342 = _valid64;
-if(valid342){
+}
+if(data478.lastArchived !== undefined){
+let data484 = data478.lastArchived;
+if((typeof data484 !== "string") && (data484 !== null)){
+const err1245 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1245];
+}
+else {
+vErrors.push(err1245);
+}
+errors++;
+}
+}
+if(data478.endLsn !== undefined){
+let data485 = data478.endLsn;
+if((typeof data485 !== "string") && (data485 !== null)){
+const err1246 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1246];
+}
+else {
+vErrors.push(err1246);
+}
+errors++;
+}
+}
+if(data478.failed !== undefined){
+let data486 = data478.failed;
+if(!(((typeof data486 == "number") && (!(data486 % 1) && !isNaN(data486))) && (isFinite(data486)))){
+const err1247 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1247];
+}
+else {
+vErrors.push(err1247);
+}
+errors++;
+}
+if((typeof data486 == "number") && (isFinite(data486))){
+if(data486 < 0 || isNaN(data486)){
+const err1248 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1248];
+}
+else {
+vErrors.push(err1248);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1249 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1249];
+}
+else {
+vErrors.push(err1249);
+}
+errors++;
+}
+}
+}
+else {
+const err1250 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1250];
+}
+else {
+vErrors.push(err1250);
+}
+errors++;
+}
+var _valid64 = _errs1367 === errors;
+valid349 = _valid64;
+if(valid349){
 var props60 = {};
 props60.data = true;
 props60.type = true;
 }
 }
-if(!valid342){
-const err1211 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid349){
+const err1251 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1211];
+vErrors = [err1251];
 }
 else {
-vErrors.push(err1211);
+vErrors.push(err1251);
 }
 errors++;
 }
@@ -16448,107 +16930,107 @@ Object.assign(props0, props60);
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.seq === undefined){
-const err1212 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+const err1252 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
 if(vErrors === null){
-vErrors = [err1212];
+vErrors = [err1252];
 }
 else {
-vErrors.push(err1212);
+vErrors.push(err1252);
 }
 errors++;
 }
 if(data.at === undefined){
-const err1213 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+const err1253 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1213];
+vErrors = [err1253];
 }
 else {
-vErrors.push(err1213);
+vErrors.push(err1253);
 }
 errors++;
 }
 if(data.mono === undefined){
-const err1214 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+const err1254 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
-vErrors = [err1214];
+vErrors = [err1254];
 }
 else {
-vErrors.push(err1214);
+vErrors.push(err1254);
 }
 errors++;
 }
 if(data.boot === undefined){
-const err1215 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+const err1255 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
 if(vErrors === null){
-vErrors = [err1215];
+vErrors = [err1255];
 }
 else {
-vErrors.push(err1215);
+vErrors.push(err1255);
 }
 errors++;
 }
 if(data.prev === undefined){
-const err1216 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+const err1256 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
 if(vErrors === null){
-vErrors = [err1216];
+vErrors = [err1256];
 }
 else {
-vErrors.push(err1216);
+vErrors.push(err1256);
 }
 errors++;
 }
 if(data.type === undefined){
-const err1217 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+const err1257 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
-vErrors = [err1217];
+vErrors = [err1257];
 }
 else {
-vErrors.push(err1217);
+vErrors.push(err1257);
 }
 errors++;
 }
 if(data.data === undefined){
-const err1218 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1258 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1218];
+vErrors = [err1258];
 }
 else {
-vErrors.push(err1218);
+vErrors.push(err1258);
 }
 errors++;
 }
-for(const key96 in data){
-if(!(func1.call(schema31.properties, key96))){
-const err1219 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
+for(const key99 in data){
+if(!(func1.call(schema31.properties, key99))){
+const err1259 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1219];
+vErrors = [err1259];
 }
 else {
-vErrors.push(err1219);
+vErrors.push(err1259);
 }
 errors++;
 }
 }
 if(data.seq !== undefined){
-let data466 = data.seq;
-if(!(((typeof data466 == "number") && (!(data466 % 1) && !isNaN(data466))) && (isFinite(data466)))){
-const err1220 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+let data487 = data.seq;
+if(!(((typeof data487 == "number") && (!(data487 % 1) && !isNaN(data487))) && (isFinite(data487)))){
+const err1260 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1220];
+vErrors = [err1260];
 }
 else {
-vErrors.push(err1220);
+vErrors.push(err1260);
 }
 errors++;
 }
-if((typeof data466 == "number") && (isFinite(data466))){
-if(data466 < 0 || isNaN(data466)){
-const err1221 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data487 == "number") && (isFinite(data487))){
+if(data487 < 0 || isNaN(data487)){
+const err1261 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
-vErrors = [err1221];
+vErrors = [err1261];
 }
 else {
-vErrors.push(err1221);
+vErrors.push(err1261);
 }
 errors++;
 }
@@ -16556,85 +17038,85 @@ errors++;
 }
 if(data.at !== undefined){
 if(typeof data.at !== "string"){
-const err1222 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1262 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1222];
+vErrors = [err1262];
 }
 else {
-vErrors.push(err1222);
+vErrors.push(err1262);
 }
 errors++;
 }
 }
 if(data.mono !== undefined){
-let data468 = data.mono;
-if(typeof data468 === "string"){
-if(!pattern4.test(data468)){
-const err1223 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+let data489 = data.mono;
+if(typeof data489 === "string"){
+if(!pattern4.test(data489)){
+const err1263 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
-vErrors = [err1223];
+vErrors = [err1263];
 }
 else {
-vErrors.push(err1223);
+vErrors.push(err1263);
 }
 errors++;
 }
 }
 else {
-const err1224 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1264 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1224];
+vErrors = [err1264];
 }
 else {
-vErrors.push(err1224);
+vErrors.push(err1264);
 }
 errors++;
 }
 }
 if(data.boot !== undefined){
 if(typeof data.boot !== "string"){
-const err1225 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1265 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1225];
+vErrors = [err1265];
 }
 else {
-vErrors.push(err1225);
+vErrors.push(err1265);
 }
 errors++;
 }
 }
 if(data.step !== undefined){
 if(typeof data.step !== "string"){
-const err1226 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1266 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1226];
+vErrors = [err1266];
 }
 else {
-vErrors.push(err1226);
+vErrors.push(err1266);
 }
 errors++;
 }
 }
 if(data.attempt !== undefined){
-let data471 = data.attempt;
-if(!(((typeof data471 == "number") && (!(data471 % 1) && !isNaN(data471))) && (isFinite(data471)))){
-const err1227 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+let data492 = data.attempt;
+if(!(((typeof data492 == "number") && (!(data492 % 1) && !isNaN(data492))) && (isFinite(data492)))){
+const err1267 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1227];
+vErrors = [err1267];
 }
 else {
-vErrors.push(err1227);
+vErrors.push(err1267);
 }
 errors++;
 }
-if((typeof data471 == "number") && (isFinite(data471))){
-if(data471 < 1 || isNaN(data471)){
-const err1228 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if((typeof data492 == "number") && (isFinite(data492))){
+if(data492 < 1 || isNaN(data492)){
+const err1268 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
-vErrors = [err1228];
+vErrors = [err1268];
 }
 else {
-vErrors.push(err1228);
+vErrors.push(err1268);
 }
 errors++;
 }
@@ -16642,75 +17124,75 @@ errors++;
 }
 if(data.parent !== undefined){
 if(typeof data.parent !== "string"){
-const err1229 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1269 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1229];
+vErrors = [err1269];
 }
 else {
-vErrors.push(err1229);
+vErrors.push(err1269);
 }
 errors++;
 }
 }
 if(data.prev !== undefined){
-let data473 = data.prev;
-if(typeof data473 === "string"){
-if(!pattern25.test(data473)){
-const err1230 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+let data494 = data.prev;
+if(typeof data494 === "string"){
+if(!pattern25.test(data494)){
+const err1270 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
-vErrors = [err1230];
+vErrors = [err1270];
 }
 else {
-vErrors.push(err1230);
+vErrors.push(err1270);
 }
 errors++;
 }
 }
 else {
-const err1231 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1271 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1231];
+vErrors = [err1271];
 }
 else {
-vErrors.push(err1231);
+vErrors.push(err1271);
 }
 errors++;
 }
 }
 if(data.type !== undefined){
-let data474 = data.type;
-if(!((((((((((((((((((((((((((((((((((((((((((data474 === "run.started") || (data474 === "plan.approved")) || (data474 === "store.registered")) || (data474 === "run.resumed")) || (data474 === "preflight.checked")) || (data474 === "connection.provisioning")) || (data474 === "connection.provisioned")) || (data474 === "endpoint.opened")) || (data474 === "endpoint.switched")) || (data474 === "probe.started")) || (data474 === "probe.stopped")) || (data474 === "step.started")) || (data474 === "step.attempt-failed")) || (data474 === "step.finished")) || (data474 === "step.skipped")) || (data474 === "unit.running")) || (data474 === "unit.finished")) || (data474 === "fault.sent")) || (data474 === "evidence.recorded")) || (data474 === "evidence.write-failed")) || (data474 === "human.asked")) || (data474 === "human.began")) || (data474 === "human.done")) || (data474 === "note.manual")) || (data474 === "operator.attached")) || (data474 === "operator.chose")) || (data474 === "watch.observed")) || (data474 === "watch.gap")) || (data474 === "watch.ended")) || (data474 === "cleanup.deferred")) || (data474 === "cleanup.confirmed")) || (data474 === "cleanup.started")) || (data474 === "cleanup.finished")) || (data474 === "run.kept")) || (data474 === "verification.ended")) || (data474 === "cancel.requested")) || (data474 === "run.finished")) || (data474 === "probe.sample")) || (data474 === "ledger.row")) || (data474 === "ledger.recovered")) || (data474 === "lsn.sample")) || (data474 === "archive.sample"))){
-const err1232 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+let data495 = data.type;
+if(!((((((((((((((((((((((((((((((((((((((((((data495 === "run.started") || (data495 === "plan.approved")) || (data495 === "store.registered")) || (data495 === "run.resumed")) || (data495 === "preflight.checked")) || (data495 === "connection.provisioning")) || (data495 === "connection.provisioned")) || (data495 === "endpoint.opened")) || (data495 === "endpoint.switched")) || (data495 === "probe.started")) || (data495 === "probe.stopped")) || (data495 === "step.started")) || (data495 === "step.attempt-failed")) || (data495 === "step.finished")) || (data495 === "step.skipped")) || (data495 === "unit.running")) || (data495 === "unit.finished")) || (data495 === "fault.sent")) || (data495 === "evidence.recorded")) || (data495 === "evidence.write-failed")) || (data495 === "human.asked")) || (data495 === "human.began")) || (data495 === "human.done")) || (data495 === "note.manual")) || (data495 === "operator.attached")) || (data495 === "operator.chose")) || (data495 === "watch.observed")) || (data495 === "watch.gap")) || (data495 === "watch.ended")) || (data495 === "cleanup.deferred")) || (data495 === "cleanup.confirmed")) || (data495 === "cleanup.started")) || (data495 === "cleanup.finished")) || (data495 === "run.kept")) || (data495 === "verification.ended")) || (data495 === "cancel.requested")) || (data495 === "run.finished")) || (data495 === "probe.sample")) || (data495 === "ledger.row")) || (data495 === "ledger.recovered")) || (data495 === "lsn.sample")) || (data495 === "archive.sample"))){
+const err1272 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err1232];
+vErrors = [err1272];
 }
 else {
-vErrors.push(err1232);
+vErrors.push(err1272);
 }
 errors++;
 }
 }
 if(data.data !== undefined){
-let data475 = data.data;
-if(!(data475 && typeof data475 == "object" && !Array.isArray(data475))){
-const err1233 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let data496 = data.data;
+if(!(data496 && typeof data496 == "object" && !Array.isArray(data496))){
+const err1273 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1233];
+vErrors = [err1273];
 }
 else {
-vErrors.push(err1233);
+vErrors.push(err1273);
 }
 errors++;
 }
 }
 }
 else {
-const err1234 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1274 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1234];
+vErrors = [err1274];
 }
 else {
-vErrors.push(err1234);
+vErrors.push(err1274);
 }
 errors++;
 }

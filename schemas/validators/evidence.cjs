@@ -2,9 +2,9 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","residue"]},"data":{}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","residue"]},"data":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
-const func3 = require("ajv/dist/runtime/ucs2length").default;
+const func4 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern6 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
 
@@ -1400,9 +1400,9 @@ vErrors.push(err108);
 errors++;
 }
 }
-}
-else {
-const err109 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data26.serverVersion !== undefined){
+if(typeof data26.serverVersion !== "string"){
+const err109 = {instancePath:instancePath+"/data/serverVersion",schemaPath:"#/allOf/2/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1412,14 +1412,51 @@ vErrors.push(err109);
 errors++;
 }
 }
-}
-else {
-const err110 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data26.dataBytes !== undefined){
+let data46 = data26.dataBytes;
+if(!(((typeof data46 == "number") && (!(data46 % 1) && !isNaN(data46))) && (isFinite(data46)))){
+const err110 = {instancePath:instancePath+"/data/dataBytes",schemaPath:"#/allOf/2/then/properties/data/properties/dataBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err110];
 }
 else {
 vErrors.push(err110);
+}
+errors++;
+}
+if((typeof data46 == "number") && (isFinite(data46))){
+if(data46 < 0 || isNaN(data46)){
+const err111 = {instancePath:instancePath+"/data/dataBytes",schemaPath:"#/allOf/2/then/properties/data/properties/dataBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err111];
+}
+else {
+vErrors.push(err111);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/2/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err112];
+}
+else {
+vErrors.push(err112);
+}
+errors++;
+}
+}
+}
+else {
+const err113 = {instancePath,schemaPath:"#/allOf/2/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err113];
+}
+else {
+vErrors.push(err113);
 }
 errors++;
 }
@@ -1432,12 +1469,12 @@ props2.kind = true;
 }
 }
 if(!valid10){
-const err111 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err114 = {instancePath,schemaPath:"#/allOf/2/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err111];
+vErrors = [err114];
 }
 else {
-vErrors.push(err111);
+vErrors.push(err114);
 }
 errors++;
 }
@@ -1450,63 +1487,14 @@ props0 = props0 || {};
 Object.assign(props0, props2);
 }
 }
-const _errs116 = errors;
+const _errs120 = errors;
 let valid20 = true;
-const _errs117 = errors;
-if(errors === _errs117){
+const _errs121 = errors;
+if(errors === _errs121){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing3;
 if((data.kind === undefined) && (missing3 = "kind")){
-const err112 = {};
-if(vErrors === null){
-vErrors = [err112];
-}
-else {
-vErrors.push(err112);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("archive" !== data.kind){
-const err113 = {};
-if(vErrors === null){
-vErrors = [err113];
-}
-else {
-vErrors.push(err113);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err114 = {};
-if(vErrors === null){
-vErrors = [err114];
-}
-else {
-vErrors.push(err114);
-}
-errors++;
-}
-}
-var _valid4 = _errs117 === errors;
-errors = _errs116;
-if(vErrors !== null){
-if(_errs116){
-vErrors.length = _errs116;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid4){
-const _errs120 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err115 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err115 = {};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1515,11 +1503,10 @@ vErrors.push(err115);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data46 = data.data;
-if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
-if(data46.repository === undefined){
-const err116 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
+else {
+if(data.kind !== undefined){
+if("archive" !== data.kind){
+const err116 = {};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1528,8 +1515,11 @@ vErrors.push(err116);
 }
 errors++;
 }
-if(data46.when === undefined){
-const err117 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+}
+}
+else {
+const err117 = {};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1538,8 +1528,22 @@ vErrors.push(err117);
 }
 errors++;
 }
-if(data46.sourceTimeline === undefined){
-const err118 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
+}
+var _valid4 = _errs121 === errors;
+errors = _errs120;
+if(vErrors !== null){
+if(_errs120){
+vErrors.length = _errs120;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid4){
+const _errs124 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err118 = {instancePath,schemaPath:"#/allOf/3/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1548,8 +1552,11 @@ vErrors.push(err118);
 }
 errors++;
 }
-if(data46.files === undefined){
-const err119 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(data.data !== undefined){
+let data48 = data.data;
+if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
+if(data48.repository === undefined){
+const err119 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "repository"},message:"must have required property '"+"repository"+"'"};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1558,8 +1565,8 @@ vErrors.push(err119);
 }
 errors++;
 }
-if(data46.digest === undefined){
-const err120 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(data48.when === undefined){
+const err120 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1568,9 +1575,8 @@ vErrors.push(err120);
 }
 errors++;
 }
-for(const key6 in data46){
-if(!((((((((key6 === "repository") || (key6 === "when")) || (key6 === "sourceTimeline")) || (key6 === "files")) || (key6 === "digest")) || (key6 === "added")) || (key6 === "removed")) || (key6 === "changed"))){
-const err121 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(data48.sourceTimeline === undefined){
+const err121 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "sourceTimeline"},message:"must have required property '"+"sourceTimeline"+"'"};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1579,10 +1585,8 @@ vErrors.push(err121);
 }
 errors++;
 }
-}
-if(data46.repository !== undefined){
-if(typeof data46.repository !== "string"){
-const err122 = {instancePath:instancePath+"/data/repository",schemaPath:"#/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data48.files === undefined){
+const err122 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1591,11 +1595,8 @@ vErrors.push(err122);
 }
 errors++;
 }
-}
-if(data46.when !== undefined){
-let data48 = data46.when;
-if(!((data48 === "before") || (data48 === "after"))){
-const err123 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data48.digest === undefined){
+const err123 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1604,16 +1605,9 @@ vErrors.push(err123);
 }
 errors++;
 }
-}
-if(data46.sourceTimeline !== undefined){
-let data49 = data46.sourceTimeline;
-const _errs129 = errors;
-let valid24 = true;
-const _errs130 = errors;
-const _errs131 = errors;
-const _errs132 = errors;
-if(data49 !== null){
-const err124 = {};
+for(const key6 in data48){
+if(!((((((((key6 === "repository") || (key6 === "when")) || (key6 === "sourceTimeline")) || (key6 === "files")) || (key6 === "digest")) || (key6 === "added")) || (key6 === "removed")) || (key6 === "changed"))){
+const err124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1622,9 +1616,10 @@ vErrors.push(err124);
 }
 errors++;
 }
-var valid25 = _errs132 === errors;
-if(valid25){
-const err125 = {};
+}
+if(data48.repository !== undefined){
+if(typeof data48.repository !== "string"){
+const err125 = {instancePath:instancePath+"/data/repository",schemaPath:"#/allOf/3/then/properties/data/properties/repository/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1633,31 +1628,11 @@ vErrors.push(err125);
 }
 errors++;
 }
-else {
-errors = _errs131;
-if(vErrors !== null){
-if(_errs131){
-vErrors.length = _errs131;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid5 = _errs130 === errors;
-errors = _errs129;
-if(vErrors !== null){
-if(_errs129){
-vErrors.length = _errs129;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid5){
-const _errs134 = errors;
-if(!(((typeof data49 == "number") && (!(data49 % 1) && !isNaN(data49))) && (isFinite(data49)))){
-const err126 = {instancePath:instancePath+"/data/sourceTimeline",schemaPath:"#/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data48.when !== undefined){
+let data50 = data48.when;
+if(!((data50 === "before") || (data50 === "after"))){
+const err126 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/3/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[3].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1666,9 +1641,16 @@ vErrors.push(err126);
 }
 errors++;
 }
-if((typeof data49 == "number") && (isFinite(data49))){
-if(data49 < 1 || isNaN(data49)){
-const err127 = {instancePath:instancePath+"/data/sourceTimeline",schemaPath:"#/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data48.sourceTimeline !== undefined){
+let data51 = data48.sourceTimeline;
+const _errs133 = errors;
+let valid24 = true;
+const _errs134 = errors;
+const _errs135 = errors;
+const _errs136 = errors;
+if(data51 !== null){
+const err127 = {};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1677,12 +1659,9 @@ vErrors.push(err127);
 }
 errors++;
 }
-}
-var _valid5 = _errs134 === errors;
-valid24 = _valid5;
-}
-if(!valid24){
-const err128 = {instancePath:instancePath+"/data/sourceTimeline",schemaPath:"#/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+var valid25 = _errs136 === errors;
+if(valid25){
+const err128 = {};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1691,11 +1670,31 @@ vErrors.push(err128);
 }
 errors++;
 }
+else {
+errors = _errs135;
+if(vErrors !== null){
+if(_errs135){
+vErrors.length = _errs135;
 }
-if(data46.files !== undefined){
-let data50 = data46.files;
-if(!(((typeof data50 == "number") && (!(data50 % 1) && !isNaN(data50))) && (isFinite(data50)))){
-const err129 = {instancePath:instancePath+"/data/files",schemaPath:"#/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid5 = _errs134 === errors;
+errors = _errs133;
+if(vErrors !== null){
+if(_errs133){
+vErrors.length = _errs133;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid5){
+const _errs138 = errors;
+if(!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51)))){
+const err129 = {instancePath:instancePath+"/data/sourceTimeline",schemaPath:"#/allOf/3/then/properties/data/properties/sourceTimeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1704,9 +1703,9 @@ vErrors.push(err129);
 }
 errors++;
 }
-if((typeof data50 == "number") && (isFinite(data50))){
-if(data50 < 0 || isNaN(data50)){
-const err130 = {instancePath:instancePath+"/data/files",schemaPath:"#/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data51 == "number") && (isFinite(data51))){
+if(data51 < 1 || isNaN(data51)){
+const err130 = {instancePath:instancePath+"/data/sourceTimeline",schemaPath:"#/allOf/3/then/properties/data/properties/sourceTimeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1716,10 +1715,11 @@ vErrors.push(err130);
 errors++;
 }
 }
+var _valid5 = _errs138 === errors;
+valid24 = _valid5;
 }
-if(data46.digest !== undefined){
-if(typeof data46.digest !== "string"){
-const err131 = {instancePath:instancePath+"/data/digest",schemaPath:"#/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!valid24){
+const err131 = {instancePath:instancePath+"/data/sourceTimeline",schemaPath:"#/allOf/3/then/properties/data/properties/sourceTimeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1729,15 +1729,10 @@ vErrors.push(err131);
 errors++;
 }
 }
-if(data46.added !== undefined){
-let data52 = data46.added;
-if(Array.isArray(data52)){
-const len1 = data52.length;
-for(let i1=0; i1<len1; i1++){
-let data53 = data52[i1];
-if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
-if(data53.name === undefined){
-const err132 = {instancePath:instancePath+"/data/added/" + i1,schemaPath:"#/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data48.files !== undefined){
+let data52 = data48.files;
+if(!(((typeof data52 == "number") && (!(data52 % 1) && !isNaN(data52))) && (isFinite(data52)))){
+const err132 = {instancePath:instancePath+"/data/files",schemaPath:"#/allOf/3/then/properties/data/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1746,8 +1741,9 @@ vErrors.push(err132);
 }
 errors++;
 }
-if(data53.timeline === undefined){
-const err133 = {instancePath:instancePath+"/data/added/" + i1,schemaPath:"#/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if((typeof data52 == "number") && (isFinite(data52))){
+if(data52 < 0 || isNaN(data52)){
+const err133 = {instancePath:instancePath+"/data/files",schemaPath:"#/allOf/3/then/properties/data/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1756,9 +1752,11 @@ vErrors.push(err133);
 }
 errors++;
 }
-for(const key7 in data53){
-if(!((key7 === "name") || (key7 === "timeline"))){
-const err134 = {instancePath:instancePath+"/data/added/" + i1,schemaPath:"#/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+}
+}
+if(data48.digest !== undefined){
+if(typeof data48.digest !== "string"){
+const err134 = {instancePath:instancePath+"/data/digest",schemaPath:"#/allOf/3/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1768,9 +1766,15 @@ vErrors.push(err134);
 errors++;
 }
 }
-if(data53.name !== undefined){
-if(typeof data53.name !== "string"){
-const err135 = {instancePath:instancePath+"/data/added/" + i1+"/name",schemaPath:"#/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data48.added !== undefined){
+let data54 = data48.added;
+if(Array.isArray(data54)){
+const len1 = data54.length;
+for(let i1=0; i1<len1; i1++){
+let data55 = data54[i1];
+if(data55 && typeof data55 == "object" && !Array.isArray(data55)){
+if(data55.name === undefined){
+const err135 = {instancePath:instancePath+"/data/added/" + i1,schemaPath:"#/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1779,11 +1783,8 @@ vErrors.push(err135);
 }
 errors++;
 }
-}
-if(data53.timeline !== undefined){
-let data55 = data53.timeline;
-if((!(((typeof data55 == "number") && (!(data55 % 1) && !isNaN(data55))) && (isFinite(data55)))) && (data55 !== null)){
-const err136 = {instancePath:instancePath+"/data/added/" + i1+"/timeline",schemaPath:"#/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
+if(data55.timeline === undefined){
+const err136 = {instancePath:instancePath+"/data/added/" + i1,schemaPath:"#/allOf/3/then/properties/data/properties/added/items/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1792,10 +1793,9 @@ vErrors.push(err136);
 }
 errors++;
 }
-}
-}
-else {
-const err137 = {instancePath:instancePath+"/data/added/" + i1,schemaPath:"#/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key7 in data55){
+if(!((key7 === "name") || (key7 === "timeline"))){
+const err137 = {instancePath:instancePath+"/data/added/" + i1,schemaPath:"#/allOf/3/then/properties/data/properties/added/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1805,9 +1805,9 @@ vErrors.push(err137);
 errors++;
 }
 }
-}
-else {
-const err138 = {instancePath:instancePath+"/data/added",schemaPath:"#/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data55.name !== undefined){
+if(typeof data55.name !== "string"){
+const err138 = {instancePath:instancePath+"/data/added/" + i1+"/name",schemaPath:"#/allOf/3/then/properties/data/properties/added/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1817,13 +1817,10 @@ vErrors.push(err138);
 errors++;
 }
 }
-if(data46.removed !== undefined){
-let data56 = data46.removed;
-if(Array.isArray(data56)){
-const len2 = data56.length;
-for(let i2=0; i2<len2; i2++){
-if(typeof data56[i2] !== "string"){
-const err139 = {instancePath:instancePath+"/data/removed/" + i2,schemaPath:"#/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data55.timeline !== undefined){
+let data57 = data55.timeline;
+if((!(((typeof data57 == "number") && (!(data57 % 1) && !isNaN(data57))) && (isFinite(data57)))) && (data57 !== null)){
+const err139 = {instancePath:instancePath+"/data/added/" + i1+"/timeline",schemaPath:"#/allOf/3/then/properties/data/properties/added/items/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[3].then.properties.data.properties.added.items.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1835,7 +1832,7 @@ errors++;
 }
 }
 else {
-const err140 = {instancePath:instancePath+"/data/removed",schemaPath:"#/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err140 = {instancePath:instancePath+"/data/added/" + i1,schemaPath:"#/allOf/3/then/properties/data/properties/added/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -1845,13 +1842,9 @@ vErrors.push(err140);
 errors++;
 }
 }
-if(data46.changed !== undefined){
-let data58 = data46.changed;
-if(Array.isArray(data58)){
-const len3 = data58.length;
-for(let i3=0; i3<len3; i3++){
-if(typeof data58[i3] !== "string"){
-const err141 = {instancePath:instancePath+"/data/changed/" + i3,schemaPath:"#/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err141 = {instancePath:instancePath+"/data/added",schemaPath:"#/allOf/3/then/properties/data/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1861,9 +1854,13 @@ vErrors.push(err141);
 errors++;
 }
 }
-}
-else {
-const err142 = {instancePath:instancePath+"/data/changed",schemaPath:"#/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data48.removed !== undefined){
+let data58 = data48.removed;
+if(Array.isArray(data58)){
+const len2 = data58.length;
+for(let i2=0; i2<len2; i2++){
+if(typeof data58[i2] !== "string"){
+const err142 = {instancePath:instancePath+"/data/removed/" + i2,schemaPath:"#/allOf/3/then/properties/data/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1875,7 +1872,7 @@ errors++;
 }
 }
 else {
-const err143 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err143 = {instancePath:instancePath+"/data/removed",schemaPath:"#/allOf/3/then/properties/data/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1885,9 +1882,13 @@ vErrors.push(err143);
 errors++;
 }
 }
-}
-else {
-const err144 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data48.changed !== undefined){
+let data60 = data48.changed;
+if(Array.isArray(data60)){
+const len3 = data60.length;
+for(let i3=0; i3<len3; i3++){
+if(typeof data60[i3] !== "string"){
+const err144 = {instancePath:instancePath+"/data/changed/" + i3,schemaPath:"#/allOf/3/then/properties/data/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1896,7 +1897,43 @@ vErrors.push(err144);
 }
 errors++;
 }
-var _valid4 = _errs120 === errors;
+}
+}
+else {
+const err145 = {instancePath:instancePath+"/data/changed",schemaPath:"#/allOf/3/then/properties/data/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err145];
+}
+else {
+vErrors.push(err145);
+}
+errors++;
+}
+}
+}
+else {
+const err146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/3/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err146];
+}
+else {
+vErrors.push(err146);
+}
+errors++;
+}
+}
+}
+else {
+const err147 = {instancePath,schemaPath:"#/allOf/3/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err147];
+}
+else {
+vErrors.push(err147);
+}
+errors++;
+}
+var _valid4 = _errs124 === errors;
 valid20 = _valid4;
 if(valid20){
 var props3 = {};
@@ -1905,12 +1942,12 @@ props3.kind = true;
 }
 }
 if(!valid20){
-const err145 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err148 = {instancePath,schemaPath:"#/allOf/3/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err145];
+vErrors = [err148];
 }
 else {
-vErrors.push(err145);
+vErrors.push(err148);
 }
 errors++;
 }
@@ -1923,63 +1960,14 @@ props0 = props0 || {};
 Object.assign(props0, props3);
 }
 }
-const _errs158 = errors;
+const _errs162 = errors;
 let valid33 = true;
-const _errs159 = errors;
-if(errors === _errs159){
+const _errs163 = errors;
+if(errors === _errs163){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing4;
 if((data.kind === undefined) && (missing4 = "kind")){
-const err146 = {};
-if(vErrors === null){
-vErrors = [err146];
-}
-else {
-vErrors.push(err146);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("reference" !== data.kind){
-const err147 = {};
-if(vErrors === null){
-vErrors = [err147];
-}
-else {
-vErrors.push(err147);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err148 = {};
-if(vErrors === null){
-vErrors = [err148];
-}
-else {
-vErrors.push(err148);
-}
-errors++;
-}
-}
-var _valid6 = _errs159 === errors;
-errors = _errs158;
-if(vErrors !== null){
-if(_errs158){
-vErrors.length = _errs158;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid6){
-const _errs162 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err149 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err149 = {};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -1988,11 +1976,10 @@ vErrors.push(err149);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data61 = data.data;
-if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
-if(data61.connection === undefined){
-const err150 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+else {
+if(data.kind !== undefined){
+if("reference" !== data.kind){
+const err150 = {};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -2001,8 +1988,11 @@ vErrors.push(err150);
 }
 errors++;
 }
-if(data61.lsn === undefined){
-const err151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+}
+}
+}
+else {
+const err151 = {};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -2011,8 +2001,22 @@ vErrors.push(err151);
 }
 errors++;
 }
-if(data61.time === undefined){
-const err152 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
+}
+var _valid6 = _errs163 === errors;
+errors = _errs162;
+if(vErrors !== null){
+if(_errs162){
+vErrors.length = _errs162;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid6){
+const _errs166 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err152 = {instancePath,schemaPath:"#/allOf/4/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -2021,8 +2025,11 @@ vErrors.push(err152);
 }
 errors++;
 }
-if(data61.timeline === undefined){
-const err153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data.data !== undefined){
+let data63 = data.data;
+if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
+if(data63.connection === undefined){
+const err153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -2031,8 +2038,8 @@ vErrors.push(err153);
 }
 errors++;
 }
-if(data61.tables === undefined){
-const err154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+if(data63.lsn === undefined){
+const err154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err154];
 }
@@ -2041,9 +2048,8 @@ vErrors.push(err154);
 }
 errors++;
 }
-for(const key8 in data61){
-if(!(((((key8 === "connection") || (key8 === "lsn")) || (key8 === "time")) || (key8 === "timeline")) || (key8 === "tables"))){
-const err155 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(data63.time === undefined){
+const err155 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "time"},message:"must have required property '"+"time"+"'"};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -2052,10 +2058,8 @@ vErrors.push(err155);
 }
 errors++;
 }
-}
-if(data61.connection !== undefined){
-if(typeof data61.connection !== "string"){
-const err156 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data63.timeline === undefined){
+const err156 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err156];
 }
@@ -2064,12 +2068,8 @@ vErrors.push(err156);
 }
 errors++;
 }
-}
-if(data61.lsn !== undefined){
-let data63 = data61.lsn;
-if(typeof data63 === "string"){
-if(!pattern6.test(data63)){
-const err157 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
+if(data63.tables === undefined){
+const err157 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -2078,9 +2078,9 @@ vErrors.push(err157);
 }
 errors++;
 }
-}
-else {
-const err158 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key8 in data63){
+if(!(((((key8 === "connection") || (key8 === "lsn")) || (key8 === "time")) || (key8 === "timeline")) || (key8 === "tables"))){
+const err158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -2090,11 +2090,9 @@ vErrors.push(err158);
 errors++;
 }
 }
-if(data61.time !== undefined){
-let data64 = data61.time;
-if(typeof data64 === "string"){
-if(!pattern4.test(data64)){
-const err159 = {instancePath:instancePath+"/data/time",schemaPath:"#/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(data63.connection !== undefined){
+if(typeof data63.connection !== "string"){
+const err159 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/4/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -2104,8 +2102,11 @@ vErrors.push(err159);
 errors++;
 }
 }
-else {
-const err160 = {instancePath:instancePath+"/data/time",schemaPath:"#/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data63.lsn !== undefined){
+let data65 = data63.lsn;
+if(typeof data65 === "string"){
+if(!pattern6.test(data65)){
+const err160 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/4/then/properties/data/properties/lsn/pattern",keyword:"pattern",params:{pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"},message:"must match pattern \""+"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"+"\""};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -2115,10 +2116,8 @@ vErrors.push(err160);
 errors++;
 }
 }
-if(data61.timeline !== undefined){
-let data65 = data61.timeline;
-if(!(((typeof data65 == "number") && (!(data65 % 1) && !isNaN(data65))) && (isFinite(data65)))){
-const err161 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err161 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/4/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -2127,9 +2126,12 @@ vErrors.push(err161);
 }
 errors++;
 }
-if((typeof data65 == "number") && (isFinite(data65))){
-if(data65 < 1 || isNaN(data65)){
-const err162 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data63.time !== undefined){
+let data66 = data63.time;
+if(typeof data66 === "string"){
+if(!pattern4.test(data66)){
+const err162 = {instancePath:instancePath+"/data/time",schemaPath:"#/allOf/4/then/properties/data/properties/time/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -2139,15 +2141,8 @@ vErrors.push(err162);
 errors++;
 }
 }
-}
-if(data61.tables !== undefined){
-let data66 = data61.tables;
-if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
-for(const key9 in data66){
-let data67 = data66[key9];
-if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
-if(data67.rows === undefined){
-const err163 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+else {
+const err163 = {instancePath:instancePath+"/data/time",schemaPath:"#/allOf/4/then/properties/data/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -2156,8 +2151,11 @@ vErrors.push(err163);
 }
 errors++;
 }
-if(data67.checksum === undefined){
-const err164 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+if(data63.timeline !== undefined){
+let data67 = data63.timeline;
+if(!(((typeof data67 == "number") && (!(data67 % 1) && !isNaN(data67))) && (isFinite(data67)))){
+const err164 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/4/then/properties/data/properties/timeline/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -2166,9 +2164,9 @@ vErrors.push(err164);
 }
 errors++;
 }
-for(const key10 in data67){
-if(!((key10 === "rows") || (key10 === "checksum"))){
-const err165 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+if((typeof data67 == "number") && (isFinite(data67))){
+if(data67 < 1 || isNaN(data67)){
+const err165 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/4/then/properties/data/properties/timeline/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -2178,10 +2176,15 @@ vErrors.push(err165);
 errors++;
 }
 }
-if(data67.rows !== undefined){
-let data68 = data67.rows;
-if(!(((typeof data68 == "number") && (!(data68 % 1) && !isNaN(data68))) && (isFinite(data68)))){
-const err166 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(data63.tables !== undefined){
+let data68 = data63.tables;
+if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
+for(const key9 in data68){
+let data69 = data68[key9];
+if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
+if(data69.rows === undefined){
+const err166 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -2190,9 +2193,8 @@ vErrors.push(err166);
 }
 errors++;
 }
-if((typeof data68 == "number") && (isFinite(data68))){
-if(data68 < 0 || isNaN(data68)){
-const err167 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data69.checksum === undefined){
+const err167 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -2201,11 +2203,9 @@ vErrors.push(err167);
 }
 errors++;
 }
-}
-}
-if(data67.checksum !== undefined){
-if(typeof data67.checksum !== "string"){
-const err168 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key10 in data69){
+if(!((key10 === "rows") || (key10 === "checksum"))){
+const err168 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err168];
 }
@@ -2215,9 +2215,10 @@ vErrors.push(err168);
 errors++;
 }
 }
-}
-else {
-const err169 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data69.rows !== undefined){
+let data70 = data69.rows;
+if(!(((typeof data70 == "number") && (!(data70 % 1) && !isNaN(data70))) && (isFinite(data70)))){
+const err169 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err169];
 }
@@ -2226,10 +2227,9 @@ vErrors.push(err169);
 }
 errors++;
 }
-}
-}
-else {
-const err170 = {instancePath:instancePath+"/data/tables",schemaPath:"#/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data70 == "number") && (isFinite(data70))){
+if(data70 < 0 || isNaN(data70)){
+const err170 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/rows",schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err170];
 }
@@ -2240,8 +2240,9 @@ errors++;
 }
 }
 }
-else {
-const err171 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data69.checksum !== undefined){
+if(typeof data69.checksum !== "string"){
+const err171 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/checksum",schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err171];
 }
@@ -2253,7 +2254,7 @@ errors++;
 }
 }
 else {
-const err172 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err172 = {instancePath:instancePath+"/data/tables/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/4/then/properties/data/properties/tables/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -2262,7 +2263,43 @@ vErrors.push(err172);
 }
 errors++;
 }
-var _valid6 = _errs162 === errors;
+}
+}
+else {
+const err173 = {instancePath:instancePath+"/data/tables",schemaPath:"#/allOf/4/then/properties/data/properties/tables/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err173];
+}
+else {
+vErrors.push(err173);
+}
+errors++;
+}
+}
+}
+else {
+const err174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/4/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err174];
+}
+else {
+vErrors.push(err174);
+}
+errors++;
+}
+}
+}
+else {
+const err175 = {instancePath,schemaPath:"#/allOf/4/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err175];
+}
+else {
+vErrors.push(err175);
+}
+errors++;
+}
+var _valid6 = _errs166 === errors;
 valid33 = _valid6;
 if(valid33){
 var props4 = {};
@@ -2271,12 +2308,12 @@ props4.kind = true;
 }
 }
 if(!valid33){
-const err173 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err176 = {instancePath,schemaPath:"#/allOf/4/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err173];
+vErrors = [err176];
 }
 else {
-vErrors.push(err173);
+vErrors.push(err176);
 }
 errors++;
 }
@@ -2289,63 +2326,14 @@ props0 = props0 || {};
 Object.assign(props0, props4);
 }
 }
-const _errs186 = errors;
+const _errs190 = errors;
 let valid39 = true;
-const _errs187 = errors;
-if(errors === _errs187){
+const _errs191 = errors;
+if(errors === _errs191){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing5;
 if((data.kind === undefined) && (missing5 = "kind")){
-const err174 = {};
-if(vErrors === null){
-vErrors = [err174];
-}
-else {
-vErrors.push(err174);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("reconciliation" !== data.kind){
-const err175 = {};
-if(vErrors === null){
-vErrors = [err175];
-}
-else {
-vErrors.push(err175);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err176 = {};
-if(vErrors === null){
-vErrors = [err176];
-}
-else {
-vErrors.push(err176);
-}
-errors++;
-}
-}
-var _valid7 = _errs187 === errors;
-errors = _errs186;
-if(vErrors !== null){
-if(_errs186){
-vErrors.length = _errs186;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid7){
-const _errs190 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err177 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err177 = {};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -2354,11 +2342,10 @@ vErrors.push(err177);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data71 = data.data;
-if(data71 && typeof data71 == "object" && !Array.isArray(data71)){
-if(data71.connection === undefined){
-const err178 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+else {
+if(data.kind !== undefined){
+if("reconciliation" !== data.kind){
+const err178 = {};
 if(vErrors === null){
 vErrors = [err178];
 }
@@ -2367,8 +2354,11 @@ vErrors.push(err178);
 }
 errors++;
 }
-if(data71.reference === undefined){
-const err179 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
+}
+}
+}
+else {
+const err179 = {};
 if(vErrors === null){
 vErrors = [err179];
 }
@@ -2377,8 +2367,22 @@ vErrors.push(err179);
 }
 errors++;
 }
-if(data71.tables === undefined){
-const err180 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
+}
+var _valid7 = _errs191 === errors;
+errors = _errs190;
+if(vErrors !== null){
+if(_errs190){
+vErrors.length = _errs190;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid7){
+const _errs194 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err180 = {instancePath,schemaPath:"#/allOf/5/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err180];
 }
@@ -2387,8 +2391,11 @@ vErrors.push(err180);
 }
 errors++;
 }
-if(data71.invariants === undefined){
-const err181 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
+if(data.data !== undefined){
+let data73 = data.data;
+if(data73 && typeof data73 == "object" && !Array.isArray(data73)){
+if(data73.connection === undefined){
+const err181 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err181];
 }
@@ -2397,8 +2404,8 @@ vErrors.push(err181);
 }
 errors++;
 }
-if(data71.consistency === undefined){
-const err182 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
+if(data73.reference === undefined){
+const err182 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "reference"},message:"must have required property '"+"reference"+"'"};
 if(vErrors === null){
 vErrors = [err182];
 }
@@ -2407,8 +2414,8 @@ vErrors.push(err182);
 }
 errors++;
 }
-if(data71.boundary === undefined){
-const err183 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
+if(data73.tables === undefined){
+const err183 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "tables"},message:"must have required property '"+"tables"+"'"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -2417,9 +2424,8 @@ vErrors.push(err183);
 }
 errors++;
 }
-for(const key11 in data71){
-if(!((((((key11 === "connection") || (key11 === "reference")) || (key11 === "tables")) || (key11 === "invariants")) || (key11 === "consistency")) || (key11 === "boundary"))){
-const err184 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(data73.invariants === undefined){
+const err184 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "invariants"},message:"must have required property '"+"invariants"+"'"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -2428,10 +2434,8 @@ vErrors.push(err184);
 }
 errors++;
 }
-}
-if(data71.connection !== undefined){
-if(typeof data71.connection !== "string"){
-const err185 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data73.consistency === undefined){
+const err185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "consistency"},message:"must have required property '"+"consistency"+"'"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -2440,11 +2444,8 @@ vErrors.push(err185);
 }
 errors++;
 }
-}
-if(data71.reference !== undefined){
-let data73 = data71.reference;
-if(!((((data73 === "snapshot") || (data73 === "manifest")) || (data73 === "invariants")) || (data73 === "none"))){
-const err186 = {instancePath:instancePath+"/data/reference",schemaPath:"#/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
+if(data73.boundary === undefined){
+const err186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/required",keyword:"required",params:{missingProperty: "boundary"},message:"must have required property '"+"boundary"+"'"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -2453,16 +2454,9 @@ vErrors.push(err186);
 }
 errors++;
 }
-}
-if(data71.tables !== undefined){
-let data74 = data71.tables;
-if(Array.isArray(data74)){
-const len4 = data74.length;
-for(let i4=0; i4<len4; i4++){
-let data75 = data74[i4];
-if(data75 && typeof data75 == "object" && !Array.isArray(data75)){
-if(data75.table === undefined){
-const err187 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
+for(const key11 in data73){
+if(!((((((key11 === "connection") || (key11 === "reference")) || (key11 === "tables")) || (key11 === "invariants")) || (key11 === "consistency")) || (key11 === "boundary"))){
+const err187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err187];
 }
@@ -2471,8 +2465,10 @@ vErrors.push(err187);
 }
 errors++;
 }
-if(data75.expected === undefined){
-const err188 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+if(data73.connection !== undefined){
+if(typeof data73.connection !== "string"){
+const err188 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/5/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err188];
 }
@@ -2481,8 +2477,11 @@ vErrors.push(err188);
 }
 errors++;
 }
-if(data75.actual === undefined){
-const err189 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
+}
+if(data73.reference !== undefined){
+let data75 = data73.reference;
+if(!((((data75 === "snapshot") || (data75 === "manifest")) || (data75 === "invariants")) || (data75 === "none"))){
+const err189 = {instancePath:instancePath+"/data/reference",schemaPath:"#/allOf/5/then/properties/data/properties/reference/enum",keyword:"enum",params:{allowedValues: schema31.allOf[5].then.properties.data.properties.reference.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err189];
 }
@@ -2491,9 +2490,16 @@ vErrors.push(err189);
 }
 errors++;
 }
-for(const key12 in data75){
-if(!((((key12 === "table") || (key12 === "expected")) || (key12 === "actual")) || (key12 === "error"))){
-const err190 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+}
+if(data73.tables !== undefined){
+let data76 = data73.tables;
+if(Array.isArray(data76)){
+const len4 = data76.length;
+for(let i4=0; i4<len4; i4++){
+let data77 = data76[i4];
+if(data77 && typeof data77 == "object" && !Array.isArray(data77)){
+if(data77.table === undefined){
+const err190 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "table"},message:"must have required property '"+"table"+"'"};
 if(vErrors === null){
 vErrors = [err190];
 }
@@ -2502,10 +2508,8 @@ vErrors.push(err190);
 }
 errors++;
 }
-}
-if(data75.table !== undefined){
-if(typeof data75.table !== "string"){
-const err191 = {instancePath:instancePath+"/data/tables/" + i4+"/table",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data77.expected === undefined){
+const err191 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err191];
 }
@@ -2514,16 +2518,8 @@ vErrors.push(err191);
 }
 errors++;
 }
-}
-if(data75.expected !== undefined){
-let data77 = data75.expected;
-const _errs206 = errors;
-let valid46 = true;
-const _errs207 = errors;
-const _errs208 = errors;
-const _errs209 = errors;
-if(data77 !== null){
-const err192 = {};
+if(data77.actual === undefined){
+const err192 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/required",keyword:"required",params:{missingProperty: "actual"},message:"must have required property '"+"actual"+"'"};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -2532,9 +2528,9 @@ vErrors.push(err192);
 }
 errors++;
 }
-var valid47 = _errs209 === errors;
-if(valid47){
-const err193 = {};
+for(const key12 in data77){
+if(!((((key12 === "table") || (key12 === "expected")) || (key12 === "actual")) || (key12 === "error"))){
+const err193 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -2543,32 +2539,10 @@ vErrors.push(err193);
 }
 errors++;
 }
-else {
-errors = _errs208;
-if(vErrors !== null){
-if(_errs208){
-vErrors.length = _errs208;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid8 = _errs207 === errors;
-errors = _errs206;
-if(vErrors !== null){
-if(_errs206){
-vErrors.length = _errs206;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid8){
-const _errs211 = errors;
-if(data77 && typeof data77 == "object" && !Array.isArray(data77)){
-if(data77.rows === undefined){
-const err194 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(data77.table !== undefined){
+if(typeof data77.table !== "string"){
+const err194 = {instancePath:instancePath+"/data/tables/" + i4+"/table",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/table/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -2577,8 +2551,16 @@ vErrors.push(err194);
 }
 errors++;
 }
-if(data77.checksum === undefined){
-const err195 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+if(data77.expected !== undefined){
+let data79 = data77.expected;
+const _errs210 = errors;
+let valid46 = true;
+const _errs211 = errors;
+const _errs212 = errors;
+const _errs213 = errors;
+if(data79 !== null){
+const err195 = {};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -2587,9 +2569,9 @@ vErrors.push(err195);
 }
 errors++;
 }
-for(const key13 in data77){
-if(!((key13 === "rows") || (key13 === "checksum"))){
-const err196 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+var valid47 = _errs213 === errors;
+if(valid47){
+const err196 = {};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -2598,11 +2580,32 @@ vErrors.push(err196);
 }
 errors++;
 }
+else {
+errors = _errs212;
+if(vErrors !== null){
+if(_errs212){
+vErrors.length = _errs212;
 }
-if(data77.rows !== undefined){
-let data78 = data77.rows;
-if(!(((typeof data78 == "number") && (!(data78 % 1) && !isNaN(data78))) && (isFinite(data78)))){
-const err197 = {instancePath:instancePath+"/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid8 = _errs211 === errors;
+errors = _errs210;
+if(vErrors !== null){
+if(_errs210){
+vErrors.length = _errs210;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid8){
+const _errs215 = errors;
+if(data79 && typeof data79 == "object" && !Array.isArray(data79)){
+if(data79.rows === undefined){
+const err197 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -2611,9 +2614,8 @@ vErrors.push(err197);
 }
 errors++;
 }
-if((typeof data78 == "number") && (isFinite(data78))){
-if(data78 < 0 || isNaN(data78)){
-const err198 = {instancePath:instancePath+"/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data79.checksum === undefined){
+const err198 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -2622,11 +2624,9 @@ vErrors.push(err198);
 }
 errors++;
 }
-}
-}
-if(data77.checksum !== undefined){
-if(typeof data77.checksum !== "string"){
-const err199 = {instancePath:instancePath+"/data/tables/" + i4+"/expected/checksum",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key13 in data79){
+if(!((key13 === "rows") || (key13 === "checksum"))){
+const err199 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -2636,9 +2636,10 @@ vErrors.push(err199);
 errors++;
 }
 }
-}
-else {
-const err200 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data79.rows !== undefined){
+let data80 = data79.rows;
+if(!(((typeof data80 == "number") && (!(data80 % 1) && !isNaN(data80))) && (isFinite(data80)))){
+const err200 = {instancePath:instancePath+"/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -2647,11 +2648,9 @@ vErrors.push(err200);
 }
 errors++;
 }
-var _valid8 = _errs211 === errors;
-valid46 = _valid8;
-}
-if(!valid46){
-const err201 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data80 == "number") && (isFinite(data80))){
+if(data80 < 0 || isNaN(data80)){
+const err201 = {instancePath:instancePath+"/data/tables/" + i4+"/expected/rows",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err201];
 }
@@ -2661,15 +2660,10 @@ vErrors.push(err201);
 errors++;
 }
 }
-if(data75.actual !== undefined){
-let data80 = data75.actual;
-const _errs219 = errors;
-let valid49 = true;
-const _errs220 = errors;
-const _errs221 = errors;
-const _errs222 = errors;
-if(data80 !== null){
-const err202 = {};
+}
+if(data79.checksum !== undefined){
+if(typeof data79.checksum !== "string"){
+const err202 = {instancePath:instancePath+"/data/tables/" + i4+"/expected/checksum",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -2678,9 +2672,10 @@ vErrors.push(err202);
 }
 errors++;
 }
-var valid50 = _errs222 === errors;
-if(valid50){
-const err203 = {};
+}
+}
+else {
+const err203 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -2689,32 +2684,11 @@ vErrors.push(err203);
 }
 errors++;
 }
-else {
-errors = _errs221;
-if(vErrors !== null){
-if(_errs221){
-vErrors.length = _errs221;
+var _valid8 = _errs215 === errors;
+valid46 = _valid8;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid9 = _errs220 === errors;
-errors = _errs219;
-if(vErrors !== null){
-if(_errs219){
-vErrors.length = _errs219;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid9){
-const _errs224 = errors;
-if(data80 && typeof data80 == "object" && !Array.isArray(data80)){
-if(data80.rows === undefined){
-const err204 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
+if(!valid46){
+const err204 = {instancePath:instancePath+"/data/tables/" + i4+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -2723,8 +2697,16 @@ vErrors.push(err204);
 }
 errors++;
 }
-if(data80.checksum === undefined){
-const err205 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
+}
+if(data77.actual !== undefined){
+let data82 = data77.actual;
+const _errs223 = errors;
+let valid49 = true;
+const _errs224 = errors;
+const _errs225 = errors;
+const _errs226 = errors;
+if(data82 !== null){
+const err205 = {};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -2733,9 +2715,9 @@ vErrors.push(err205);
 }
 errors++;
 }
-for(const key14 in data80){
-if(!((key14 === "rows") || (key14 === "checksum"))){
-const err206 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+var valid50 = _errs226 === errors;
+if(valid50){
+const err206 = {};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -2744,11 +2726,32 @@ vErrors.push(err206);
 }
 errors++;
 }
+else {
+errors = _errs225;
+if(vErrors !== null){
+if(_errs225){
+vErrors.length = _errs225;
 }
-if(data80.rows !== undefined){
-let data81 = data80.rows;
-if(!(((typeof data81 == "number") && (!(data81 % 1) && !isNaN(data81))) && (isFinite(data81)))){
-const err207 = {instancePath:instancePath+"/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid9 = _errs224 === errors;
+errors = _errs223;
+if(vErrors !== null){
+if(_errs223){
+vErrors.length = _errs223;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid9){
+const _errs228 = errors;
+if(data82 && typeof data82 == "object" && !Array.isArray(data82)){
+if(data82.rows === undefined){
+const err207 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "rows"},message:"must have required property '"+"rows"+"'"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -2757,9 +2760,8 @@ vErrors.push(err207);
 }
 errors++;
 }
-if((typeof data81 == "number") && (isFinite(data81))){
-if(data81 < 0 || isNaN(data81)){
-const err208 = {instancePath:instancePath+"/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data82.checksum === undefined){
+const err208 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/required",keyword:"required",params:{missingProperty: "checksum"},message:"must have required property '"+"checksum"+"'"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -2768,11 +2770,9 @@ vErrors.push(err208);
 }
 errors++;
 }
-}
-}
-if(data80.checksum !== undefined){
-if(typeof data80.checksum !== "string"){
-const err209 = {instancePath:instancePath+"/data/tables/" + i4+"/actual/checksum",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key14 in data82){
+if(!((key14 === "rows") || (key14 === "checksum"))){
+const err209 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -2782,9 +2782,10 @@ vErrors.push(err209);
 errors++;
 }
 }
-}
-else {
-const err210 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data82.rows !== undefined){
+let data83 = data82.rows;
+if(!(((typeof data83 == "number") && (!(data83 % 1) && !isNaN(data83))) && (isFinite(data83)))){
+const err210 = {instancePath:instancePath+"/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -2793,11 +2794,9 @@ vErrors.push(err210);
 }
 errors++;
 }
-var _valid9 = _errs224 === errors;
-valid49 = _valid9;
-}
-if(!valid49){
-const err211 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data83 == "number") && (isFinite(data83))){
+if(data83 < 0 || isNaN(data83)){
+const err211 = {instancePath:instancePath+"/data/tables/" + i4+"/actual/rows",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -2807,9 +2806,10 @@ vErrors.push(err211);
 errors++;
 }
 }
-if(data75.error !== undefined){
-if(typeof data75.error !== "string"){
-const err212 = {instancePath:instancePath+"/data/tables/" + i4+"/error",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data82.checksum !== undefined){
+if(typeof data82.checksum !== "string"){
+const err212 = {instancePath:instancePath+"/data/tables/" + i4+"/actual/checksum",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/properties/checksum/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -2821,7 +2821,7 @@ errors++;
 }
 }
 else {
-const err213 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err213 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -2830,10 +2830,11 @@ vErrors.push(err213);
 }
 errors++;
 }
+var _valid9 = _errs228 === errors;
+valid49 = _valid9;
 }
-}
-else {
-const err214 = {instancePath:instancePath+"/data/tables",schemaPath:"#/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(!valid49){
+const err214 = {instancePath:instancePath+"/data/tables/" + i4+"/actual",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/actual/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -2843,15 +2844,9 @@ vErrors.push(err214);
 errors++;
 }
 }
-if(data71.invariants !== undefined){
-let data84 = data71.invariants;
-if(Array.isArray(data84)){
-const len5 = data84.length;
-for(let i5=0; i5<len5; i5++){
-let data85 = data84[i5];
-if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
-if(data85.name === undefined){
-const err215 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data77.error !== undefined){
+if(typeof data77.error !== "string"){
+const err215 = {instancePath:instancePath+"/data/tables/" + i4+"/error",schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -2860,8 +2855,10 @@ vErrors.push(err215);
 }
 errors++;
 }
-if(data85.holds === undefined){
-const err216 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
+}
+}
+else {
+const err216 = {instancePath:instancePath+"/data/tables/" + i4,schemaPath:"#/allOf/5/then/properties/data/properties/tables/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -2870,8 +2867,10 @@ vErrors.push(err216);
 }
 errors++;
 }
-if(data85.detail === undefined){
-const err217 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+}
+else {
+const err217 = {instancePath:instancePath+"/data/tables",schemaPath:"#/allOf/5/then/properties/data/properties/tables/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err217];
 }
@@ -2880,9 +2879,16 @@ vErrors.push(err217);
 }
 errors++;
 }
-for(const key15 in data85){
-if(!(((key15 === "name") || (key15 === "holds")) || (key15 === "detail"))){
-const err218 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+}
+if(data73.invariants !== undefined){
+let data86 = data73.invariants;
+if(Array.isArray(data86)){
+const len5 = data86.length;
+for(let i5=0; i5<len5; i5++){
+let data87 = data86[i5];
+if(data87 && typeof data87 == "object" && !Array.isArray(data87)){
+if(data87.name === undefined){
+const err218 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err218];
 }
@@ -2891,10 +2897,8 @@ vErrors.push(err218);
 }
 errors++;
 }
-}
-if(data85.name !== undefined){
-if(typeof data85.name !== "string"){
-const err219 = {instancePath:instancePath+"/data/invariants/" + i5+"/name",schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data87.holds === undefined){
+const err219 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "holds"},message:"must have required property '"+"holds"+"'"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -2903,10 +2907,8 @@ vErrors.push(err219);
 }
 errors++;
 }
-}
-if(data85.holds !== undefined){
-if(typeof data85.holds !== "boolean"){
-const err220 = {instancePath:instancePath+"/data/invariants/" + i5+"/holds",schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data87.detail === undefined){
+const err220 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -2915,10 +2917,9 @@ vErrors.push(err220);
 }
 errors++;
 }
-}
-if(data85.detail !== undefined){
-if(typeof data85.detail !== "string"){
-const err221 = {instancePath:instancePath+"/data/invariants/" + i5+"/detail",schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key15 in data87){
+if(!(((key15 === "name") || (key15 === "holds")) || (key15 === "detail"))){
+const err221 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -2928,9 +2929,9 @@ vErrors.push(err221);
 errors++;
 }
 }
-}
-else {
-const err222 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data87.name !== undefined){
+if(typeof data87.name !== "string"){
+const err222 = {instancePath:instancePath+"/data/invariants/" + i5+"/name",schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -2940,9 +2941,9 @@ vErrors.push(err222);
 errors++;
 }
 }
-}
-else {
-const err223 = {instancePath:instancePath+"/data/invariants",schemaPath:"#/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data87.holds !== undefined){
+if(typeof data87.holds !== "boolean"){
+const err223 = {instancePath:instancePath+"/data/invariants/" + i5+"/holds",schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/properties/holds/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -2952,15 +2953,9 @@ vErrors.push(err223);
 errors++;
 }
 }
-if(data71.consistency !== undefined){
-let data89 = data71.consistency;
-if(Array.isArray(data89)){
-const len6 = data89.length;
-for(let i6=0; i6<len6; i6++){
-let data90 = data89[i6];
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-if(data90.check === undefined){
-const err224 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
+if(data87.detail !== undefined){
+if(typeof data87.detail !== "string"){
+const err224 = {instancePath:instancePath+"/data/invariants/" + i5+"/detail",schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -2969,8 +2964,10 @@ vErrors.push(err224);
 }
 errors++;
 }
-if(data90.object === undefined){
-const err225 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+}
+else {
+const err225 = {instancePath:instancePath+"/data/invariants/" + i5,schemaPath:"#/allOf/5/then/properties/data/properties/invariants/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -2979,8 +2976,10 @@ vErrors.push(err225);
 }
 errors++;
 }
-if(data90.ok === undefined){
-const err226 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+}
+else {
+const err226 = {instancePath:instancePath+"/data/invariants",schemaPath:"#/allOf/5/then/properties/data/properties/invariants/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -2989,8 +2988,16 @@ vErrors.push(err226);
 }
 errors++;
 }
-if(data90.detail === undefined){
-const err227 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data73.consistency !== undefined){
+let data91 = data73.consistency;
+if(Array.isArray(data91)){
+const len6 = data91.length;
+for(let i6=0; i6<len6; i6++){
+let data92 = data91[i6];
+if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
+if(data92.check === undefined){
+const err227 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "check"},message:"must have required property '"+"check"+"'"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -2999,9 +3006,8 @@ vErrors.push(err227);
 }
 errors++;
 }
-for(const key16 in data90){
-if(!((((key16 === "check") || (key16 === "object")) || (key16 === "ok")) || (key16 === "detail"))){
-const err228 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+if(data92.object === undefined){
+const err228 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -3010,10 +3016,8 @@ vErrors.push(err228);
 }
 errors++;
 }
-}
-if(data90.check !== undefined){
-if(typeof data90.check !== "string"){
-const err229 = {instancePath:instancePath+"/data/consistency/" + i6+"/check",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.ok === undefined){
+const err229 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -3022,10 +3026,8 @@ vErrors.push(err229);
 }
 errors++;
 }
-}
-if(data90.object !== undefined){
-if(typeof data90.object !== "string"){
-const err230 = {instancePath:instancePath+"/data/consistency/" + i6+"/object",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.detail === undefined){
+const err230 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -3034,11 +3036,9 @@ vErrors.push(err230);
 }
 errors++;
 }
-}
-if(data90.ok !== undefined){
-let data93 = data90.ok;
-if((typeof data93 !== "boolean") && (data93 !== null)){
-const err231 = {instancePath:instancePath+"/data/consistency/" + i6+"/ok",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
+for(const key16 in data92){
+if(!((((key16 === "check") || (key16 === "object")) || (key16 === "ok")) || (key16 === "detail"))){
+const err231 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -3048,9 +3048,9 @@ vErrors.push(err231);
 errors++;
 }
 }
-if(data90.detail !== undefined){
-if(typeof data90.detail !== "string"){
-const err232 = {instancePath:instancePath+"/data/consistency/" + i6+"/detail",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.check !== undefined){
+if(typeof data92.check !== "string"){
+const err232 = {instancePath:instancePath+"/data/consistency/" + i6+"/check",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/properties/check/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -3060,9 +3060,9 @@ vErrors.push(err232);
 errors++;
 }
 }
-}
-else {
-const err233 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data92.object !== undefined){
+if(typeof data92.object !== "string"){
+const err233 = {instancePath:instancePath+"/data/consistency/" + i6+"/object",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -3072,9 +3072,10 @@ vErrors.push(err233);
 errors++;
 }
 }
-}
-else {
-const err234 = {instancePath:instancePath+"/data/consistency",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data92.ok !== undefined){
+let data95 = data92.ok;
+if((typeof data95 !== "boolean") && (data95 !== null)){
+const err234 = {instancePath:instancePath+"/data/consistency/" + i6+"/ok",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/properties/ok/type",keyword:"type",params:{type: schema31.allOf[5].then.properties.data.properties.consistency.items.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -3084,15 +3085,9 @@ vErrors.push(err234);
 errors++;
 }
 }
-if(data71.boundary !== undefined){
-let data95 = data71.boundary;
-if(Array.isArray(data95)){
-const len7 = data95.length;
-for(let i7=0; i7<len7; i7++){
-let data96 = data95[i7];
-if(data96 && typeof data96 == "object" && !Array.isArray(data96)){
-if(data96.name === undefined){
-const err235 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data92.detail !== undefined){
+if(typeof data92.detail !== "string"){
+const err235 = {instancePath:instancePath+"/data/consistency/" + i6+"/detail",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -3101,8 +3096,10 @@ vErrors.push(err235);
 }
 errors++;
 }
-if(data96.expected === undefined){
-const err236 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+}
+else {
+const err236 = {instancePath:instancePath+"/data/consistency/" + i6,schemaPath:"#/allOf/5/then/properties/data/properties/consistency/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -3111,8 +3108,10 @@ vErrors.push(err236);
 }
 errors++;
 }
-if(data96.found === undefined){
-const err237 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+}
+else {
+const err237 = {instancePath:instancePath+"/data/consistency",schemaPath:"#/allOf/5/then/properties/data/properties/consistency/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -3121,9 +3120,16 @@ vErrors.push(err237);
 }
 errors++;
 }
-for(const key17 in data96){
-if(!(((key17 === "name") || (key17 === "expected")) || (key17 === "found"))){
-const err238 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+}
+if(data73.boundary !== undefined){
+let data97 = data73.boundary;
+if(Array.isArray(data97)){
+const len7 = data97.length;
+for(let i7=0; i7<len7; i7++){
+let data98 = data97[i7];
+if(data98 && typeof data98 == "object" && !Array.isArray(data98)){
+if(data98.name === undefined){
+const err238 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -3132,10 +3138,8 @@ vErrors.push(err238);
 }
 errors++;
 }
-}
-if(data96.name !== undefined){
-if(typeof data96.name !== "string"){
-const err239 = {instancePath:instancePath+"/data/boundary/" + i7+"/name",schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data98.expected === undefined){
+const err239 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -3144,11 +3148,8 @@ vErrors.push(err239);
 }
 errors++;
 }
-}
-if(data96.expected !== undefined){
-let data98 = data96.expected;
-if(!((data98 === "present") || (data98 === "absent"))){
-const err240 = {instancePath:instancePath+"/data/boundary/" + i7+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+if(data98.found === undefined){
+const err240 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -3157,11 +3158,9 @@ vErrors.push(err240);
 }
 errors++;
 }
-}
-if(data96.found !== undefined){
-let data99 = data96.found;
-if(!((data99 === "present") || (data99 === "absent"))){
-const err241 = {instancePath:instancePath+"/data/boundary/" + i7+"/found",schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+for(const key17 in data98){
+if(!(((key17 === "name") || (key17 === "expected")) || (key17 === "found"))){
+const err241 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -3171,9 +3170,9 @@ vErrors.push(err241);
 errors++;
 }
 }
-}
-else {
-const err242 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data98.name !== undefined){
+if(typeof data98.name !== "string"){
+const err242 = {instancePath:instancePath+"/data/boundary/" + i7+"/name",schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -3183,9 +3182,10 @@ vErrors.push(err242);
 errors++;
 }
 }
-}
-else {
-const err243 = {instancePath:instancePath+"/data/boundary",schemaPath:"#/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data98.expected !== undefined){
+let data100 = data98.expected;
+if(!((data100 === "present") || (data100 === "absent"))){
+const err243 = {instancePath:instancePath+"/data/boundary/" + i7+"/expected",schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[5].then.properties.data.properties.boundary.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -3195,9 +3195,10 @@ vErrors.push(err243);
 errors++;
 }
 }
-}
-else {
-const err244 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data98.found !== undefined){
+let data101 = data98.found;
+if(!((data101 === "present") || (data101 === "absent"))){
+const err244 = {instancePath:instancePath+"/data/boundary/" + i7+"/found",schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[5].then.properties.data.properties.boundary.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -3209,7 +3210,7 @@ errors++;
 }
 }
 else {
-const err245 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err245 = {instancePath:instancePath+"/data/boundary/" + i7,schemaPath:"#/allOf/5/then/properties/data/properties/boundary/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -3218,7 +3219,43 @@ vErrors.push(err245);
 }
 errors++;
 }
-var _valid7 = _errs190 === errors;
+}
+}
+else {
+const err246 = {instancePath:instancePath+"/data/boundary",schemaPath:"#/allOf/5/then/properties/data/properties/boundary/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err246];
+}
+else {
+vErrors.push(err246);
+}
+errors++;
+}
+}
+}
+else {
+const err247 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/5/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err247];
+}
+else {
+vErrors.push(err247);
+}
+errors++;
+}
+}
+}
+else {
+const err248 = {instancePath,schemaPath:"#/allOf/5/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err248];
+}
+else {
+vErrors.push(err248);
+}
+errors++;
+}
+var _valid7 = _errs194 === errors;
 valid39 = _valid7;
 if(valid39){
 var props7 = {};
@@ -3227,12 +3264,12 @@ props7.kind = true;
 }
 }
 if(!valid39){
-const err246 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err249 = {instancePath,schemaPath:"#/allOf/5/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err246];
+vErrors = [err249];
 }
 else {
-vErrors.push(err246);
+vErrors.push(err249);
 }
 errors++;
 }
@@ -3245,63 +3282,14 @@ props0 = props0 || {};
 Object.assign(props0, props7);
 }
 }
-const _errs267 = errors;
+const _errs271 = errors;
 let valid61 = true;
-const _errs268 = errors;
-if(errors === _errs268){
+const _errs272 = errors;
+if(errors === _errs272){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing6;
 if((data.kind === undefined) && (missing6 = "kind")){
-const err247 = {};
-if(vErrors === null){
-vErrors = [err247];
-}
-else {
-vErrors.push(err247);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("health-checks" !== data.kind){
-const err248 = {};
-if(vErrors === null){
-vErrors = [err248];
-}
-else {
-vErrors.push(err248);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err249 = {};
-if(vErrors === null){
-vErrors = [err249];
-}
-else {
-vErrors.push(err249);
-}
-errors++;
-}
-}
-var _valid10 = _errs268 === errors;
-errors = _errs267;
-if(vErrors !== null){
-if(_errs267){
-vErrors.length = _errs267;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid10){
-const _errs271 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err250 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err250 = {};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -3310,11 +3298,10 @@ vErrors.push(err250);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data101 = data.data;
-if(data101 && typeof data101 == "object" && !Array.isArray(data101)){
-if(data101.checks === undefined){
-const err251 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+else {
+if(data.kind !== undefined){
+if("health-checks" !== data.kind){
+const err251 = {};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -3323,9 +3310,11 @@ vErrors.push(err251);
 }
 errors++;
 }
-for(const key18 in data101){
-if(!(key18 === "checks")){
-const err252 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err252 = {};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3335,11 +3324,21 @@ vErrors.push(err252);
 errors++;
 }
 }
-if(data101.checks !== undefined){
-let data102 = data101.checks;
-if(Array.isArray(data102)){
-if(data102.length < 1){
-const err253 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+var _valid10 = _errs272 === errors;
+errors = _errs271;
+if(vErrors !== null){
+if(_errs271){
+vErrors.length = _errs271;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid10){
+const _errs275 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err253 = {instancePath,schemaPath:"#/allOf/6/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3348,12 +3347,11 @@ vErrors.push(err253);
 }
 errors++;
 }
-const len8 = data102.length;
-for(let i8=0; i8<len8; i8++){
-let data103 = data102[i8];
+if(data.data !== undefined){
+let data103 = data.data;
 if(data103 && typeof data103 == "object" && !Array.isArray(data103)){
-if(data103.name === undefined){
-const err254 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data103.checks === undefined){
+const err254 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3362,8 +3360,9 @@ vErrors.push(err254);
 }
 errors++;
 }
-if(data103.ok === undefined){
-const err255 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+for(const key18 in data103){
+if(!(key18 === "checks")){
+const err255 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3372,8 +3371,12 @@ vErrors.push(err255);
 }
 errors++;
 }
-if(data103.detail === undefined){
-const err256 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data103.checks !== undefined){
+let data104 = data103.checks;
+if(Array.isArray(data104)){
+if(data104.length < 1){
+const err256 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/6/then/properties/data/properties/checks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3382,9 +3385,12 @@ vErrors.push(err256);
 }
 errors++;
 }
-for(const key19 in data103){
-if(!(((key19 === "name") || (key19 === "ok")) || (key19 === "detail"))){
-const err257 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+const len8 = data104.length;
+for(let i8=0; i8<len8; i8++){
+let data105 = data104[i8];
+if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
+if(data105.name === undefined){
+const err257 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3393,10 +3399,8 @@ vErrors.push(err257);
 }
 errors++;
 }
-}
-if(data103.name !== undefined){
-if(typeof data103.name !== "string"){
-const err258 = {instancePath:instancePath+"/data/checks/" + i8+"/name",schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data105.ok === undefined){
+const err258 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3405,10 +3409,8 @@ vErrors.push(err258);
 }
 errors++;
 }
-}
-if(data103.ok !== undefined){
-if(typeof data103.ok !== "boolean"){
-const err259 = {instancePath:instancePath+"/data/checks/" + i8+"/ok",schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data105.detail === undefined){
+const err259 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3417,10 +3419,9 @@ vErrors.push(err259);
 }
 errors++;
 }
-}
-if(data103.detail !== undefined){
-if(typeof data103.detail !== "string"){
-const err260 = {instancePath:instancePath+"/data/checks/" + i8+"/detail",schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key19 in data105){
+if(!(((key19 === "name") || (key19 === "ok")) || (key19 === "detail"))){
+const err260 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3430,9 +3431,9 @@ vErrors.push(err260);
 errors++;
 }
 }
-}
-else {
-const err261 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data105.name !== undefined){
+if(typeof data105.name !== "string"){
+const err261 = {instancePath:instancePath+"/data/checks/" + i8+"/name",schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3442,9 +3443,9 @@ vErrors.push(err261);
 errors++;
 }
 }
-}
-else {
-const err262 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data105.ok !== undefined){
+if(typeof data105.ok !== "boolean"){
+const err262 = {instancePath:instancePath+"/data/checks/" + i8+"/ok",schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3454,9 +3455,9 @@ vErrors.push(err262);
 errors++;
 }
 }
-}
-else {
-const err263 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data105.detail !== undefined){
+if(typeof data105.detail !== "string"){
+const err263 = {instancePath:instancePath+"/data/checks/" + i8+"/detail",schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3468,7 +3469,7 @@ errors++;
 }
 }
 else {
-const err264 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err264 = {instancePath:instancePath+"/data/checks/" + i8,schemaPath:"#/allOf/6/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3477,7 +3478,43 @@ vErrors.push(err264);
 }
 errors++;
 }
-var _valid10 = _errs271 === errors;
+}
+}
+else {
+const err265 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/6/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err265];
+}
+else {
+vErrors.push(err265);
+}
+errors++;
+}
+}
+}
+else {
+const err266 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/6/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err266];
+}
+else {
+vErrors.push(err266);
+}
+errors++;
+}
+}
+}
+else {
+const err267 = {instancePath,schemaPath:"#/allOf/6/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err267];
+}
+else {
+vErrors.push(err267);
+}
+errors++;
+}
+var _valid10 = _errs275 === errors;
 valid61 = _valid10;
 if(valid61){
 var props8 = {};
@@ -3486,12 +3523,12 @@ props8.kind = true;
 }
 }
 if(!valid61){
-const err265 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err268 = {instancePath,schemaPath:"#/allOf/6/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err265];
+vErrors = [err268];
 }
 else {
-vErrors.push(err265);
+vErrors.push(err268);
 }
 errors++;
 }
@@ -3504,63 +3541,14 @@ props0 = props0 || {};
 Object.assign(props0, props8);
 }
 }
-const _errs288 = errors;
+const _errs292 = errors;
 let valid68 = true;
-const _errs289 = errors;
-if(errors === _errs289){
+const _errs293 = errors;
+if(errors === _errs293){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing7;
 if((data.kind === undefined) && (missing7 = "kind")){
-const err266 = {};
-if(vErrors === null){
-vErrors = [err266];
-}
-else {
-vErrors.push(err266);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("isolation" !== data.kind){
-const err267 = {};
-if(vErrors === null){
-vErrors = [err267];
-}
-else {
-vErrors.push(err267);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err268 = {};
-if(vErrors === null){
-vErrors = [err268];
-}
-else {
-vErrors.push(err268);
-}
-errors++;
-}
-}
-var _valid11 = _errs289 === errors;
-errors = _errs288;
-if(vErrors !== null){
-if(_errs288){
-vErrors.length = _errs288;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid11){
-const _errs292 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err269 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err269 = {};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3569,11 +3557,10 @@ vErrors.push(err269);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data108 = data.data;
-if(data108 && typeof data108 == "object" && !Array.isArray(data108)){
-if(data108.when === undefined){
-const err270 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+else {
+if(data.kind !== undefined){
+if("isolation" !== data.kind){
+const err270 = {};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3582,8 +3569,11 @@ vErrors.push(err270);
 }
 errors++;
 }
-if(data108.from === undefined){
-const err271 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+}
+}
+}
+else {
+const err271 = {};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3592,8 +3582,22 @@ vErrors.push(err271);
 }
 errors++;
 }
-if(data108.checks === undefined){
-const err272 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+}
+var _valid11 = _errs293 === errors;
+errors = _errs292;
+if(vErrors !== null){
+if(_errs292){
+vErrors.length = _errs292;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid11){
+const _errs296 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err272 = {instancePath,schemaPath:"#/allOf/7/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3602,9 +3606,11 @@ vErrors.push(err272);
 }
 errors++;
 }
-for(const key20 in data108){
-if(!(((key20 === "when") || (key20 === "from")) || (key20 === "checks"))){
-const err273 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data110 = data.data;
+if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
+if(data110.when === undefined){
+const err273 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -3613,11 +3619,8 @@ vErrors.push(err273);
 }
 errors++;
 }
-}
-if(data108.when !== undefined){
-let data109 = data108.when;
-if(!((data109 === "before") || (data109 === "after"))){
-const err274 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data110.from === undefined){
+const err274 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -3626,10 +3629,8 @@ vErrors.push(err274);
 }
 errors++;
 }
-}
-if(data108.from !== undefined){
-if(typeof data108.from !== "string"){
-const err275 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data110.checks === undefined){
+const err275 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -3638,16 +3639,9 @@ vErrors.push(err275);
 }
 errors++;
 }
-}
-if(data108.checks !== undefined){
-let data111 = data108.checks;
-if(Array.isArray(data111)){
-const len9 = data111.length;
-for(let i9=0; i9<len9; i9++){
-let data112 = data111[i9];
-if(data112 && typeof data112 == "object" && !Array.isArray(data112)){
-if(data112.target === undefined){
-const err276 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
+for(const key20 in data110){
+if(!(((key20 === "when") || (key20 === "from")) || (key20 === "checks"))){
+const err276 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -3656,8 +3650,11 @@ vErrors.push(err276);
 }
 errors++;
 }
-if(data112.expected === undefined){
-const err277 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+}
+if(data110.when !== undefined){
+let data111 = data110.when;
+if(!((data111 === "before") || (data111 === "after"))){
+const err277 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/7/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[7].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err277];
 }
@@ -3666,8 +3663,10 @@ vErrors.push(err277);
 }
 errors++;
 }
-if(data112.found === undefined){
-const err278 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+}
+if(data110.from !== undefined){
+if(typeof data110.from !== "string"){
+const err278 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/7/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err278];
 }
@@ -3676,8 +3675,16 @@ vErrors.push(err278);
 }
 errors++;
 }
-if(data112.detail === undefined){
-const err279 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+}
+if(data110.checks !== undefined){
+let data113 = data110.checks;
+if(Array.isArray(data113)){
+const len9 = data113.length;
+for(let i9=0; i9<len9; i9++){
+let data114 = data113[i9];
+if(data114 && typeof data114 == "object" && !Array.isArray(data114)){
+if(data114.target === undefined){
+const err279 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err279];
 }
@@ -3686,9 +3693,8 @@ vErrors.push(err279);
 }
 errors++;
 }
-for(const key21 in data112){
-if(!((((key21 === "target") || (key21 === "expected")) || (key21 === "found")) || (key21 === "detail"))){
-const err280 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+if(data114.expected === undefined){
+const err280 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err280];
 }
@@ -3697,10 +3703,8 @@ vErrors.push(err280);
 }
 errors++;
 }
-}
-if(data112.target !== undefined){
-if(typeof data112.target !== "string"){
-const err281 = {instancePath:instancePath+"/data/checks/" + i9+"/target",schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data114.found === undefined){
+const err281 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err281];
 }
@@ -3709,11 +3713,8 @@ vErrors.push(err281);
 }
 errors++;
 }
-}
-if(data112.expected !== undefined){
-let data114 = data112.expected;
-if(!((data114 === "unreachable") || (data114 === "reachable"))){
-const err282 = {instancePath:instancePath+"/data/checks/" + i9+"/expected",schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
+if(data114.detail === undefined){
+const err282 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -3722,11 +3723,9 @@ vErrors.push(err282);
 }
 errors++;
 }
-}
-if(data112.found !== undefined){
-let data115 = data112.found;
-if(!(((data115 === "unreachable") || (data115 === "reachable")) || (data115 === "could-not-run"))){
-const err283 = {instancePath:instancePath+"/data/checks/" + i9+"/found",schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
+for(const key21 in data114){
+if(!((((key21 === "target") || (key21 === "expected")) || (key21 === "found")) || (key21 === "detail"))){
+const err283 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err283];
 }
@@ -3736,9 +3735,9 @@ vErrors.push(err283);
 errors++;
 }
 }
-if(data112.detail !== undefined){
-if(typeof data112.detail !== "string"){
-const err284 = {instancePath:instancePath+"/data/checks/" + i9+"/detail",schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data114.target !== undefined){
+if(typeof data114.target !== "string"){
+const err284 = {instancePath:instancePath+"/data/checks/" + i9+"/target",schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err284];
 }
@@ -3748,9 +3747,10 @@ vErrors.push(err284);
 errors++;
 }
 }
-}
-else {
-const err285 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data114.expected !== undefined){
+let data116 = data114.expected;
+if(!((data116 === "unreachable") || (data116 === "reachable"))){
+const err285 = {instancePath:instancePath+"/data/checks/" + i9+"/expected",schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/properties/expected/enum",keyword:"enum",params:{allowedValues: schema31.allOf[7].then.properties.data.properties.checks.items.properties.expected.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -3760,9 +3760,10 @@ vErrors.push(err285);
 errors++;
 }
 }
-}
-else {
-const err286 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data114.found !== undefined){
+let data117 = data114.found;
+if(!(((data117 === "unreachable") || (data117 === "reachable")) || (data117 === "could-not-run"))){
+const err286 = {instancePath:instancePath+"/data/checks/" + i9+"/found",schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/properties/found/enum",keyword:"enum",params:{allowedValues: schema31.allOf[7].then.properties.data.properties.checks.items.properties.found.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -3772,9 +3773,9 @@ vErrors.push(err286);
 errors++;
 }
 }
-}
-else {
-const err287 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data114.detail !== undefined){
+if(typeof data114.detail !== "string"){
+const err287 = {instancePath:instancePath+"/data/checks/" + i9+"/detail",schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -3786,7 +3787,7 @@ errors++;
 }
 }
 else {
-const err288 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err288 = {instancePath:instancePath+"/data/checks/" + i9,schemaPath:"#/allOf/7/then/properties/data/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -3795,7 +3796,43 @@ vErrors.push(err288);
 }
 errors++;
 }
-var _valid11 = _errs292 === errors;
+}
+}
+else {
+const err289 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/7/then/properties/data/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err289];
+}
+else {
+vErrors.push(err289);
+}
+errors++;
+}
+}
+}
+else {
+const err290 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/7/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err290];
+}
+else {
+vErrors.push(err290);
+}
+errors++;
+}
+}
+}
+else {
+const err291 = {instancePath,schemaPath:"#/allOf/7/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err291];
+}
+else {
+vErrors.push(err291);
+}
+errors++;
+}
+var _valid11 = _errs296 === errors;
 valid68 = _valid11;
 if(valid68){
 var props9 = {};
@@ -3804,12 +3841,12 @@ props9.kind = true;
 }
 }
 if(!valid68){
-const err289 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err292 = {instancePath,schemaPath:"#/allOf/7/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err289];
+vErrors = [err292];
 }
 else {
-vErrors.push(err289);
+vErrors.push(err292);
 }
 errors++;
 }
@@ -3822,63 +3859,14 @@ props0 = props0 || {};
 Object.assign(props0, props9);
 }
 }
-const _errs312 = errors;
+const _errs316 = errors;
 let valid75 = true;
-const _errs313 = errors;
-if(errors === _errs313){
+const _errs317 = errors;
+if(errors === _errs317){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing8;
 if((data.kind === undefined) && (missing8 = "kind")){
-const err290 = {};
-if(vErrors === null){
-vErrors = [err290];
-}
-else {
-vErrors.push(err290);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("production-fingerprint" !== data.kind){
-const err291 = {};
-if(vErrors === null){
-vErrors = [err291];
-}
-else {
-vErrors.push(err291);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err292 = {};
-if(vErrors === null){
-vErrors = [err292];
-}
-else {
-vErrors.push(err292);
-}
-errors++;
-}
-}
-var _valid12 = _errs313 === errors;
-errors = _errs312;
-if(vErrors !== null){
-if(_errs312){
-vErrors.length = _errs312;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid12){
-const _errs316 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err293 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err293 = {};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -3887,11 +3875,10 @@ vErrors.push(err293);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data118 = data.data;
-if(data118 && typeof data118 == "object" && !Array.isArray(data118)){
-if(data118.connection === undefined){
-const err294 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+else {
+if(data.kind !== undefined){
+if("production-fingerprint" !== data.kind){
+const err294 = {};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -3900,8 +3887,11 @@ vErrors.push(err294);
 }
 errors++;
 }
-if(data118.when === undefined){
-const err295 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+}
+}
+else {
+const err295 = {};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -3910,8 +3900,22 @@ vErrors.push(err295);
 }
 errors++;
 }
-if(data118.as === undefined){
-const err296 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
+}
+var _valid12 = _errs317 === errors;
+errors = _errs316;
+if(vErrors !== null){
+if(_errs316){
+vErrors.length = _errs316;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid12){
+const _errs320 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err296 = {instancePath,schemaPath:"#/allOf/8/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err296];
 }
@@ -3920,8 +3924,11 @@ vErrors.push(err296);
 }
 errors++;
 }
-if(data118.systemId === undefined){
-const err297 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(data.data !== undefined){
+let data120 = data.data;
+if(data120 && typeof data120 == "object" && !Array.isArray(data120)){
+if(data120.connection === undefined){
+const err297 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -3930,8 +3937,8 @@ vErrors.push(err297);
 }
 errors++;
 }
-if(data118.timeline === undefined){
-const err298 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(data120.when === undefined){
+const err298 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -3940,8 +3947,8 @@ vErrors.push(err298);
 }
 errors++;
 }
-if(data118.powers === undefined){
-const err299 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
+if(data120.as === undefined){
+const err299 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "as"},message:"must have required property '"+"as"+"'"};
 if(vErrors === null){
 vErrors = [err299];
 }
@@ -3950,8 +3957,8 @@ vErrors.push(err299);
 }
 errors++;
 }
-if(data118.archive === undefined){
-const err300 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
+if(data120.systemId === undefined){
+const err300 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err300];
 }
@@ -3960,9 +3967,8 @@ vErrors.push(err300);
 }
 errors++;
 }
-for(const key22 in data118){
-if(!((((((((key22 === "connection") || (key22 === "when")) || (key22 === "as")) || (key22 === "systemId")) || (key22 === "timeline")) || (key22 === "powers")) || (key22 === "archive")) || (key22 === "error"))){
-const err301 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+if(data120.timeline === undefined){
+const err301 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -3971,10 +3977,8 @@ vErrors.push(err301);
 }
 errors++;
 }
-}
-if(data118.connection !== undefined){
-if(typeof data118.connection !== "string"){
-const err302 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data120.powers === undefined){
+const err302 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "powers"},message:"must have required property '"+"powers"+"'"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -3983,11 +3987,8 @@ vErrors.push(err302);
 }
 errors++;
 }
-}
-if(data118.when !== undefined){
-let data120 = data118.when;
-if(!((data120 === "before") || (data120 === "after"))){
-const err303 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(data120.archive === undefined){
+const err303 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/required",keyword:"required",params:{missingProperty: "archive"},message:"must have required property '"+"archive"+"'"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -3996,11 +3997,9 @@ vErrors.push(err303);
 }
 errors++;
 }
-}
-if(data118.as !== undefined){
-let data121 = data118.as;
-if((typeof data121 !== "string") && (data121 !== null)){
-const err304 = {instancePath:instancePath+"/data/as",schemaPath:"#/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
+for(const key22 in data120){
+if(!(func1.call(schema31.allOf[8].then.properties.data.properties, key22))){
+const err304 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -4010,10 +4009,9 @@ vErrors.push(err304);
 errors++;
 }
 }
-if(data118.systemId !== undefined){
-let data122 = data118.systemId;
-if((typeof data122 !== "string") && (data122 !== null)){
-const err305 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data120.connection !== undefined){
+if(typeof data120.connection !== "string"){
+const err305 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/8/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -4023,15 +4021,10 @@ vErrors.push(err305);
 errors++;
 }
 }
-if(data118.timeline !== undefined){
-let data123 = data118.timeline;
-const _errs329 = errors;
-let valid79 = true;
-const _errs330 = errors;
-const _errs331 = errors;
-const _errs332 = errors;
-if(data123 !== null){
-const err306 = {};
+if(data120.when !== undefined){
+let data122 = data120.when;
+if(!((data122 === "before") || (data122 === "after"))){
+const err306 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/8/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[8].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -4040,9 +4033,11 @@ vErrors.push(err306);
 }
 errors++;
 }
-var valid80 = _errs332 === errors;
-if(valid80){
-const err307 = {};
+}
+if(data120.as !== undefined){
+let data123 = data120.as;
+if((typeof data123 !== "string") && (data123 !== null)){
+const err307 = {instancePath:instancePath+"/data/as",schemaPath:"#/allOf/8/then/properties/data/properties/as/type",keyword:"type",params:{type: schema31.allOf[8].then.properties.data.properties.as.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -4051,31 +4046,11 @@ vErrors.push(err307);
 }
 errors++;
 }
-else {
-errors = _errs331;
-if(vErrors !== null){
-if(_errs331){
-vErrors.length = _errs331;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid13 = _errs330 === errors;
-errors = _errs329;
-if(vErrors !== null){
-if(_errs329){
-vErrors.length = _errs329;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid13){
-const _errs334 = errors;
-if(!(((typeof data123 == "number") && (!(data123 % 1) && !isNaN(data123))) && (isFinite(data123)))){
-const err308 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data120.systemId !== undefined){
+let data124 = data120.systemId;
+if((typeof data124 !== "string") && (data124 !== null)){
+const err308 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/8/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[8].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -4084,9 +4059,16 @@ vErrors.push(err308);
 }
 errors++;
 }
-if((typeof data123 == "number") && (isFinite(data123))){
-if(data123 < 1 || isNaN(data123)){
-const err309 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data120.timeline !== undefined){
+let data125 = data120.timeline;
+const _errs333 = errors;
+let valid79 = true;
+const _errs334 = errors;
+const _errs335 = errors;
+const _errs336 = errors;
+if(data125 !== null){
+const err309 = {};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -4095,12 +4077,9 @@ vErrors.push(err309);
 }
 errors++;
 }
-}
-var _valid13 = _errs334 === errors;
-valid79 = _valid13;
-}
-if(!valid79){
-const err310 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+var valid80 = _errs336 === errors;
+if(valid80){
+const err310 = {};
 if(vErrors === null){
 vErrors = [err310];
 }
@@ -4109,14 +4088,31 @@ vErrors.push(err310);
 }
 errors++;
 }
+else {
+errors = _errs335;
+if(vErrors !== null){
+if(_errs335){
+vErrors.length = _errs335;
 }
-if(data118.powers !== undefined){
-let data124 = data118.powers;
-if(Array.isArray(data124)){
-const len10 = data124.length;
-for(let i10=0; i10<len10; i10++){
-if(typeof data124[i10] !== "string"){
-const err311 = {instancePath:instancePath+"/data/powers/" + i10,schemaPath:"#/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid13 = _errs334 === errors;
+errors = _errs333;
+if(vErrors !== null){
+if(_errs333){
+vErrors.length = _errs333;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid13){
+const _errs338 = errors;
+if(!(((typeof data125 == "number") && (!(data125 % 1) && !isNaN(data125))) && (isFinite(data125)))){
+const err311 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/8/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -4125,10 +4121,9 @@ vErrors.push(err311);
 }
 errors++;
 }
-}
-}
-else {
-const err312 = {instancePath:instancePath+"/data/powers",schemaPath:"#/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if((typeof data125 == "number") && (isFinite(data125))){
+if(data125 < 1 || isNaN(data125)){
+const err312 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/8/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -4138,15 +4133,11 @@ vErrors.push(err312);
 errors++;
 }
 }
-if(data118.archive !== undefined){
-let data126 = data118.archive;
-const _errs341 = errors;
-let valid83 = true;
-const _errs342 = errors;
-const _errs343 = errors;
-const _errs344 = errors;
-if(data126 !== null){
-const err313 = {};
+var _valid13 = _errs338 === errors;
+valid79 = _valid13;
+}
+if(!valid79){
+const err313 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/8/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -4155,9 +4146,14 @@ vErrors.push(err313);
 }
 errors++;
 }
-var valid84 = _errs344 === errors;
-if(valid84){
-const err314 = {};
+}
+if(data120.powers !== undefined){
+let data126 = data120.powers;
+if(Array.isArray(data126)){
+const len10 = data126.length;
+for(let i10=0; i10<len10; i10++){
+if(typeof data126[i10] !== "string"){
+const err314 = {instancePath:instancePath+"/data/powers/" + i10,schemaPath:"#/allOf/8/then/properties/data/properties/powers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -4166,32 +4162,10 @@ vErrors.push(err314);
 }
 errors++;
 }
-else {
-errors = _errs343;
-if(vErrors !== null){
-if(_errs343){
-vErrors.length = _errs343;
+}
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid14 = _errs342 === errors;
-errors = _errs341;
-if(vErrors !== null){
-if(_errs341){
-vErrors.length = _errs341;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid14){
-const _errs346 = errors;
-if(data126 && typeof data126 == "object" && !Array.isArray(data126)){
-if(data126.files === undefined){
-const err315 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+const err315 = {instancePath:instancePath+"/data/powers",schemaPath:"#/allOf/8/then/properties/data/properties/powers/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -4200,8 +4174,16 @@ vErrors.push(err315);
 }
 errors++;
 }
-if(data126.digest === undefined){
-const err316 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+}
+if(data120.archive !== undefined){
+let data128 = data120.archive;
+const _errs345 = errors;
+let valid83 = true;
+const _errs346 = errors;
+const _errs347 = errors;
+const _errs348 = errors;
+if(data128 !== null){
+const err316 = {};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -4210,9 +4192,9 @@ vErrors.push(err316);
 }
 errors++;
 }
-for(const key23 in data126){
-if(!((((key23 === "files") || (key23 === "digest")) || (key23 === "removed")) || (key23 === "changed"))){
-const err317 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+var valid84 = _errs348 === errors;
+if(valid84){
+const err317 = {};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -4221,11 +4203,32 @@ vErrors.push(err317);
 }
 errors++;
 }
+else {
+errors = _errs347;
+if(vErrors !== null){
+if(_errs347){
+vErrors.length = _errs347;
 }
-if(data126.files !== undefined){
-let data127 = data126.files;
-if(!(((typeof data127 == "number") && (!(data127 % 1) && !isNaN(data127))) && (isFinite(data127)))){
-const err318 = {instancePath:instancePath+"/data/archive/files",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid14 = _errs346 === errors;
+errors = _errs345;
+if(vErrors !== null){
+if(_errs345){
+vErrors.length = _errs345;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid14){
+const _errs350 = errors;
+if(data128 && typeof data128 == "object" && !Array.isArray(data128)){
+if(data128.files === undefined){
+const err318 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -4234,9 +4237,8 @@ vErrors.push(err318);
 }
 errors++;
 }
-if((typeof data127 == "number") && (isFinite(data127))){
-if(data127 < 0 || isNaN(data127)){
-const err319 = {instancePath:instancePath+"/data/archive/files",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data128.digest === undefined){
+const err319 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -4245,11 +4247,9 @@ vErrors.push(err319);
 }
 errors++;
 }
-}
-}
-if(data126.digest !== undefined){
-if(typeof data126.digest !== "string"){
-const err320 = {instancePath:instancePath+"/data/archive/digest",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key23 in data128){
+if(!((((key23 === "files") || (key23 === "digest")) || (key23 === "removed")) || (key23 === "changed"))){
+const err320 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -4259,13 +4259,10 @@ vErrors.push(err320);
 errors++;
 }
 }
-if(data126.removed !== undefined){
-let data129 = data126.removed;
-if(Array.isArray(data129)){
-const len11 = data129.length;
-for(let i11=0; i11<len11; i11++){
-if(typeof data129[i11] !== "string"){
-const err321 = {instancePath:instancePath+"/data/archive/removed/" + i11,schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data128.files !== undefined){
+let data129 = data128.files;
+if(!(((typeof data129 == "number") && (!(data129 % 1) && !isNaN(data129))) && (isFinite(data129)))){
+const err321 = {instancePath:instancePath+"/data/archive/files",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -4274,10 +4271,9 @@ vErrors.push(err321);
 }
 errors++;
 }
-}
-}
-else {
-const err322 = {instancePath:instancePath+"/data/archive/removed",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if((typeof data129 == "number") && (isFinite(data129))){
+if(data129 < 0 || isNaN(data129)){
+const err322 = {instancePath:instancePath+"/data/archive/files",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -4287,13 +4283,10 @@ vErrors.push(err322);
 errors++;
 }
 }
-if(data126.changed !== undefined){
-let data131 = data126.changed;
-if(Array.isArray(data131)){
-const len12 = data131.length;
-for(let i12=0; i12<len12; i12++){
-if(typeof data131[i12] !== "string"){
-const err323 = {instancePath:instancePath+"/data/archive/changed/" + i12,schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data128.digest !== undefined){
+if(typeof data128.digest !== "string"){
+const err323 = {instancePath:instancePath+"/data/archive/digest",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -4303,9 +4296,13 @@ vErrors.push(err323);
 errors++;
 }
 }
-}
-else {
-const err324 = {instancePath:instancePath+"/data/archive/changed",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data128.removed !== undefined){
+let data131 = data128.removed;
+if(Array.isArray(data131)){
+const len11 = data131.length;
+for(let i11=0; i11<len11; i11++){
+if(typeof data131[i11] !== "string"){
+const err324 = {instancePath:instancePath+"/data/archive/removed/" + i11,schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/removed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -4317,7 +4314,7 @@ errors++;
 }
 }
 else {
-const err325 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err325 = {instancePath:instancePath+"/data/archive/removed",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/removed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -4326,11 +4323,14 @@ vErrors.push(err325);
 }
 errors++;
 }
-var _valid14 = _errs346 === errors;
-valid83 = _valid14;
 }
-if(!valid83){
-const err326 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data128.changed !== undefined){
+let data133 = data128.changed;
+if(Array.isArray(data133)){
+const len12 = data133.length;
+for(let i12=0; i12<len12; i12++){
+if(typeof data133[i12] !== "string"){
+const err326 = {instancePath:instancePath+"/data/archive/changed/" + i12,schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -4340,9 +4340,9 @@ vErrors.push(err326);
 errors++;
 }
 }
-if(data118.error !== undefined){
-if(typeof data118.error !== "string"){
-const err327 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err327 = {instancePath:instancePath+"/data/archive/changed",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -4354,7 +4354,7 @@ errors++;
 }
 }
 else {
-const err328 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err328 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -4363,10 +4363,11 @@ vErrors.push(err328);
 }
 errors++;
 }
+var _valid14 = _errs350 === errors;
+valid83 = _valid14;
 }
-}
-else {
-const err329 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid83){
+const err329 = {instancePath:instancePath+"/data/archive",schemaPath:"#/allOf/8/then/properties/data/properties/archive/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4375,7 +4376,80 @@ vErrors.push(err329);
 }
 errors++;
 }
-var _valid12 = _errs316 === errors;
+}
+if(data120.serverVersion !== undefined){
+if(typeof data120.serverVersion !== "string"){
+const err330 = {instancePath:instancePath+"/data/serverVersion",schemaPath:"#/allOf/8/then/properties/data/properties/serverVersion/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err330];
+}
+else {
+vErrors.push(err330);
+}
+errors++;
+}
+}
+if(data120.dataBytes !== undefined){
+let data136 = data120.dataBytes;
+if(!(((typeof data136 == "number") && (!(data136 % 1) && !isNaN(data136))) && (isFinite(data136)))){
+const err331 = {instancePath:instancePath+"/data/dataBytes",schemaPath:"#/allOf/8/then/properties/data/properties/dataBytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err331];
+}
+else {
+vErrors.push(err331);
+}
+errors++;
+}
+if((typeof data136 == "number") && (isFinite(data136))){
+if(data136 < 0 || isNaN(data136)){
+const err332 = {instancePath:instancePath+"/data/dataBytes",schemaPath:"#/allOf/8/then/properties/data/properties/dataBytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err332];
+}
+else {
+vErrors.push(err332);
+}
+errors++;
+}
+}
+}
+if(data120.error !== undefined){
+if(typeof data120.error !== "string"){
+const err333 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/8/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err333];
+}
+else {
+vErrors.push(err333);
+}
+errors++;
+}
+}
+}
+else {
+const err334 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/8/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err334];
+}
+else {
+vErrors.push(err334);
+}
+errors++;
+}
+}
+}
+else {
+const err335 = {instancePath,schemaPath:"#/allOf/8/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err335];
+}
+else {
+vErrors.push(err335);
+}
+errors++;
+}
+var _valid12 = _errs320 === errors;
 valid75 = _valid12;
 if(valid75){
 var props11 = {};
@@ -4384,12 +4458,12 @@ props11.kind = true;
 }
 }
 if(!valid75){
-const err330 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err336 = {instancePath,schemaPath:"#/allOf/8/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err330];
+vErrors = [err336];
 }
 else {
-vErrors.push(err330);
+vErrors.push(err336);
 }
 errors++;
 }
@@ -4402,96 +4476,14 @@ props0 = props0 || {};
 Object.assign(props0, props11);
 }
 }
-const _errs364 = errors;
+const _errs372 = errors;
 let valid90 = true;
-const _errs365 = errors;
-if(errors === _errs365){
+const _errs373 = errors;
+if(errors === _errs373){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing9;
 if((data.kind === undefined) && (missing9 = "kind")){
-const err331 = {};
-if(vErrors === null){
-vErrors = [err331];
-}
-else {
-vErrors.push(err331);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("infrastructure-code" !== data.kind){
-const err332 = {};
-if(vErrors === null){
-vErrors = [err332];
-}
-else {
-vErrors.push(err332);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err333 = {};
-if(vErrors === null){
-vErrors = [err333];
-}
-else {
-vErrors.push(err333);
-}
-errors++;
-}
-}
-var _valid15 = _errs365 === errors;
-errors = _errs364;
-if(vErrors !== null){
-if(_errs364){
-vErrors.length = _errs364;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid15){
-const _errs368 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err334 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err334];
-}
-else {
-vErrors.push(err334);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data135 = data.data;
-if(data135 && typeof data135 == "object" && !Array.isArray(data135)){
-if(data135.connection === undefined){
-const err335 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err335];
-}
-else {
-vErrors.push(err335);
-}
-errors++;
-}
-if(data135.commit === undefined){
-const err336 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
-if(vErrors === null){
-vErrors = [err336];
-}
-else {
-vErrors.push(err336);
-}
-errors++;
-}
-if(data135.differing === undefined){
-const err337 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
+const err337 = {};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4500,8 +4492,10 @@ vErrors.push(err337);
 }
 errors++;
 }
-if(data135.digest === undefined){
-const err338 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+else {
+if(data.kind !== undefined){
+if("infrastructure-code" !== data.kind){
+const err338 = {};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4510,8 +4504,11 @@ vErrors.push(err338);
 }
 errors++;
 }
-if(data135.units === undefined){
-const err339 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+}
+}
+}
+else {
+const err339 = {};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4520,9 +4517,22 @@ vErrors.push(err339);
 }
 errors++;
 }
-for(const key24 in data135){
-if(!(((((key24 === "connection") || (key24 === "commit")) || (key24 === "differing")) || (key24 === "digest")) || (key24 === "units"))){
-const err340 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+}
+var _valid15 = _errs373 === errors;
+errors = _errs372;
+if(vErrors !== null){
+if(_errs372){
+vErrors.length = _errs372;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid15){
+const _errs376 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err340 = {instancePath,schemaPath:"#/allOf/9/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4531,10 +4541,11 @@ vErrors.push(err340);
 }
 errors++;
 }
-}
-if(data135.connection !== undefined){
-if(typeof data135.connection !== "string"){
-const err341 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/9/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data139 = data.data;
+if(data139 && typeof data139 == "object" && !Array.isArray(data139)){
+if(data139.connection === undefined){
+const err341 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4543,11 +4554,8 @@ vErrors.push(err341);
 }
 errors++;
 }
-}
-if(data135.commit !== undefined){
-let data137 = data135.commit;
-if((typeof data137 !== "string") && (data137 !== null)){
-const err342 = {instancePath:instancePath+"/data/commit",schemaPath:"#/allOf/9/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[9].then.properties.data.properties.commit.type},message:"must be string,null"};
+if(data139.commit === undefined){
+const err342 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4556,14 +4564,8 @@ vErrors.push(err342);
 }
 errors++;
 }
-}
-if(data135.differing !== undefined){
-let data138 = data135.differing;
-if(Array.isArray(data138)){
-const len13 = data138.length;
-for(let i13=0; i13<len13; i13++){
-if(typeof data138[i13] !== "string"){
-const err343 = {instancePath:instancePath+"/data/differing/" + i13,schemaPath:"#/allOf/9/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.differing === undefined){
+const err343 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4572,10 +4574,8 @@ vErrors.push(err343);
 }
 errors++;
 }
-}
-}
-else {
-const err344 = {instancePath:instancePath+"/data/differing",schemaPath:"#/allOf/9/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data139.digest === undefined){
+const err344 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4584,10 +4584,8 @@ vErrors.push(err344);
 }
 errors++;
 }
-}
-if(data135.digest !== undefined){
-if(typeof data135.digest !== "string"){
-const err345 = {instancePath:instancePath+"/data/digest",schemaPath:"#/allOf/9/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.units === undefined){
+const err345 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4596,16 +4594,9 @@ vErrors.push(err345);
 }
 errors++;
 }
-}
-if(data135.units !== undefined){
-let data141 = data135.units;
-if(Array.isArray(data141)){
-const len14 = data141.length;
-for(let i14=0; i14<len14; i14++){
-let data142 = data141[i14];
-if(data142 && typeof data142 == "object" && !Array.isArray(data142)){
-if(data142.unit === undefined){
-const err346 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+for(const key24 in data139){
+if(!(((((key24 === "connection") || (key24 === "commit")) || (key24 === "differing")) || (key24 === "digest")) || (key24 === "units"))){
+const err346 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4614,8 +4605,10 @@ vErrors.push(err346);
 }
 errors++;
 }
-if(data142.after === undefined){
-const err347 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
+}
+if(data139.connection !== undefined){
+if(typeof data139.connection !== "string"){
+const err347 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/9/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4624,9 +4617,11 @@ vErrors.push(err347);
 }
 errors++;
 }
-for(const key25 in data142){
-if(!((key25 === "unit") || (key25 === "after"))){
-const err348 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+}
+if(data139.commit !== undefined){
+let data141 = data139.commit;
+if((typeof data141 !== "string") && (data141 !== null)){
+const err348 = {instancePath:instancePath+"/data/commit",schemaPath:"#/allOf/9/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[9].then.properties.data.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4636,11 +4631,13 @@ vErrors.push(err348);
 errors++;
 }
 }
-if(data142.unit !== undefined){
-let data143 = data142.unit;
-if(typeof data143 === "string"){
-if(func3(data143) < 1){
-const err349 = {instancePath:instancePath+"/data/units/" + i14+"/unit",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data139.differing !== undefined){
+let data142 = data139.differing;
+if(Array.isArray(data142)){
+const len13 = data142.length;
+for(let i13=0; i13<len13; i13++){
+if(typeof data142[i13] !== "string"){
+const err349 = {instancePath:instancePath+"/data/differing/" + i13,schemaPath:"#/allOf/9/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4650,8 +4647,9 @@ vErrors.push(err349);
 errors++;
 }
 }
+}
 else {
-const err350 = {instancePath:instancePath+"/data/units/" + i14+"/unit",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err350 = {instancePath:instancePath+"/data/differing",schemaPath:"#/allOf/9/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4661,15 +4659,9 @@ vErrors.push(err350);
 errors++;
 }
 }
-if(data142.after !== undefined){
-let data144 = data142.after;
-if(Array.isArray(data144)){
-const len15 = data144.length;
-for(let i15=0; i15<len15; i15++){
-let data145 = data144[i15];
-if(typeof data145 === "string"){
-if(func3(data145) < 1){
-const err351 = {instancePath:instancePath+"/data/units/" + i14+"/after/" + i15,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data139.digest !== undefined){
+if(typeof data139.digest !== "string"){
+const err351 = {instancePath:instancePath+"/data/digest",schemaPath:"#/allOf/9/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4679,8 +4671,15 @@ vErrors.push(err351);
 errors++;
 }
 }
-else {
-const err352 = {instancePath:instancePath+"/data/units/" + i14+"/after/" + i15,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.units !== undefined){
+let data145 = data139.units;
+if(Array.isArray(data145)){
+const len14 = data145.length;
+for(let i14=0; i14<len14; i14++){
+let data146 = data145[i14];
+if(data146 && typeof data146 == "object" && !Array.isArray(data146)){
+if(data146.unit === undefined){
+const err352 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4689,10 +4688,8 @@ vErrors.push(err352);
 }
 errors++;
 }
-}
-}
-else {
-const err353 = {instancePath:instancePath+"/data/units/" + i14+"/after",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data146.after === undefined){
+const err353 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4701,10 +4698,9 @@ vErrors.push(err353);
 }
 errors++;
 }
-}
-}
-else {
-const err354 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key25 in data146){
+if(!((key25 === "unit") || (key25 === "after"))){
+const err354 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4714,9 +4710,11 @@ vErrors.push(err354);
 errors++;
 }
 }
-}
-else {
-const err355 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/9/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data146.unit !== undefined){
+let data147 = data146.unit;
+if(typeof data147 === "string"){
+if(func4(data147) < 1){
+const err355 = {instancePath:instancePath+"/data/units/" + i14+"/unit",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4726,9 +4724,8 @@ vErrors.push(err355);
 errors++;
 }
 }
-}
 else {
-const err356 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err356 = {instancePath:instancePath+"/data/units/" + i14+"/unit",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4738,9 +4735,15 @@ vErrors.push(err356);
 errors++;
 }
 }
-}
-else {
-const err357 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data146.after !== undefined){
+let data148 = data146.after;
+if(Array.isArray(data148)){
+const len15 = data148.length;
+for(let i15=0; i15<len15; i15++){
+let data149 = data148[i15];
+if(typeof data149 === "string"){
+if(func4(data149) < 1){
+const err357 = {instancePath:instancePath+"/data/units/" + i14+"/after/" + i15,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4749,7 +4752,78 @@ vErrors.push(err357);
 }
 errors++;
 }
-var _valid15 = _errs368 === errors;
+}
+else {
+const err358 = {instancePath:instancePath+"/data/units/" + i14+"/after/" + i15,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err358];
+}
+else {
+vErrors.push(err358);
+}
+errors++;
+}
+}
+}
+else {
+const err359 = {instancePath:instancePath+"/data/units/" + i14+"/after",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err359];
+}
+else {
+vErrors.push(err359);
+}
+errors++;
+}
+}
+}
+else {
+const err360 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err360];
+}
+else {
+vErrors.push(err360);
+}
+errors++;
+}
+}
+}
+else {
+const err361 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/9/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err361];
+}
+else {
+vErrors.push(err361);
+}
+errors++;
+}
+}
+}
+else {
+const err362 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err362];
+}
+else {
+vErrors.push(err362);
+}
+errors++;
+}
+}
+}
+else {
+const err363 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err363];
+}
+else {
+vErrors.push(err363);
+}
+errors++;
+}
+var _valid15 = _errs376 === errors;
 valid90 = _valid15;
 if(valid90){
 var props12 = {};
@@ -4758,12 +4832,12 @@ props12.kind = true;
 }
 }
 if(!valid90){
-const err358 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err364 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err358];
+vErrors = [err364];
 }
 else {
-vErrors.push(err358);
+vErrors.push(err364);
 }
 errors++;
 }
@@ -4776,96 +4850,14 @@ props0 = props0 || {};
 Object.assign(props0, props12);
 }
 }
-const _errs395 = errors;
+const _errs403 = errors;
 let valid101 = true;
-const _errs396 = errors;
-if(errors === _errs396){
+const _errs404 = errors;
+if(errors === _errs404){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing10;
 if((data.kind === undefined) && (missing10 = "kind")){
-const err359 = {};
-if(vErrors === null){
-vErrors = [err359];
-}
-else {
-vErrors.push(err359);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("infrastructure-plan" !== data.kind){
-const err360 = {};
-if(vErrors === null){
-vErrors = [err360];
-}
-else {
-vErrors.push(err360);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err361 = {};
-if(vErrors === null){
-vErrors = [err361];
-}
-else {
-vErrors.push(err361);
-}
-errors++;
-}
-}
-var _valid16 = _errs396 === errors;
-errors = _errs395;
-if(vErrors !== null){
-if(_errs395){
-vErrors.length = _errs395;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid16){
-const _errs399 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err362 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err362];
-}
-else {
-vErrors.push(err362);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data147 = data.data;
-if(data147 && typeof data147 == "object" && !Array.isArray(data147)){
-if(data147.connection === undefined){
-const err363 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err363];
-}
-else {
-vErrors.push(err363);
-}
-errors++;
-}
-if(data147.plan === undefined){
-const err364 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
-if(vErrors === null){
-vErrors = [err364];
-}
-else {
-vErrors.push(err364);
-}
-errors++;
-}
-if(data147.destroys === undefined){
-const err365 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
+const err365 = {};
 if(vErrors === null){
 vErrors = [err365];
 }
@@ -4874,8 +4866,10 @@ vErrors.push(err365);
 }
 errors++;
 }
-if(data147.env === undefined){
-const err366 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
+else {
+if(data.kind !== undefined){
+if("infrastructure-plan" !== data.kind){
+const err366 = {};
 if(vErrors === null){
 vErrors = [err366];
 }
@@ -4884,8 +4878,11 @@ vErrors.push(err366);
 }
 errors++;
 }
-if(data147.targets === undefined){
-const err367 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
+}
+}
+}
+else {
+const err367 = {};
 if(vErrors === null){
 vErrors = [err367];
 }
@@ -4894,8 +4891,22 @@ vErrors.push(err367);
 }
 errors++;
 }
-if(data147.units === undefined){
-const err368 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+}
+var _valid16 = _errs404 === errors;
+errors = _errs403;
+if(vErrors !== null){
+if(_errs403){
+vErrors.length = _errs403;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid16){
+const _errs407 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err368 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err368];
 }
@@ -4904,9 +4915,11 @@ vErrors.push(err368);
 }
 errors++;
 }
-for(const key26 in data147){
-if(!((((((key26 === "connection") || (key26 === "plan")) || (key26 === "destroys")) || (key26 === "env")) || (key26 === "targets")) || (key26 === "units"))){
-const err369 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data151 = data.data;
+if(data151 && typeof data151 == "object" && !Array.isArray(data151)){
+if(data151.connection === undefined){
+const err369 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err369];
 }
@@ -4915,10 +4928,8 @@ vErrors.push(err369);
 }
 errors++;
 }
-}
-if(data147.connection !== undefined){
-if(typeof data147.connection !== "string"){
-const err370 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data151.plan === undefined){
+const err370 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
 if(vErrors === null){
 vErrors = [err370];
 }
@@ -4927,10 +4938,8 @@ vErrors.push(err370);
 }
 errors++;
 }
-}
-if(data147.plan !== undefined){
-if(typeof data147.plan !== "string"){
-const err371 = {instancePath:instancePath+"/data/plan",schemaPath:"#/allOf/10/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data151.destroys === undefined){
+const err371 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
 if(vErrors === null){
 vErrors = [err371];
 }
@@ -4939,10 +4948,8 @@ vErrors.push(err371);
 }
 errors++;
 }
-}
-if(data147.destroys !== undefined){
-if(typeof data147.destroys !== "boolean"){
-const err372 = {instancePath:instancePath+"/data/destroys",schemaPath:"#/allOf/10/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data151.env === undefined){
+const err372 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
 if(vErrors === null){
 vErrors = [err372];
 }
@@ -4951,13 +4958,8 @@ vErrors.push(err372);
 }
 errors++;
 }
-}
-if(data147.env !== undefined){
-let data151 = data147.env;
-if(data151 && typeof data151 == "object" && !Array.isArray(data151)){
-for(const key27 in data151){
-if(typeof data151[key27] !== "string"){
-const err373 = {instancePath:instancePath+"/data/env/" + key27.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/10/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data151.targets === undefined){
+const err373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
 if(vErrors === null){
 vErrors = [err373];
 }
@@ -4966,10 +4968,8 @@ vErrors.push(err373);
 }
 errors++;
 }
-}
-}
-else {
-const err374 = {instancePath:instancePath+"/data/env",schemaPath:"#/allOf/10/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data151.units === undefined){
+const err374 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
 vErrors = [err374];
 }
@@ -4978,14 +4978,9 @@ vErrors.push(err374);
 }
 errors++;
 }
-}
-if(data147.targets !== undefined){
-let data153 = data147.targets;
-if(Array.isArray(data153)){
-const len16 = data153.length;
-for(let i16=0; i16<len16; i16++){
-if(typeof data153[i16] !== "string"){
-const err375 = {instancePath:instancePath+"/data/targets/" + i16,schemaPath:"#/allOf/10/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key26 in data151){
+if(!((((((key26 === "connection") || (key26 === "plan")) || (key26 === "destroys")) || (key26 === "env")) || (key26 === "targets")) || (key26 === "units"))){
+const err375 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err375];
 }
@@ -4995,9 +4990,9 @@ vErrors.push(err375);
 errors++;
 }
 }
-}
-else {
-const err376 = {instancePath:instancePath+"/data/targets",schemaPath:"#/allOf/10/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data151.connection !== undefined){
+if(typeof data151.connection !== "string"){
+const err376 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err376];
 }
@@ -5007,15 +5002,9 @@ vErrors.push(err376);
 errors++;
 }
 }
-if(data147.units !== undefined){
-let data155 = data147.units;
-if(Array.isArray(data155)){
-const len17 = data155.length;
-for(let i17=0; i17<len17; i17++){
-let data156 = data155[i17];
-if(data156 && typeof data156 == "object" && !Array.isArray(data156)){
-if(data156.unit === undefined){
-const err377 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(data151.plan !== undefined){
+if(typeof data151.plan !== "string"){
+const err377 = {instancePath:instancePath+"/data/plan",schemaPath:"#/allOf/10/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err377];
 }
@@ -5024,8 +5013,10 @@ vErrors.push(err377);
 }
 errors++;
 }
-if(data156.sha256 === undefined){
-const err378 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+}
+if(data151.destroys !== undefined){
+if(typeof data151.destroys !== "boolean"){
+const err378 = {instancePath:instancePath+"/data/destroys",schemaPath:"#/allOf/10/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err378];
 }
@@ -5034,8 +5025,13 @@ vErrors.push(err378);
 }
 errors++;
 }
-if(data156.create === undefined){
-const err379 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
+}
+if(data151.env !== undefined){
+let data155 = data151.env;
+if(data155 && typeof data155 == "object" && !Array.isArray(data155)){
+for(const key27 in data155){
+if(typeof data155[key27] !== "string"){
+const err379 = {instancePath:instancePath+"/data/env/" + key27.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/10/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err379];
 }
@@ -5044,8 +5040,10 @@ vErrors.push(err379);
 }
 errors++;
 }
-if(data156.update === undefined){
-const err380 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
+}
+}
+else {
+const err380 = {instancePath:instancePath+"/data/env",schemaPath:"#/allOf/10/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err380];
 }
@@ -5054,8 +5052,14 @@ vErrors.push(err380);
 }
 errors++;
 }
-if(data156.replace === undefined){
-const err381 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
+}
+if(data151.targets !== undefined){
+let data157 = data151.targets;
+if(Array.isArray(data157)){
+const len16 = data157.length;
+for(let i16=0; i16<len16; i16++){
+if(typeof data157[i16] !== "string"){
+const err381 = {instancePath:instancePath+"/data/targets/" + i16,schemaPath:"#/allOf/10/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -5064,8 +5068,10 @@ vErrors.push(err381);
 }
 errors++;
 }
-if(data156.destroy === undefined){
-const err382 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
+}
+}
+else {
+const err382 = {instancePath:instancePath+"/data/targets",schemaPath:"#/allOf/10/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -5074,8 +5080,16 @@ vErrors.push(err382);
 }
 errors++;
 }
-if(data156.gone === undefined){
-const err383 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
+}
+if(data151.units !== undefined){
+let data159 = data151.units;
+if(Array.isArray(data159)){
+const len17 = data159.length;
+for(let i17=0; i17<len17; i17++){
+let data160 = data159[i17];
+if(data160 && typeof data160 == "object" && !Array.isArray(data160)){
+if(data160.unit === undefined){
+const err383 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err383];
 }
@@ -5084,8 +5098,8 @@ vErrors.push(err383);
 }
 errors++;
 }
-if(data156.provisional === undefined){
-const err384 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
+if(data160.sha256 === undefined){
+const err384 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err384];
 }
@@ -5094,9 +5108,8 @@ vErrors.push(err384);
 }
 errors++;
 }
-for(const key28 in data156){
-if(!((((((((key28 === "unit") || (key28 === "sha256")) || (key28 === "create")) || (key28 === "update")) || (key28 === "replace")) || (key28 === "destroy")) || (key28 === "gone")) || (key28 === "provisional"))){
-const err385 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+if(data160.create === undefined){
+const err385 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
 if(vErrors === null){
 vErrors = [err385];
 }
@@ -5105,12 +5118,8 @@ vErrors.push(err385);
 }
 errors++;
 }
-}
-if(data156.unit !== undefined){
-let data157 = data156.unit;
-if(typeof data157 === "string"){
-if(func3(data157) < 1){
-const err386 = {instancePath:instancePath+"/data/units/" + i17+"/unit",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data160.update === undefined){
+const err386 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
 if(vErrors === null){
 vErrors = [err386];
 }
@@ -5119,9 +5128,8 @@ vErrors.push(err386);
 }
 errors++;
 }
-}
-else {
-const err387 = {instancePath:instancePath+"/data/units/" + i17+"/unit",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data160.replace === undefined){
+const err387 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
 if(vErrors === null){
 vErrors = [err387];
 }
@@ -5130,10 +5138,8 @@ vErrors.push(err387);
 }
 errors++;
 }
-}
-if(data156.sha256 !== undefined){
-if(typeof data156.sha256 !== "string"){
-const err388 = {instancePath:instancePath+"/data/units/" + i17+"/sha256",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data160.destroy === undefined){
+const err388 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
 if(vErrors === null){
 vErrors = [err388];
 }
@@ -5142,11 +5148,8 @@ vErrors.push(err388);
 }
 errors++;
 }
-}
-if(data156.create !== undefined){
-let data159 = data156.create;
-if(!(((typeof data159 == "number") && (!(data159 % 1) && !isNaN(data159))) && (isFinite(data159)))){
-const err389 = {instancePath:instancePath+"/data/units/" + i17+"/create",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data160.gone === undefined){
+const err389 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
 if(vErrors === null){
 vErrors = [err389];
 }
@@ -5155,9 +5158,8 @@ vErrors.push(err389);
 }
 errors++;
 }
-if((typeof data159 == "number") && (isFinite(data159))){
-if(data159 < 0 || isNaN(data159)){
-const err390 = {instancePath:instancePath+"/data/units/" + i17+"/create",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data160.provisional === undefined){
+const err390 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
 if(vErrors === null){
 vErrors = [err390];
 }
@@ -5166,12 +5168,9 @@ vErrors.push(err390);
 }
 errors++;
 }
-}
-}
-if(data156.update !== undefined){
-let data160 = data156.update;
-if(!(((typeof data160 == "number") && (!(data160 % 1) && !isNaN(data160))) && (isFinite(data160)))){
-const err391 = {instancePath:instancePath+"/data/units/" + i17+"/update",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key28 in data160){
+if(!((((((((key28 === "unit") || (key28 === "sha256")) || (key28 === "create")) || (key28 === "update")) || (key28 === "replace")) || (key28 === "destroy")) || (key28 === "gone")) || (key28 === "provisional"))){
+const err391 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err391];
 }
@@ -5180,9 +5179,12 @@ vErrors.push(err391);
 }
 errors++;
 }
-if((typeof data160 == "number") && (isFinite(data160))){
-if(data160 < 0 || isNaN(data160)){
-const err392 = {instancePath:instancePath+"/data/units/" + i17+"/update",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data160.unit !== undefined){
+let data161 = data160.unit;
+if(typeof data161 === "string"){
+if(func4(data161) < 1){
+const err392 = {instancePath:instancePath+"/data/units/" + i17+"/unit",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err392];
 }
@@ -5192,11 +5194,8 @@ vErrors.push(err392);
 errors++;
 }
 }
-}
-if(data156.replace !== undefined){
-let data161 = data156.replace;
-if(!(((typeof data161 == "number") && (!(data161 % 1) && !isNaN(data161))) && (isFinite(data161)))){
-const err393 = {instancePath:instancePath+"/data/units/" + i17+"/replace",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err393 = {instancePath:instancePath+"/data/units/" + i17+"/unit",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err393];
 }
@@ -5205,9 +5204,10 @@ vErrors.push(err393);
 }
 errors++;
 }
-if((typeof data161 == "number") && (isFinite(data161))){
-if(data161 < 0 || isNaN(data161)){
-const err394 = {instancePath:instancePath+"/data/units/" + i17+"/replace",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data160.sha256 !== undefined){
+if(typeof data160.sha256 !== "string"){
+const err394 = {instancePath:instancePath+"/data/units/" + i17+"/sha256",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err394];
 }
@@ -5217,11 +5217,10 @@ vErrors.push(err394);
 errors++;
 }
 }
-}
-if(data156.destroy !== undefined){
-let data162 = data156.destroy;
-if(!(((typeof data162 == "number") && (!(data162 % 1) && !isNaN(data162))) && (isFinite(data162)))){
-const err395 = {instancePath:instancePath+"/data/units/" + i17+"/destroy",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data160.create !== undefined){
+let data163 = data160.create;
+if(!(((typeof data163 == "number") && (!(data163 % 1) && !isNaN(data163))) && (isFinite(data163)))){
+const err395 = {instancePath:instancePath+"/data/units/" + i17+"/create",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err395];
 }
@@ -5230,9 +5229,9 @@ vErrors.push(err395);
 }
 errors++;
 }
-if((typeof data162 == "number") && (isFinite(data162))){
-if(data162 < 0 || isNaN(data162)){
-const err396 = {instancePath:instancePath+"/data/units/" + i17+"/destroy",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data163 == "number") && (isFinite(data163))){
+if(data163 < 0 || isNaN(data163)){
+const err396 = {instancePath:instancePath+"/data/units/" + i17+"/create",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err396];
 }
@@ -5243,13 +5242,10 @@ errors++;
 }
 }
 }
-if(data156.gone !== undefined){
-let data163 = data156.gone;
-if(Array.isArray(data163)){
-const len18 = data163.length;
-for(let i18=0; i18<len18; i18++){
-if(typeof data163[i18] !== "string"){
-const err397 = {instancePath:instancePath+"/data/units/" + i17+"/gone/" + i18,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data160.update !== undefined){
+let data164 = data160.update;
+if(!(((typeof data164 == "number") && (!(data164 % 1) && !isNaN(data164))) && (isFinite(data164)))){
+const err397 = {instancePath:instancePath+"/data/units/" + i17+"/update",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err397];
 }
@@ -5258,10 +5254,9 @@ vErrors.push(err397);
 }
 errors++;
 }
-}
-}
-else {
-const err398 = {instancePath:instancePath+"/data/units/" + i17+"/gone",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if((typeof data164 == "number") && (isFinite(data164))){
+if(data164 < 0 || isNaN(data164)){
+const err398 = {instancePath:instancePath+"/data/units/" + i17+"/update",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err398];
 }
@@ -5271,9 +5266,11 @@ vErrors.push(err398);
 errors++;
 }
 }
-if(data156.provisional !== undefined){
-if(typeof data156.provisional !== "boolean"){
-const err399 = {instancePath:instancePath+"/data/units/" + i17+"/provisional",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+if(data160.replace !== undefined){
+let data165 = data160.replace;
+if(!(((typeof data165 == "number") && (!(data165 % 1) && !isNaN(data165))) && (isFinite(data165)))){
+const err399 = {instancePath:instancePath+"/data/units/" + i17+"/replace",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err399];
 }
@@ -5282,10 +5279,9 @@ vErrors.push(err399);
 }
 errors++;
 }
-}
-}
-else {
-const err400 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data165 == "number") && (isFinite(data165))){
+if(data165 < 0 || isNaN(data165)){
+const err400 = {instancePath:instancePath+"/data/units/" + i17+"/replace",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err400];
 }
@@ -5296,8 +5292,10 @@ errors++;
 }
 }
 }
-else {
-const err401 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/10/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data160.destroy !== undefined){
+let data166 = data160.destroy;
+if(!(((typeof data166 == "number") && (!(data166 % 1) && !isNaN(data166))) && (isFinite(data166)))){
+const err401 = {instancePath:instancePath+"/data/units/" + i17+"/destroy",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err401];
 }
@@ -5306,10 +5304,9 @@ vErrors.push(err401);
 }
 errors++;
 }
-}
-}
-else {
-const err402 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data166 == "number") && (isFinite(data166))){
+if(data166 < 0 || isNaN(data166)){
+const err402 = {instancePath:instancePath+"/data/units/" + i17+"/destroy",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err402];
 }
@@ -5320,8 +5317,13 @@ errors++;
 }
 }
 }
-else {
-const err403 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data160.gone !== undefined){
+let data167 = data160.gone;
+if(Array.isArray(data167)){
+const len18 = data167.length;
+for(let i18=0; i18<len18; i18++){
+if(typeof data167[i18] !== "string"){
+const err403 = {instancePath:instancePath+"/data/units/" + i17+"/gone/" + i18,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err403];
 }
@@ -5330,7 +5332,79 @@ vErrors.push(err403);
 }
 errors++;
 }
-var _valid16 = _errs399 === errors;
+}
+}
+else {
+const err404 = {instancePath:instancePath+"/data/units/" + i17+"/gone",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err404];
+}
+else {
+vErrors.push(err404);
+}
+errors++;
+}
+}
+if(data160.provisional !== undefined){
+if(typeof data160.provisional !== "boolean"){
+const err405 = {instancePath:instancePath+"/data/units/" + i17+"/provisional",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err405];
+}
+else {
+vErrors.push(err405);
+}
+errors++;
+}
+}
+}
+else {
+const err406 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err406];
+}
+else {
+vErrors.push(err406);
+}
+errors++;
+}
+}
+}
+else {
+const err407 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/10/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err407];
+}
+else {
+vErrors.push(err407);
+}
+errors++;
+}
+}
+}
+else {
+const err408 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err408];
+}
+else {
+vErrors.push(err408);
+}
+errors++;
+}
+}
+}
+else {
+const err409 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err409];
+}
+else {
+vErrors.push(err409);
+}
+errors++;
+}
+var _valid16 = _errs407 === errors;
 valid101 = _valid16;
 if(valid101){
 var props13 = {};
@@ -5339,12 +5413,12 @@ props13.kind = true;
 }
 }
 if(!valid101){
-const err404 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err410 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err404];
+vErrors = [err410];
 }
 else {
-vErrors.push(err404);
+vErrors.push(err410);
 }
 errors++;
 }
@@ -5357,96 +5431,14 @@ props0 = props0 || {};
 Object.assign(props0, props13);
 }
 }
-const _errs443 = errors;
+const _errs451 = errors;
 let valid113 = true;
-const _errs444 = errors;
-if(errors === _errs444){
+const _errs452 = errors;
+if(errors === _errs452){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing11;
 if((data.kind === undefined) && (missing11 = "kind")){
-const err405 = {};
-if(vErrors === null){
-vErrors = [err405];
-}
-else {
-vErrors.push(err405);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("infrastructure-state" !== data.kind){
-const err406 = {};
-if(vErrors === null){
-vErrors = [err406];
-}
-else {
-vErrors.push(err406);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err407 = {};
-if(vErrors === null){
-vErrors = [err407];
-}
-else {
-vErrors.push(err407);
-}
-errors++;
-}
-}
-var _valid17 = _errs444 === errors;
-errors = _errs443;
-if(vErrors !== null){
-if(_errs443){
-vErrors.length = _errs443;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid17){
-const _errs447 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err408 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err408];
-}
-else {
-vErrors.push(err408);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data167 = data.data;
-if(data167 && typeof data167 == "object" && !Array.isArray(data167)){
-if(data167.connection === undefined){
-const err409 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err409];
-}
-else {
-vErrors.push(err409);
-}
-errors++;
-}
-if(data167.when === undefined){
-const err410 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
-if(vErrors === null){
-vErrors = [err410];
-}
-else {
-vErrors.push(err410);
-}
-errors++;
-}
-if(data167.units === undefined){
-const err411 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+const err411 = {};
 if(vErrors === null){
 vErrors = [err411];
 }
@@ -5455,9 +5447,10 @@ vErrors.push(err411);
 }
 errors++;
 }
-for(const key29 in data167){
-if(!(((key29 === "connection") || (key29 === "when")) || (key29 === "units"))){
-const err412 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+else {
+if(data.kind !== undefined){
+if("infrastructure-state" !== data.kind){
+const err412 = {};
 if(vErrors === null){
 vErrors = [err412];
 }
@@ -5467,9 +5460,10 @@ vErrors.push(err412);
 errors++;
 }
 }
-if(data167.connection !== undefined){
-if(typeof data167.connection !== "string"){
-const err413 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err413 = {};
 if(vErrors === null){
 vErrors = [err413];
 }
@@ -5479,10 +5473,21 @@ vErrors.push(err413);
 errors++;
 }
 }
-if(data167.when !== undefined){
-let data169 = data167.when;
-if(!(((data169 === "before") || (data169 === "applied")) || (data169 === "destroyed"))){
-const err414 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/11/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[11].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+var _valid17 = _errs452 === errors;
+errors = _errs451;
+if(vErrors !== null){
+if(_errs451){
+vErrors.length = _errs451;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid17){
+const _errs455 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err414 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err414];
 }
@@ -5491,16 +5496,11 @@ vErrors.push(err414);
 }
 errors++;
 }
-}
-if(data167.units !== undefined){
-let data170 = data167.units;
-if(Array.isArray(data170)){
-const len19 = data170.length;
-for(let i19=0; i19<len19; i19++){
-let data171 = data170[i19];
+if(data.data !== undefined){
+let data171 = data.data;
 if(data171 && typeof data171 == "object" && !Array.isArray(data171)){
-if(data171.unit === undefined){
-const err415 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(data171.connection === undefined){
+const err415 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err415];
 }
@@ -5509,8 +5509,8 @@ vErrors.push(err415);
 }
 errors++;
 }
-if(data171.lineage === undefined){
-const err416 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
+if(data171.when === undefined){
+const err416 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
 if(vErrors === null){
 vErrors = [err416];
 }
@@ -5519,8 +5519,8 @@ vErrors.push(err416);
 }
 errors++;
 }
-if(data171.serial === undefined){
-const err417 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
+if(data171.units === undefined){
+const err417 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
 vErrors = [err417];
 }
@@ -5529,8 +5529,9 @@ vErrors.push(err417);
 }
 errors++;
 }
-if(data171.resources === undefined){
-const err418 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
+for(const key29 in data171){
+if(!(((key29 === "connection") || (key29 === "when")) || (key29 === "units"))){
+const err418 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err418];
 }
@@ -5539,9 +5540,10 @@ vErrors.push(err418);
 }
 errors++;
 }
-for(const key30 in data171){
-if(!((((key30 === "unit") || (key30 === "lineage")) || (key30 === "serial")) || (key30 === "resources"))){
-const err419 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+}
+if(data171.connection !== undefined){
+if(typeof data171.connection !== "string"){
+const err419 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err419];
 }
@@ -5551,11 +5553,10 @@ vErrors.push(err419);
 errors++;
 }
 }
-if(data171.unit !== undefined){
-let data172 = data171.unit;
-if(typeof data172 === "string"){
-if(func3(data172) < 1){
-const err420 = {instancePath:instancePath+"/data/units/" + i19+"/unit",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data171.when !== undefined){
+let data173 = data171.when;
+if(!(((data173 === "before") || (data173 === "applied")) || (data173 === "destroyed"))){
+const err420 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/11/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[11].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err420];
 }
@@ -5565,8 +5566,15 @@ vErrors.push(err420);
 errors++;
 }
 }
-else {
-const err421 = {instancePath:instancePath+"/data/units/" + i19+"/unit",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data171.units !== undefined){
+let data174 = data171.units;
+if(Array.isArray(data174)){
+const len19 = data174.length;
+for(let i19=0; i19<len19; i19++){
+let data175 = data174[i19];
+if(data175 && typeof data175 == "object" && !Array.isArray(data175)){
+if(data175.unit === undefined){
+const err421 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err421];
 }
@@ -5575,11 +5583,8 @@ vErrors.push(err421);
 }
 errors++;
 }
-}
-if(data171.lineage !== undefined){
-let data173 = data171.lineage;
-if((typeof data173 !== "string") && (data173 !== null)){
-const err422 = {instancePath:instancePath+"/data/units/" + i19+"/lineage",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[11].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
+if(data175.lineage === undefined){
+const err422 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
 if(vErrors === null){
 vErrors = [err422];
 }
@@ -5588,16 +5593,8 @@ vErrors.push(err422);
 }
 errors++;
 }
-}
-if(data171.serial !== undefined){
-let data174 = data171.serial;
-const _errs465 = errors;
-let valid120 = true;
-const _errs466 = errors;
-const _errs467 = errors;
-const _errs468 = errors;
-if(data174 !== null){
-const err423 = {};
+if(data175.serial === undefined){
+const err423 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
 if(vErrors === null){
 vErrors = [err423];
 }
@@ -5606,9 +5603,8 @@ vErrors.push(err423);
 }
 errors++;
 }
-var valid121 = _errs468 === errors;
-if(valid121){
-const err424 = {};
+if(data175.resources === undefined){
+const err424 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
 if(vErrors === null){
 vErrors = [err424];
 }
@@ -5617,31 +5613,9 @@ vErrors.push(err424);
 }
 errors++;
 }
-else {
-errors = _errs467;
-if(vErrors !== null){
-if(_errs467){
-vErrors.length = _errs467;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid18 = _errs466 === errors;
-errors = _errs465;
-if(vErrors !== null){
-if(_errs465){
-vErrors.length = _errs465;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid18){
-const _errs470 = errors;
-if(!(((typeof data174 == "number") && (!(data174 % 1) && !isNaN(data174))) && (isFinite(data174)))){
-const err425 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key30 in data175){
+if(!((((key30 === "unit") || (key30 === "lineage")) || (key30 === "serial")) || (key30 === "resources"))){
+const err425 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err425];
 }
@@ -5650,9 +5624,12 @@ vErrors.push(err425);
 }
 errors++;
 }
-if((typeof data174 == "number") && (isFinite(data174))){
-if(data174 < 0 || isNaN(data174)){
-const err426 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data175.unit !== undefined){
+let data176 = data175.unit;
+if(typeof data176 === "string"){
+if(func4(data176) < 1){
+const err426 = {instancePath:instancePath+"/data/units/" + i19+"/unit",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err426];
 }
@@ -5662,11 +5639,8 @@ vErrors.push(err426);
 errors++;
 }
 }
-var _valid18 = _errs470 === errors;
-valid120 = _valid18;
-}
-if(!valid120){
-const err427 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err427 = {instancePath:instancePath+"/data/units/" + i19+"/unit",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err427];
 }
@@ -5676,10 +5650,10 @@ vErrors.push(err427);
 errors++;
 }
 }
-if(data171.resources !== undefined){
-let data175 = data171.resources;
-if(!(((typeof data175 == "number") && (!(data175 % 1) && !isNaN(data175))) && (isFinite(data175)))){
-const err428 = {instancePath:instancePath+"/data/units/" + i19+"/resources",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data175.lineage !== undefined){
+let data177 = data175.lineage;
+if((typeof data177 !== "string") && (data177 !== null)){
+const err428 = {instancePath:instancePath+"/data/units/" + i19+"/lineage",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[11].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err428];
 }
@@ -5688,9 +5662,16 @@ vErrors.push(err428);
 }
 errors++;
 }
-if((typeof data175 == "number") && (isFinite(data175))){
-if(data175 < 0 || isNaN(data175)){
-const err429 = {instancePath:instancePath+"/data/units/" + i19+"/resources",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data175.serial !== undefined){
+let data178 = data175.serial;
+const _errs473 = errors;
+let valid120 = true;
+const _errs474 = errors;
+const _errs475 = errors;
+const _errs476 = errors;
+if(data178 !== null){
+const err429 = {};
 if(vErrors === null){
 vErrors = [err429];
 }
@@ -5699,11 +5680,9 @@ vErrors.push(err429);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err430 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+var valid121 = _errs476 === errors;
+if(valid121){
+const err430 = {};
 if(vErrors === null){
 vErrors = [err430];
 }
@@ -5712,10 +5691,31 @@ vErrors.push(err430);
 }
 errors++;
 }
-}
+else {
+errors = _errs475;
+if(vErrors !== null){
+if(_errs475){
+vErrors.length = _errs475;
 }
 else {
-const err431 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+vErrors = null;
+}
+}
+}
+var _valid18 = _errs474 === errors;
+errors = _errs473;
+if(vErrors !== null){
+if(_errs473){
+vErrors.length = _errs473;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid18){
+const _errs478 = errors;
+if(!(((typeof data178 == "number") && (!(data178 % 1) && !isNaN(data178))) && (isFinite(data178)))){
+const err431 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err431];
 }
@@ -5724,10 +5724,9 @@ vErrors.push(err431);
 }
 errors++;
 }
-}
-}
-else {
-const err432 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data178 == "number") && (isFinite(data178))){
+if(data178 < 0 || isNaN(data178)){
+const err432 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err432];
 }
@@ -5737,9 +5736,11 @@ vErrors.push(err432);
 errors++;
 }
 }
+var _valid18 = _errs478 === errors;
+valid120 = _valid18;
 }
-else {
-const err433 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid120){
+const err433 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err433];
 }
@@ -5748,7 +5749,80 @@ vErrors.push(err433);
 }
 errors++;
 }
-var _valid17 = _errs447 === errors;
+}
+if(data175.resources !== undefined){
+let data179 = data175.resources;
+if(!(((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179))) && (isFinite(data179)))){
+const err434 = {instancePath:instancePath+"/data/units/" + i19+"/resources",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err434];
+}
+else {
+vErrors.push(err434);
+}
+errors++;
+}
+if((typeof data179 == "number") && (isFinite(data179))){
+if(data179 < 0 || isNaN(data179)){
+const err435 = {instancePath:instancePath+"/data/units/" + i19+"/resources",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err435];
+}
+else {
+vErrors.push(err435);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err436 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err436];
+}
+else {
+vErrors.push(err436);
+}
+errors++;
+}
+}
+}
+else {
+const err437 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err437];
+}
+else {
+vErrors.push(err437);
+}
+errors++;
+}
+}
+}
+else {
+const err438 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err438];
+}
+else {
+vErrors.push(err438);
+}
+errors++;
+}
+}
+}
+else {
+const err439 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err439];
+}
+else {
+vErrors.push(err439);
+}
+errors++;
+}
+var _valid17 = _errs455 === errors;
 valid113 = _valid17;
 if(valid113){
 var props14 = {};
@@ -5757,12 +5831,12 @@ props14.kind = true;
 }
 }
 if(!valid113){
-const err434 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err440 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err434];
+vErrors = [err440];
 }
 else {
-vErrors.push(err434);
+vErrors.push(err440);
 }
 errors++;
 }
@@ -5775,97 +5849,14 @@ props0 = props0 || {};
 Object.assign(props0, props14);
 }
 }
-const _errs475 = errors;
+const _errs483 = errors;
 let valid122 = true;
-const _errs476 = errors;
-if(errors === _errs476){
+const _errs484 = errors;
+if(errors === _errs484){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing12;
 if((data.kind === undefined) && (missing12 = "kind")){
-const err435 = {};
-if(vErrors === null){
-vErrors = [err435];
-}
-else {
-vErrors.push(err435);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("drift" !== data.kind){
-const err436 = {};
-if(vErrors === null){
-vErrors = [err436];
-}
-else {
-vErrors.push(err436);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err437 = {};
-if(vErrors === null){
-vErrors = [err437];
-}
-else {
-vErrors.push(err437);
-}
-errors++;
-}
-}
-var _valid19 = _errs476 === errors;
-errors = _errs475;
-if(vErrors !== null){
-if(_errs475){
-vErrors.length = _errs475;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid19){
-const _errs479 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err438 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err438];
-}
-else {
-vErrors.push(err438);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data177 = data.data;
-if(data177 && typeof data177 == "object" && !Array.isArray(data177)){
-if(data177.connection === undefined){
-const err439 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err439];
-}
-else {
-vErrors.push(err439);
-}
-errors++;
-}
-if(data177.units === undefined){
-const err440 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
-if(vErrors === null){
-vErrors = [err440];
-}
-else {
-vErrors.push(err440);
-}
-errors++;
-}
-for(const key31 in data177){
-if(!((key31 === "connection") || (key31 === "units"))){
-const err441 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+const err441 = {};
 if(vErrors === null){
 vErrors = [err441];
 }
@@ -5874,10 +5865,10 @@ vErrors.push(err441);
 }
 errors++;
 }
-}
-if(data177.connection !== undefined){
-if(typeof data177.connection !== "string"){
-const err442 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.kind !== undefined){
+if("drift" !== data.kind){
+const err442 = {};
 if(vErrors === null){
 vErrors = [err442];
 }
@@ -5887,11 +5878,10 @@ vErrors.push(err442);
 errors++;
 }
 }
-if(data177.units !== undefined){
-let data179 = data177.units;
-if(Array.isArray(data179)){
-if(data179.length < 1){
-const err443 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/12/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+}
+}
+else {
+const err443 = {};
 if(vErrors === null){
 vErrors = [err443];
 }
@@ -5900,12 +5890,22 @@ vErrors.push(err443);
 }
 errors++;
 }
-const len20 = data179.length;
-for(let i20=0; i20<len20; i20++){
-let data180 = data179[i20];
-if(data180 && typeof data180 == "object" && !Array.isArray(data180)){
-if(data180.unit === undefined){
-const err444 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+}
+var _valid19 = _errs484 === errors;
+errors = _errs483;
+if(vErrors !== null){
+if(_errs483){
+vErrors.length = _errs483;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid19){
+const _errs487 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err444 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err444];
 }
@@ -5914,8 +5914,11 @@ vErrors.push(err444);
 }
 errors++;
 }
-if(data180.exitCode === undefined){
-const err445 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+if(data.data !== undefined){
+let data181 = data.data;
+if(data181 && typeof data181 == "object" && !Array.isArray(data181)){
+if(data181.connection === undefined){
+const err445 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err445];
 }
@@ -5924,8 +5927,8 @@ vErrors.push(err445);
 }
 errors++;
 }
-if(data180.differences === undefined){
-const err446 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
+if(data181.units === undefined){
+const err446 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
 if(vErrors === null){
 vErrors = [err446];
 }
@@ -5934,8 +5937,9 @@ vErrors.push(err446);
 }
 errors++;
 }
-if(data180.outputs === undefined){
-const err447 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
+for(const key31 in data181){
+if(!((key31 === "connection") || (key31 === "units"))){
+const err447 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err447];
 }
@@ -5944,9 +5948,10 @@ vErrors.push(err447);
 }
 errors++;
 }
-for(const key32 in data180){
-if(!(((((key32 === "unit") || (key32 === "exitCode")) || (key32 === "differences")) || (key32 === "outputs")) || (key32 === "detail"))){
-const err448 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+}
+if(data181.connection !== undefined){
+if(typeof data181.connection !== "string"){
+const err448 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err448];
 }
@@ -5956,11 +5961,11 @@ vErrors.push(err448);
 errors++;
 }
 }
-if(data180.unit !== undefined){
-let data181 = data180.unit;
-if(typeof data181 === "string"){
-if(func3(data181) < 1){
-const err449 = {instancePath:instancePath+"/data/units/" + i20+"/unit",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data181.units !== undefined){
+let data183 = data181.units;
+if(Array.isArray(data183)){
+if(data183.length < 1){
+const err449 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/12/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err449];
 }
@@ -5969,9 +5974,12 @@ vErrors.push(err449);
 }
 errors++;
 }
-}
-else {
-const err450 = {instancePath:instancePath+"/data/units/" + i20+"/unit",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len20 = data183.length;
+for(let i20=0; i20<len20; i20++){
+let data184 = data183[i20];
+if(data184 && typeof data184 == "object" && !Array.isArray(data184)){
+if(data184.unit === undefined){
+const err450 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err450];
 }
@@ -5980,11 +5988,8 @@ vErrors.push(err450);
 }
 errors++;
 }
-}
-if(data180.exitCode !== undefined){
-let data182 = data180.exitCode;
-if(!(((typeof data182 == "number") && (!(data182 % 1) && !isNaN(data182))) && (isFinite(data182)))){
-const err451 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data184.exitCode === undefined){
+const err451 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
 if(vErrors === null){
 vErrors = [err451];
 }
@@ -5993,9 +5998,8 @@ vErrors.push(err451);
 }
 errors++;
 }
-if((typeof data182 == "number") && (isFinite(data182))){
-if(data182 > 2 || isNaN(data182)){
-const err452 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
+if(data184.differences === undefined){
+const err452 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
 if(vErrors === null){
 vErrors = [err452];
 }
@@ -6004,8 +6008,8 @@ vErrors.push(err452);
 }
 errors++;
 }
-if(data182 < 0 || isNaN(data182)){
-const err453 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data184.outputs === undefined){
+const err453 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
 if(vErrors === null){
 vErrors = [err453];
 }
@@ -6014,17 +6018,9 @@ vErrors.push(err453);
 }
 errors++;
 }
-}
-}
-if(data180.differences !== undefined){
-let data183 = data180.differences;
-if(Array.isArray(data183)){
-const len21 = data183.length;
-for(let i21=0; i21<len21; i21++){
-let data184 = data183[i21];
-if(data184 && typeof data184 == "object" && !Array.isArray(data184)){
-if(data184.address === undefined){
-const err454 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
+for(const key32 in data184){
+if(!(((((key32 === "unit") || (key32 === "exitCode")) || (key32 === "differences")) || (key32 === "outputs")) || (key32 === "detail"))){
+const err454 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err454];
 }
@@ -6033,8 +6029,12 @@ vErrors.push(err454);
 }
 errors++;
 }
-if(data184.actions === undefined){
-const err455 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
+}
+if(data184.unit !== undefined){
+let data185 = data184.unit;
+if(typeof data185 === "string"){
+if(func4(data185) < 1){
+const err455 = {instancePath:instancePath+"/data/units/" + i20+"/unit",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err455];
 }
@@ -6043,8 +6043,9 @@ vErrors.push(err455);
 }
 errors++;
 }
-if(data184.attributes === undefined){
-const err456 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
+}
+else {
+const err456 = {instancePath:instancePath+"/data/units/" + i20+"/unit",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err456];
 }
@@ -6053,9 +6054,11 @@ vErrors.push(err456);
 }
 errors++;
 }
-for(const key33 in data184){
-if(!(((key33 === "address") || (key33 === "actions")) || (key33 === "attributes"))){
-const err457 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
+}
+if(data184.exitCode !== undefined){
+let data186 = data184.exitCode;
+if(!(((typeof data186 == "number") && (!(data186 % 1) && !isNaN(data186))) && (isFinite(data186)))){
+const err457 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err457];
 }
@@ -6064,10 +6067,9 @@ vErrors.push(err457);
 }
 errors++;
 }
-}
-if(data184.address !== undefined){
-if(typeof data184.address !== "string"){
-const err458 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/address",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data186 == "number") && (isFinite(data186))){
+if(data186 > 2 || isNaN(data186)){
+const err458 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
 if(vErrors === null){
 vErrors = [err458];
 }
@@ -6076,14 +6078,8 @@ vErrors.push(err458);
 }
 errors++;
 }
-}
-if(data184.actions !== undefined){
-let data186 = data184.actions;
-if(Array.isArray(data186)){
-const len22 = data186.length;
-for(let i22=0; i22<len22; i22++){
-if(typeof data186[i22] !== "string"){
-const err459 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/actions/" + i22,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data186 < 0 || isNaN(data186)){
+const err459 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err459];
 }
@@ -6094,8 +6090,15 @@ errors++;
 }
 }
 }
-else {
-const err460 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/actions",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data184.differences !== undefined){
+let data187 = data184.differences;
+if(Array.isArray(data187)){
+const len21 = data187.length;
+for(let i21=0; i21<len21; i21++){
+let data188 = data187[i21];
+if(data188 && typeof data188 == "object" && !Array.isArray(data188)){
+if(data188.address === undefined){
+const err460 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
 if(vErrors === null){
 vErrors = [err460];
 }
@@ -6104,14 +6107,8 @@ vErrors.push(err460);
 }
 errors++;
 }
-}
-if(data184.attributes !== undefined){
-let data188 = data184.attributes;
-if(Array.isArray(data188)){
-const len23 = data188.length;
-for(let i23=0; i23<len23; i23++){
-if(typeof data188[i23] !== "string"){
-const err461 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/attributes/" + i23,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data188.actions === undefined){
+const err461 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
 if(vErrors === null){
 vErrors = [err461];
 }
@@ -6120,10 +6117,8 @@ vErrors.push(err461);
 }
 errors++;
 }
-}
-}
-else {
-const err462 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/attributes",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data188.attributes === undefined){
+const err462 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
 if(vErrors === null){
 vErrors = [err462];
 }
@@ -6132,10 +6127,9 @@ vErrors.push(err462);
 }
 errors++;
 }
-}
-}
-else {
-const err463 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key33 in data188){
+if(!(((key33 === "address") || (key33 === "actions")) || (key33 === "attributes"))){
+const err463 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err463];
 }
@@ -6145,9 +6139,9 @@ vErrors.push(err463);
 errors++;
 }
 }
-}
-else {
-const err464 = {instancePath:instancePath+"/data/units/" + i20+"/differences",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data188.address !== undefined){
+if(typeof data188.address !== "string"){
+const err464 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/address",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err464];
 }
@@ -6157,13 +6151,13 @@ vErrors.push(err464);
 errors++;
 }
 }
-if(data180.outputs !== undefined){
-let data190 = data180.outputs;
+if(data188.actions !== undefined){
+let data190 = data188.actions;
 if(Array.isArray(data190)){
-const len24 = data190.length;
-for(let i24=0; i24<len24; i24++){
-if(typeof data190[i24] !== "string"){
-const err465 = {instancePath:instancePath+"/data/units/" + i20+"/outputs/" + i24,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len22 = data190.length;
+for(let i22=0; i22<len22; i22++){
+if(typeof data190[i22] !== "string"){
+const err465 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/actions/" + i22,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err465];
 }
@@ -6175,7 +6169,7 @@ errors++;
 }
 }
 else {
-const err466 = {instancePath:instancePath+"/data/units/" + i20+"/outputs",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err466 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/actions",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err466];
 }
@@ -6185,9 +6179,13 @@ vErrors.push(err466);
 errors++;
 }
 }
-if(data180.detail !== undefined){
-if(typeof data180.detail !== "string"){
-const err467 = {instancePath:instancePath+"/data/units/" + i20+"/detail",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data188.attributes !== undefined){
+let data192 = data188.attributes;
+if(Array.isArray(data192)){
+const len23 = data192.length;
+for(let i23=0; i23<len23; i23++){
+if(typeof data192[i23] !== "string"){
+const err467 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/attributes/" + i23,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err467];
 }
@@ -6199,7 +6197,7 @@ errors++;
 }
 }
 else {
-const err468 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err468 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/attributes",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err468];
 }
@@ -6211,7 +6209,7 @@ errors++;
 }
 }
 else {
-const err469 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err469 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err469];
 }
@@ -6223,7 +6221,7 @@ errors++;
 }
 }
 else {
-const err470 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err470 = {instancePath:instancePath+"/data/units/" + i20+"/differences",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err470];
 }
@@ -6233,9 +6231,13 @@ vErrors.push(err470);
 errors++;
 }
 }
-}
-else {
-const err471 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data184.outputs !== undefined){
+let data194 = data184.outputs;
+if(Array.isArray(data194)){
+const len24 = data194.length;
+for(let i24=0; i24<len24; i24++){
+if(typeof data194[i24] !== "string"){
+const err471 = {instancePath:instancePath+"/data/units/" + i20+"/outputs/" + i24,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err471];
 }
@@ -6244,7 +6246,79 @@ vErrors.push(err471);
 }
 errors++;
 }
-var _valid19 = _errs479 === errors;
+}
+}
+else {
+const err472 = {instancePath:instancePath+"/data/units/" + i20+"/outputs",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err472];
+}
+else {
+vErrors.push(err472);
+}
+errors++;
+}
+}
+if(data184.detail !== undefined){
+if(typeof data184.detail !== "string"){
+const err473 = {instancePath:instancePath+"/data/units/" + i20+"/detail",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err473];
+}
+else {
+vErrors.push(err473);
+}
+errors++;
+}
+}
+}
+else {
+const err474 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err474];
+}
+else {
+vErrors.push(err474);
+}
+errors++;
+}
+}
+}
+else {
+const err475 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err475];
+}
+else {
+vErrors.push(err475);
+}
+errors++;
+}
+}
+}
+else {
+const err476 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err476];
+}
+else {
+vErrors.push(err476);
+}
+errors++;
+}
+}
+}
+else {
+const err477 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err477];
+}
+else {
+vErrors.push(err477);
+}
+errors++;
+}
+var _valid19 = _errs487 === errors;
 valid122 = _valid19;
 if(valid122){
 var props15 = {};
@@ -6253,12 +6327,12 @@ props15.kind = true;
 }
 }
 if(!valid122){
-const err472 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err478 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err472];
+vErrors = [err478];
 }
 else {
-vErrors.push(err472);
+vErrors.push(err478);
 }
 errors++;
 }
@@ -6271,105 +6345,14 @@ props0 = props0 || {};
 Object.assign(props0, props15);
 }
 }
-const _errs517 = errors;
+const _errs525 = errors;
 let valid138 = true;
-const _errs518 = errors;
-if(errors === _errs518){
+const _errs526 = errors;
+if(errors === _errs526){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing13;
 if((data.kind === undefined) && (missing13 = "kind")){
-const err473 = {};
-if(vErrors === null){
-vErrors = [err473];
-}
-else {
-vErrors.push(err473);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("residue" !== data.kind){
-const err474 = {};
-if(vErrors === null){
-vErrors = [err474];
-}
-else {
-vErrors.push(err474);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err475 = {};
-if(vErrors === null){
-vErrors = [err475];
-}
-else {
-vErrors.push(err475);
-}
-errors++;
-}
-}
-var _valid20 = _errs518 === errors;
-errors = _errs517;
-if(vErrors !== null){
-if(_errs517){
-vErrors.length = _errs517;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid20){
-const _errs521 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err476 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err476];
-}
-else {
-vErrors.push(err476);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data194 = data.data;
-if(data194 && typeof data194 == "object" && !Array.isArray(data194)){
-if(data194.left === undefined){
-const err477 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
-if(vErrors === null){
-vErrors = [err477];
-}
-else {
-vErrors.push(err477);
-}
-errors++;
-}
-for(const key34 in data194){
-if(!(key34 === "left")){
-const err478 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err478];
-}
-else {
-vErrors.push(err478);
-}
-errors++;
-}
-}
-if(data194.left !== undefined){
-let data195 = data194.left;
-if(Array.isArray(data195)){
-const len25 = data195.length;
-for(let i25=0; i25<len25; i25++){
-let data196 = data195[i25];
-if(data196 && typeof data196 == "object" && !Array.isArray(data196)){
-if(data196.system === undefined){
-const err479 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+const err479 = {};
 if(vErrors === null){
 vErrors = [err479];
 }
@@ -6378,8 +6361,10 @@ vErrors.push(err479);
 }
 errors++;
 }
-if(data196.object === undefined){
-const err480 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+else {
+if(data.kind !== undefined){
+if("residue" !== data.kind){
+const err480 = {};
 if(vErrors === null){
 vErrors = [err480];
 }
@@ -6388,9 +6373,11 @@ vErrors.push(err480);
 }
 errors++;
 }
-for(const key35 in data196){
-if(!((key35 === "system") || (key35 === "object"))){
-const err481 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/13/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err481 = {};
 if(vErrors === null){
 vErrors = [err481];
 }
@@ -6400,9 +6387,21 @@ vErrors.push(err481);
 errors++;
 }
 }
-if(data196.system !== undefined){
-if(typeof data196.system !== "string"){
-const err482 = {instancePath:instancePath+"/data/left/" + i25+"/system",schemaPath:"#/allOf/13/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid20 = _errs526 === errors;
+errors = _errs525;
+if(vErrors !== null){
+if(_errs525){
+vErrors.length = _errs525;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid20){
+const _errs529 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err482 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err482];
 }
@@ -6411,10 +6410,11 @@ vErrors.push(err482);
 }
 errors++;
 }
-}
-if(data196.object !== undefined){
-if(typeof data196.object !== "string"){
-const err483 = {instancePath:instancePath+"/data/left/" + i25+"/object",schemaPath:"#/allOf/13/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.data !== undefined){
+let data198 = data.data;
+if(data198 && typeof data198 == "object" && !Array.isArray(data198)){
+if(data198.left === undefined){
+const err483 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
 if(vErrors === null){
 vErrors = [err483];
 }
@@ -6423,10 +6423,9 @@ vErrors.push(err483);
 }
 errors++;
 }
-}
-}
-else {
-const err484 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/13/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key34 in data198){
+if(!(key34 === "left")){
+const err484 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err484];
 }
@@ -6436,9 +6435,15 @@ vErrors.push(err484);
 errors++;
 }
 }
-}
-else {
-const err485 = {instancePath:instancePath+"/data/left",schemaPath:"#/allOf/13/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data198.left !== undefined){
+let data199 = data198.left;
+if(Array.isArray(data199)){
+const len25 = data199.length;
+for(let i25=0; i25<len25; i25++){
+let data200 = data199[i25];
+if(data200 && typeof data200 == "object" && !Array.isArray(data200)){
+if(data200.system === undefined){
+const err485 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err485];
 }
@@ -6447,10 +6452,8 @@ vErrors.push(err485);
 }
 errors++;
 }
-}
-}
-else {
-const err486 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data200.object === undefined){
+const err486 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err486];
 }
@@ -6459,10 +6462,9 @@ vErrors.push(err486);
 }
 errors++;
 }
-}
-}
-else {
-const err487 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key35 in data200){
+if(!((key35 === "system") || (key35 === "object"))){
+const err487 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/13/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err487];
 }
@@ -6471,7 +6473,79 @@ vErrors.push(err487);
 }
 errors++;
 }
-var _valid20 = _errs521 === errors;
+}
+if(data200.system !== undefined){
+if(typeof data200.system !== "string"){
+const err488 = {instancePath:instancePath+"/data/left/" + i25+"/system",schemaPath:"#/allOf/13/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err488];
+}
+else {
+vErrors.push(err488);
+}
+errors++;
+}
+}
+if(data200.object !== undefined){
+if(typeof data200.object !== "string"){
+const err489 = {instancePath:instancePath+"/data/left/" + i25+"/object",schemaPath:"#/allOf/13/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err489];
+}
+else {
+vErrors.push(err489);
+}
+errors++;
+}
+}
+}
+else {
+const err490 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/13/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err490];
+}
+else {
+vErrors.push(err490);
+}
+errors++;
+}
+}
+}
+else {
+const err491 = {instancePath:instancePath+"/data/left",schemaPath:"#/allOf/13/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err491];
+}
+else {
+vErrors.push(err491);
+}
+errors++;
+}
+}
+}
+else {
+const err492 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err492];
+}
+else {
+vErrors.push(err492);
+}
+errors++;
+}
+}
+}
+else {
+const err493 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err493];
+}
+else {
+vErrors.push(err493);
+}
+errors++;
+}
+var _valid20 = _errs529 === errors;
 valid138 = _valid20;
 if(valid138){
 var props16 = {};
@@ -6480,12 +6554,12 @@ props16.kind = true;
 }
 }
 if(!valid138){
-const err488 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err494 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err488];
+vErrors = [err494];
 }
 else {
-vErrors.push(err488);
+vErrors.push(err494);
 }
 errors++;
 }
@@ -6500,58 +6574,58 @@ Object.assign(props0, props16);
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.kind === undefined){
-const err489 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+const err495 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
-vErrors = [err489];
+vErrors = [err495];
 }
 else {
-vErrors.push(err489);
+vErrors.push(err495);
 }
 errors++;
 }
 if(data.data === undefined){
-const err490 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err496 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err490];
+vErrors = [err496];
 }
 else {
-vErrors.push(err490);
+vErrors.push(err496);
 }
 errors++;
 }
 for(const key36 in data){
 if(!((key36 === "kind") || (key36 === "data"))){
-const err491 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
+const err497 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err491];
+vErrors = [err497];
 }
 else {
-vErrors.push(err491);
+vErrors.push(err497);
 }
 errors++;
 }
 }
 if(data.kind !== undefined){
-let data199 = data.kind;
-if(!((((((((((((((data199 === "backup") || (data199 === "restore-target")) || (data199 === "wal-end")) || (data199 === "archive")) || (data199 === "reference")) || (data199 === "reconciliation")) || (data199 === "health-checks")) || (data199 === "isolation")) || (data199 === "production-fingerprint")) || (data199 === "infrastructure-code")) || (data199 === "infrastructure-plan")) || (data199 === "infrastructure-state")) || (data199 === "drift")) || (data199 === "residue"))){
-const err492 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.kind.enum},message:"must be equal to one of the allowed values"};
+let data203 = data.kind;
+if(!((((((((((((((data203 === "backup") || (data203 === "restore-target")) || (data203 === "wal-end")) || (data203 === "archive")) || (data203 === "reference")) || (data203 === "reconciliation")) || (data203 === "health-checks")) || (data203 === "isolation")) || (data203 === "production-fingerprint")) || (data203 === "infrastructure-code")) || (data203 === "infrastructure-plan")) || (data203 === "infrastructure-state")) || (data203 === "drift")) || (data203 === "residue"))){
+const err498 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err492];
+vErrors = [err498];
 }
 else {
-vErrors.push(err492);
+vErrors.push(err498);
 }
 errors++;
 }
 }
 }
 else {
-const err493 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err499 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err493];
+vErrors = [err499];
 }
 else {
-vErrors.push(err493);
+vErrors.push(err499);
 }
 errors++;
 }

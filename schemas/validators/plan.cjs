@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["schema","binding","digest","observed"],"properties":{"schema":{"type":"string","const":"muster/plan/v1"},"binding":{"type":"object","required":["rules","tool","runbook","environment","inputs","objectives","fault","probes","steps","cleanup","requiredEvidence"],"properties":{"rules":{"type":"number","const":1},"tool":{"type":"string","description":"Version of Muster"},"runbook":{"type":"object","required":["name","version","title","owner","controls","sha256","git"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"owner":{"type":"string"},"controls":{"type":"array","items":{"type":"string"}},"sha256":{"type":"string"},"git":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["commit","path","tracked","clean"],"properties":{"commit":{"type":["string","null"]},"path":{"type":"string"},"tracked":{"type":"boolean"},"clean":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false},"environment":{"type":"object","required":["name","sha256","sandbox","git","runbooks","stableForMs","connections","endpoints","boundary","forbidden","watch","approvals"],"properties":{"name":{"type":"string"},"sha256":{"type":"string"},"sandbox":{"type":"boolean"},"git":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["commit","path","tracked","clean"],"properties":{"commit":{"type":["string","null"]},"path":{"type":"string"},"tracked":{"type":"boolean"},"clean":{"type":"boolean"}},"additionalProperties":false}},"runbooks":{"enum":["committed","any"]},"stableForMs":{"type":"number"},"connections":{"type":"object","additionalProperties":{"type":"object","required":["kind","role","provision","with","does"],"properties":{"kind":{"type":"string"},"role":{"enum":["production","source","target"]},"provision":{"type":"string"},"with":{"type":"object","additionalProperties":true},"does":{"type":"string"}},"additionalProperties":false}},"endpoints":{"type":"object","additionalProperties":{"type":"object","required":["provision","to","host","port"],"properties":{"provision":{"type":"string"},"to":{"type":["string","null"]},"host":{"type":["string","null"]},"port":{"type":["integer","null"]}},"additionalProperties":false}},"boundary":{},"forbidden":{"type":"array","items":{"type":"string"}},"watch":{},"approvals":{}},"additionalProperties":false},"inputs":{"type":"object","additionalProperties":true},"objectives":{"type":"object","required":["rtoMs","rpoMs"],"properties":{"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]}},"additionalProperties":false},"fault":{"enum":["injected","declared","planned"]},"probes":{"type":"array","items":{"type":"object","required":["id","uses","with","samples","everyMs","does","changes","permissions"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"samples":{"enum":["availability","ledger","lsn","archive","none"]},"everyMs":{"type":"number"},"does":{"type":"string"},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}}},"additionalProperties":false}},"steps":{"type":"array","items":{"type":"object","properties":{"kind":{"enum":["step","parallel"]}},"required":["kind"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"step"}},"required":["kind"]},"then":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}},{"if":{"type":"object","properties":{"kind":{"const":"parallel"}},"required":["kind"]},"then":{"type":"object","required":["kind","branches"],"properties":{"kind":{"type":"string","const":"parallel"},"branches":{"type":"object","additionalProperties":{"type":"array","items":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}}}},"additionalProperties":false}}]}},"cleanup":{"type":"array","items":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}},"requiredEvidence":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},"digest":{"type":"string","description":"sha256 of the canonical JSON of `binding`"},"observed":{"type":"object","required":["at","checks"],"properties":{"at":{"type":"string"},"checks":{"type":"array","items":{"type":"object","required":["id","step","result","detail"],"properties":{"id":{"type":"string"},"step":{"type":["string","null"]},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}},"selected":{"type":"array","items":{"type":"object","required":["step","name","at"],"properties":{"step":{"type":"string"},"name":{"type":"string"},"at":{"type":"string"}},"additionalProperties":false}},"expected":{"type":"object","required":["runs","totalMs","rtoMs","steps"],"properties":{"runs":{"type":"integer","minimum":1},"totalMs":{"type":"number"},"rtoMs":{"type":["number","null"]},"steps":{"type":"object","additionalProperties":{"type":"number"}}},"additionalProperties":false},"documents":{"type":"object","required":["runbook","environment"],"properties":{"runbook":{"type":"string"},"environment":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster plan"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["schema","binding","digest","observed"],"properties":{"schema":{"type":"string","const":"muster/plan/v1"},"binding":{"type":"object","required":["rules","tool","runbook","environment","inputs","objectives","fault","probes","steps","cleanup","requiredEvidence"],"properties":{"rules":{"type":"number","const":1},"tool":{"type":"string","description":"Version of Muster"},"runbook":{"type":"object","required":["name","version","title","owner","controls","sha256","git"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"owner":{"type":"string"},"controls":{"type":"array","items":{"type":"string"}},"sha256":{"type":"string"},"git":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["commit","path","tracked","clean"],"properties":{"commit":{"type":["string","null"]},"path":{"type":"string"},"tracked":{"type":"boolean"},"clean":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false},"environment":{"type":"object","required":["name","sha256","sandbox","git","runbooks","stableForMs","connections","endpoints","boundary","forbidden","watch","approvals"],"properties":{"name":{"type":"string"},"sha256":{"type":"string"},"sandbox":{"type":"boolean"},"git":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["commit","path","tracked","clean"],"properties":{"commit":{"type":["string","null"]},"path":{"type":"string"},"tracked":{"type":"boolean"},"clean":{"type":"boolean"}},"additionalProperties":false}},"runbooks":{"enum":["committed","any"]},"stableForMs":{"type":"number"},"connections":{"type":"object","additionalProperties":{"type":"object","required":["kind","role","provision","with","does"],"properties":{"kind":{"type":"string"},"role":{"enum":["production","source","target"]},"provision":{"type":"string"},"with":{"type":"object","additionalProperties":true},"does":{"type":"string"}},"additionalProperties":false}},"endpoints":{"type":"object","additionalProperties":{"type":"object","required":["provision","to","host","port"],"properties":{"provision":{"type":"string"},"to":{"type":["string","null"]},"host":{"type":["string","null"]},"port":{"type":["integer","null"]}},"additionalProperties":false}},"boundary":{},"forbidden":{"type":"array","items":{"type":"string"}},"watch":{},"approvals":{},"production":{"type":"object","properties":{"machine":{"type":"string"},"data":{"type":"string"},"version":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false},"inputs":{"type":"object","additionalProperties":true},"objectives":{"type":"object","required":["rtoMs","rpoMs"],"properties":{"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]}},"additionalProperties":false},"fault":{"enum":["injected","declared","planned"]},"probes":{"type":"array","items":{"type":"object","required":["id","uses","with","samples","everyMs","does","changes","permissions"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"samples":{"enum":["availability","ledger","lsn","archive","none"]},"everyMs":{"type":"number"},"does":{"type":"string"},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}}},"additionalProperties":false}},"steps":{"type":"array","items":{"type":"object","properties":{"kind":{"enum":["step","parallel"]}},"required":["kind"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"step"}},"required":["kind"]},"then":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}},{"if":{"type":"object","properties":{"kind":{"const":"parallel"}},"required":["kind"]},"then":{"type":"object","required":["kind","branches"],"properties":{"kind":{"type":"string","const":"parallel"},"branches":{"type":"object","additionalProperties":{"type":"array","items":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}}}},"additionalProperties":false}}]}},"cleanup":{"type":"array","items":{"type":"object","required":["kind","id","title","phase","uses","with","effect","does","calls","undo","changes","permissions","files","timeoutMs","totalTimeoutMs","attempts","retryDelayMs","gate"],"properties":{"kind":{"type":"string","const":"step"},"id":{"type":"string"},"title":{"type":["string","null"]},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true},"effect":{"enum":["read","create","modify","destroy"]},"does":{"type":"string"},"calls":{"type":"array","items":{"type":"string"}},"undo":{"type":"array","items":{"type":"string"}},"changes":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"permissions":{"type":"array","items":{"type":"object","additionalProperties":true}},"files":{"type":"array","items":{"type":"object","required":["path","sha256"],"properties":{"path":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false}},"timeoutMs":{"type":"number"},"totalTimeoutMs":{"type":["number","null"]},"attempts":{"type":"integer","minimum":1},"retryDelayMs":{"type":"number"},"gate":{"type":"boolean"},"selection":{"type":"object","required":["what","from","rule","maxAgeMs","pin","pinned"],"properties":{"what":{"type":"string"},"from":{"type":"string"},"rule":{"type":"string"},"maxAgeMs":{"type":["number","null"]},"pin":{"type":"boolean"},"pinned":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}},"requiredEvidence":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},"digest":{"type":"string","description":"sha256 of the canonical JSON of `binding`"},"observed":{"type":"object","required":["at","checks"],"properties":{"at":{"type":"string"},"checks":{"type":"array","items":{"type":"object","required":["id","step","result","detail"],"properties":{"id":{"type":"string"},"step":{"type":["string","null"]},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}},"selected":{"type":"array","items":{"type":"object","required":["step","name","at"],"properties":{"step":{"type":"string"},"name":{"type":"string"},"at":{"type":"string"}},"additionalProperties":false}},"expected":{"type":"object","required":["runs","totalMs","rtoMs","steps"],"properties":{"runs":{"type":"integer","minimum":1},"totalMs":{"type":"number"},"rtoMs":{"type":["number","null"]},"steps":{"type":"object","additionalProperties":{"type":"number"}}},"additionalProperties":false},"documents":{"type":"object","required":["runbook","environment"],"properties":{"runbook":{"type":"string"},"environment":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster plan"};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -1306,9 +1306,12 @@ vErrors.push(err107);
 errors++;
 }
 }
-}
-else {
-const err108 = {instancePath:instancePath+"/binding/environment",schemaPath:"#/properties/binding/properties/environment/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data17.production !== undefined){
+let data43 = data17.production;
+if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
+for(const key10 in data43){
+if(!(((key10 === "machine") || (key10 === "data")) || (key10 === "version"))){
+const err108 = {instancePath:instancePath+"/binding/environment/production",schemaPath:"#/properties/binding/properties/environment/properties/production/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1318,12 +1321,9 @@ vErrors.push(err108);
 errors++;
 }
 }
-if(data1.inputs !== undefined){
-let data43 = data1.inputs;
-if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
-}
-else {
-const err109 = {instancePath:instancePath+"/binding/inputs",schemaPath:"#/properties/binding/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data43.machine !== undefined){
+if(typeof data43.machine !== "string"){
+const err109 = {instancePath:instancePath+"/binding/environment/production/machine",schemaPath:"#/properties/binding/properties/environment/properties/production/properties/machine/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1333,11 +1333,9 @@ vErrors.push(err109);
 errors++;
 }
 }
-if(data1.objectives !== undefined){
-let data44 = data1.objectives;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-if(data44.rtoMs === undefined){
-const err110 = {instancePath:instancePath+"/binding/objectives",schemaPath:"#/properties/binding/properties/objectives/required",keyword:"required",params:{missingProperty: "rtoMs"},message:"must have required property '"+"rtoMs"+"'"};
+if(data43.data !== undefined){
+if(typeof data43.data !== "string"){
+const err110 = {instancePath:instancePath+"/binding/environment/production/data",schemaPath:"#/properties/binding/properties/environment/properties/production/properties/data/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1346,8 +1344,10 @@ vErrors.push(err110);
 }
 errors++;
 }
-if(data44.rpoMs === undefined){
-const err111 = {instancePath:instancePath+"/binding/objectives",schemaPath:"#/properties/binding/properties/objectives/required",keyword:"required",params:{missingProperty: "rpoMs"},message:"must have required property '"+"rpoMs"+"'"};
+}
+if(data43.version !== undefined){
+if(typeof data43.version !== "string"){
+const err111 = {instancePath:instancePath+"/binding/environment/production/version",schemaPath:"#/properties/binding/properties/environment/properties/production/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1356,9 +1356,10 @@ vErrors.push(err111);
 }
 errors++;
 }
-for(const key10 in data44){
-if(!((key10 === "rtoMs") || (key10 === "rpoMs"))){
-const err112 = {instancePath:instancePath+"/binding/objectives",schemaPath:"#/properties/binding/properties/objectives/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+}
+}
+else {
+const err112 = {instancePath:instancePath+"/binding/environment/production",schemaPath:"#/properties/binding/properties/environment/properties/production/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1368,10 +1369,9 @@ vErrors.push(err112);
 errors++;
 }
 }
-if(data44.rtoMs !== undefined){
-let data45 = data44.rtoMs;
-if((!((typeof data45 == "number") && (isFinite(data45)))) && (data45 !== null)){
-const err113 = {instancePath:instancePath+"/binding/objectives/rtoMs",schemaPath:"#/properties/binding/properties/objectives/properties/rtoMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.objectives.properties.rtoMs.type},message:"must be number,null"};
+}
+else {
+const err113 = {instancePath:instancePath+"/binding/environment",schemaPath:"#/properties/binding/properties/environment/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1381,10 +1381,12 @@ vErrors.push(err113);
 errors++;
 }
 }
-if(data44.rpoMs !== undefined){
-let data46 = data44.rpoMs;
-if((!((typeof data46 == "number") && (isFinite(data46)))) && (data46 !== null)){
-const err114 = {instancePath:instancePath+"/binding/objectives/rpoMs",schemaPath:"#/properties/binding/properties/objectives/properties/rpoMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.objectives.properties.rpoMs.type},message:"must be number,null"};
+if(data1.inputs !== undefined){
+let data47 = data1.inputs;
+if(data47 && typeof data47 == "object" && !Array.isArray(data47)){
+}
+else {
+const err114 = {instancePath:instancePath+"/binding/inputs",schemaPath:"#/properties/binding/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1394,9 +1396,11 @@ vErrors.push(err114);
 errors++;
 }
 }
-}
-else {
-const err115 = {instancePath:instancePath+"/binding/objectives",schemaPath:"#/properties/binding/properties/objectives/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data1.objectives !== undefined){
+let data48 = data1.objectives;
+if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
+if(data48.rtoMs === undefined){
+const err115 = {instancePath:instancePath+"/binding/objectives",schemaPath:"#/properties/binding/properties/objectives/required",keyword:"required",params:{missingProperty: "rtoMs"},message:"must have required property '"+"rtoMs"+"'"};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1405,11 +1409,8 @@ vErrors.push(err115);
 }
 errors++;
 }
-}
-if(data1.fault !== undefined){
-let data47 = data1.fault;
-if(!(((data47 === "injected") || (data47 === "declared")) || (data47 === "planned"))){
-const err116 = {instancePath:instancePath+"/binding/fault",schemaPath:"#/properties/binding/properties/fault/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.fault.enum},message:"must be equal to one of the allowed values"};
+if(data48.rpoMs === undefined){
+const err116 = {instancePath:instancePath+"/binding/objectives",schemaPath:"#/properties/binding/properties/objectives/required",keyword:"required",params:{missingProperty: "rpoMs"},message:"must have required property '"+"rpoMs"+"'"};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1418,16 +1419,9 @@ vErrors.push(err116);
 }
 errors++;
 }
-}
-if(data1.probes !== undefined){
-let data48 = data1.probes;
-if(Array.isArray(data48)){
-const len2 = data48.length;
-for(let i2=0; i2<len2; i2++){
-let data49 = data48[i2];
-if(data49 && typeof data49 == "object" && !Array.isArray(data49)){
-if(data49.id === undefined){
-const err117 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+for(const key11 in data48){
+if(!((key11 === "rtoMs") || (key11 === "rpoMs"))){
+const err117 = {instancePath:instancePath+"/binding/objectives",schemaPath:"#/properties/binding/properties/objectives/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1436,8 +1430,11 @@ vErrors.push(err117);
 }
 errors++;
 }
-if(data49.uses === undefined){
-const err118 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+}
+if(data48.rtoMs !== undefined){
+let data49 = data48.rtoMs;
+if((!((typeof data49 == "number") && (isFinite(data49)))) && (data49 !== null)){
+const err118 = {instancePath:instancePath+"/binding/objectives/rtoMs",schemaPath:"#/properties/binding/properties/objectives/properties/rtoMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.objectives.properties.rtoMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1446,8 +1443,11 @@ vErrors.push(err118);
 }
 errors++;
 }
-if(data49.with === undefined){
-const err119 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+}
+if(data48.rpoMs !== undefined){
+let data50 = data48.rpoMs;
+if((!((typeof data50 == "number") && (isFinite(data50)))) && (data50 !== null)){
+const err119 = {instancePath:instancePath+"/binding/objectives/rpoMs",schemaPath:"#/properties/binding/properties/objectives/properties/rpoMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.objectives.properties.rpoMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1456,8 +1456,10 @@ vErrors.push(err119);
 }
 errors++;
 }
-if(data49.samples === undefined){
-const err120 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "samples"},message:"must have required property '"+"samples"+"'"};
+}
+}
+else {
+const err120 = {instancePath:instancePath+"/binding/objectives",schemaPath:"#/properties/binding/properties/objectives/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1466,8 +1468,11 @@ vErrors.push(err120);
 }
 errors++;
 }
-if(data49.everyMs === undefined){
-const err121 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "everyMs"},message:"must have required property '"+"everyMs"+"'"};
+}
+if(data1.fault !== undefined){
+let data51 = data1.fault;
+if(!(((data51 === "injected") || (data51 === "declared")) || (data51 === "planned"))){
+const err121 = {instancePath:instancePath+"/binding/fault",schemaPath:"#/properties/binding/properties/fault/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.fault.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1476,8 +1481,16 @@ vErrors.push(err121);
 }
 errors++;
 }
-if(data49.does === undefined){
-const err122 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
+}
+if(data1.probes !== undefined){
+let data52 = data1.probes;
+if(Array.isArray(data52)){
+const len2 = data52.length;
+for(let i2=0; i2<len2; i2++){
+let data53 = data52[i2];
+if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
+if(data53.id === undefined){
+const err122 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1486,8 +1499,8 @@ vErrors.push(err122);
 }
 errors++;
 }
-if(data49.changes === undefined){
-const err123 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
+if(data53.uses === undefined){
+const err123 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1496,8 +1509,8 @@ vErrors.push(err123);
 }
 errors++;
 }
-if(data49.permissions === undefined){
-const err124 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
+if(data53.with === undefined){
+const err124 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1506,9 +1519,8 @@ vErrors.push(err124);
 }
 errors++;
 }
-for(const key11 in data49){
-if(!((((((((key11 === "id") || (key11 === "uses")) || (key11 === "with")) || (key11 === "samples")) || (key11 === "everyMs")) || (key11 === "does")) || (key11 === "changes")) || (key11 === "permissions"))){
-const err125 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(data53.samples === undefined){
+const err125 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "samples"},message:"must have required property '"+"samples"+"'"};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1517,10 +1529,8 @@ vErrors.push(err125);
 }
 errors++;
 }
-}
-if(data49.id !== undefined){
-if(typeof data49.id !== "string"){
-const err126 = {instancePath:instancePath+"/binding/probes/" + i2+"/id",schemaPath:"#/properties/binding/properties/probes/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data53.everyMs === undefined){
+const err126 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "everyMs"},message:"must have required property '"+"everyMs"+"'"};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1529,10 +1539,8 @@ vErrors.push(err126);
 }
 errors++;
 }
-}
-if(data49.uses !== undefined){
-if(typeof data49.uses !== "string"){
-const err127 = {instancePath:instancePath+"/binding/probes/" + i2+"/uses",schemaPath:"#/properties/binding/properties/probes/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data53.does === undefined){
+const err127 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1541,13 +1549,8 @@ vErrors.push(err127);
 }
 errors++;
 }
-}
-if(data49.with !== undefined){
-let data52 = data49.with;
-if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
-}
-else {
-const err128 = {instancePath:instancePath+"/binding/probes/" + i2+"/with",schemaPath:"#/properties/binding/properties/probes/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data53.changes === undefined){
+const err128 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1556,11 +1559,8 @@ vErrors.push(err128);
 }
 errors++;
 }
-}
-if(data49.samples !== undefined){
-let data53 = data49.samples;
-if(!(((((data53 === "availability") || (data53 === "ledger")) || (data53 === "lsn")) || (data53 === "archive")) || (data53 === "none"))){
-const err129 = {instancePath:instancePath+"/binding/probes/" + i2+"/samples",schemaPath:"#/properties/binding/properties/probes/items/properties/samples/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.probes.items.properties.samples.enum},message:"must be equal to one of the allowed values"};
+if(data53.permissions === undefined){
+const err129 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1569,11 +1569,9 @@ vErrors.push(err129);
 }
 errors++;
 }
-}
-if(data49.everyMs !== undefined){
-let data54 = data49.everyMs;
-if(!((typeof data54 == "number") && (isFinite(data54)))){
-const err130 = {instancePath:instancePath+"/binding/probes/" + i2+"/everyMs",schemaPath:"#/properties/binding/properties/probes/items/properties/everyMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+for(const key12 in data53){
+if(!((((((((key12 === "id") || (key12 === "uses")) || (key12 === "with")) || (key12 === "samples")) || (key12 === "everyMs")) || (key12 === "does")) || (key12 === "changes")) || (key12 === "permissions"))){
+const err130 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1583,9 +1581,9 @@ vErrors.push(err130);
 errors++;
 }
 }
-if(data49.does !== undefined){
-if(typeof data49.does !== "string"){
-const err131 = {instancePath:instancePath+"/binding/probes/" + i2+"/does",schemaPath:"#/properties/binding/properties/probes/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data53.id !== undefined){
+if(typeof data53.id !== "string"){
+const err131 = {instancePath:instancePath+"/binding/probes/" + i2+"/id",schemaPath:"#/properties/binding/properties/probes/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1595,15 +1593,9 @@ vErrors.push(err131);
 errors++;
 }
 }
-if(data49.changes !== undefined){
-let data56 = data49.changes;
-if(Array.isArray(data56)){
-const len3 = data56.length;
-for(let i3=0; i3<len3; i3++){
-let data57 = data56[i3];
-if(data57 && typeof data57 == "object" && !Array.isArray(data57)){
-if(data57.system === undefined){
-const err132 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3,schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data53.uses !== undefined){
+if(typeof data53.uses !== "string"){
+const err132 = {instancePath:instancePath+"/binding/probes/" + i2+"/uses",schemaPath:"#/properties/binding/properties/probes/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1612,8 +1604,13 @@ vErrors.push(err132);
 }
 errors++;
 }
-if(data57.object === undefined){
-const err133 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3,schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data53.with !== undefined){
+let data56 = data53.with;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+}
+else {
+const err133 = {instancePath:instancePath+"/binding/probes/" + i2+"/with",schemaPath:"#/properties/binding/properties/probes/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1622,9 +1619,11 @@ vErrors.push(err133);
 }
 errors++;
 }
-for(const key12 in data57){
-if(!((key12 === "system") || (key12 === "object"))){
-const err134 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3,schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+}
+if(data53.samples !== undefined){
+let data57 = data53.samples;
+if(!(((((data57 === "availability") || (data57 === "ledger")) || (data57 === "lsn")) || (data57 === "archive")) || (data57 === "none"))){
+const err134 = {instancePath:instancePath+"/binding/probes/" + i2+"/samples",schemaPath:"#/properties/binding/properties/probes/items/properties/samples/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.probes.items.properties.samples.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1634,9 +1633,10 @@ vErrors.push(err134);
 errors++;
 }
 }
-if(data57.system !== undefined){
-if(typeof data57.system !== "string"){
-const err135 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3+"/system",schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data53.everyMs !== undefined){
+let data58 = data53.everyMs;
+if(!((typeof data58 == "number") && (isFinite(data58)))){
+const err135 = {instancePath:instancePath+"/binding/probes/" + i2+"/everyMs",schemaPath:"#/properties/binding/properties/probes/items/properties/everyMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1646,9 +1646,9 @@ vErrors.push(err135);
 errors++;
 }
 }
-if(data57.object !== undefined){
-if(typeof data57.object !== "string"){
-const err136 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3+"/object",schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data53.does !== undefined){
+if(typeof data53.does !== "string"){
+const err136 = {instancePath:instancePath+"/binding/probes/" + i2+"/does",schemaPath:"#/properties/binding/properties/probes/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1658,9 +1658,15 @@ vErrors.push(err136);
 errors++;
 }
 }
-}
-else {
-const err137 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3,schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data53.changes !== undefined){
+let data60 = data53.changes;
+if(Array.isArray(data60)){
+const len3 = data60.length;
+for(let i3=0; i3<len3; i3++){
+let data61 = data60[i3];
+if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
+if(data61.system === undefined){
+const err137 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3,schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1669,10 +1675,8 @@ vErrors.push(err137);
 }
 errors++;
 }
-}
-}
-else {
-const err138 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes",schemaPath:"#/properties/binding/properties/probes/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data61.object === undefined){
+const err138 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3,schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1681,17 +1685,9 @@ vErrors.push(err138);
 }
 errors++;
 }
-}
-if(data49.permissions !== undefined){
-let data60 = data49.permissions;
-if(Array.isArray(data60)){
-const len4 = data60.length;
-for(let i4=0; i4<len4; i4++){
-let data61 = data60[i4];
-if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
-}
-else {
-const err139 = {instancePath:instancePath+"/binding/probes/" + i2+"/permissions/" + i4,schemaPath:"#/properties/binding/properties/probes/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key13 in data61){
+if(!((key13 === "system") || (key13 === "object"))){
+const err139 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3,schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1701,9 +1697,9 @@ vErrors.push(err139);
 errors++;
 }
 }
-}
-else {
-const err140 = {instancePath:instancePath+"/binding/probes/" + i2+"/permissions",schemaPath:"#/properties/binding/properties/probes/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data61.system !== undefined){
+if(typeof data61.system !== "string"){
+const err140 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3+"/system",schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -1713,9 +1709,9 @@ vErrors.push(err140);
 errors++;
 }
 }
-}
-else {
-const err141 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data61.object !== undefined){
+if(typeof data61.object !== "string"){
+const err141 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3+"/object",schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1727,7 +1723,7 @@ errors++;
 }
 }
 else {
-const err142 = {instancePath:instancePath+"/binding/probes",schemaPath:"#/properties/binding/properties/probes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err142 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes/" + i3,schemaPath:"#/properties/binding/properties/probes/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1737,20 +1733,9 @@ vErrors.push(err142);
 errors++;
 }
 }
-if(data1.steps !== undefined){
-let data62 = data1.steps;
-if(Array.isArray(data62)){
-const len5 = data62.length;
-for(let i5=0; i5<len5; i5++){
-let data63 = data62[i5];
-const _errs155 = errors;
-let valid30 = true;
-const _errs156 = errors;
-if(errors === _errs156){
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-let missing0;
-if((data63.kind === undefined) && (missing0 = "kind")){
-const err143 = {};
+}
+else {
+const err143 = {instancePath:instancePath+"/binding/probes/" + i2+"/changes",schemaPath:"#/properties/binding/properties/probes/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1759,10 +1744,17 @@ vErrors.push(err143);
 }
 errors++;
 }
+}
+if(data53.permissions !== undefined){
+let data64 = data53.permissions;
+if(Array.isArray(data64)){
+const len4 = data64.length;
+for(let i4=0; i4<len4; i4++){
+let data65 = data64[i4];
+if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
+}
 else {
-if(data63.kind !== undefined){
-if("step" !== data63.kind){
-const err144 = {};
+const err144 = {instancePath:instancePath+"/binding/probes/" + i2+"/permissions/" + i4,schemaPath:"#/properties/binding/properties/probes/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1773,9 +1765,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err145 = {};
+const err145 = {instancePath:instancePath+"/binding/probes/" + i2+"/permissions",schemaPath:"#/properties/binding/properties/probes/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -1785,21 +1776,9 @@ vErrors.push(err145);
 errors++;
 }
 }
-var _valid2 = _errs156 === errors;
-errors = _errs155;
-if(vErrors !== null){
-if(_errs155){
-vErrors.length = _errs155;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid2){
-const _errs159 = errors;
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-if(data63.kind === undefined){
-const err146 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+const err146 = {instancePath:instancePath+"/binding/probes/" + i2,schemaPath:"#/properties/binding/properties/probes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -1808,8 +1787,10 @@ vErrors.push(err146);
 }
 errors++;
 }
-if(data63.id === undefined){
-const err147 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+}
+else {
+const err147 = {instancePath:instancePath+"/binding/probes",schemaPath:"#/properties/binding/properties/probes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -1818,8 +1799,21 @@ vErrors.push(err147);
 }
 errors++;
 }
-if(data63.title === undefined){
-const err148 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
+}
+if(data1.steps !== undefined){
+let data66 = data1.steps;
+if(Array.isArray(data66)){
+const len5 = data66.length;
+for(let i5=0; i5<len5; i5++){
+let data67 = data66[i5];
+const _errs164 = errors;
+let valid31 = true;
+const _errs165 = errors;
+if(errors === _errs165){
+if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
+let missing0;
+if((data67.kind === undefined) && (missing0 = "kind")){
+const err148 = {};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -1828,8 +1822,10 @@ vErrors.push(err148);
 }
 errors++;
 }
-if(data63.phase === undefined){
-const err149 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
+else {
+if(data67.kind !== undefined){
+if("step" !== data67.kind){
+const err149 = {};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -1838,8 +1834,11 @@ vErrors.push(err149);
 }
 errors++;
 }
-if(data63.uses === undefined){
-const err150 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+}
+}
+}
+else {
+const err150 = {};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -1848,8 +1847,22 @@ vErrors.push(err150);
 }
 errors++;
 }
-if(data63.with === undefined){
-const err151 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+}
+var _valid2 = _errs165 === errors;
+errors = _errs164;
+if(vErrors !== null){
+if(_errs164){
+vErrors.length = _errs164;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid2){
+const _errs168 = errors;
+if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
+if(data67.kind === undefined){
+const err151 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -1858,8 +1871,8 @@ vErrors.push(err151);
 }
 errors++;
 }
-if(data63.effect === undefined){
-const err152 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
+if(data67.id === undefined){
+const err152 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -1868,8 +1881,8 @@ vErrors.push(err152);
 }
 errors++;
 }
-if(data63.does === undefined){
-const err153 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
+if(data67.title === undefined){
+const err153 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -1878,8 +1891,8 @@ vErrors.push(err153);
 }
 errors++;
 }
-if(data63.calls === undefined){
-const err154 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
+if(data67.phase === undefined){
+const err154 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err154];
 }
@@ -1888,8 +1901,8 @@ vErrors.push(err154);
 }
 errors++;
 }
-if(data63.undo === undefined){
-const err155 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
+if(data67.uses === undefined){
+const err155 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -1898,8 +1911,8 @@ vErrors.push(err155);
 }
 errors++;
 }
-if(data63.changes === undefined){
-const err156 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
+if(data67.with === undefined){
+const err156 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err156];
 }
@@ -1908,8 +1921,8 @@ vErrors.push(err156);
 }
 errors++;
 }
-if(data63.permissions === undefined){
-const err157 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
+if(data67.effect === undefined){
+const err157 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -1918,8 +1931,8 @@ vErrors.push(err157);
 }
 errors++;
 }
-if(data63.files === undefined){
-const err158 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(data67.does === undefined){
+const err158 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -1928,8 +1941,8 @@ vErrors.push(err158);
 }
 errors++;
 }
-if(data63.timeoutMs === undefined){
-const err159 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
+if(data67.calls === undefined){
+const err159 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -1938,8 +1951,8 @@ vErrors.push(err159);
 }
 errors++;
 }
-if(data63.totalTimeoutMs === undefined){
-const err160 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
+if(data67.undo === undefined){
+const err160 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -1948,8 +1961,8 @@ vErrors.push(err160);
 }
 errors++;
 }
-if(data63.attempts === undefined){
-const err161 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
+if(data67.changes === undefined){
+const err161 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -1958,8 +1971,8 @@ vErrors.push(err161);
 }
 errors++;
 }
-if(data63.retryDelayMs === undefined){
-const err162 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
+if(data67.permissions === undefined){
+const err162 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -1968,8 +1981,8 @@ vErrors.push(err162);
 }
 errors++;
 }
-if(data63.gate === undefined){
-const err163 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
+if(data67.files === undefined){
+const err163 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -1978,9 +1991,8 @@ vErrors.push(err163);
 }
 errors++;
 }
-for(const key13 in data63){
-if(!(func1.call(schema31.properties.binding.properties.steps.items.allOf[0].then.properties, key13))){
-const err164 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+if(data67.timeoutMs === undefined){
+const err164 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -1989,11 +2001,8 @@ vErrors.push(err164);
 }
 errors++;
 }
-}
-if(data63.kind !== undefined){
-let data65 = data63.kind;
-if(typeof data65 !== "string"){
-const err165 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.totalTimeoutMs === undefined){
+const err165 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -2002,8 +2011,8 @@ vErrors.push(err165);
 }
 errors++;
 }
-if("step" !== data65){
-const err166 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
+if(data67.attempts === undefined){
+const err166 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -2012,10 +2021,8 @@ vErrors.push(err166);
 }
 errors++;
 }
-}
-if(data63.id !== undefined){
-if(typeof data63.id !== "string"){
-const err167 = {instancePath:instancePath+"/binding/steps/" + i5+"/id",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.retryDelayMs === undefined){
+const err167 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -2024,11 +2031,8 @@ vErrors.push(err167);
 }
 errors++;
 }
-}
-if(data63.title !== undefined){
-let data67 = data63.title;
-if((typeof data67 !== "string") && (data67 !== null)){
-const err168 = {instancePath:instancePath+"/binding/steps/" + i5+"/title",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.title.type},message:"must be string,null"};
+if(data67.gate === undefined){
+const err168 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
 if(vErrors === null){
 vErrors = [err168];
 }
@@ -2037,11 +2041,9 @@ vErrors.push(err168);
 }
 errors++;
 }
-}
-if(data63.phase !== undefined){
-let data68 = data63.phase;
-if(!((((((((data68 === "prepare") || (data68 === "inject")) || (data68 === "detect")) || (data68 === "decide")) || (data68 === "restore")) || (data68 === "cutover")) || (data68 === "verify")) || (data68 === "cleanup"))){
-const err169 = {instancePath:instancePath+"/binding/steps/" + i5+"/phase",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.phase.enum},message:"must be equal to one of the allowed values"};
+for(const key14 in data67){
+if(!(func1.call(schema31.properties.binding.properties.steps.items.allOf[0].then.properties, key14))){
+const err169 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err169];
 }
@@ -2051,9 +2053,10 @@ vErrors.push(err169);
 errors++;
 }
 }
-if(data63.uses !== undefined){
-if(typeof data63.uses !== "string"){
-const err170 = {instancePath:instancePath+"/binding/steps/" + i5+"/uses",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.kind !== undefined){
+let data69 = data67.kind;
+if(typeof data69 !== "string"){
+const err170 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err170];
 }
@@ -2062,13 +2065,8 @@ vErrors.push(err170);
 }
 errors++;
 }
-}
-if(data63.with !== undefined){
-let data70 = data63.with;
-if(data70 && typeof data70 == "object" && !Array.isArray(data70)){
-}
-else {
-const err171 = {instancePath:instancePath+"/binding/steps/" + i5+"/with",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if("step" !== data69){
+const err171 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err171];
 }
@@ -2078,10 +2076,9 @@ vErrors.push(err171);
 errors++;
 }
 }
-if(data63.effect !== undefined){
-let data71 = data63.effect;
-if(!((((data71 === "read") || (data71 === "create")) || (data71 === "modify")) || (data71 === "destroy"))){
-const err172 = {instancePath:instancePath+"/binding/steps/" + i5+"/effect",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.effect.enum},message:"must be equal to one of the allowed values"};
+if(data67.id !== undefined){
+if(typeof data67.id !== "string"){
+const err172 = {instancePath:instancePath+"/binding/steps/" + i5+"/id",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -2091,9 +2088,10 @@ vErrors.push(err172);
 errors++;
 }
 }
-if(data63.does !== undefined){
-if(typeof data63.does !== "string"){
-const err173 = {instancePath:instancePath+"/binding/steps/" + i5+"/does",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.title !== undefined){
+let data71 = data67.title;
+if((typeof data71 !== "string") && (data71 !== null)){
+const err173 = {instancePath:instancePath+"/binding/steps/" + i5+"/title",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.title.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -2103,13 +2101,10 @@ vErrors.push(err173);
 errors++;
 }
 }
-if(data63.calls !== undefined){
-let data73 = data63.calls;
-if(Array.isArray(data73)){
-const len6 = data73.length;
-for(let i6=0; i6<len6; i6++){
-if(typeof data73[i6] !== "string"){
-const err174 = {instancePath:instancePath+"/binding/steps/" + i5+"/calls/" + i6,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.phase !== undefined){
+let data72 = data67.phase;
+if(!((((((((data72 === "prepare") || (data72 === "inject")) || (data72 === "detect")) || (data72 === "decide")) || (data72 === "restore")) || (data72 === "cutover")) || (data72 === "verify")) || (data72 === "cleanup"))){
+const err174 = {instancePath:instancePath+"/binding/steps/" + i5+"/phase",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.phase.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err174];
 }
@@ -2119,9 +2114,9 @@ vErrors.push(err174);
 errors++;
 }
 }
-}
-else {
-const err175 = {instancePath:instancePath+"/binding/steps/" + i5+"/calls",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data67.uses !== undefined){
+if(typeof data67.uses !== "string"){
+const err175 = {instancePath:instancePath+"/binding/steps/" + i5+"/uses",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err175];
 }
@@ -2131,13 +2126,12 @@ vErrors.push(err175);
 errors++;
 }
 }
-if(data63.undo !== undefined){
-let data75 = data63.undo;
-if(Array.isArray(data75)){
-const len7 = data75.length;
-for(let i7=0; i7<len7; i7++){
-if(typeof data75[i7] !== "string"){
-const err176 = {instancePath:instancePath+"/binding/steps/" + i5+"/undo/" + i7,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.with !== undefined){
+let data74 = data67.with;
+if(data74 && typeof data74 == "object" && !Array.isArray(data74)){
+}
+else {
+const err176 = {instancePath:instancePath+"/binding/steps/" + i5+"/with",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err176];
 }
@@ -2147,9 +2141,10 @@ vErrors.push(err176);
 errors++;
 }
 }
-}
-else {
-const err177 = {instancePath:instancePath+"/binding/steps/" + i5+"/undo",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data67.effect !== undefined){
+let data75 = data67.effect;
+if(!((((data75 === "read") || (data75 === "create")) || (data75 === "modify")) || (data75 === "destroy"))){
+const err177 = {instancePath:instancePath+"/binding/steps/" + i5+"/effect",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -2159,15 +2154,9 @@ vErrors.push(err177);
 errors++;
 }
 }
-if(data63.changes !== undefined){
-let data77 = data63.changes;
-if(Array.isArray(data77)){
-const len8 = data77.length;
-for(let i8=0; i8<len8; i8++){
-let data78 = data77[i8];
-if(data78 && typeof data78 == "object" && !Array.isArray(data78)){
-if(data78.system === undefined){
-const err178 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data67.does !== undefined){
+if(typeof data67.does !== "string"){
+const err178 = {instancePath:instancePath+"/binding/steps/" + i5+"/does",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err178];
 }
@@ -2176,8 +2165,14 @@ vErrors.push(err178);
 }
 errors++;
 }
-if(data78.object === undefined){
-const err179 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data67.calls !== undefined){
+let data77 = data67.calls;
+if(Array.isArray(data77)){
+const len6 = data77.length;
+for(let i6=0; i6<len6; i6++){
+if(typeof data77[i6] !== "string"){
+const err179 = {instancePath:instancePath+"/binding/steps/" + i5+"/calls/" + i6,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err179];
 }
@@ -2186,9 +2181,10 @@ vErrors.push(err179);
 }
 errors++;
 }
-for(const key14 in data78){
-if(!((key14 === "system") || (key14 === "object"))){
-const err180 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+}
+}
+else {
+const err180 = {instancePath:instancePath+"/binding/steps/" + i5+"/calls",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err180];
 }
@@ -2198,9 +2194,13 @@ vErrors.push(err180);
 errors++;
 }
 }
-if(data78.system !== undefined){
-if(typeof data78.system !== "string"){
-const err181 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8+"/system",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.undo !== undefined){
+let data79 = data67.undo;
+if(Array.isArray(data79)){
+const len7 = data79.length;
+for(let i7=0; i7<len7; i7++){
+if(typeof data79[i7] !== "string"){
+const err181 = {instancePath:instancePath+"/binding/steps/" + i5+"/undo/" + i7,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err181];
 }
@@ -2210,9 +2210,9 @@ vErrors.push(err181);
 errors++;
 }
 }
-if(data78.object !== undefined){
-if(typeof data78.object !== "string"){
-const err182 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8+"/object",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err182 = {instancePath:instancePath+"/binding/steps/" + i5+"/undo",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err182];
 }
@@ -2222,9 +2222,15 @@ vErrors.push(err182);
 errors++;
 }
 }
-}
-else {
-const err183 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data67.changes !== undefined){
+let data81 = data67.changes;
+if(Array.isArray(data81)){
+const len8 = data81.length;
+for(let i8=0; i8<len8; i8++){
+let data82 = data81[i8];
+if(data82 && typeof data82 == "object" && !Array.isArray(data82)){
+if(data82.system === undefined){
+const err183 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -2233,10 +2239,8 @@ vErrors.push(err183);
 }
 errors++;
 }
-}
-}
-else {
-const err184 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data82.object === undefined){
+const err184 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -2245,17 +2249,9 @@ vErrors.push(err184);
 }
 errors++;
 }
-}
-if(data63.permissions !== undefined){
-let data81 = data63.permissions;
-if(Array.isArray(data81)){
-const len9 = data81.length;
-for(let i9=0; i9<len9; i9++){
-let data82 = data81[i9];
-if(data82 && typeof data82 == "object" && !Array.isArray(data82)){
-}
-else {
-const err185 = {instancePath:instancePath+"/binding/steps/" + i5+"/permissions/" + i9,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key15 in data82){
+if(!((key15 === "system") || (key15 === "object"))){
+const err185 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -2265,9 +2261,9 @@ vErrors.push(err185);
 errors++;
 }
 }
-}
-else {
-const err186 = {instancePath:instancePath+"/binding/steps/" + i5+"/permissions",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data82.system !== undefined){
+if(typeof data82.system !== "string"){
+const err186 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8+"/system",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -2277,15 +2273,9 @@ vErrors.push(err186);
 errors++;
 }
 }
-if(data63.files !== undefined){
-let data83 = data63.files;
-if(Array.isArray(data83)){
-const len10 = data83.length;
-for(let i10=0; i10<len10; i10++){
-let data84 = data83[i10];
-if(data84 && typeof data84 == "object" && !Array.isArray(data84)){
-if(data84.path === undefined){
-const err187 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
+if(data82.object !== undefined){
+if(typeof data82.object !== "string"){
+const err187 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8+"/object",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err187];
 }
@@ -2294,8 +2284,10 @@ vErrors.push(err187);
 }
 errors++;
 }
-if(data84.sha256 === undefined){
-const err188 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+}
+}
+else {
+const err188 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes/" + i8,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err188];
 }
@@ -2304,9 +2296,10 @@ vErrors.push(err188);
 }
 errors++;
 }
-for(const key15 in data84){
-if(!((key15 === "path") || (key15 === "sha256"))){
-const err189 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+}
+}
+else {
+const err189 = {instancePath:instancePath+"/binding/steps/" + i5+"/changes",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err189];
 }
@@ -2316,9 +2309,16 @@ vErrors.push(err189);
 errors++;
 }
 }
-if(data84.path !== undefined){
-if(typeof data84.path !== "string"){
-const err190 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10+"/path",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data67.permissions !== undefined){
+let data85 = data67.permissions;
+if(Array.isArray(data85)){
+const len9 = data85.length;
+for(let i9=0; i9<len9; i9++){
+let data86 = data85[i9];
+if(data86 && typeof data86 == "object" && !Array.isArray(data86)){
+}
+else {
+const err190 = {instancePath:instancePath+"/binding/steps/" + i5+"/permissions/" + i9,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err190];
 }
@@ -2328,9 +2328,9 @@ vErrors.push(err190);
 errors++;
 }
 }
-if(data84.sha256 !== undefined){
-if(typeof data84.sha256 !== "string"){
-const err191 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10+"/sha256",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err191 = {instancePath:instancePath+"/binding/steps/" + i5+"/permissions",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err191];
 }
@@ -2340,9 +2340,15 @@ vErrors.push(err191);
 errors++;
 }
 }
-}
-else {
-const err192 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data67.files !== undefined){
+let data87 = data67.files;
+if(Array.isArray(data87)){
+const len10 = data87.length;
+for(let i10=0; i10<len10; i10++){
+let data88 = data87[i10];
+if(data88 && typeof data88 == "object" && !Array.isArray(data88)){
+if(data88.path === undefined){
+const err192 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -2351,10 +2357,8 @@ vErrors.push(err192);
 }
 errors++;
 }
-}
-}
-else {
-const err193 = {instancePath:instancePath+"/binding/steps/" + i5+"/files",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data88.sha256 === undefined){
+const err193 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -2363,11 +2367,9 @@ vErrors.push(err193);
 }
 errors++;
 }
-}
-if(data63.timeoutMs !== undefined){
-let data87 = data63.timeoutMs;
-if(!((typeof data87 == "number") && (isFinite(data87)))){
-const err194 = {instancePath:instancePath+"/binding/steps/" + i5+"/timeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+for(const key16 in data88){
+if(!((key16 === "path") || (key16 === "sha256"))){
+const err194 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -2377,10 +2379,9 @@ vErrors.push(err194);
 errors++;
 }
 }
-if(data63.totalTimeoutMs !== undefined){
-let data88 = data63.totalTimeoutMs;
-if((!((typeof data88 == "number") && (isFinite(data88)))) && (data88 !== null)){
-const err195 = {instancePath:instancePath+"/binding/steps/" + i5+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.totalTimeoutMs.type},message:"must be number,null"};
+if(data88.path !== undefined){
+if(typeof data88.path !== "string"){
+const err195 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10+"/path",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -2390,10 +2391,9 @@ vErrors.push(err195);
 errors++;
 }
 }
-if(data63.attempts !== undefined){
-let data89 = data63.attempts;
-if(!(((typeof data89 == "number") && (!(data89 % 1) && !isNaN(data89))) && (isFinite(data89)))){
-const err196 = {instancePath:instancePath+"/binding/steps/" + i5+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data88.sha256 !== undefined){
+if(typeof data88.sha256 !== "string"){
+const err196 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10+"/sha256",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -2402,9 +2402,10 @@ vErrors.push(err196);
 }
 errors++;
 }
-if((typeof data89 == "number") && (isFinite(data89))){
-if(data89 < 1 || isNaN(data89)){
-const err197 = {instancePath:instancePath+"/binding/steps/" + i5+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err197 = {instancePath:instancePath+"/binding/steps/" + i5+"/files/" + i10,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -2415,10 +2416,8 @@ errors++;
 }
 }
 }
-if(data63.retryDelayMs !== undefined){
-let data90 = data63.retryDelayMs;
-if(!((typeof data90 == "number") && (isFinite(data90)))){
-const err198 = {instancePath:instancePath+"/binding/steps/" + i5+"/retryDelayMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+else {
+const err198 = {instancePath:instancePath+"/binding/steps/" + i5+"/files",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -2428,9 +2427,10 @@ vErrors.push(err198);
 errors++;
 }
 }
-if(data63.gate !== undefined){
-if(typeof data63.gate !== "boolean"){
-const err199 = {instancePath:instancePath+"/binding/steps/" + i5+"/gate",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data67.timeoutMs !== undefined){
+let data91 = data67.timeoutMs;
+if(!((typeof data91 == "number") && (isFinite(data91)))){
+const err199 = {instancePath:instancePath+"/binding/steps/" + i5+"/timeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -2440,11 +2440,10 @@ vErrors.push(err199);
 errors++;
 }
 }
-if(data63.selection !== undefined){
-let data92 = data63.selection;
-if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
-if(data92.what === undefined){
-const err200 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
+if(data67.totalTimeoutMs !== undefined){
+let data92 = data67.totalTimeoutMs;
+if((!((typeof data92 == "number") && (isFinite(data92)))) && (data92 !== null)){
+const err200 = {instancePath:instancePath+"/binding/steps/" + i5+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.totalTimeoutMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -2453,8 +2452,11 @@ vErrors.push(err200);
 }
 errors++;
 }
-if(data92.from === undefined){
-const err201 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+}
+if(data67.attempts !== undefined){
+let data93 = data67.attempts;
+if(!(((typeof data93 == "number") && (!(data93 % 1) && !isNaN(data93))) && (isFinite(data93)))){
+const err201 = {instancePath:instancePath+"/binding/steps/" + i5+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err201];
 }
@@ -2463,8 +2465,9 @@ vErrors.push(err201);
 }
 errors++;
 }
-if(data92.rule === undefined){
-const err202 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
+if((typeof data93 == "number") && (isFinite(data93))){
+if(data93 < 1 || isNaN(data93)){
+const err202 = {instancePath:instancePath+"/binding/steps/" + i5+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -2473,8 +2476,12 @@ vErrors.push(err202);
 }
 errors++;
 }
-if(data92.maxAgeMs === undefined){
-const err203 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
+}
+}
+if(data67.retryDelayMs !== undefined){
+let data94 = data67.retryDelayMs;
+if(!((typeof data94 == "number") && (isFinite(data94)))){
+const err203 = {instancePath:instancePath+"/binding/steps/" + i5+"/retryDelayMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -2483,8 +2490,10 @@ vErrors.push(err203);
 }
 errors++;
 }
-if(data92.pin === undefined){
-const err204 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
+}
+if(data67.gate !== undefined){
+if(typeof data67.gate !== "boolean"){
+const err204 = {instancePath:instancePath+"/binding/steps/" + i5+"/gate",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -2493,8 +2502,12 @@ vErrors.push(err204);
 }
 errors++;
 }
-if(data92.pinned === undefined){
-const err205 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
+}
+if(data67.selection !== undefined){
+let data96 = data67.selection;
+if(data96 && typeof data96 == "object" && !Array.isArray(data96)){
+if(data96.what === undefined){
+const err205 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -2503,9 +2516,8 @@ vErrors.push(err205);
 }
 errors++;
 }
-for(const key16 in data92){
-if(!((((((key16 === "what") || (key16 === "from")) || (key16 === "rule")) || (key16 === "maxAgeMs")) || (key16 === "pin")) || (key16 === "pinned"))){
-const err206 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+if(data96.from === undefined){
+const err206 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -2514,10 +2526,8 @@ vErrors.push(err206);
 }
 errors++;
 }
-}
-if(data92.what !== undefined){
-if(typeof data92.what !== "string"){
-const err207 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/what",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.rule === undefined){
+const err207 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -2526,10 +2536,8 @@ vErrors.push(err207);
 }
 errors++;
 }
-}
-if(data92.from !== undefined){
-if(typeof data92.from !== "string"){
-const err208 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/from",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.maxAgeMs === undefined){
+const err208 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -2538,10 +2546,8 @@ vErrors.push(err208);
 }
 errors++;
 }
-}
-if(data92.rule !== undefined){
-if(typeof data92.rule !== "string"){
-const err209 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/rule",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data96.pin === undefined){
+const err209 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -2550,11 +2556,8 @@ vErrors.push(err209);
 }
 errors++;
 }
-}
-if(data92.maxAgeMs !== undefined){
-let data96 = data92.maxAgeMs;
-if((!((typeof data96 == "number") && (isFinite(data96)))) && (data96 !== null)){
-const err210 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
+if(data96.pinned === undefined){
+const err210 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -2563,10 +2566,9 @@ vErrors.push(err210);
 }
 errors++;
 }
-}
-if(data92.pin !== undefined){
-if(typeof data92.pin !== "boolean"){
-const err211 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/pin",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+for(const key17 in data96){
+if(!((((((key17 === "what") || (key17 === "from")) || (key17 === "rule")) || (key17 === "maxAgeMs")) || (key17 === "pin")) || (key17 === "pinned"))){
+const err211 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -2576,10 +2578,9 @@ vErrors.push(err211);
 errors++;
 }
 }
-if(data92.pinned !== undefined){
-let data98 = data92.pinned;
-if((typeof data98 !== "string") && (data98 !== null)){
-const err212 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/pinned",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.selection.properties.pinned.type},message:"must be string,null"};
+if(data96.what !== undefined){
+if(typeof data96.what !== "string"){
+const err212 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/what",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -2589,9 +2590,9 @@ vErrors.push(err212);
 errors++;
 }
 }
-}
-else {
-const err213 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data96.from !== undefined){
+if(typeof data96.from !== "string"){
+const err213 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/from",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -2601,9 +2602,9 @@ vErrors.push(err213);
 errors++;
 }
 }
-}
-else {
-const err214 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data96.rule !== undefined){
+if(typeof data96.rule !== "string"){
+const err214 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/rule",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -2612,14 +2613,11 @@ vErrors.push(err214);
 }
 errors++;
 }
-var _valid2 = _errs159 === errors;
-valid30 = _valid2;
-if(valid30){
-var props2 = true;
 }
-}
-if(!valid30){
-const err215 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data96.maxAgeMs !== undefined){
+let data100 = data96.maxAgeMs;
+if((!((typeof data100 == "number") && (isFinite(data100)))) && (data100 !== null)){
+const err215 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -2628,14 +2626,10 @@ vErrors.push(err215);
 }
 errors++;
 }
-const _errs234 = errors;
-let valid46 = true;
-const _errs235 = errors;
-if(errors === _errs235){
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-let missing1;
-if((data63.kind === undefined) && (missing1 = "kind")){
-const err216 = {};
+}
+if(data96.pin !== undefined){
+if(typeof data96.pin !== "boolean"){
+const err216 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/pin",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -2644,10 +2638,11 @@ vErrors.push(err216);
 }
 errors++;
 }
-else {
-if(data63.kind !== undefined){
-if("parallel" !== data63.kind){
-const err217 = {};
+}
+if(data96.pinned !== undefined){
+let data102 = data96.pinned;
+if((typeof data102 !== "string") && (data102 !== null)){
+const err217 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection/pinned",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[0].then.properties.selection.properties.pinned.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err217];
 }
@@ -2658,9 +2653,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err218 = {};
+const err218 = {instancePath:instancePath+"/binding/steps/" + i5+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err218];
 }
@@ -2670,21 +2664,9 @@ vErrors.push(err218);
 errors++;
 }
 }
-var _valid3 = _errs235 === errors;
-errors = _errs234;
-if(vErrors !== null){
-if(_errs234){
-vErrors.length = _errs234;
 }
 else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs238 = errors;
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-if(data63.kind === undefined){
-const err219 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+const err219 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -2693,8 +2675,14 @@ vErrors.push(err219);
 }
 errors++;
 }
-if(data63.branches === undefined){
-const err220 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/required",keyword:"required",params:{missingProperty: "branches"},message:"must have required property '"+"branches"+"'"};
+var _valid2 = _errs168 === errors;
+valid31 = _valid2;
+if(valid31){
+var props2 = true;
+}
+}
+if(!valid31){
+const err220 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/0/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -2703,9 +2691,14 @@ vErrors.push(err220);
 }
 errors++;
 }
-for(const key17 in data63){
-if(!((key17 === "kind") || (key17 === "branches"))){
-const err221 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+const _errs243 = errors;
+let valid47 = true;
+const _errs244 = errors;
+if(errors === _errs244){
+if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
+let missing1;
+if((data67.kind === undefined) && (missing1 = "kind")){
+const err221 = {};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -2714,11 +2707,10 @@ vErrors.push(err221);
 }
 errors++;
 }
-}
-if(data63.kind !== undefined){
-let data100 = data63.kind;
-if(typeof data100 !== "string"){
-const err222 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data67.kind !== undefined){
+if("parallel" !== data67.kind){
+const err222 = {};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -2727,8 +2719,11 @@ vErrors.push(err222);
 }
 errors++;
 }
-if("parallel" !== data100){
-const err223 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/kind/const",keyword:"const",params:{allowedValue: "parallel"},message:"must be equal to constant"};
+}
+}
+}
+else {
+const err223 = {};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -2738,18 +2733,21 @@ vErrors.push(err223);
 errors++;
 }
 }
-if(data63.branches !== undefined){
-let data101 = data63.branches;
-if(data101 && typeof data101 == "object" && !Array.isArray(data101)){
-for(const key18 in data101){
-let data102 = data101[key18];
-if(Array.isArray(data102)){
-const len11 = data102.length;
-for(let i11=0; i11<len11; i11++){
-let data103 = data102[i11];
-if(data103 && typeof data103 == "object" && !Array.isArray(data103)){
-if(data103.kind === undefined){
-const err224 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+var _valid3 = _errs244 === errors;
+errors = _errs243;
+if(vErrors !== null){
+if(_errs243){
+vErrors.length = _errs243;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs247 = errors;
+if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
+if(data67.kind === undefined){
+const err224 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -2758,8 +2756,8 @@ vErrors.push(err224);
 }
 errors++;
 }
-if(data103.id === undefined){
-const err225 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data67.branches === undefined){
+const err225 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/required",keyword:"required",params:{missingProperty: "branches"},message:"must have required property '"+"branches"+"'"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -2768,8 +2766,9 @@ vErrors.push(err225);
 }
 errors++;
 }
-if(data103.title === undefined){
-const err226 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
+for(const key18 in data67){
+if(!((key18 === "kind") || (key18 === "branches"))){
+const err226 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -2778,8 +2777,11 @@ vErrors.push(err226);
 }
 errors++;
 }
-if(data103.phase === undefined){
-const err227 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
+}
+if(data67.kind !== undefined){
+let data104 = data67.kind;
+if(typeof data104 !== "string"){
+const err227 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -2788,8 +2790,8 @@ vErrors.push(err227);
 }
 errors++;
 }
-if(data103.uses === undefined){
-const err228 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if("parallel" !== data104){
+const err228 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/kind/const",keyword:"const",params:{allowedValue: "parallel"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -2798,8 +2800,19 @@ vErrors.push(err228);
 }
 errors++;
 }
-if(data103.with === undefined){
-const err229 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+}
+if(data67.branches !== undefined){
+let data105 = data67.branches;
+if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
+for(const key19 in data105){
+let data106 = data105[key19];
+if(Array.isArray(data106)){
+const len11 = data106.length;
+for(let i11=0; i11<len11; i11++){
+let data107 = data106[i11];
+if(data107 && typeof data107 == "object" && !Array.isArray(data107)){
+if(data107.kind === undefined){
+const err229 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -2808,8 +2821,8 @@ vErrors.push(err229);
 }
 errors++;
 }
-if(data103.effect === undefined){
-const err230 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
+if(data107.id === undefined){
+const err230 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -2818,8 +2831,8 @@ vErrors.push(err230);
 }
 errors++;
 }
-if(data103.does === undefined){
-const err231 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
+if(data107.title === undefined){
+const err231 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -2828,8 +2841,8 @@ vErrors.push(err231);
 }
 errors++;
 }
-if(data103.calls === undefined){
-const err232 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
+if(data107.phase === undefined){
+const err232 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -2838,8 +2851,8 @@ vErrors.push(err232);
 }
 errors++;
 }
-if(data103.undo === undefined){
-const err233 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
+if(data107.uses === undefined){
+const err233 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -2848,8 +2861,8 @@ vErrors.push(err233);
 }
 errors++;
 }
-if(data103.changes === undefined){
-const err234 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
+if(data107.with === undefined){
+const err234 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -2858,8 +2871,8 @@ vErrors.push(err234);
 }
 errors++;
 }
-if(data103.permissions === undefined){
-const err235 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
+if(data107.effect === undefined){
+const err235 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -2868,8 +2881,8 @@ vErrors.push(err235);
 }
 errors++;
 }
-if(data103.files === undefined){
-const err236 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(data107.does === undefined){
+const err236 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -2878,8 +2891,8 @@ vErrors.push(err236);
 }
 errors++;
 }
-if(data103.timeoutMs === undefined){
-const err237 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
+if(data107.calls === undefined){
+const err237 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -2888,8 +2901,8 @@ vErrors.push(err237);
 }
 errors++;
 }
-if(data103.totalTimeoutMs === undefined){
-const err238 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
+if(data107.undo === undefined){
+const err238 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -2898,8 +2911,8 @@ vErrors.push(err238);
 }
 errors++;
 }
-if(data103.attempts === undefined){
-const err239 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
+if(data107.changes === undefined){
+const err239 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -2908,8 +2921,8 @@ vErrors.push(err239);
 }
 errors++;
 }
-if(data103.retryDelayMs === undefined){
-const err240 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
+if(data107.permissions === undefined){
+const err240 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -2918,8 +2931,8 @@ vErrors.push(err240);
 }
 errors++;
 }
-if(data103.gate === undefined){
-const err241 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
+if(data107.files === undefined){
+const err241 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -2928,9 +2941,8 @@ vErrors.push(err241);
 }
 errors++;
 }
-for(const key19 in data103){
-if(!(func1.call(schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties, key19))){
-const err242 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if(data107.timeoutMs === undefined){
+const err242 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -2939,11 +2951,8 @@ vErrors.push(err242);
 }
 errors++;
 }
-}
-if(data103.kind !== undefined){
-let data104 = data103.kind;
-if(typeof data104 !== "string"){
-const err243 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data107.totalTimeoutMs === undefined){
+const err243 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -2952,8 +2961,8 @@ vErrors.push(err243);
 }
 errors++;
 }
-if("step" !== data104){
-const err244 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
+if(data107.attempts === undefined){
+const err244 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -2962,10 +2971,8 @@ vErrors.push(err244);
 }
 errors++;
 }
-}
-if(data103.id !== undefined){
-if(typeof data103.id !== "string"){
-const err245 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/id",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data107.retryDelayMs === undefined){
+const err245 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -2974,11 +2981,8 @@ vErrors.push(err245);
 }
 errors++;
 }
-}
-if(data103.title !== undefined){
-let data106 = data103.title;
-if((typeof data106 !== "string") && (data106 !== null)){
-const err246 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/title",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.title.type},message:"must be string,null"};
+if(data107.gate === undefined){
+const err246 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -2987,11 +2991,9 @@ vErrors.push(err246);
 }
 errors++;
 }
-}
-if(data103.phase !== undefined){
-let data107 = data103.phase;
-if(!((((((((data107 === "prepare") || (data107 === "inject")) || (data107 === "detect")) || (data107 === "decide")) || (data107 === "restore")) || (data107 === "cutover")) || (data107 === "verify")) || (data107 === "cleanup"))){
-const err247 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/phase",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
+for(const key20 in data107){
+if(!(func1.call(schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties, key20))){
+const err247 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -3001,9 +3003,10 @@ vErrors.push(err247);
 errors++;
 }
 }
-if(data103.uses !== undefined){
-if(typeof data103.uses !== "string"){
-const err248 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/uses",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data107.kind !== undefined){
+let data108 = data107.kind;
+if(typeof data108 !== "string"){
+const err248 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -3012,13 +3015,8 @@ vErrors.push(err248);
 }
 errors++;
 }
-}
-if(data103.with !== undefined){
-let data109 = data103.with;
-if(data109 && typeof data109 == "object" && !Array.isArray(data109)){
-}
-else {
-const err249 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/with",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if("step" !== data108){
+const err249 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/kind",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -3028,10 +3026,9 @@ vErrors.push(err249);
 errors++;
 }
 }
-if(data103.effect !== undefined){
-let data110 = data103.effect;
-if(!((((data110 === "read") || (data110 === "create")) || (data110 === "modify")) || (data110 === "destroy"))){
-const err250 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/effect",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
+if(data107.id !== undefined){
+if(typeof data107.id !== "string"){
+const err250 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/id",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -3041,9 +3038,10 @@ vErrors.push(err250);
 errors++;
 }
 }
-if(data103.does !== undefined){
-if(typeof data103.does !== "string"){
-const err251 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/does",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data107.title !== undefined){
+let data110 = data107.title;
+if((typeof data110 !== "string") && (data110 !== null)){
+const err251 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/title",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.title.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -3053,13 +3051,10 @@ vErrors.push(err251);
 errors++;
 }
 }
-if(data103.calls !== undefined){
-let data112 = data103.calls;
-if(Array.isArray(data112)){
-const len12 = data112.length;
-for(let i12=0; i12<len12; i12++){
-if(typeof data112[i12] !== "string"){
-const err252 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/calls/" + i12,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data107.phase !== undefined){
+let data111 = data107.phase;
+if(!((((((((data111 === "prepare") || (data111 === "inject")) || (data111 === "detect")) || (data111 === "decide")) || (data111 === "restore")) || (data111 === "cutover")) || (data111 === "verify")) || (data111 === "cleanup"))){
+const err252 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/phase",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3069,9 +3064,9 @@ vErrors.push(err252);
 errors++;
 }
 }
-}
-else {
-const err253 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/calls",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data107.uses !== undefined){
+if(typeof data107.uses !== "string"){
+const err253 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/uses",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3081,13 +3076,12 @@ vErrors.push(err253);
 errors++;
 }
 }
-if(data103.undo !== undefined){
-let data114 = data103.undo;
-if(Array.isArray(data114)){
-const len13 = data114.length;
-for(let i13=0; i13<len13; i13++){
-if(typeof data114[i13] !== "string"){
-const err254 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/undo/" + i13,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data107.with !== undefined){
+let data113 = data107.with;
+if(data113 && typeof data113 == "object" && !Array.isArray(data113)){
+}
+else {
+const err254 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/with",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3097,9 +3091,10 @@ vErrors.push(err254);
 errors++;
 }
 }
-}
-else {
-const err255 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/undo",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data107.effect !== undefined){
+let data114 = data107.effect;
+if(!((((data114 === "read") || (data114 === "create")) || (data114 === "modify")) || (data114 === "destroy"))){
+const err255 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/effect",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3109,15 +3104,9 @@ vErrors.push(err255);
 errors++;
 }
 }
-if(data103.changes !== undefined){
-let data116 = data103.changes;
-if(Array.isArray(data116)){
-const len14 = data116.length;
-for(let i14=0; i14<len14; i14++){
-let data117 = data116[i14];
-if(data117 && typeof data117 == "object" && !Array.isArray(data117)){
-if(data117.system === undefined){
-const err256 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data107.does !== undefined){
+if(typeof data107.does !== "string"){
+const err256 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/does",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3126,8 +3115,14 @@ vErrors.push(err256);
 }
 errors++;
 }
-if(data117.object === undefined){
-const err257 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data107.calls !== undefined){
+let data116 = data107.calls;
+if(Array.isArray(data116)){
+const len12 = data116.length;
+for(let i12=0; i12<len12; i12++){
+if(typeof data116[i12] !== "string"){
+const err257 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/calls/" + i12,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3136,9 +3131,10 @@ vErrors.push(err257);
 }
 errors++;
 }
-for(const key20 in data117){
-if(!((key20 === "system") || (key20 === "object"))){
-const err258 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+}
+}
+else {
+const err258 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/calls",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3148,9 +3144,13 @@ vErrors.push(err258);
 errors++;
 }
 }
-if(data117.system !== undefined){
-if(typeof data117.system !== "string"){
-const err259 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14+"/system",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data107.undo !== undefined){
+let data118 = data107.undo;
+if(Array.isArray(data118)){
+const len13 = data118.length;
+for(let i13=0; i13<len13; i13++){
+if(typeof data118[i13] !== "string"){
+const err259 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/undo/" + i13,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3160,9 +3160,9 @@ vErrors.push(err259);
 errors++;
 }
 }
-if(data117.object !== undefined){
-if(typeof data117.object !== "string"){
-const err260 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14+"/object",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err260 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/undo",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3172,9 +3172,15 @@ vErrors.push(err260);
 errors++;
 }
 }
-}
-else {
-const err261 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data107.changes !== undefined){
+let data120 = data107.changes;
+if(Array.isArray(data120)){
+const len14 = data120.length;
+for(let i14=0; i14<len14; i14++){
+let data121 = data120[i14];
+if(data121 && typeof data121 == "object" && !Array.isArray(data121)){
+if(data121.system === undefined){
+const err261 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3183,10 +3189,8 @@ vErrors.push(err261);
 }
 errors++;
 }
-}
-}
-else {
-const err262 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data121.object === undefined){
+const err262 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3195,17 +3199,9 @@ vErrors.push(err262);
 }
 errors++;
 }
-}
-if(data103.permissions !== undefined){
-let data120 = data103.permissions;
-if(Array.isArray(data120)){
-const len15 = data120.length;
-for(let i15=0; i15<len15; i15++){
-let data121 = data120[i15];
-if(data121 && typeof data121 == "object" && !Array.isArray(data121)){
-}
-else {
-const err263 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/permissions/" + i15,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key21 in data121){
+if(!((key21 === "system") || (key21 === "object"))){
+const err263 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3215,9 +3211,9 @@ vErrors.push(err263);
 errors++;
 }
 }
-}
-else {
-const err264 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/permissions",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data121.system !== undefined){
+if(typeof data121.system !== "string"){
+const err264 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14+"/system",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3227,15 +3223,9 @@ vErrors.push(err264);
 errors++;
 }
 }
-if(data103.files !== undefined){
-let data122 = data103.files;
-if(Array.isArray(data122)){
-const len16 = data122.length;
-for(let i16=0; i16<len16; i16++){
-let data123 = data122[i16];
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.path === undefined){
-const err265 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
+if(data121.object !== undefined){
+if(typeof data121.object !== "string"){
+const err265 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14+"/object",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -3244,8 +3234,10 @@ vErrors.push(err265);
 }
 errors++;
 }
-if(data123.sha256 === undefined){
-const err266 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+}
+}
+else {
+const err266 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes/" + i14,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err266];
 }
@@ -3254,9 +3246,10 @@ vErrors.push(err266);
 }
 errors++;
 }
-for(const key21 in data123){
-if(!((key21 === "path") || (key21 === "sha256"))){
-const err267 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+}
+}
+else {
+const err267 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/changes",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err267];
 }
@@ -3266,9 +3259,16 @@ vErrors.push(err267);
 errors++;
 }
 }
-if(data123.path !== undefined){
-if(typeof data123.path !== "string"){
-const err268 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16+"/path",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data107.permissions !== undefined){
+let data124 = data107.permissions;
+if(Array.isArray(data124)){
+const len15 = data124.length;
+for(let i15=0; i15<len15; i15++){
+let data125 = data124[i15];
+if(data125 && typeof data125 == "object" && !Array.isArray(data125)){
+}
+else {
+const err268 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/permissions/" + i15,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err268];
 }
@@ -3278,9 +3278,9 @@ vErrors.push(err268);
 errors++;
 }
 }
-if(data123.sha256 !== undefined){
-if(typeof data123.sha256 !== "string"){
-const err269 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16+"/sha256",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err269 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/permissions",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3290,9 +3290,15 @@ vErrors.push(err269);
 errors++;
 }
 }
-}
-else {
-const err270 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data107.files !== undefined){
+let data126 = data107.files;
+if(Array.isArray(data126)){
+const len16 = data126.length;
+for(let i16=0; i16<len16; i16++){
+let data127 = data126[i16];
+if(data127 && typeof data127 == "object" && !Array.isArray(data127)){
+if(data127.path === undefined){
+const err270 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3301,10 +3307,8 @@ vErrors.push(err270);
 }
 errors++;
 }
-}
-}
-else {
-const err271 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data127.sha256 === undefined){
+const err271 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3313,11 +3317,9 @@ vErrors.push(err271);
 }
 errors++;
 }
-}
-if(data103.timeoutMs !== undefined){
-let data126 = data103.timeoutMs;
-if(!((typeof data126 == "number") && (isFinite(data126)))){
-const err272 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/timeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+for(const key22 in data127){
+if(!((key22 === "path") || (key22 === "sha256"))){
+const err272 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3327,10 +3329,9 @@ vErrors.push(err272);
 errors++;
 }
 }
-if(data103.totalTimeoutMs !== undefined){
-let data127 = data103.totalTimeoutMs;
-if((!((typeof data127 == "number") && (isFinite(data127)))) && (data127 !== null)){
-const err273 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.totalTimeoutMs.type},message:"must be number,null"};
+if(data127.path !== undefined){
+if(typeof data127.path !== "string"){
+const err273 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16+"/path",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -3340,10 +3341,9 @@ vErrors.push(err273);
 errors++;
 }
 }
-if(data103.attempts !== undefined){
-let data128 = data103.attempts;
-if(!(((typeof data128 == "number") && (!(data128 % 1) && !isNaN(data128))) && (isFinite(data128)))){
-const err274 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data127.sha256 !== undefined){
+if(typeof data127.sha256 !== "string"){
+const err274 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16+"/sha256",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -3352,9 +3352,10 @@ vErrors.push(err274);
 }
 errors++;
 }
-if((typeof data128 == "number") && (isFinite(data128))){
-if(data128 < 1 || isNaN(data128)){
-const err275 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err275 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files/" + i16,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -3365,10 +3366,8 @@ errors++;
 }
 }
 }
-if(data103.retryDelayMs !== undefined){
-let data129 = data103.retryDelayMs;
-if(!((typeof data129 == "number") && (isFinite(data129)))){
-const err276 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/retryDelayMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+else {
+const err276 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/files",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -3378,9 +3377,10 @@ vErrors.push(err276);
 errors++;
 }
 }
-if(data103.gate !== undefined){
-if(typeof data103.gate !== "boolean"){
-const err277 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/gate",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data107.timeoutMs !== undefined){
+let data130 = data107.timeoutMs;
+if(!((typeof data130 == "number") && (isFinite(data130)))){
+const err277 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/timeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err277];
 }
@@ -3390,11 +3390,10 @@ vErrors.push(err277);
 errors++;
 }
 }
-if(data103.selection !== undefined){
-let data131 = data103.selection;
-if(data131 && typeof data131 == "object" && !Array.isArray(data131)){
-if(data131.what === undefined){
-const err278 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
+if(data107.totalTimeoutMs !== undefined){
+let data131 = data107.totalTimeoutMs;
+if((!((typeof data131 == "number") && (isFinite(data131)))) && (data131 !== null)){
+const err278 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.totalTimeoutMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err278];
 }
@@ -3403,8 +3402,11 @@ vErrors.push(err278);
 }
 errors++;
 }
-if(data131.from === undefined){
-const err279 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+}
+if(data107.attempts !== undefined){
+let data132 = data107.attempts;
+if(!(((typeof data132 == "number") && (!(data132 % 1) && !isNaN(data132))) && (isFinite(data132)))){
+const err279 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err279];
 }
@@ -3413,8 +3415,9 @@ vErrors.push(err279);
 }
 errors++;
 }
-if(data131.rule === undefined){
-const err280 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
+if((typeof data132 == "number") && (isFinite(data132))){
+if(data132 < 1 || isNaN(data132)){
+const err280 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/attempts",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err280];
 }
@@ -3423,8 +3426,12 @@ vErrors.push(err280);
 }
 errors++;
 }
-if(data131.maxAgeMs === undefined){
-const err281 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
+}
+}
+if(data107.retryDelayMs !== undefined){
+let data133 = data107.retryDelayMs;
+if(!((typeof data133 == "number") && (isFinite(data133)))){
+const err281 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/retryDelayMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err281];
 }
@@ -3433,8 +3440,10 @@ vErrors.push(err281);
 }
 errors++;
 }
-if(data131.pin === undefined){
-const err282 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
+}
+if(data107.gate !== undefined){
+if(typeof data107.gate !== "boolean"){
+const err282 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/gate",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -3443,8 +3452,12 @@ vErrors.push(err282);
 }
 errors++;
 }
-if(data131.pinned === undefined){
-const err283 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
+}
+if(data107.selection !== undefined){
+let data135 = data107.selection;
+if(data135 && typeof data135 == "object" && !Array.isArray(data135)){
+if(data135.what === undefined){
+const err283 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
 if(vErrors === null){
 vErrors = [err283];
 }
@@ -3453,9 +3466,8 @@ vErrors.push(err283);
 }
 errors++;
 }
-for(const key22 in data131){
-if(!((((((key22 === "what") || (key22 === "from")) || (key22 === "rule")) || (key22 === "maxAgeMs")) || (key22 === "pin")) || (key22 === "pinned"))){
-const err284 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+if(data135.from === undefined){
+const err284 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err284];
 }
@@ -3464,10 +3476,8 @@ vErrors.push(err284);
 }
 errors++;
 }
-}
-if(data131.what !== undefined){
-if(typeof data131.what !== "string"){
-const err285 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/what",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data135.rule === undefined){
+const err285 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -3476,10 +3486,8 @@ vErrors.push(err285);
 }
 errors++;
 }
-}
-if(data131.from !== undefined){
-if(typeof data131.from !== "string"){
-const err286 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/from",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data135.maxAgeMs === undefined){
+const err286 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -3488,10 +3496,8 @@ vErrors.push(err286);
 }
 errors++;
 }
-}
-if(data131.rule !== undefined){
-if(typeof data131.rule !== "string"){
-const err287 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/rule",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data135.pin === undefined){
+const err287 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -3500,11 +3506,8 @@ vErrors.push(err287);
 }
 errors++;
 }
-}
-if(data131.maxAgeMs !== undefined){
-let data135 = data131.maxAgeMs;
-if((!((typeof data135 == "number") && (isFinite(data135)))) && (data135 !== null)){
-const err288 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
+if(data135.pinned === undefined){
+const err288 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -3513,10 +3516,9 @@ vErrors.push(err288);
 }
 errors++;
 }
-}
-if(data131.pin !== undefined){
-if(typeof data131.pin !== "boolean"){
-const err289 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/pin",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+for(const key23 in data135){
+if(!((((((key23 === "what") || (key23 === "from")) || (key23 === "rule")) || (key23 === "maxAgeMs")) || (key23 === "pin")) || (key23 === "pinned"))){
+const err289 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err289];
 }
@@ -3526,10 +3528,9 @@ vErrors.push(err289);
 errors++;
 }
 }
-if(data131.pinned !== undefined){
-let data137 = data131.pinned;
-if((typeof data137 !== "string") && (data137 !== null)){
-const err290 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/pinned",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.selection.properties.pinned.type},message:"must be string,null"};
+if(data135.what !== undefined){
+if(typeof data135.what !== "string"){
+const err290 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/what",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err290];
 }
@@ -3539,9 +3540,9 @@ vErrors.push(err290);
 errors++;
 }
 }
-}
-else {
-const err291 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data135.from !== undefined){
+if(typeof data135.from !== "string"){
+const err291 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/from",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err291];
 }
@@ -3551,9 +3552,9 @@ vErrors.push(err291);
 errors++;
 }
 }
-}
-else {
-const err292 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data135.rule !== undefined){
+if(typeof data135.rule !== "string"){
+const err292 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/rule",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err292];
 }
@@ -3563,9 +3564,10 @@ vErrors.push(err292);
 errors++;
 }
 }
-}
-else {
-const err293 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data135.maxAgeMs !== undefined){
+let data139 = data135.maxAgeMs;
+if((!((typeof data139 == "number") && (isFinite(data139)))) && (data139 !== null)){
+const err293 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -3575,9 +3577,9 @@ vErrors.push(err293);
 errors++;
 }
 }
-}
-else {
-const err294 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data135.pin !== undefined){
+if(typeof data135.pin !== "boolean"){
+const err294 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/pin",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -3587,9 +3589,10 @@ vErrors.push(err294);
 errors++;
 }
 }
-}
-else {
-const err295 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data135.pinned !== undefined){
+let data141 = data135.pinned;
+if((typeof data141 !== "string") && (data141 !== null)){
+const err295 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection/pinned",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.steps.items.allOf[1].then.properties.branches.additionalProperties.items.properties.selection.properties.pinned.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -3598,19 +3601,79 @@ vErrors.push(err295);
 }
 errors++;
 }
-var _valid3 = _errs238 === errors;
-valid46 = _valid3;
-if(valid46){
-var props3 = true;
 }
 }
-if(!valid46){
-const err296 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err296 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11+"/selection",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err296];
 }
 else {
 vErrors.push(err296);
+}
+errors++;
+}
+}
+}
+else {
+const err297 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i11,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err297];
+}
+else {
+vErrors.push(err297);
+}
+errors++;
+}
+}
+}
+else {
+const err298 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/additionalProperties/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err298];
+}
+else {
+vErrors.push(err298);
+}
+errors++;
+}
+}
+}
+else {
+const err299 = {instancePath:instancePath+"/binding/steps/" + i5+"/branches",schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/properties/branches/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err299];
+}
+else {
+vErrors.push(err299);
+}
+errors++;
+}
+}
+}
+else {
+const err300 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err300];
+}
+else {
+vErrors.push(err300);
+}
+errors++;
+}
+var _valid3 = _errs247 === errors;
+valid47 = _valid3;
+if(valid47){
+var props3 = true;
+}
+}
+if(!valid47){
+const err301 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/allOf/1/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err301];
+}
+else {
+vErrors.push(err301);
 }
 errors++;
 }
@@ -3623,77 +3686,9 @@ props2 = props2 || {};
 Object.assign(props2, props3);
 }
 }
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-if(data63.kind === undefined){
-const err297 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err297];
-}
-else {
-vErrors.push(err297);
-}
-errors++;
-}
-if(props2 !== true){
-props2 = props2 || {};
-props2.kind = true;
-}
-if(data63.kind !== undefined){
-let data138 = data63.kind;
-if(!((data138 === "step") || (data138 === "parallel"))){
-const err298 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err298];
-}
-else {
-vErrors.push(err298);
-}
-errors++;
-}
-}
-}
-else {
-const err299 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err299];
-}
-else {
-vErrors.push(err299);
-}
-errors++;
-}
-}
-}
-else {
-const err300 = {instancePath:instancePath+"/binding/steps",schemaPath:"#/properties/binding/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err300];
-}
-else {
-vErrors.push(err300);
-}
-errors++;
-}
-}
-if(data1.cleanup !== undefined){
-let data139 = data1.cleanup;
-if(Array.isArray(data139)){
-const len17 = data139.length;
-for(let i17=0; i17<len17; i17++){
-let data140 = data139[i17];
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.kind === undefined){
-const err301 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err301];
-}
-else {
-vErrors.push(err301);
-}
-errors++;
-}
-if(data140.id === undefined){
-const err302 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data67 && typeof data67 == "object" && !Array.isArray(data67)){
+if(data67.kind === undefined){
+const err302 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -3702,8 +3697,14 @@ vErrors.push(err302);
 }
 errors++;
 }
-if(data140.title === undefined){
-const err303 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
+if(props2 !== true){
+props2 = props2 || {};
+props2.kind = true;
+}
+if(data67.kind !== undefined){
+let data142 = data67.kind;
+if(!((data142 === "step") || (data142 === "parallel"))){
+const err303 = {instancePath:instancePath+"/binding/steps/" + i5+"/kind",schemaPath:"#/properties/binding/properties/steps/items/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.steps.items.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -3712,8 +3713,10 @@ vErrors.push(err303);
 }
 errors++;
 }
-if(data140.phase === undefined){
-const err304 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
+}
+}
+else {
+const err304 = {instancePath:instancePath+"/binding/steps/" + i5,schemaPath:"#/properties/binding/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -3722,8 +3725,10 @@ vErrors.push(err304);
 }
 errors++;
 }
-if(data140.uses === undefined){
-const err305 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+}
+}
+else {
+const err305 = {instancePath:instancePath+"/binding/steps",schemaPath:"#/properties/binding/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -3732,8 +3737,16 @@ vErrors.push(err305);
 }
 errors++;
 }
-if(data140.with === undefined){
-const err306 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+}
+if(data1.cleanup !== undefined){
+let data143 = data1.cleanup;
+if(Array.isArray(data143)){
+const len17 = data143.length;
+for(let i17=0; i17<len17; i17++){
+let data144 = data143[i17];
+if(data144 && typeof data144 == "object" && !Array.isArray(data144)){
+if(data144.kind === undefined){
+const err306 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -3742,8 +3755,8 @@ vErrors.push(err306);
 }
 errors++;
 }
-if(data140.effect === undefined){
-const err307 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
+if(data144.id === undefined){
+const err307 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -3752,8 +3765,8 @@ vErrors.push(err307);
 }
 errors++;
 }
-if(data140.does === undefined){
-const err308 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
+if(data144.title === undefined){
+const err308 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -3762,8 +3775,8 @@ vErrors.push(err308);
 }
 errors++;
 }
-if(data140.calls === undefined){
-const err309 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
+if(data144.phase === undefined){
+const err309 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -3772,8 +3785,8 @@ vErrors.push(err309);
 }
 errors++;
 }
-if(data140.undo === undefined){
-const err310 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
+if(data144.uses === undefined){
+const err310 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err310];
 }
@@ -3782,8 +3795,8 @@ vErrors.push(err310);
 }
 errors++;
 }
-if(data140.changes === undefined){
-const err311 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
+if(data144.with === undefined){
+const err311 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -3792,8 +3805,8 @@ vErrors.push(err311);
 }
 errors++;
 }
-if(data140.permissions === undefined){
-const err312 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
+if(data144.effect === undefined){
+const err312 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -3802,8 +3815,8 @@ vErrors.push(err312);
 }
 errors++;
 }
-if(data140.files === undefined){
-const err313 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(data144.does === undefined){
+const err313 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "does"},message:"must have required property '"+"does"+"'"};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -3812,8 +3825,8 @@ vErrors.push(err313);
 }
 errors++;
 }
-if(data140.timeoutMs === undefined){
-const err314 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
+if(data144.calls === undefined){
+const err314 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "calls"},message:"must have required property '"+"calls"+"'"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -3822,8 +3835,8 @@ vErrors.push(err314);
 }
 errors++;
 }
-if(data140.totalTimeoutMs === undefined){
-const err315 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
+if(data144.undo === undefined){
+const err315 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "undo"},message:"must have required property '"+"undo"+"'"};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -3832,8 +3845,8 @@ vErrors.push(err315);
 }
 errors++;
 }
-if(data140.attempts === undefined){
-const err316 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
+if(data144.changes === undefined){
+const err316 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "changes"},message:"must have required property '"+"changes"+"'"};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -3842,8 +3855,8 @@ vErrors.push(err316);
 }
 errors++;
 }
-if(data140.retryDelayMs === undefined){
-const err317 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
+if(data144.permissions === undefined){
+const err317 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "permissions"},message:"must have required property '"+"permissions"+"'"};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -3852,8 +3865,8 @@ vErrors.push(err317);
 }
 errors++;
 }
-if(data140.gate === undefined){
-const err318 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
+if(data144.files === undefined){
+const err318 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -3862,9 +3875,8 @@ vErrors.push(err318);
 }
 errors++;
 }
-for(const key23 in data140){
-if(!(func1.call(schema31.properties.binding.properties.cleanup.items.properties, key23))){
-const err319 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+if(data144.timeoutMs === undefined){
+const err319 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "timeoutMs"},message:"must have required property '"+"timeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -3873,11 +3885,8 @@ vErrors.push(err319);
 }
 errors++;
 }
-}
-if(data140.kind !== undefined){
-let data141 = data140.kind;
-if(typeof data141 !== "string"){
-const err320 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/kind",schemaPath:"#/properties/binding/properties/cleanup/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.totalTimeoutMs === undefined){
+const err320 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "totalTimeoutMs"},message:"must have required property '"+"totalTimeoutMs"+"'"};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -3886,8 +3895,8 @@ vErrors.push(err320);
 }
 errors++;
 }
-if("step" !== data141){
-const err321 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/kind",schemaPath:"#/properties/binding/properties/cleanup/items/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
+if(data144.attempts === undefined){
+const err321 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -3896,10 +3905,8 @@ vErrors.push(err321);
 }
 errors++;
 }
-}
-if(data140.id !== undefined){
-if(typeof data140.id !== "string"){
-const err322 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/id",schemaPath:"#/properties/binding/properties/cleanup/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.retryDelayMs === undefined){
+const err322 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "retryDelayMs"},message:"must have required property '"+"retryDelayMs"+"'"};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -3908,11 +3915,8 @@ vErrors.push(err322);
 }
 errors++;
 }
-}
-if(data140.title !== undefined){
-let data143 = data140.title;
-if((typeof data143 !== "string") && (data143 !== null)){
-const err323 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/title",schemaPath:"#/properties/binding/properties/cleanup/items/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.title.type},message:"must be string,null"};
+if(data144.gate === undefined){
+const err323 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "gate"},message:"must have required property '"+"gate"+"'"};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -3921,11 +3925,9 @@ vErrors.push(err323);
 }
 errors++;
 }
-}
-if(data140.phase !== undefined){
-let data144 = data140.phase;
-if(!((((((((data144 === "prepare") || (data144 === "inject")) || (data144 === "detect")) || (data144 === "decide")) || (data144 === "restore")) || (data144 === "cutover")) || (data144 === "verify")) || (data144 === "cleanup"))){
-const err324 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/phase",schemaPath:"#/properties/binding/properties/cleanup/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.cleanup.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
+for(const key24 in data144){
+if(!(func1.call(schema31.properties.binding.properties.cleanup.items.properties, key24))){
+const err324 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -3935,9 +3937,10 @@ vErrors.push(err324);
 errors++;
 }
 }
-if(data140.uses !== undefined){
-if(typeof data140.uses !== "string"){
-const err325 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/uses",schemaPath:"#/properties/binding/properties/cleanup/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.kind !== undefined){
+let data145 = data144.kind;
+if(typeof data145 !== "string"){
+const err325 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/kind",schemaPath:"#/properties/binding/properties/cleanup/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -3946,13 +3949,8 @@ vErrors.push(err325);
 }
 errors++;
 }
-}
-if(data140.with !== undefined){
-let data146 = data140.with;
-if(data146 && typeof data146 == "object" && !Array.isArray(data146)){
-}
-else {
-const err326 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/with",schemaPath:"#/properties/binding/properties/cleanup/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if("step" !== data145){
+const err326 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/kind",schemaPath:"#/properties/binding/properties/cleanup/items/properties/kind/const",keyword:"const",params:{allowedValue: "step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -3962,10 +3960,9 @@ vErrors.push(err326);
 errors++;
 }
 }
-if(data140.effect !== undefined){
-let data147 = data140.effect;
-if(!((((data147 === "read") || (data147 === "create")) || (data147 === "modify")) || (data147 === "destroy"))){
-const err327 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/effect",schemaPath:"#/properties/binding/properties/cleanup/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.cleanup.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
+if(data144.id !== undefined){
+if(typeof data144.id !== "string"){
+const err327 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/id",schemaPath:"#/properties/binding/properties/cleanup/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -3975,9 +3972,10 @@ vErrors.push(err327);
 errors++;
 }
 }
-if(data140.does !== undefined){
-if(typeof data140.does !== "string"){
-const err328 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/does",schemaPath:"#/properties/binding/properties/cleanup/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.title !== undefined){
+let data147 = data144.title;
+if((typeof data147 !== "string") && (data147 !== null)){
+const err328 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/title",schemaPath:"#/properties/binding/properties/cleanup/items/properties/title/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.title.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -3987,13 +3985,10 @@ vErrors.push(err328);
 errors++;
 }
 }
-if(data140.calls !== undefined){
-let data149 = data140.calls;
-if(Array.isArray(data149)){
-const len18 = data149.length;
-for(let i18=0; i18<len18; i18++){
-if(typeof data149[i18] !== "string"){
-const err329 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/calls/" + i18,schemaPath:"#/properties/binding/properties/cleanup/items/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.phase !== undefined){
+let data148 = data144.phase;
+if(!((((((((data148 === "prepare") || (data148 === "inject")) || (data148 === "detect")) || (data148 === "decide")) || (data148 === "restore")) || (data148 === "cutover")) || (data148 === "verify")) || (data148 === "cleanup"))){
+const err329 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/phase",schemaPath:"#/properties/binding/properties/cleanup/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.cleanup.items.properties.phase.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4003,9 +3998,9 @@ vErrors.push(err329);
 errors++;
 }
 }
-}
-else {
-const err330 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/calls",schemaPath:"#/properties/binding/properties/cleanup/items/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data144.uses !== undefined){
+if(typeof data144.uses !== "string"){
+const err330 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/uses",schemaPath:"#/properties/binding/properties/cleanup/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err330];
 }
@@ -4015,13 +4010,12 @@ vErrors.push(err330);
 errors++;
 }
 }
-if(data140.undo !== undefined){
-let data151 = data140.undo;
-if(Array.isArray(data151)){
-const len19 = data151.length;
-for(let i19=0; i19<len19; i19++){
-if(typeof data151[i19] !== "string"){
-const err331 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/undo/" + i19,schemaPath:"#/properties/binding/properties/cleanup/items/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.with !== undefined){
+let data150 = data144.with;
+if(data150 && typeof data150 == "object" && !Array.isArray(data150)){
+}
+else {
+const err331 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/with",schemaPath:"#/properties/binding/properties/cleanup/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err331];
 }
@@ -4031,9 +4025,10 @@ vErrors.push(err331);
 errors++;
 }
 }
-}
-else {
-const err332 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/undo",schemaPath:"#/properties/binding/properties/cleanup/items/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data144.effect !== undefined){
+let data151 = data144.effect;
+if(!((((data151 === "read") || (data151 === "create")) || (data151 === "modify")) || (data151 === "destroy"))){
+const err332 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/effect",schemaPath:"#/properties/binding/properties/cleanup/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.binding.properties.cleanup.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err332];
 }
@@ -4043,15 +4038,9 @@ vErrors.push(err332);
 errors++;
 }
 }
-if(data140.changes !== undefined){
-let data153 = data140.changes;
-if(Array.isArray(data153)){
-const len20 = data153.length;
-for(let i20=0; i20<len20; i20++){
-let data154 = data153[i20];
-if(data154 && typeof data154 == "object" && !Array.isArray(data154)){
-if(data154.system === undefined){
-const err333 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data144.does !== undefined){
+if(typeof data144.does !== "string"){
+const err333 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/does",schemaPath:"#/properties/binding/properties/cleanup/items/properties/does/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err333];
 }
@@ -4060,8 +4049,14 @@ vErrors.push(err333);
 }
 errors++;
 }
-if(data154.object === undefined){
-const err334 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+}
+if(data144.calls !== undefined){
+let data153 = data144.calls;
+if(Array.isArray(data153)){
+const len18 = data153.length;
+for(let i18=0; i18<len18; i18++){
+if(typeof data153[i18] !== "string"){
+const err334 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/calls/" + i18,schemaPath:"#/properties/binding/properties/cleanup/items/properties/calls/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err334];
 }
@@ -4070,9 +4065,10 @@ vErrors.push(err334);
 }
 errors++;
 }
-for(const key24 in data154){
-if(!((key24 === "system") || (key24 === "object"))){
-const err335 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+}
+}
+else {
+const err335 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/calls",schemaPath:"#/properties/binding/properties/cleanup/items/properties/calls/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err335];
 }
@@ -4082,9 +4078,13 @@ vErrors.push(err335);
 errors++;
 }
 }
-if(data154.system !== undefined){
-if(typeof data154.system !== "string"){
-const err336 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20+"/system",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.undo !== undefined){
+let data155 = data144.undo;
+if(Array.isArray(data155)){
+const len19 = data155.length;
+for(let i19=0; i19<len19; i19++){
+if(typeof data155[i19] !== "string"){
+const err336 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/undo/" + i19,schemaPath:"#/properties/binding/properties/cleanup/items/properties/undo/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err336];
 }
@@ -4094,9 +4094,9 @@ vErrors.push(err336);
 errors++;
 }
 }
-if(data154.object !== undefined){
-if(typeof data154.object !== "string"){
-const err337 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20+"/object",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err337 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/undo",schemaPath:"#/properties/binding/properties/cleanup/items/properties/undo/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4106,9 +4106,15 @@ vErrors.push(err337);
 errors++;
 }
 }
-}
-else {
-const err338 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data144.changes !== undefined){
+let data157 = data144.changes;
+if(Array.isArray(data157)){
+const len20 = data157.length;
+for(let i20=0; i20<len20; i20++){
+let data158 = data157[i20];
+if(data158 && typeof data158 == "object" && !Array.isArray(data158)){
+if(data158.system === undefined){
+const err338 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4117,10 +4123,8 @@ vErrors.push(err338);
 }
 errors++;
 }
-}
-}
-else {
-const err339 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data158.object === undefined){
+const err339 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4129,17 +4133,9 @@ vErrors.push(err339);
 }
 errors++;
 }
-}
-if(data140.permissions !== undefined){
-let data157 = data140.permissions;
-if(Array.isArray(data157)){
-const len21 = data157.length;
-for(let i21=0; i21<len21; i21++){
-let data158 = data157[i21];
-if(data158 && typeof data158 == "object" && !Array.isArray(data158)){
-}
-else {
-const err340 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/permissions/" + i21,schemaPath:"#/properties/binding/properties/cleanup/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key25 in data158){
+if(!((key25 === "system") || (key25 === "object"))){
+const err340 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4149,9 +4145,9 @@ vErrors.push(err340);
 errors++;
 }
 }
-}
-else {
-const err341 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/permissions",schemaPath:"#/properties/binding/properties/cleanup/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data158.system !== undefined){
+if(typeof data158.system !== "string"){
+const err341 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20+"/system",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4161,15 +4157,9 @@ vErrors.push(err341);
 errors++;
 }
 }
-if(data140.files !== undefined){
-let data159 = data140.files;
-if(Array.isArray(data159)){
-const len22 = data159.length;
-for(let i22=0; i22<len22; i22++){
-let data160 = data159[i22];
-if(data160 && typeof data160 == "object" && !Array.isArray(data160)){
-if(data160.path === undefined){
-const err342 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
+if(data158.object !== undefined){
+if(typeof data158.object !== "string"){
+const err342 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20+"/object",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4178,8 +4168,10 @@ vErrors.push(err342);
 }
 errors++;
 }
-if(data160.sha256 === undefined){
-const err343 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+}
+}
+else {
+const err343 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes/" + i20,schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4188,9 +4180,10 @@ vErrors.push(err343);
 }
 errors++;
 }
-for(const key25 in data160){
-if(!((key25 === "path") || (key25 === "sha256"))){
-const err344 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+}
+}
+else {
+const err344 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/changes",schemaPath:"#/properties/binding/properties/cleanup/items/properties/changes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4200,9 +4193,16 @@ vErrors.push(err344);
 errors++;
 }
 }
-if(data160.path !== undefined){
-if(typeof data160.path !== "string"){
-const err345 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22+"/path",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data144.permissions !== undefined){
+let data161 = data144.permissions;
+if(Array.isArray(data161)){
+const len21 = data161.length;
+for(let i21=0; i21<len21; i21++){
+let data162 = data161[i21];
+if(data162 && typeof data162 == "object" && !Array.isArray(data162)){
+}
+else {
+const err345 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/permissions/" + i21,schemaPath:"#/properties/binding/properties/cleanup/items/properties/permissions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4212,9 +4212,9 @@ vErrors.push(err345);
 errors++;
 }
 }
-if(data160.sha256 !== undefined){
-if(typeof data160.sha256 !== "string"){
-const err346 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22+"/sha256",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err346 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/permissions",schemaPath:"#/properties/binding/properties/cleanup/items/properties/permissions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4224,9 +4224,15 @@ vErrors.push(err346);
 errors++;
 }
 }
-}
-else {
-const err347 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data144.files !== undefined){
+let data163 = data144.files;
+if(Array.isArray(data163)){
+const len22 = data163.length;
+for(let i22=0; i22<len22; i22++){
+let data164 = data163[i22];
+if(data164 && typeof data164 == "object" && !Array.isArray(data164)){
+if(data164.path === undefined){
+const err347 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4235,10 +4241,8 @@ vErrors.push(err347);
 }
 errors++;
 }
-}
-}
-else {
-const err348 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data164.sha256 === undefined){
+const err348 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4247,11 +4251,9 @@ vErrors.push(err348);
 }
 errors++;
 }
-}
-if(data140.timeoutMs !== undefined){
-let data163 = data140.timeoutMs;
-if(!((typeof data163 == "number") && (isFinite(data163)))){
-const err349 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/timeoutMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+for(const key26 in data164){
+if(!((key26 === "path") || (key26 === "sha256"))){
+const err349 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4261,10 +4263,9 @@ vErrors.push(err349);
 errors++;
 }
 }
-if(data140.totalTimeoutMs !== undefined){
-let data164 = data140.totalTimeoutMs;
-if((!((typeof data164 == "number") && (isFinite(data164)))) && (data164 !== null)){
-const err350 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.totalTimeoutMs.type},message:"must be number,null"};
+if(data164.path !== undefined){
+if(typeof data164.path !== "string"){
+const err350 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22+"/path",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4274,10 +4275,9 @@ vErrors.push(err350);
 errors++;
 }
 }
-if(data140.attempts !== undefined){
-let data165 = data140.attempts;
-if(!(((typeof data165 == "number") && (!(data165 % 1) && !isNaN(data165))) && (isFinite(data165)))){
-const err351 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/attempts",schemaPath:"#/properties/binding/properties/cleanup/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data164.sha256 !== undefined){
+if(typeof data164.sha256 !== "string"){
+const err351 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22+"/sha256",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4286,9 +4286,10 @@ vErrors.push(err351);
 }
 errors++;
 }
-if((typeof data165 == "number") && (isFinite(data165))){
-if(data165 < 1 || isNaN(data165)){
-const err352 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/attempts",schemaPath:"#/properties/binding/properties/cleanup/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err352 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files/" + i22,schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4299,10 +4300,8 @@ errors++;
 }
 }
 }
-if(data140.retryDelayMs !== undefined){
-let data166 = data140.retryDelayMs;
-if(!((typeof data166 == "number") && (isFinite(data166)))){
-const err353 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/retryDelayMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+else {
+const err353 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/files",schemaPath:"#/properties/binding/properties/cleanup/items/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4312,9 +4311,10 @@ vErrors.push(err353);
 errors++;
 }
 }
-if(data140.gate !== undefined){
-if(typeof data140.gate !== "boolean"){
-const err354 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/gate",schemaPath:"#/properties/binding/properties/cleanup/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data144.timeoutMs !== undefined){
+let data167 = data144.timeoutMs;
+if(!((typeof data167 == "number") && (isFinite(data167)))){
+const err354 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/timeoutMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/timeoutMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4324,11 +4324,10 @@ vErrors.push(err354);
 errors++;
 }
 }
-if(data140.selection !== undefined){
-let data168 = data140.selection;
-if(data168 && typeof data168 == "object" && !Array.isArray(data168)){
-if(data168.what === undefined){
-const err355 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
+if(data144.totalTimeoutMs !== undefined){
+let data168 = data144.totalTimeoutMs;
+if((!((typeof data168 == "number") && (isFinite(data168)))) && (data168 !== null)){
+const err355 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/totalTimeoutMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/totalTimeoutMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.totalTimeoutMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4337,8 +4336,11 @@ vErrors.push(err355);
 }
 errors++;
 }
-if(data168.from === undefined){
-const err356 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+}
+if(data144.attempts !== undefined){
+let data169 = data144.attempts;
+if(!(((typeof data169 == "number") && (!(data169 % 1) && !isNaN(data169))) && (isFinite(data169)))){
+const err356 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/attempts",schemaPath:"#/properties/binding/properties/cleanup/items/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4347,8 +4349,9 @@ vErrors.push(err356);
 }
 errors++;
 }
-if(data168.rule === undefined){
-const err357 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
+if((typeof data169 == "number") && (isFinite(data169))){
+if(data169 < 1 || isNaN(data169)){
+const err357 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/attempts",schemaPath:"#/properties/binding/properties/cleanup/items/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4357,8 +4360,12 @@ vErrors.push(err357);
 }
 errors++;
 }
-if(data168.maxAgeMs === undefined){
-const err358 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
+}
+}
+if(data144.retryDelayMs !== undefined){
+let data170 = data144.retryDelayMs;
+if(!((typeof data170 == "number") && (isFinite(data170)))){
+const err358 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/retryDelayMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/retryDelayMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err358];
 }
@@ -4367,8 +4374,10 @@ vErrors.push(err358);
 }
 errors++;
 }
-if(data168.pin === undefined){
-const err359 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
+}
+if(data144.gate !== undefined){
+if(typeof data144.gate !== "boolean"){
+const err359 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/gate",schemaPath:"#/properties/binding/properties/cleanup/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err359];
 }
@@ -4377,8 +4386,12 @@ vErrors.push(err359);
 }
 errors++;
 }
-if(data168.pinned === undefined){
-const err360 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
+}
+if(data144.selection !== undefined){
+let data172 = data144.selection;
+if(data172 && typeof data172 == "object" && !Array.isArray(data172)){
+if(data172.what === undefined){
+const err360 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "what"},message:"must have required property '"+"what"+"'"};
 if(vErrors === null){
 vErrors = [err360];
 }
@@ -4387,9 +4400,8 @@ vErrors.push(err360);
 }
 errors++;
 }
-for(const key26 in data168){
-if(!((((((key26 === "what") || (key26 === "from")) || (key26 === "rule")) || (key26 === "maxAgeMs")) || (key26 === "pin")) || (key26 === "pinned"))){
-const err361 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+if(data172.from === undefined){
+const err361 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err361];
 }
@@ -4398,10 +4410,8 @@ vErrors.push(err361);
 }
 errors++;
 }
-}
-if(data168.what !== undefined){
-if(typeof data168.what !== "string"){
-const err362 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/what",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data172.rule === undefined){
+const err362 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -4410,10 +4420,8 @@ vErrors.push(err362);
 }
 errors++;
 }
-}
-if(data168.from !== undefined){
-if(typeof data168.from !== "string"){
-const err363 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/from",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data172.maxAgeMs === undefined){
+const err363 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "maxAgeMs"},message:"must have required property '"+"maxAgeMs"+"'"};
 if(vErrors === null){
 vErrors = [err363];
 }
@@ -4422,10 +4430,8 @@ vErrors.push(err363);
 }
 errors++;
 }
-}
-if(data168.rule !== undefined){
-if(typeof data168.rule !== "string"){
-const err364 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/rule",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data172.pin === undefined){
+const err364 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "pin"},message:"must have required property '"+"pin"+"'"};
 if(vErrors === null){
 vErrors = [err364];
 }
@@ -4434,11 +4440,8 @@ vErrors.push(err364);
 }
 errors++;
 }
-}
-if(data168.maxAgeMs !== undefined){
-let data172 = data168.maxAgeMs;
-if((!((typeof data172 == "number") && (isFinite(data172)))) && (data172 !== null)){
-const err365 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
+if(data172.pinned === undefined){
+const err365 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/required",keyword:"required",params:{missingProperty: "pinned"},message:"must have required property '"+"pinned"+"'"};
 if(vErrors === null){
 vErrors = [err365];
 }
@@ -4447,10 +4450,9 @@ vErrors.push(err365);
 }
 errors++;
 }
-}
-if(data168.pin !== undefined){
-if(typeof data168.pin !== "boolean"){
-const err366 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/pin",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+for(const key27 in data172){
+if(!((((((key27 === "what") || (key27 === "from")) || (key27 === "rule")) || (key27 === "maxAgeMs")) || (key27 === "pin")) || (key27 === "pinned"))){
+const err366 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err366];
 }
@@ -4460,10 +4462,9 @@ vErrors.push(err366);
 errors++;
 }
 }
-if(data168.pinned !== undefined){
-let data174 = data168.pinned;
-if((typeof data174 !== "string") && (data174 !== null)){
-const err367 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/pinned",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.selection.properties.pinned.type},message:"must be string,null"};
+if(data172.what !== undefined){
+if(typeof data172.what !== "string"){
+const err367 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/what",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/what/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err367];
 }
@@ -4473,9 +4474,9 @@ vErrors.push(err367);
 errors++;
 }
 }
-}
-else {
-const err368 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data172.from !== undefined){
+if(typeof data172.from !== "string"){
+const err368 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/from",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err368];
 }
@@ -4485,9 +4486,9 @@ vErrors.push(err368);
 errors++;
 }
 }
-}
-else {
-const err369 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data172.rule !== undefined){
+if(typeof data172.rule !== "string"){
+const err369 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/rule",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err369];
 }
@@ -4497,9 +4498,10 @@ vErrors.push(err369);
 errors++;
 }
 }
-}
-else {
-const err370 = {instancePath:instancePath+"/binding/cleanup",schemaPath:"#/properties/binding/properties/cleanup/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data172.maxAgeMs !== undefined){
+let data176 = data172.maxAgeMs;
+if((!((typeof data176 == "number") && (isFinite(data176)))) && (data176 !== null)){
+const err370 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/maxAgeMs",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/maxAgeMs/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.selection.properties.maxAgeMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err370];
 }
@@ -4509,13 +4511,9 @@ vErrors.push(err370);
 errors++;
 }
 }
-if(data1.requiredEvidence !== undefined){
-let data175 = data1.requiredEvidence;
-if(Array.isArray(data175)){
-const len23 = data175.length;
-for(let i23=0; i23<len23; i23++){
-if(typeof data175[i23] !== "string"){
-const err371 = {instancePath:instancePath+"/binding/requiredEvidence/" + i23,schemaPath:"#/properties/binding/properties/requiredEvidence/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data172.pin !== undefined){
+if(typeof data172.pin !== "boolean"){
+const err371 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/pin",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/pin/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err371];
 }
@@ -4525,9 +4523,10 @@ vErrors.push(err371);
 errors++;
 }
 }
-}
-else {
-const err372 = {instancePath:instancePath+"/binding/requiredEvidence",schemaPath:"#/properties/binding/properties/requiredEvidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data172.pinned !== undefined){
+let data178 = data172.pinned;
+if((typeof data178 !== "string") && (data178 !== null)){
+const err372 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection/pinned",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/properties/pinned/type",keyword:"type",params:{type: schema31.properties.binding.properties.cleanup.items.properties.selection.properties.pinned.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err372];
 }
@@ -4539,7 +4538,7 @@ errors++;
 }
 }
 else {
-const err373 = {instancePath:instancePath+"/binding",schemaPath:"#/properties/binding/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err373 = {instancePath:instancePath+"/binding/cleanup/" + i17+"/selection",schemaPath:"#/properties/binding/properties/cleanup/items/properties/selection/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err373];
 }
@@ -4549,9 +4548,9 @@ vErrors.push(err373);
 errors++;
 }
 }
-if(data.digest !== undefined){
-if(typeof data.digest !== "string"){
-const err374 = {instancePath:instancePath+"/digest",schemaPath:"#/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err374 = {instancePath:instancePath+"/binding/cleanup/" + i17,schemaPath:"#/properties/binding/properties/cleanup/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err374];
 }
@@ -4561,11 +4560,9 @@ vErrors.push(err374);
 errors++;
 }
 }
-if(data.observed !== undefined){
-let data178 = data.observed;
-if(data178 && typeof data178 == "object" && !Array.isArray(data178)){
-if(data178.at === undefined){
-const err375 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+else {
+const err375 = {instancePath:instancePath+"/binding/cleanup",schemaPath:"#/properties/binding/properties/cleanup/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err375];
 }
@@ -4574,8 +4571,14 @@ vErrors.push(err375);
 }
 errors++;
 }
-if(data178.checks === undefined){
-const err376 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+}
+if(data1.requiredEvidence !== undefined){
+let data179 = data1.requiredEvidence;
+if(Array.isArray(data179)){
+const len23 = data179.length;
+for(let i23=0; i23<len23; i23++){
+if(typeof data179[i23] !== "string"){
+const err376 = {instancePath:instancePath+"/binding/requiredEvidence/" + i23,schemaPath:"#/properties/binding/properties/requiredEvidence/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err376];
 }
@@ -4584,9 +4587,10 @@ vErrors.push(err376);
 }
 errors++;
 }
-for(const key27 in data178){
-if(!(((((key27 === "at") || (key27 === "checks")) || (key27 === "selected")) || (key27 === "expected")) || (key27 === "documents"))){
-const err377 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+}
+}
+else {
+const err377 = {instancePath:instancePath+"/binding/requiredEvidence",schemaPath:"#/properties/binding/properties/requiredEvidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err377];
 }
@@ -4596,9 +4600,9 @@ vErrors.push(err377);
 errors++;
 }
 }
-if(data178.at !== undefined){
-if(typeof data178.at !== "string"){
-const err378 = {instancePath:instancePath+"/observed/at",schemaPath:"#/properties/observed/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err378 = {instancePath:instancePath+"/binding",schemaPath:"#/properties/binding/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err378];
 }
@@ -4608,15 +4612,9 @@ vErrors.push(err378);
 errors++;
 }
 }
-if(data178.checks !== undefined){
-let data180 = data178.checks;
-if(Array.isArray(data180)){
-const len24 = data180.length;
-for(let i24=0; i24<len24; i24++){
-let data181 = data180[i24];
-if(data181 && typeof data181 == "object" && !Array.isArray(data181)){
-if(data181.id === undefined){
-const err379 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data.digest !== undefined){
+if(typeof data.digest !== "string"){
+const err379 = {instancePath:instancePath+"/digest",schemaPath:"#/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err379];
 }
@@ -4625,8 +4623,12 @@ vErrors.push(err379);
 }
 errors++;
 }
-if(data181.step === undefined){
-const err380 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
+}
+if(data.observed !== undefined){
+let data182 = data.observed;
+if(data182 && typeof data182 == "object" && !Array.isArray(data182)){
+if(data182.at === undefined){
+const err380 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err380];
 }
@@ -4635,8 +4637,8 @@ vErrors.push(err380);
 }
 errors++;
 }
-if(data181.result === undefined){
-const err381 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+if(data182.checks === undefined){
+const err381 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -4645,8 +4647,9 @@ vErrors.push(err381);
 }
 errors++;
 }
-if(data181.detail === undefined){
-const err382 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+for(const key28 in data182){
+if(!(((((key28 === "at") || (key28 === "checks")) || (key28 === "selected")) || (key28 === "expected")) || (key28 === "documents"))){
+const err382 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -4655,9 +4658,10 @@ vErrors.push(err382);
 }
 errors++;
 }
-for(const key28 in data181){
-if(!((((key28 === "id") || (key28 === "step")) || (key28 === "result")) || (key28 === "detail"))){
-const err383 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+}
+if(data182.at !== undefined){
+if(typeof data182.at !== "string"){
+const err383 = {instancePath:instancePath+"/observed/at",schemaPath:"#/properties/observed/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err383];
 }
@@ -4667,9 +4671,15 @@ vErrors.push(err383);
 errors++;
 }
 }
-if(data181.id !== undefined){
-if(typeof data181.id !== "string"){
-const err384 = {instancePath:instancePath+"/observed/checks/" + i24+"/id",schemaPath:"#/properties/observed/properties/checks/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data182.checks !== undefined){
+let data184 = data182.checks;
+if(Array.isArray(data184)){
+const len24 = data184.length;
+for(let i24=0; i24<len24; i24++){
+let data185 = data184[i24];
+if(data185 && typeof data185 == "object" && !Array.isArray(data185)){
+if(data185.id === undefined){
+const err384 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err384];
 }
@@ -4678,11 +4688,8 @@ vErrors.push(err384);
 }
 errors++;
 }
-}
-if(data181.step !== undefined){
-let data183 = data181.step;
-if((typeof data183 !== "string") && (data183 !== null)){
-const err385 = {instancePath:instancePath+"/observed/checks/" + i24+"/step",schemaPath:"#/properties/observed/properties/checks/items/properties/step/type",keyword:"type",params:{type: schema31.properties.observed.properties.checks.items.properties.step.type},message:"must be string,null"};
+if(data185.step === undefined){
+const err385 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
 if(vErrors === null){
 vErrors = [err385];
 }
@@ -4691,11 +4698,8 @@ vErrors.push(err385);
 }
 errors++;
 }
-}
-if(data181.result !== undefined){
-let data184 = data181.result;
-if(!((((data184 === "passed") || (data184 === "failed")) || (data184 === "deferred")) || (data184 === "could-not-run"))){
-const err386 = {instancePath:instancePath+"/observed/checks/" + i24+"/result",schemaPath:"#/properties/observed/properties/checks/items/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.properties.observed.properties.checks.items.properties.result.enum},message:"must be equal to one of the allowed values"};
+if(data185.result === undefined){
+const err386 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
 vErrors = [err386];
 }
@@ -4704,10 +4708,8 @@ vErrors.push(err386);
 }
 errors++;
 }
-}
-if(data181.detail !== undefined){
-if(typeof data181.detail !== "string"){
-const err387 = {instancePath:instancePath+"/observed/checks/" + i24+"/detail",schemaPath:"#/properties/observed/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data185.detail === undefined){
+const err387 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err387];
 }
@@ -4716,10 +4718,9 @@ vErrors.push(err387);
 }
 errors++;
 }
-}
-}
-else {
-const err388 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key29 in data185){
+if(!((((key29 === "id") || (key29 === "step")) || (key29 === "result")) || (key29 === "detail"))){
+const err388 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err388];
 }
@@ -4729,9 +4730,9 @@ vErrors.push(err388);
 errors++;
 }
 }
-}
-else {
-const err389 = {instancePath:instancePath+"/observed/checks",schemaPath:"#/properties/observed/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data185.id !== undefined){
+if(typeof data185.id !== "string"){
+const err389 = {instancePath:instancePath+"/observed/checks/" + i24+"/id",schemaPath:"#/properties/observed/properties/checks/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err389];
 }
@@ -4741,15 +4742,10 @@ vErrors.push(err389);
 errors++;
 }
 }
-if(data178.selected !== undefined){
-let data186 = data178.selected;
-if(Array.isArray(data186)){
-const len25 = data186.length;
-for(let i25=0; i25<len25; i25++){
-let data187 = data186[i25];
-if(data187 && typeof data187 == "object" && !Array.isArray(data187)){
-if(data187.step === undefined){
-const err390 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
+if(data185.step !== undefined){
+let data187 = data185.step;
+if((typeof data187 !== "string") && (data187 !== null)){
+const err390 = {instancePath:instancePath+"/observed/checks/" + i24+"/step",schemaPath:"#/properties/observed/properties/checks/items/properties/step/type",keyword:"type",params:{type: schema31.properties.observed.properties.checks.items.properties.step.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err390];
 }
@@ -4758,8 +4754,11 @@ vErrors.push(err390);
 }
 errors++;
 }
-if(data187.name === undefined){
-const err391 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+if(data185.result !== undefined){
+let data188 = data185.result;
+if(!((((data188 === "passed") || (data188 === "failed")) || (data188 === "deferred")) || (data188 === "could-not-run"))){
+const err391 = {instancePath:instancePath+"/observed/checks/" + i24+"/result",schemaPath:"#/properties/observed/properties/checks/items/properties/result/enum",keyword:"enum",params:{allowedValues: schema31.properties.observed.properties.checks.items.properties.result.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err391];
 }
@@ -4768,8 +4767,10 @@ vErrors.push(err391);
 }
 errors++;
 }
-if(data187.at === undefined){
-const err392 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+if(data185.detail !== undefined){
+if(typeof data185.detail !== "string"){
+const err392 = {instancePath:instancePath+"/observed/checks/" + i24+"/detail",schemaPath:"#/properties/observed/properties/checks/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err392];
 }
@@ -4778,9 +4779,10 @@ vErrors.push(err392);
 }
 errors++;
 }
-for(const key29 in data187){
-if(!(((key29 === "step") || (key29 === "name")) || (key29 === "at"))){
-const err393 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+}
+}
+else {
+const err393 = {instancePath:instancePath+"/observed/checks/" + i24,schemaPath:"#/properties/observed/properties/checks/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err393];
 }
@@ -4790,9 +4792,9 @@ vErrors.push(err393);
 errors++;
 }
 }
-if(data187.step !== undefined){
-if(typeof data187.step !== "string"){
-const err394 = {instancePath:instancePath+"/observed/selected/" + i25+"/step",schemaPath:"#/properties/observed/properties/selected/items/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err394 = {instancePath:instancePath+"/observed/checks",schemaPath:"#/properties/observed/properties/checks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err394];
 }
@@ -4802,9 +4804,15 @@ vErrors.push(err394);
 errors++;
 }
 }
-if(data187.name !== undefined){
-if(typeof data187.name !== "string"){
-const err395 = {instancePath:instancePath+"/observed/selected/" + i25+"/name",schemaPath:"#/properties/observed/properties/selected/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data182.selected !== undefined){
+let data190 = data182.selected;
+if(Array.isArray(data190)){
+const len25 = data190.length;
+for(let i25=0; i25<len25; i25++){
+let data191 = data190[i25];
+if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
+if(data191.step === undefined){
+const err395 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "step"},message:"must have required property '"+"step"+"'"};
 if(vErrors === null){
 vErrors = [err395];
 }
@@ -4813,10 +4821,8 @@ vErrors.push(err395);
 }
 errors++;
 }
-}
-if(data187.at !== undefined){
-if(typeof data187.at !== "string"){
-const err396 = {instancePath:instancePath+"/observed/selected/" + i25+"/at",schemaPath:"#/properties/observed/properties/selected/items/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data191.name === undefined){
+const err396 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err396];
 }
@@ -4825,10 +4831,8 @@ vErrors.push(err396);
 }
 errors++;
 }
-}
-}
-else {
-const err397 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data191.at === undefined){
+const err397 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err397];
 }
@@ -4837,10 +4841,9 @@ vErrors.push(err397);
 }
 errors++;
 }
-}
-}
-else {
-const err398 = {instancePath:instancePath+"/observed/selected",schemaPath:"#/properties/observed/properties/selected/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key30 in data191){
+if(!(((key30 === "step") || (key30 === "name")) || (key30 === "at"))){
+const err398 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err398];
 }
@@ -4850,11 +4853,9 @@ vErrors.push(err398);
 errors++;
 }
 }
-if(data178.expected !== undefined){
-let data191 = data178.expected;
-if(data191 && typeof data191 == "object" && !Array.isArray(data191)){
-if(data191.runs === undefined){
-const err399 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "runs"},message:"must have required property '"+"runs"+"'"};
+if(data191.step !== undefined){
+if(typeof data191.step !== "string"){
+const err399 = {instancePath:instancePath+"/observed/selected/" + i25+"/step",schemaPath:"#/properties/observed/properties/selected/items/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err399];
 }
@@ -4863,8 +4864,10 @@ vErrors.push(err399);
 }
 errors++;
 }
-if(data191.totalMs === undefined){
-const err400 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "totalMs"},message:"must have required property '"+"totalMs"+"'"};
+}
+if(data191.name !== undefined){
+if(typeof data191.name !== "string"){
+const err400 = {instancePath:instancePath+"/observed/selected/" + i25+"/name",schemaPath:"#/properties/observed/properties/selected/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err400];
 }
@@ -4873,8 +4876,10 @@ vErrors.push(err400);
 }
 errors++;
 }
-if(data191.rtoMs === undefined){
-const err401 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "rtoMs"},message:"must have required property '"+"rtoMs"+"'"};
+}
+if(data191.at !== undefined){
+if(typeof data191.at !== "string"){
+const err401 = {instancePath:instancePath+"/observed/selected/" + i25+"/at",schemaPath:"#/properties/observed/properties/selected/items/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err401];
 }
@@ -4883,8 +4888,10 @@ vErrors.push(err401);
 }
 errors++;
 }
-if(data191.steps === undefined){
-const err402 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
+}
+}
+else {
+const err402 = {instancePath:instancePath+"/observed/selected/" + i25,schemaPath:"#/properties/observed/properties/selected/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err402];
 }
@@ -4893,9 +4900,10 @@ vErrors.push(err402);
 }
 errors++;
 }
-for(const key30 in data191){
-if(!((((key30 === "runs") || (key30 === "totalMs")) || (key30 === "rtoMs")) || (key30 === "steps"))){
-const err403 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+}
+}
+else {
+const err403 = {instancePath:instancePath+"/observed/selected",schemaPath:"#/properties/observed/properties/selected/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err403];
 }
@@ -4905,10 +4913,11 @@ vErrors.push(err403);
 errors++;
 }
 }
-if(data191.runs !== undefined){
-let data192 = data191.runs;
-if(!(((typeof data192 == "number") && (!(data192 % 1) && !isNaN(data192))) && (isFinite(data192)))){
-const err404 = {instancePath:instancePath+"/observed/expected/runs",schemaPath:"#/properties/observed/properties/expected/properties/runs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data182.expected !== undefined){
+let data195 = data182.expected;
+if(data195 && typeof data195 == "object" && !Array.isArray(data195)){
+if(data195.runs === undefined){
+const err404 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "runs"},message:"must have required property '"+"runs"+"'"};
 if(vErrors === null){
 vErrors = [err404];
 }
@@ -4917,9 +4926,8 @@ vErrors.push(err404);
 }
 errors++;
 }
-if((typeof data192 == "number") && (isFinite(data192))){
-if(data192 < 1 || isNaN(data192)){
-const err405 = {instancePath:instancePath+"/observed/expected/runs",schemaPath:"#/properties/observed/properties/expected/properties/runs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data195.totalMs === undefined){
+const err405 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "totalMs"},message:"must have required property '"+"totalMs"+"'"};
 if(vErrors === null){
 vErrors = [err405];
 }
@@ -4928,12 +4936,8 @@ vErrors.push(err405);
 }
 errors++;
 }
-}
-}
-if(data191.totalMs !== undefined){
-let data193 = data191.totalMs;
-if(!((typeof data193 == "number") && (isFinite(data193)))){
-const err406 = {instancePath:instancePath+"/observed/expected/totalMs",schemaPath:"#/properties/observed/properties/expected/properties/totalMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data195.rtoMs === undefined){
+const err406 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "rtoMs"},message:"must have required property '"+"rtoMs"+"'"};
 if(vErrors === null){
 vErrors = [err406];
 }
@@ -4942,11 +4946,8 @@ vErrors.push(err406);
 }
 errors++;
 }
-}
-if(data191.rtoMs !== undefined){
-let data194 = data191.rtoMs;
-if((!((typeof data194 == "number") && (isFinite(data194)))) && (data194 !== null)){
-const err407 = {instancePath:instancePath+"/observed/expected/rtoMs",schemaPath:"#/properties/observed/properties/expected/properties/rtoMs/type",keyword:"type",params:{type: schema31.properties.observed.properties.expected.properties.rtoMs.type},message:"must be number,null"};
+if(data195.steps === undefined){
+const err407 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
 if(vErrors === null){
 vErrors = [err407];
 }
@@ -4955,14 +4956,9 @@ vErrors.push(err407);
 }
 errors++;
 }
-}
-if(data191.steps !== undefined){
-let data195 = data191.steps;
-if(data195 && typeof data195 == "object" && !Array.isArray(data195)){
 for(const key31 in data195){
-let data196 = data195[key31];
-if(!((typeof data196 == "number") && (isFinite(data196)))){
-const err408 = {instancePath:instancePath+"/observed/expected/steps/" + key31.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/observed/properties/expected/properties/steps/additionalProperties/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(!((((key31 === "runs") || (key31 === "totalMs")) || (key31 === "rtoMs")) || (key31 === "steps"))){
+const err408 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err408];
 }
@@ -4972,9 +4968,10 @@ vErrors.push(err408);
 errors++;
 }
 }
-}
-else {
-const err409 = {instancePath:instancePath+"/observed/expected/steps",schemaPath:"#/properties/observed/properties/expected/properties/steps/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data195.runs !== undefined){
+let data196 = data195.runs;
+if(!(((typeof data196 == "number") && (!(data196 % 1) && !isNaN(data196))) && (isFinite(data196)))){
+const err409 = {instancePath:instancePath+"/observed/expected/runs",schemaPath:"#/properties/observed/properties/expected/properties/runs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err409];
 }
@@ -4983,10 +4980,9 @@ vErrors.push(err409);
 }
 errors++;
 }
-}
-}
-else {
-const err410 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data196 == "number") && (isFinite(data196))){
+if(data196 < 1 || isNaN(data196)){
+const err410 = {instancePath:instancePath+"/observed/expected/runs",schemaPath:"#/properties/observed/properties/expected/properties/runs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err410];
 }
@@ -4996,11 +4992,11 @@ vErrors.push(err410);
 errors++;
 }
 }
-if(data178.documents !== undefined){
-let data197 = data178.documents;
-if(data197 && typeof data197 == "object" && !Array.isArray(data197)){
-if(data197.runbook === undefined){
-const err411 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/required",keyword:"required",params:{missingProperty: "runbook"},message:"must have required property '"+"runbook"+"'"};
+}
+if(data195.totalMs !== undefined){
+let data197 = data195.totalMs;
+if(!((typeof data197 == "number") && (isFinite(data197)))){
+const err411 = {instancePath:instancePath+"/observed/expected/totalMs",schemaPath:"#/properties/observed/properties/expected/properties/totalMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err411];
 }
@@ -5009,8 +5005,11 @@ vErrors.push(err411);
 }
 errors++;
 }
-if(data197.environment === undefined){
-const err412 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/required",keyword:"required",params:{missingProperty: "environment"},message:"must have required property '"+"environment"+"'"};
+}
+if(data195.rtoMs !== undefined){
+let data198 = data195.rtoMs;
+if((!((typeof data198 == "number") && (isFinite(data198)))) && (data198 !== null)){
+const err412 = {instancePath:instancePath+"/observed/expected/rtoMs",schemaPath:"#/properties/observed/properties/expected/properties/rtoMs/type",keyword:"type",params:{type: schema31.properties.observed.properties.expected.properties.rtoMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err412];
 }
@@ -5019,9 +5018,14 @@ vErrors.push(err412);
 }
 errors++;
 }
-for(const key32 in data197){
-if(!((key32 === "runbook") || (key32 === "environment"))){
-const err413 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+}
+if(data195.steps !== undefined){
+let data199 = data195.steps;
+if(data199 && typeof data199 == "object" && !Array.isArray(data199)){
+for(const key32 in data199){
+let data200 = data199[key32];
+if(!((typeof data200 == "number") && (isFinite(data200)))){
+const err413 = {instancePath:instancePath+"/observed/expected/steps/" + key32.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/observed/properties/expected/properties/steps/additionalProperties/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err413];
 }
@@ -5031,9 +5035,9 @@ vErrors.push(err413);
 errors++;
 }
 }
-if(data197.runbook !== undefined){
-if(typeof data197.runbook !== "string"){
-const err414 = {instancePath:instancePath+"/observed/documents/runbook",schemaPath:"#/properties/observed/properties/documents/properties/runbook/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err414 = {instancePath:instancePath+"/observed/expected/steps",schemaPath:"#/properties/observed/properties/expected/properties/steps/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err414];
 }
@@ -5043,9 +5047,9 @@ vErrors.push(err414);
 errors++;
 }
 }
-if(data197.environment !== undefined){
-if(typeof data197.environment !== "string"){
-const err415 = {instancePath:instancePath+"/observed/documents/environment",schemaPath:"#/properties/observed/properties/documents/properties/environment/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err415 = {instancePath:instancePath+"/observed/expected",schemaPath:"#/properties/observed/properties/expected/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err415];
 }
@@ -5055,9 +5059,11 @@ vErrors.push(err415);
 errors++;
 }
 }
-}
-else {
-const err416 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data182.documents !== undefined){
+let data201 = data182.documents;
+if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
+if(data201.runbook === undefined){
+const err416 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/required",keyword:"required",params:{missingProperty: "runbook"},message:"must have required property '"+"runbook"+"'"};
 if(vErrors === null){
 vErrors = [err416];
 }
@@ -5066,10 +5072,8 @@ vErrors.push(err416);
 }
 errors++;
 }
-}
-}
-else {
-const err417 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data201.environment === undefined){
+const err417 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/required",keyword:"required",params:{missingProperty: "environment"},message:"must have required property '"+"environment"+"'"};
 if(vErrors === null){
 vErrors = [err417];
 }
@@ -5078,15 +5082,74 @@ vErrors.push(err417);
 }
 errors++;
 }
-}
-}
-else {
-const err418 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key33 in data201){
+if(!((key33 === "runbook") || (key33 === "environment"))){
+const err418 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err418];
 }
 else {
 vErrors.push(err418);
+}
+errors++;
+}
+}
+if(data201.runbook !== undefined){
+if(typeof data201.runbook !== "string"){
+const err419 = {instancePath:instancePath+"/observed/documents/runbook",schemaPath:"#/properties/observed/properties/documents/properties/runbook/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err419];
+}
+else {
+vErrors.push(err419);
+}
+errors++;
+}
+}
+if(data201.environment !== undefined){
+if(typeof data201.environment !== "string"){
+const err420 = {instancePath:instancePath+"/observed/documents/environment",schemaPath:"#/properties/observed/properties/documents/properties/environment/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err420];
+}
+else {
+vErrors.push(err420);
+}
+errors++;
+}
+}
+}
+else {
+const err421 = {instancePath:instancePath+"/observed/documents",schemaPath:"#/properties/observed/properties/documents/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err421];
+}
+else {
+vErrors.push(err421);
+}
+errors++;
+}
+}
+}
+else {
+const err422 = {instancePath:instancePath+"/observed",schemaPath:"#/properties/observed/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err422];
+}
+else {
+vErrors.push(err422);
+}
+errors++;
+}
+}
+}
+else {
+const err423 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err423];
+}
+else {
+vErrors.push(err423);
 }
 errors++;
 }

@@ -2,13 +2,14 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","objectives","fault","requires","steps"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Runbook"},"metadata":{"type":"object","required":["name","version","title","owner"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the drill"},"version":{"type":"string","pattern":"^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$","description":"Semantic version"},"title":{"type":"string","minLength":1},"description":{"type":"string"},"owner":{"type":"string","minLength":1},"cadence":{"enum":["weekly","monthly","quarterly","half-yearly","yearly"]},"controls":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},"objectives":{"type":"object","properties":{"rto":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Recovery time objective. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"rpo":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Recovery point objective; 0 means that no acknowledged row is lost. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"fault":{"enum":["injected","declared","planned"]},"preflight":{"enum":["known","complete"],"default":"known","description":"complete: a run is refused as well when a preflight check could not run"},"requires":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"string","description":"Connection kind, or `endpoint`"}},"additionalProperties":false},"inputs":{"type":"object","patternProperties":{"^[a-z][A-Za-z0-9_]*$":{"type":"object","required":["type"],"properties":{"type":{"enum":["string","integer","number","boolean","duration"]},"description":{"type":"string"},"default":{"type":["string","number","boolean"]},"enum":{"type":"array","items":{"type":["string","number"]},"minItems":1},"minimum":{"type":"number"},"maximum":{"type":"number"},"pattern":{"type":"string"},"x-sensitive":{"type":"boolean","description":"Redacted everywhere"}},"additionalProperties":false}},"additionalProperties":false},"probes":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["uses"],"properties":{"uses":{"type":"string"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"steps":{"type":"array","items":{"if":{"type":"object","properties":{"parallel":{}},"required":["parallel"]},"then":{"type":"object","required":["parallel"],"properties":{"parallel":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"array","items":{"type":"object","required":["id","phase","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"],"description":"Phases never go backwards"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"gate":{"type":"boolean","description":"verify only: recovery counts as done no earlier than the end of this step","default":false}},"additionalProperties":false,"description":"One step"},"minItems":1}},"minProperties":1,"description":"Named branches side by side; the first failure cancels the others","additionalProperties":false}},"additionalProperties":false},"else":{"type":"object","required":["id","phase","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"],"description":"Phases never go backwards"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"gate":{"type":"boolean","description":"verify only: recovery counts as done no earlier than the end of this step","default":false}},"additionalProperties":false,"description":"One step"}},"minItems":1},"cleanup":{"type":"array","items":{"type":"object","required":["id","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false}}},"description":"Extra steps that always run, after the registered cleanups"},"evidence":{"type":"object","required":["require"],"properties":{"require":{"type":"array","items":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","residue"]}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster runbook"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","objectives","fault","requires","steps"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Runbook"},"metadata":{"type":"object","required":["name","version","title","owner"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the drill"},"version":{"type":"string","pattern":"^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$","description":"Semantic version"},"title":{"type":"string","minLength":1},"description":{"type":"string"},"owner":{"type":"string","minLength":1},"cadence":{"enum":["weekly","monthly","quarterly","half-yearly","yearly"]},"controls":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},"objectives":{"type":"object","properties":{"rto":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Recovery time objective. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"rpo":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Recovery point objective; 0 means that no acknowledged row is lost. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"approved":{"type":"object","required":["by","on"],"properties":{"by":{"type":"string","minLength":1},"on":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\d$","description":"A day, in quotes: \"2026-01-31\""},"in":{"type":"string","description":"Where that is written: a ticket, minutes"}},"additionalProperties":false,"description":"Who in the business agreed to these objectives; the report shows it"}},"additionalProperties":false},"fault":{"enum":["injected","declared","planned"]},"preflight":{"enum":["known","complete"],"default":"known","description":"complete: a run is refused as well when a preflight check could not run"},"requires":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"string","description":"Connection kind, or `endpoint`"}},"additionalProperties":false},"inputs":{"type":"object","patternProperties":{"^[a-z][A-Za-z0-9_]*$":{"type":"object","required":["type"],"properties":{"type":{"enum":["string","integer","number","boolean","duration"]},"description":{"type":"string"},"default":{"type":["string","number","boolean"]},"enum":{"type":"array","items":{"type":["string","number"]},"minItems":1},"minimum":{"type":"number"},"maximum":{"type":"number"},"pattern":{"type":"string"},"x-sensitive":{"type":"boolean","description":"Redacted everywhere"}},"additionalProperties":false}},"additionalProperties":false},"probes":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["uses"],"properties":{"uses":{"type":"string"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"steps":{"type":"array","items":{"if":{"type":"object","properties":{"parallel":{}},"required":["parallel"]},"then":{"type":"object","required":["parallel"],"properties":{"parallel":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"array","items":{"type":"object","required":["id","phase","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"],"description":"Phases never go backwards"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"gate":{"type":"boolean","description":"verify only: recovery counts as done no earlier than the end of this step","default":false}},"additionalProperties":false,"description":"One step"},"minItems":1}},"minProperties":1,"description":"Named branches side by side; the first failure cancels the others","additionalProperties":false}},"additionalProperties":false},"else":{"type":"object","required":["id","phase","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"],"description":"Phases never go backwards"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false},"gate":{"type":"boolean","description":"verify only: recovery counts as done no earlier than the end of this step","default":false}},"additionalProperties":false,"description":"One step"}},"minItems":1},"cleanup":{"type":"array","items":{"type":"object","required":["id","uses"],"properties":{"id":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Unique in the runbook; later steps use {{ steps.<id>.<field> }}"},"title":{"type":"string"},"uses":{"type":"string","description":"The step type"},"with":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long one attempt may take; default 10m. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"totalTimeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long all attempts together may take; default: no bound beyond the attempts. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"retry":{"type":"object","required":["attempts"],"properties":{"attempts":{"type":"integer","minimum":1,"maximum":100,"default":1},"delay":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"Wait between attempts; default 1s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false}}},"description":"Extra steps that always run, after the registered cleanups"},"evidence":{"type":"object","required":["require"],"properties":{"require":{"type":"array","items":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","residue","approvals","changes","clock"]}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster runbook"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
 const pattern5 = new RegExp("^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$", "u");
 const pattern6 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
-const pattern10 = new RegExp("^[a-z][A-Za-z0-9_]*$", "u");
+const pattern8 = new RegExp("^\\d{4}-\\d\\d-\\d\\d$", "u");
+const pattern11 = new RegExp("^[a-z][A-Za-z0-9_]*$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -385,7 +386,7 @@ if(data.objectives !== undefined){
 let data11 = data.objectives;
 if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
 for(const key2 in data11){
-if(!((key2 === "rto") || (key2 === "rpo"))){
+if(!(((key2 === "rto") || (key2 === "rpo")) || (key2 === "approved"))){
 const err31 = {instancePath:instancePath+"/objectives",schemaPath:"#/properties/objectives/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.objectives,data:data11};
 if(vErrors === null){
 vErrors = [err31];
@@ -446,9 +447,11 @@ vErrors.push(err35);
 errors++;
 }
 }
-}
-else {
-const err36 = {instancePath:instancePath+"/objectives",schemaPath:"#/properties/objectives/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.objectives.type,parentSchema:schema31.properties.objectives,data:data11};
+if(data11.approved !== undefined){
+let data14 = data11.approved;
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+if(data14.by === undefined){
+const err36 = {instancePath:instancePath+"/objectives/approved",schemaPath:"#/properties/objectives/properties/approved/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'",schema:schema31.properties.objectives.properties.approved.required,parentSchema:schema31.properties.objectives.properties.approved,data:data14};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -457,11 +460,8 @@ vErrors.push(err36);
 }
 errors++;
 }
-}
-if(data.fault !== undefined){
-let data14 = data.fault;
-if(!(((data14 === "injected") || (data14 === "declared")) || (data14 === "planned"))){
-const err37 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/enum",keyword:"enum",params:{allowedValues: schema31.properties.fault.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.fault.enum,parentSchema:schema31.properties.fault,data:data14};
+if(data14.on === undefined){
+const err37 = {instancePath:instancePath+"/objectives/approved",schemaPath:"#/properties/objectives/properties/approved/required",keyword:"required",params:{missingProperty: "on"},message:"must have required property '"+"on"+"'",schema:schema31.properties.objectives.properties.approved.required,parentSchema:schema31.properties.objectives.properties.approved,data:data14};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -470,11 +470,9 @@ vErrors.push(err37);
 }
 errors++;
 }
-}
-if(data.preflight !== undefined){
-let data15 = data.preflight;
-if(!((data15 === "known") || (data15 === "complete"))){
-const err38 = {instancePath:instancePath+"/preflight",schemaPath:"#/properties/preflight/enum",keyword:"enum",params:{allowedValues: schema31.properties.preflight.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.preflight.enum,parentSchema:schema31.properties.preflight,data:data15};
+for(const key3 in data14){
+if(!(((key3 === "by") || (key3 === "on")) || (key3 === "in"))){
+const err38 = {instancePath:instancePath+"/objectives/approved",schemaPath:"#/properties/objectives/properties/approved/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.objectives.properties.approved,data:data14};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -484,12 +482,11 @@ vErrors.push(err38);
 errors++;
 }
 }
-if(data.requires !== undefined){
-let data16 = data.requires;
-if(data16 && typeof data16 == "object" && !Array.isArray(data16)){
-for(const key3 in data16){
-if(!(pattern4.test(key3))){
-const err39 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.requires,data:data16};
+if(data14.by !== undefined){
+let data15 = data14.by;
+if(typeof data15 === "string"){
+if(func2(data15) < 1){
+const err39 = {instancePath:instancePath+"/objectives/approved/by",schemaPath:"#/properties/objectives/properties/approved/properties/by/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.objectives.properties.approved.properties.by,data:data15};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -499,11 +496,8 @@ vErrors.push(err39);
 errors++;
 }
 }
-for(const key4 in data16){
-if(pattern4.test(key4)){
-let data17 = data16[key4];
-if(typeof data17 !== "string"){
-const err40 = {instancePath:instancePath+"/requires/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.requires.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.requires.patternProperties["^[a-z][a-z0-9-]*$"],data:data17};
+else {
+const err40 = {instancePath:instancePath+"/objectives/approved/by",schemaPath:"#/properties/objectives/properties/approved/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.objectives.properties.approved.properties.by.type,parentSchema:schema31.properties.objectives.properties.approved.properties.by,data:data15};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -513,10 +507,11 @@ vErrors.push(err40);
 errors++;
 }
 }
-}
-}
-else {
-const err41 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.requires.type,parentSchema:schema31.properties.requires,data:data16};
+if(data14.on !== undefined){
+let data16 = data14.on;
+if(typeof data16 === "string"){
+if(!pattern8.test(data16)){
+const err41 = {instancePath:instancePath+"/objectives/approved/on",schemaPath:"#/properties/objectives/properties/approved/properties/on/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\d$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\d$"+"\"",schema:"^\\d{4}-\\d\\d-\\d\\d$",parentSchema:schema31.properties.objectives.properties.approved.properties.on,data:data16};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -526,12 +521,8 @@ vErrors.push(err41);
 errors++;
 }
 }
-if(data.inputs !== undefined){
-let data18 = data.inputs;
-if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
-for(const key5 in data18){
-if(!(pattern10.test(key5))){
-const err42 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.inputs,data:data18};
+else {
+const err42 = {instancePath:instancePath+"/objectives/approved/on",schemaPath:"#/properties/objectives/properties/approved/properties/on/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.objectives.properties.approved.properties.on.type,parentSchema:schema31.properties.objectives.properties.approved.properties.on,data:data16};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -541,12 +532,10 @@ vErrors.push(err42);
 errors++;
 }
 }
-for(const key6 in data18){
-if(pattern10.test(key6)){
-let data19 = data18[key6];
-if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
-if(data19.type === undefined){
-const err43 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].required,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data19};
+if(data14.in !== undefined){
+let data17 = data14.in;
+if(typeof data17 !== "string"){
+const err43 = {instancePath:instancePath+"/objectives/approved/in",schemaPath:"#/properties/objectives/properties/approved/properties/in/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.objectives.properties.approved.properties.in.type,parentSchema:schema31.properties.objectives.properties.approved.properties.in,data:data17};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -555,9 +544,10 @@ vErrors.push(err43);
 }
 errors++;
 }
-for(const key7 in data19){
-if(!((((((((key7 === "type") || (key7 === "description")) || (key7 === "default")) || (key7 === "enum")) || (key7 === "minimum")) || (key7 === "maximum")) || (key7 === "pattern")) || (key7 === "x-sensitive"))){
-const err44 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data19};
+}
+}
+else {
+const err44 = {instancePath:instancePath+"/objectives/approved",schemaPath:"#/properties/objectives/properties/approved/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.objectives.properties.approved.type,parentSchema:schema31.properties.objectives.properties.approved,data:data14};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -567,10 +557,9 @@ vErrors.push(err44);
 errors++;
 }
 }
-if(data19.type !== undefined){
-let data20 = data19.type;
-if(!(((((data20 === "string") || (data20 === "integer")) || (data20 === "number")) || (data20 === "boolean")) || (data20 === "duration"))){
-const err45 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type.enum,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type,data:data20};
+}
+else {
+const err45 = {instancePath:instancePath+"/objectives",schemaPath:"#/properties/objectives/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.objectives.type,parentSchema:schema31.properties.objectives,data:data11};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -580,10 +569,10 @@ vErrors.push(err45);
 errors++;
 }
 }
-if(data19.description !== undefined){
-let data21 = data19.description;
-if(typeof data21 !== "string"){
-const err46 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.description.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.description,data:data21};
+if(data.fault !== undefined){
+let data18 = data.fault;
+if(!(((data18 === "injected") || (data18 === "declared")) || (data18 === "planned"))){
+const err46 = {instancePath:instancePath+"/fault",schemaPath:"#/properties/fault/enum",keyword:"enum",params:{allowedValues: schema31.properties.fault.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.fault.enum,parentSchema:schema31.properties.fault,data:data18};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -593,10 +582,10 @@ vErrors.push(err46);
 errors++;
 }
 }
-if(data19.default !== undefined){
-let data22 = data19.default;
-if(((typeof data22 !== "string") && (!((typeof data22 == "number") && (isFinite(data22))))) && (typeof data22 !== "boolean")){
-const err47 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/default",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/default/type",keyword:"type",params:{type: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default.type},message:"must be string,number,boolean",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default,data:data22};
+if(data.preflight !== undefined){
+let data19 = data.preflight;
+if(!((data19 === "known") || (data19 === "complete"))){
+const err47 = {instancePath:instancePath+"/preflight",schemaPath:"#/properties/preflight/enum",keyword:"enum",params:{allowedValues: schema31.properties.preflight.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.preflight.enum,parentSchema:schema31.properties.preflight,data:data19};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -606,11 +595,12 @@ vErrors.push(err47);
 errors++;
 }
 }
-if(data19.enum !== undefined){
-let data23 = data19.enum;
-if(Array.isArray(data23)){
-if(data23.length < 1){
-const err48 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum,data:data23};
+if(data.requires !== undefined){
+let data20 = data.requires;
+if(data20 && typeof data20 == "object" && !Array.isArray(data20)){
+for(const key4 in data20){
+if(!(pattern4.test(key4))){
+const err48 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.requires,data:data20};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -619,11 +609,12 @@ vErrors.push(err48);
 }
 errors++;
 }
-const len1 = data23.length;
-for(let i1=0; i1<len1; i1++){
-let data24 = data23[i1];
-if((typeof data24 !== "string") && (!((typeof data24 == "number") && (isFinite(data24))))){
-const err49 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum/" + i1,schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/items/type",keyword:"type",params:{type: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items.type},message:"must be string,number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items,data:data24};
+}
+for(const key5 in data20){
+if(pattern4.test(key5)){
+let data21 = data20[key5];
+if(typeof data21 !== "string"){
+const err49 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.requires.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.requires.patternProperties["^[a-z][a-z0-9-]*$"],data:data21};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -634,8 +625,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err50 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum,data:data23};
+const err50 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.requires.type,parentSchema:schema31.properties.requires,data:data20};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -645,10 +637,12 @@ vErrors.push(err50);
 errors++;
 }
 }
-if(data19.minimum !== undefined){
-let data25 = data19.minimum;
-if(!((typeof data25 == "number") && (isFinite(data25)))){
-const err51 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/minimum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/minimum/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.minimum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.minimum,data:data25};
+if(data.inputs !== undefined){
+let data22 = data.inputs;
+if(data22 && typeof data22 == "object" && !Array.isArray(data22)){
+for(const key6 in data22){
+if(!(pattern11.test(key6))){
+const err51 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.inputs,data:data22};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -658,10 +652,12 @@ vErrors.push(err51);
 errors++;
 }
 }
-if(data19.maximum !== undefined){
-let data26 = data19.maximum;
-if(!((typeof data26 == "number") && (isFinite(data26)))){
-const err52 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/maximum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/maximum/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.maximum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.maximum,data:data26};
+for(const key7 in data22){
+if(pattern11.test(key7)){
+let data23 = data22[key7];
+if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
+if(data23.type === undefined){
+const err52 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].required,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data23};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -670,11 +666,9 @@ vErrors.push(err52);
 }
 errors++;
 }
-}
-if(data19.pattern !== undefined){
-let data27 = data19.pattern;
-if(typeof data27 !== "string"){
-const err53 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/pattern",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/pattern/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.pattern.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.pattern,data:data27};
+for(const key8 in data23){
+if(!((((((((key8 === "type") || (key8 === "description")) || (key8 === "default")) || (key8 === "enum")) || (key8 === "minimum")) || (key8 === "maximum")) || (key8 === "pattern")) || (key8 === "x-sensitive"))){
+const err53 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data23};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -684,10 +678,10 @@ vErrors.push(err53);
 errors++;
 }
 }
-if(data19["x-sensitive"] !== undefined){
-let data28 = data19["x-sensitive"];
-if(typeof data28 !== "boolean"){
-const err54 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/x-sensitive",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/x-sensitive/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties["x-sensitive"].type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties["x-sensitive"],data:data28};
+if(data23.type !== undefined){
+let data24 = data23.type;
+if(!(((((data24 === "string") || (data24 === "integer")) || (data24 === "number")) || (data24 === "boolean")) || (data24 === "duration"))){
+const err54 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type.enum,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.type,data:data24};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -697,9 +691,10 @@ vErrors.push(err54);
 errors++;
 }
 }
-}
-else {
-const err55 = {instancePath:instancePath+"/inputs/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data19};
+if(data23.description !== undefined){
+let data25 = data23.description;
+if(typeof data25 !== "string"){
+const err55 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.description.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.description,data:data25};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -709,10 +704,10 @@ vErrors.push(err55);
 errors++;
 }
 }
-}
-}
-else {
-const err56 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.inputs.type,parentSchema:schema31.properties.inputs,data:data18};
+if(data23.default !== undefined){
+let data26 = data23.default;
+if(((typeof data26 !== "string") && (!((typeof data26 == "number") && (isFinite(data26))))) && (typeof data26 !== "boolean")){
+const err56 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/default",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/default/type",keyword:"type",params:{type: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default.type},message:"must be string,number,boolean",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.default,data:data26};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -722,12 +717,11 @@ vErrors.push(err56);
 errors++;
 }
 }
-if(data.probes !== undefined){
-let data29 = data.probes;
-if(data29 && typeof data29 == "object" && !Array.isArray(data29)){
-for(const key8 in data29){
-if(!(pattern4.test(key8))){
-const err57 = {instancePath:instancePath+"/probes",schemaPath:"#/properties/probes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.probes,data:data29};
+if(data23.enum !== undefined){
+let data27 = data23.enum;
+if(Array.isArray(data27)){
+if(data27.length < 1){
+const err57 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum,data:data27};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -736,13 +730,11 @@ vErrors.push(err57);
 }
 errors++;
 }
-}
-for(const key9 in data29){
-if(pattern4.test(key9)){
-let data30 = data29[key9];
-if(data30 && typeof data30 == "object" && !Array.isArray(data30)){
-if(data30.uses === undefined){
-const err58 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].required,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data30};
+const len1 = data27.length;
+for(let i1=0; i1<len1; i1++){
+let data28 = data27[i1];
+if((typeof data28 !== "string") && (!((typeof data28 == "number") && (isFinite(data28))))){
+const err58 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum/" + i1,schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/items/type",keyword:"type",params:{type: schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items.type},message:"must be string,number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.items,data:data28};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -751,9 +743,10 @@ vErrors.push(err58);
 }
 errors++;
 }
-for(const key10 in data30){
-if(!((key10 === "uses") || (key10 === "with"))){
-const err59 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data30};
+}
+}
+else {
+const err59 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/enum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/enum/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.enum,data:data27};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -763,10 +756,10 @@ vErrors.push(err59);
 errors++;
 }
 }
-if(data30.uses !== undefined){
-let data31 = data30.uses;
-if(typeof data31 !== "string"){
-const err60 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/uses",schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.uses.type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.uses,data:data31};
+if(data23.minimum !== undefined){
+let data29 = data23.minimum;
+if(!((typeof data29 == "number") && (isFinite(data29)))){
+const err60 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/minimum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/minimum/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.minimum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.minimum,data:data29};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -776,12 +769,10 @@ vErrors.push(err60);
 errors++;
 }
 }
-if(data30.with !== undefined){
-let data32 = data30.with;
-if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
-}
-else {
-const err61 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/with",schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.with.type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.with,data:data32};
+if(data23.maximum !== undefined){
+let data30 = data23.maximum;
+if(!((typeof data30 == "number") && (isFinite(data30)))){
+const err61 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/maximum",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/maximum/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.maximum.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.maximum,data:data30};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -791,9 +782,10 @@ vErrors.push(err61);
 errors++;
 }
 }
-}
-else {
-const err62 = {instancePath:instancePath+"/probes/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data30};
+if(data23.pattern !== undefined){
+let data31 = data23.pattern;
+if(typeof data31 !== "string"){
+const err62 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/pattern",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/pattern/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.pattern.type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties.pattern,data:data31};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -803,10 +795,10 @@ vErrors.push(err62);
 errors++;
 }
 }
-}
-}
-else {
-const err63 = {instancePath:instancePath+"/probes",schemaPath:"#/properties/probes/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.type,parentSchema:schema31.properties.probes,data:data29};
+if(data23["x-sensitive"] !== undefined){
+let data32 = data23["x-sensitive"];
+if(typeof data32 !== "boolean"){
+const err63 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/x-sensitive",schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/properties/x-sensitive/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties["x-sensitive"].type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].properties["x-sensitive"],data:data32};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -816,11 +808,9 @@ vErrors.push(err63);
 errors++;
 }
 }
-if(data.steps !== undefined){
-let data33 = data.steps;
-if(Array.isArray(data33)){
-if(data33.length < 1){
-const err64 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.steps,data:data33};
+}
+else {
+const err64 = {instancePath:instancePath+"/inputs/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/inputs/patternProperties/%5E%5Ba-z%5D%5BA-Za-z0-9_%5D*%24/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"].type,parentSchema:schema31.properties.inputs.patternProperties["^[a-z][A-Za-z0-9_]*$"],data:data23};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -829,17 +819,11 @@ vErrors.push(err64);
 }
 errors++;
 }
-const len2 = data33.length;
-for(let i2=0; i2<len2; i2++){
-let data34 = data33[i2];
-const _errs75 = errors;
-let valid14 = true;
-const _errs76 = errors;
-if(errors === _errs76){
-if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
-let missing0;
-if((data34.parallel === undefined) && (missing0 = "parallel")){
-const err65 = {};
+}
+}
+}
+else {
+const err65 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.inputs.type,parentSchema:schema31.properties.inputs,data:data22};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -849,8 +833,12 @@ vErrors.push(err65);
 errors++;
 }
 }
-else {
-const err66 = {};
+if(data.probes !== undefined){
+let data33 = data.probes;
+if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
+for(const key9 in data33){
+if(!(pattern4.test(key9))){
+const err66 = {instancePath:instancePath+"/probes",schemaPath:"#/properties/probes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.probes,data:data33};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -860,22 +848,12 @@ vErrors.push(err66);
 errors++;
 }
 }
-var _valid0 = _errs76 === errors;
-errors = _errs75;
-if(vErrors !== null){
-if(_errs75){
-vErrors.length = _errs75;
-}
-else {
-vErrors = null;
-}
-}
-let ifClause0;
-if(_valid0){
-const _errs78 = errors;
+for(const key10 in data33){
+if(pattern4.test(key10)){
+let data34 = data33[key10];
 if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
-if(data34.parallel === undefined){
-const err67 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/required",keyword:"required",params:{missingProperty: "parallel"},message:"must have required property '"+"parallel"+"'",schema:schema31.properties.steps.items.then.required,parentSchema:schema31.properties.steps.items.then,data:data34};
+if(data34.uses === undefined){
+const err67 = {instancePath:instancePath+"/probes/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].required,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data34};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -885,8 +863,8 @@ vErrors.push(err67);
 errors++;
 }
 for(const key11 in data34){
-if(!(key11 === "parallel")){
-const err68 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then,data:data34};
+if(!((key11 === "uses") || (key11 === "with"))){
+const err68 = {instancePath:instancePath+"/probes/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data34};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -896,11 +874,10 @@ vErrors.push(err68);
 errors++;
 }
 }
-if(data34.parallel !== undefined){
-let data35 = data34.parallel;
-if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
-if(Object.keys(data35).length < 1){
-const err69 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data35};
+if(data34.uses !== undefined){
+let data35 = data34.uses;
+if(typeof data35 !== "string"){
+const err69 = {instancePath:instancePath+"/probes/" + key10.replace(/~/g, "~0").replace(/\//g, "~1")+"/uses",schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.uses.type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.uses,data:data35};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -909,9 +886,13 @@ vErrors.push(err69);
 }
 errors++;
 }
-for(const key12 in data35){
-if(!(pattern4.test(key12))){
-const err70 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data35};
+}
+if(data34.with !== undefined){
+let data36 = data34.with;
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
+}
+else {
+const err70 = {instancePath:instancePath+"/probes/" + key10.replace(/~/g, "~0").replace(/\//g, "~1")+"/with",schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.with.type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].properties.with,data:data36};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -921,12 +902,9 @@ vErrors.push(err70);
 errors++;
 }
 }
-for(const key13 in data35){
-if(pattern4.test(key13)){
-let data36 = data35[key13];
-if(Array.isArray(data36)){
-if(data36.length < 1){
-const err71 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"],data:data36};
+}
+else {
+const err71 = {instancePath:instancePath+"/probes/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/probes/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.probes.patternProperties["^[a-z][a-z0-9-]*$"],data:data34};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -935,12 +913,11 @@ vErrors.push(err71);
 }
 errors++;
 }
-const len3 = data36.length;
-for(let i3=0; i3<len3; i3++){
-let data37 = data36[i3];
-if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
-if(data37.id === undefined){
-const err72 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
+}
+}
+}
+else {
+const err72 = {instancePath:instancePath+"/probes",schemaPath:"#/properties/probes/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.probes.type,parentSchema:schema31.properties.probes,data:data33};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -949,8 +926,12 @@ vErrors.push(err72);
 }
 errors++;
 }
-if(data37.phase === undefined){
-const err73 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
+}
+if(data.steps !== undefined){
+let data37 = data.steps;
+if(Array.isArray(data37)){
+if(data37.length < 1){
+const err73 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.steps,data:data37};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -959,8 +940,17 @@ vErrors.push(err73);
 }
 errors++;
 }
-if(data37.uses === undefined){
-const err74 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
+const len2 = data37.length;
+for(let i2=0; i2<len2; i2++){
+let data38 = data37[i2];
+const _errs84 = errors;
+let valid15 = true;
+const _errs85 = errors;
+if(errors === _errs85){
+if(data38 && typeof data38 == "object" && !Array.isArray(data38)){
+let missing0;
+if((data38.parallel === undefined) && (missing0 = "parallel")){
+const err74 = {};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -969,9 +959,9 @@ vErrors.push(err74);
 }
 errors++;
 }
-for(const key14 in data37){
-if(!(func1.call(schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties, key14))){
-const err75 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
+}
+else {
+const err75 = {};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -981,11 +971,22 @@ vErrors.push(err75);
 errors++;
 }
 }
-if(data37.id !== undefined){
-let data38 = data37.id;
-if(typeof data38 === "string"){
-if(func2(data38) > 63){
-const err76 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data38};
+var _valid0 = _errs85 === errors;
+errors = _errs84;
+if(vErrors !== null){
+if(_errs84){
+vErrors.length = _errs84;
+}
+else {
+vErrors = null;
+}
+}
+let ifClause0;
+if(_valid0){
+const _errs87 = errors;
+if(data38 && typeof data38 == "object" && !Array.isArray(data38)){
+if(data38.parallel === undefined){
+const err76 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/required",keyword:"required",params:{missingProperty: "parallel"},message:"must have required property '"+"parallel"+"'",schema:schema31.properties.steps.items.then.required,parentSchema:schema31.properties.steps.items.then,data:data38};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -994,8 +995,9 @@ vErrors.push(err76);
 }
 errors++;
 }
-if(!pattern4.test(data38)){
-const err77 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data38};
+for(const key12 in data38){
+if(!(key12 === "parallel")){
+const err77 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then,data:data38};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1005,8 +1007,11 @@ vErrors.push(err77);
 errors++;
 }
 }
-else {
-const err78 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data38};
+if(data38.parallel !== undefined){
+let data39 = data38.parallel;
+if(data39 && typeof data39 == "object" && !Array.isArray(data39)){
+if(Object.keys(data39).length < 1){
+const err78 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data39};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1015,11 +1020,9 @@ vErrors.push(err78);
 }
 errors++;
 }
-}
-if(data37.title !== undefined){
-let data39 = data37.title;
-if(typeof data39 !== "string"){
-const err79 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/title",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.title.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.title,data:data39};
+for(const key13 in data39){
+if(!(pattern4.test(key13))){
+const err79 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data39};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1029,10 +1032,12 @@ vErrors.push(err79);
 errors++;
 }
 }
-if(data37.phase !== undefined){
-let data40 = data37.phase;
-if(!(((((((data40 === "prepare") || (data40 === "inject")) || (data40 === "detect")) || (data40 === "decide")) || (data40 === "restore")) || (data40 === "cutover")) || (data40 === "verify"))){
-const err80 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/phase",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase.enum,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase,data:data40};
+for(const key14 in data39){
+if(pattern4.test(key14)){
+let data40 = data39[key14];
+if(Array.isArray(data40)){
+if(data40.length < 1){
+const err80 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"],data:data40};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1041,11 +1046,12 @@ vErrors.push(err80);
 }
 errors++;
 }
-}
-if(data37.uses !== undefined){
-let data41 = data37.uses;
-if(typeof data41 !== "string"){
-const err81 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/uses",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.uses.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.uses,data:data41};
+const len3 = data40.length;
+for(let i3=0; i3<len3; i3++){
+let data41 = data40[i3];
+if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
+if(data41.id === undefined){
+const err81 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data41};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1054,13 +1060,8 @@ vErrors.push(err81);
 }
 errors++;
 }
-}
-if(data37.with !== undefined){
-let data42 = data37.with;
-if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
-}
-else {
-const err82 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/with",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.with.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.with,data:data42};
+if(data41.phase === undefined){
+const err82 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data41};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1069,12 +1070,8 @@ vErrors.push(err82);
 }
 errors++;
 }
-}
-if(data37.timeout !== undefined){
-let data43 = data37.timeout;
-if(typeof data43 === "string"){
-if(!pattern6.test(data43)){
-const err83 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/timeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout,data:data43};
+if(data41.uses === undefined){
+const err83 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data41};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1083,9 +1080,9 @@ vErrors.push(err83);
 }
 errors++;
 }
-}
-else {
-const err84 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/timeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout,data:data43};
+for(const key15 in data41){
+if(!(func1.call(schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties, key15))){
+const err84 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data41};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1095,11 +1092,11 @@ vErrors.push(err84);
 errors++;
 }
 }
-if(data37.totalTimeout !== undefined){
-let data44 = data37.totalTimeout;
-if(typeof data44 === "string"){
-if(!pattern6.test(data44)){
-const err85 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/totalTimeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout,data:data44};
+if(data41.id !== undefined){
+let data42 = data41.id;
+if(typeof data42 === "string"){
+if(func2(data42) > 63){
+const err85 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data42};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1108,9 +1105,8 @@ vErrors.push(err85);
 }
 errors++;
 }
-}
-else {
-const err86 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/totalTimeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout,data:data44};
+if(!pattern4.test(data42)){
+const err86 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data42};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1120,11 +1116,8 @@ vErrors.push(err86);
 errors++;
 }
 }
-if(data37.retry !== undefined){
-let data45 = data37.retry;
-if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
-if(data45.attempts === undefined){
-const err87 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data45};
+else {
+const err87 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/id",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.id,data:data42};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1133,9 +1126,11 @@ vErrors.push(err87);
 }
 errors++;
 }
-for(const key15 in data45){
-if(!((key15 === "attempts") || (key15 === "delay"))){
-const err88 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data45};
+}
+if(data41.title !== undefined){
+let data43 = data41.title;
+if(typeof data43 !== "string"){
+const err88 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/title",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.title.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.title,data:data43};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1145,10 +1140,10 @@ vErrors.push(err88);
 errors++;
 }
 }
-if(data45.attempts !== undefined){
-let data46 = data45.attempts;
-if(!(((typeof data46 == "number") && (!(data46 % 1) && !isNaN(data46))) && (isFinite(data46)))){
-const err89 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data46};
+if(data41.phase !== undefined){
+let data44 = data41.phase;
+if(!(((((((data44 === "prepare") || (data44 === "inject")) || (data44 === "detect")) || (data44 === "decide")) || (data44 === "restore")) || (data44 === "cutover")) || (data44 === "verify"))){
+const err89 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/phase",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase.enum,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.phase,data:data44};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1157,9 +1152,11 @@ vErrors.push(err89);
 }
 errors++;
 }
-if((typeof data46 == "number") && (isFinite(data46))){
-if(data46 > 100 || isNaN(data46)){
-const err90 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data46};
+}
+if(data41.uses !== undefined){
+let data45 = data41.uses;
+if(typeof data45 !== "string"){
+const err90 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/uses",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.uses.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.uses,data:data45};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1168,8 +1165,13 @@ vErrors.push(err90);
 }
 errors++;
 }
-if(data46 < 1 || isNaN(data46)){
-const err91 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data46};
+}
+if(data41.with !== undefined){
+let data46 = data41.with;
+if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
+}
+else {
+const err91 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/with",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.with.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.with,data:data46};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1179,12 +1181,11 @@ vErrors.push(err91);
 errors++;
 }
 }
-}
-if(data45.delay !== undefined){
-let data47 = data45.delay;
+if(data41.timeout !== undefined){
+let data47 = data41.timeout;
 if(typeof data47 === "string"){
 if(!pattern6.test(data47)){
-const err92 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/delay",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay,data:data47};
+const err92 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/timeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout,data:data47};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1195,7 +1196,7 @@ errors++;
 }
 }
 else {
-const err93 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/delay",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay,data:data47};
+const err93 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/timeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.timeout,data:data47};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1205,9 +1206,11 @@ vErrors.push(err93);
 errors++;
 }
 }
-}
-else {
-const err94 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data45};
+if(data41.totalTimeout !== undefined){
+let data48 = data41.totalTimeout;
+if(typeof data48 === "string"){
+if(!pattern6.test(data48)){
+const err94 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/totalTimeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout,data:data48};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1217,10 +1220,8 @@ vErrors.push(err94);
 errors++;
 }
 }
-if(data37.gate !== undefined){
-let data48 = data37.gate;
-if(typeof data48 !== "boolean"){
-const err95 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/gate",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.gate.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.gate,data:data48};
+else {
+const err95 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/totalTimeout",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.totalTimeout,data:data48};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1230,9 +1231,11 @@ vErrors.push(err95);
 errors++;
 }
 }
-}
-else {
-const err96 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data37};
+if(data41.retry !== undefined){
+let data49 = data41.retry;
+if(data49 && typeof data49 == "object" && !Array.isArray(data49)){
+if(data49.attempts === undefined){
+const err96 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.required,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data49};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1241,10 +1244,9 @@ vErrors.push(err96);
 }
 errors++;
 }
-}
-}
-else {
-const err97 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"],data:data36};
+for(const key16 in data49){
+if(!((key16 === "attempts") || (key16 === "delay"))){
+const err97 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data49};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1254,10 +1256,10 @@ vErrors.push(err97);
 errors++;
 }
 }
-}
-}
-else {
-const err98 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.type,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data35};
+if(data49.attempts !== undefined){
+let data50 = data49.attempts;
+if(!(((typeof data50 == "number") && (!(data50 % 1) && !isNaN(data50))) && (isFinite(data50)))){
+const err98 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data50};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1266,10 +1268,9 @@ vErrors.push(err98);
 }
 errors++;
 }
-}
-}
-else {
-const err99 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.type,parentSchema:schema31.properties.steps.items.then,data:data34};
+if((typeof data50 == "number") && (isFinite(data50))){
+if(data50 > 100 || isNaN(data50)){
+const err99 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data50};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1278,18 +1279,8 @@ vErrors.push(err99);
 }
 errors++;
 }
-var _valid0 = _errs78 === errors;
-valid14 = _valid0;
-if(valid14){
-var props0 = true;
-}
-ifClause0 = "then";
-}
-else {
-const _errs112 = errors;
-if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
-if(data34.id === undefined){
-const err100 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data34};
+if(data50 < 1 || isNaN(data50)){
+const err100 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/attempts",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.attempts,data:data50};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1298,8 +1289,13 @@ vErrors.push(err100);
 }
 errors++;
 }
-if(data34.phase === undefined){
-const err101 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data34};
+}
+}
+if(data49.delay !== undefined){
+let data51 = data49.delay;
+if(typeof data51 === "string"){
+if(!pattern6.test(data51)){
+const err101 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/delay",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay,data:data51};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1308,8 +1304,9 @@ vErrors.push(err101);
 }
 errors++;
 }
-if(data34.uses === undefined){
-const err102 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data34};
+}
+else {
+const err102 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry/delay",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.properties.delay,data:data51};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1318,9 +1315,10 @@ vErrors.push(err102);
 }
 errors++;
 }
-for(const key16 in data34){
-if(!(func1.call(schema31.properties.steps.items.else.properties, key16))){
-const err103 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.else,data:data34};
+}
+}
+else {
+const err103 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/retry",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.retry,data:data49};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1330,11 +1328,10 @@ vErrors.push(err103);
 errors++;
 }
 }
-if(data34.id !== undefined){
-let data49 = data34.id;
-if(typeof data49 === "string"){
-if(func2(data49) > 63){
-const err104 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.steps.items.else.properties.id,data:data49};
+if(data41.gate !== undefined){
+let data52 = data41.gate;
+if(typeof data52 !== "boolean"){
+const err104 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3+"/gate",schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.gate.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.properties.gate,data:data52};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1343,8 +1340,10 @@ vErrors.push(err104);
 }
 errors++;
 }
-if(!pattern4.test(data49)){
-const err105 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.steps.items.else.properties.id,data:data49};
+}
+}
+else {
+const err105 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i3,schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items.type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].items,data:data41};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1354,8 +1353,9 @@ vErrors.push(err105);
 errors++;
 }
 }
+}
 else {
-const err106 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.id.type,parentSchema:schema31.properties.steps.items.else.properties.id,data:data49};
+const err106 = {instancePath:instancePath+"/steps/" + i2+"/parallel/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/steps/items/then/properties/parallel/patternProperties/%5E%5Ba-z%5D%5Ba-z0-9-%5D*%24/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"].type,parentSchema:schema31.properties.steps.items.then.properties.parallel.patternProperties["^[a-z][a-z0-9-]*$"],data:data40};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1365,10 +1365,10 @@ vErrors.push(err106);
 errors++;
 }
 }
-if(data34.title !== undefined){
-let data50 = data34.title;
-if(typeof data50 !== "string"){
-const err107 = {instancePath:instancePath+"/steps/" + i2+"/title",schemaPath:"#/properties/steps/items/else/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.title.type,parentSchema:schema31.properties.steps.items.else.properties.title,data:data50};
+}
+}
+else {
+const err107 = {instancePath:instancePath+"/steps/" + i2+"/parallel",schemaPath:"#/properties/steps/items/then/properties/parallel/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.properties.parallel.type,parentSchema:schema31.properties.steps.items.then.properties.parallel,data:data39};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1378,10 +1378,9 @@ vErrors.push(err107);
 errors++;
 }
 }
-if(data34.phase !== undefined){
-let data51 = data34.phase;
-if(!(((((((data51 === "prepare") || (data51 === "inject")) || (data51 === "detect")) || (data51 === "decide")) || (data51 === "restore")) || (data51 === "cutover")) || (data51 === "verify"))){
-const err108 = {instancePath:instancePath+"/steps/" + i2+"/phase",schemaPath:"#/properties/steps/items/else/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.else.properties.phase.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.steps.items.else.properties.phase.enum,parentSchema:schema31.properties.steps.items.else.properties.phase,data:data51};
+}
+else {
+const err108 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/then/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.then.type,parentSchema:schema31.properties.steps.items.then,data:data38};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1390,11 +1389,18 @@ vErrors.push(err108);
 }
 errors++;
 }
+var _valid0 = _errs87 === errors;
+valid15 = _valid0;
+if(valid15){
+var props0 = true;
 }
-if(data34.uses !== undefined){
-let data52 = data34.uses;
-if(typeof data52 !== "string"){
-const err109 = {instancePath:instancePath+"/steps/" + i2+"/uses",schemaPath:"#/properties/steps/items/else/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.uses.type,parentSchema:schema31.properties.steps.items.else.properties.uses,data:data52};
+ifClause0 = "then";
+}
+else {
+const _errs121 = errors;
+if(data38 && typeof data38 == "object" && !Array.isArray(data38)){
+if(data38.id === undefined){
+const err109 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data38};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1403,13 +1409,8 @@ vErrors.push(err109);
 }
 errors++;
 }
-}
-if(data34.with !== undefined){
-let data53 = data34.with;
-if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
-}
-else {
-const err110 = {instancePath:instancePath+"/steps/" + i2+"/with",schemaPath:"#/properties/steps/items/else/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.properties.with.type,parentSchema:schema31.properties.steps.items.else.properties.with,data:data53};
+if(data38.phase === undefined){
+const err110 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data38};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1418,12 +1419,8 @@ vErrors.push(err110);
 }
 errors++;
 }
-}
-if(data34.timeout !== undefined){
-let data54 = data34.timeout;
-if(typeof data54 === "string"){
-if(!pattern6.test(data54)){
-const err111 = {instancePath:instancePath+"/steps/" + i2+"/timeout",schemaPath:"#/properties/steps/items/else/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.timeout,data:data54};
+if(data38.uses === undefined){
+const err111 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.steps.items.else.required,parentSchema:schema31.properties.steps.items.else,data:data38};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1432,9 +1429,9 @@ vErrors.push(err111);
 }
 errors++;
 }
-}
-else {
-const err112 = {instancePath:instancePath+"/steps/" + i2+"/timeout",schemaPath:"#/properties/steps/items/else/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.timeout.type,parentSchema:schema31.properties.steps.items.else.properties.timeout,data:data54};
+for(const key17 in data38){
+if(!(func1.call(schema31.properties.steps.items.else.properties, key17))){
+const err112 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.else,data:data38};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1444,11 +1441,11 @@ vErrors.push(err112);
 errors++;
 }
 }
-if(data34.totalTimeout !== undefined){
-let data55 = data34.totalTimeout;
-if(typeof data55 === "string"){
-if(!pattern6.test(data55)){
-const err113 = {instancePath:instancePath+"/steps/" + i2+"/totalTimeout",schemaPath:"#/properties/steps/items/else/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.totalTimeout,data:data55};
+if(data38.id !== undefined){
+let data53 = data38.id;
+if(typeof data53 === "string"){
+if(func2(data53) > 63){
+const err113 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.steps.items.else.properties.id,data:data53};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1457,9 +1454,8 @@ vErrors.push(err113);
 }
 errors++;
 }
-}
-else {
-const err114 = {instancePath:instancePath+"/steps/" + i2+"/totalTimeout",schemaPath:"#/properties/steps/items/else/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.totalTimeout.type,parentSchema:schema31.properties.steps.items.else.properties.totalTimeout,data:data55};
+if(!pattern4.test(data53)){
+const err114 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.steps.items.else.properties.id,data:data53};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1469,11 +1465,8 @@ vErrors.push(err114);
 errors++;
 }
 }
-if(data34.retry !== undefined){
-let data56 = data34.retry;
-if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
-if(data56.attempts === undefined){
-const err115 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.steps.items.else.properties.retry.required,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data56};
+else {
+const err115 = {instancePath:instancePath+"/steps/" + i2+"/id",schemaPath:"#/properties/steps/items/else/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.id.type,parentSchema:schema31.properties.steps.items.else.properties.id,data:data53};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1482,9 +1475,11 @@ vErrors.push(err115);
 }
 errors++;
 }
-for(const key17 in data56){
-if(!((key17 === "attempts") || (key17 === "delay"))){
-const err116 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data56};
+}
+if(data38.title !== undefined){
+let data54 = data38.title;
+if(typeof data54 !== "string"){
+const err116 = {instancePath:instancePath+"/steps/" + i2+"/title",schemaPath:"#/properties/steps/items/else/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.title.type,parentSchema:schema31.properties.steps.items.else.properties.title,data:data54};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1494,10 +1489,10 @@ vErrors.push(err116);
 errors++;
 }
 }
-if(data56.attempts !== undefined){
-let data57 = data56.attempts;
-if(!(((typeof data57 == "number") && (!(data57 % 1) && !isNaN(data57))) && (isFinite(data57)))){
-const err117 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.steps.items.else.properties.retry.properties.attempts.type,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data57};
+if(data38.phase !== undefined){
+let data55 = data38.phase;
+if(!(((((((data55 === "prepare") || (data55 === "inject")) || (data55 === "detect")) || (data55 === "decide")) || (data55 === "restore")) || (data55 === "cutover")) || (data55 === "verify"))){
+const err117 = {instancePath:instancePath+"/steps/" + i2+"/phase",schemaPath:"#/properties/steps/items/else/properties/phase/enum",keyword:"enum",params:{allowedValues: schema31.properties.steps.items.else.properties.phase.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.steps.items.else.properties.phase.enum,parentSchema:schema31.properties.steps.items.else.properties.phase,data:data55};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1506,9 +1501,11 @@ vErrors.push(err117);
 }
 errors++;
 }
-if((typeof data57 == "number") && (isFinite(data57))){
-if(data57 > 100 || isNaN(data57)){
-const err118 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data57};
+}
+if(data38.uses !== undefined){
+let data56 = data38.uses;
+if(typeof data56 !== "string"){
+const err118 = {instancePath:instancePath+"/steps/" + i2+"/uses",schemaPath:"#/properties/steps/items/else/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.uses.type,parentSchema:schema31.properties.steps.items.else.properties.uses,data:data56};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1517,8 +1514,13 @@ vErrors.push(err118);
 }
 errors++;
 }
-if(data57 < 1 || isNaN(data57)){
-const err119 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data57};
+}
+if(data38.with !== undefined){
+let data57 = data38.with;
+if(data57 && typeof data57 == "object" && !Array.isArray(data57)){
+}
+else {
+const err119 = {instancePath:instancePath+"/steps/" + i2+"/with",schemaPath:"#/properties/steps/items/else/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.properties.with.type,parentSchema:schema31.properties.steps.items.else.properties.with,data:data57};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1528,12 +1530,11 @@ vErrors.push(err119);
 errors++;
 }
 }
-}
-if(data56.delay !== undefined){
-let data58 = data56.delay;
+if(data38.timeout !== undefined){
+let data58 = data38.timeout;
 if(typeof data58 === "string"){
 if(!pattern6.test(data58)){
-const err120 = {instancePath:instancePath+"/steps/" + i2+"/retry/delay",schemaPath:"#/properties/steps/items/else/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.retry.properties.delay,data:data58};
+const err120 = {instancePath:instancePath+"/steps/" + i2+"/timeout",schemaPath:"#/properties/steps/items/else/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.timeout,data:data58};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1544,7 +1545,7 @@ errors++;
 }
 }
 else {
-const err121 = {instancePath:instancePath+"/steps/" + i2+"/retry/delay",schemaPath:"#/properties/steps/items/else/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.retry.properties.delay.type,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.delay,data:data58};
+const err121 = {instancePath:instancePath+"/steps/" + i2+"/timeout",schemaPath:"#/properties/steps/items/else/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.timeout.type,parentSchema:schema31.properties.steps.items.else.properties.timeout,data:data58};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1554,9 +1555,11 @@ vErrors.push(err121);
 errors++;
 }
 }
-}
-else {
-const err122 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.properties.retry.type,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data56};
+if(data38.totalTimeout !== undefined){
+let data59 = data38.totalTimeout;
+if(typeof data59 === "string"){
+if(!pattern6.test(data59)){
+const err122 = {instancePath:instancePath+"/steps/" + i2+"/totalTimeout",schemaPath:"#/properties/steps/items/else/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.totalTimeout,data:data59};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1566,10 +1569,8 @@ vErrors.push(err122);
 errors++;
 }
 }
-if(data34.gate !== undefined){
-let data59 = data34.gate;
-if(typeof data59 !== "boolean"){
-const err123 = {instancePath:instancePath+"/steps/" + i2+"/gate",schemaPath:"#/properties/steps/items/else/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.steps.items.else.properties.gate.type,parentSchema:schema31.properties.steps.items.else.properties.gate,data:data59};
+else {
+const err123 = {instancePath:instancePath+"/steps/" + i2+"/totalTimeout",schemaPath:"#/properties/steps/items/else/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.totalTimeout.type,parentSchema:schema31.properties.steps.items.else.properties.totalTimeout,data:data59};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1579,9 +1580,11 @@ vErrors.push(err123);
 errors++;
 }
 }
-}
-else {
-const err124 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.type,parentSchema:schema31.properties.steps.items.else,data:data34};
+if(data38.retry !== undefined){
+let data60 = data38.retry;
+if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
+if(data60.attempts === undefined){
+const err124 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.steps.items.else.properties.retry.required,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data60};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1590,17 +1593,9 @@ vErrors.push(err124);
 }
 errors++;
 }
-var _valid0 = _errs112 === errors;
-valid14 = _valid0;
-if(valid14){
-if(props0 !== true){
-props0 = true;
-}
-}
-ifClause0 = "else";
-}
-if(!valid14){
-const err125 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/if",keyword:"if",params:{failingKeyword: ifClause0},message:"must match \""+ifClause0+"\" schema",schema:schema31.properties.steps.items.if,parentSchema:schema31.properties.steps.items,data:data34};
+for(const key18 in data60){
+if(!((key18 === "attempts") || (key18 === "delay"))){
+const err125 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data60};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1610,9 +1605,10 @@ vErrors.push(err125);
 errors++;
 }
 }
-}
-else {
-const err126 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.steps.type,parentSchema:schema31.properties.steps,data:data33};
+if(data60.attempts !== undefined){
+let data61 = data60.attempts;
+if(!(((typeof data61 == "number") && (!(data61 % 1) && !isNaN(data61))) && (isFinite(data61)))){
+const err126 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.steps.items.else.properties.retry.properties.attempts.type,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data61};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1621,16 +1617,9 @@ vErrors.push(err126);
 }
 errors++;
 }
-}
-if(data.cleanup !== undefined){
-let data60 = data.cleanup;
-if(Array.isArray(data60)){
-const len4 = data60.length;
-for(let i4=0; i4<len4; i4++){
-let data61 = data60[i4];
-if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
-if(data61.id === undefined){
-const err127 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.cleanup.items.required,parentSchema:schema31.properties.cleanup.items,data:data61};
+if((typeof data61 == "number") && (isFinite(data61))){
+if(data61 > 100 || isNaN(data61)){
+const err127 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data61};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1639,8 +1628,8 @@ vErrors.push(err127);
 }
 errors++;
 }
-if(data61.uses === undefined){
-const err128 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.cleanup.items.required,parentSchema:schema31.properties.cleanup.items,data:data61};
+if(data61 < 1 || isNaN(data61)){
+const err128 = {instancePath:instancePath+"/steps/" + i2+"/retry/attempts",schemaPath:"#/properties/steps/items/else/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.attempts,data:data61};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1649,11 +1638,13 @@ vErrors.push(err128);
 }
 errors++;
 }
-if(data61.id !== undefined){
-let data62 = data61.id;
+}
+}
+if(data60.delay !== undefined){
+let data62 = data60.delay;
 if(typeof data62 === "string"){
-if(func2(data62) > 63){
-const err129 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.cleanup.items.properties.id,data:data62};
+if(!pattern6.test(data62)){
+const err129 = {instancePath:instancePath+"/steps/" + i2+"/retry/delay",schemaPath:"#/properties/steps/items/else/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.steps.items.else.properties.retry.properties.delay,data:data62};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1662,8 +1653,9 @@ vErrors.push(err129);
 }
 errors++;
 }
-if(!pattern4.test(data62)){
-const err130 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.cleanup.items.properties.id,data:data62};
+}
+else {
+const err130 = {instancePath:instancePath+"/steps/" + i2+"/retry/delay",schemaPath:"#/properties/steps/items/else/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.steps.items.else.properties.retry.properties.delay.type,parentSchema:schema31.properties.steps.items.else.properties.retry.properties.delay,data:data62};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1673,8 +1665,9 @@ vErrors.push(err130);
 errors++;
 }
 }
+}
 else {
-const err131 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.id.type,parentSchema:schema31.properties.cleanup.items.properties.id,data:data62};
+const err131 = {instancePath:instancePath+"/steps/" + i2+"/retry",schemaPath:"#/properties/steps/items/else/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.properties.retry.type,parentSchema:schema31.properties.steps.items.else.properties.retry,data:data60};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1684,10 +1677,10 @@ vErrors.push(err131);
 errors++;
 }
 }
-if(data61.title !== undefined){
-let data63 = data61.title;
-if(typeof data63 !== "string"){
-const err132 = {instancePath:instancePath+"/cleanup/" + i4+"/title",schemaPath:"#/properties/cleanup/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.title.type,parentSchema:schema31.properties.cleanup.items.properties.title,data:data63};
+if(data38.gate !== undefined){
+let data63 = data38.gate;
+if(typeof data63 !== "boolean"){
+const err132 = {instancePath:instancePath+"/steps/" + i2+"/gate",schemaPath:"#/properties/steps/items/else/properties/gate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.steps.items.else.properties.gate.type,parentSchema:schema31.properties.steps.items.else.properties.gate,data:data63};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1697,10 +1690,9 @@ vErrors.push(err132);
 errors++;
 }
 }
-if(data61.uses !== undefined){
-let data64 = data61.uses;
-if(typeof data64 !== "string"){
-const err133 = {instancePath:instancePath+"/cleanup/" + i4+"/uses",schemaPath:"#/properties/cleanup/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.uses.type,parentSchema:schema31.properties.cleanup.items.properties.uses,data:data64};
+}
+else {
+const err133 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.steps.items.else.type,parentSchema:schema31.properties.steps.items.else,data:data38};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1709,13 +1701,17 @@ vErrors.push(err133);
 }
 errors++;
 }
+var _valid0 = _errs121 === errors;
+valid15 = _valid0;
+if(valid15){
+if(props0 !== true){
+props0 = true;
 }
-if(data61.with !== undefined){
-let data65 = data61.with;
-if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
 }
-else {
-const err134 = {instancePath:instancePath+"/cleanup/" + i4+"/with",schemaPath:"#/properties/cleanup/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.properties.with.type,parentSchema:schema31.properties.cleanup.items.properties.with,data:data65};
+ifClause0 = "else";
+}
+if(!valid15){
+const err134 = {instancePath:instancePath+"/steps/" + i2,schemaPath:"#/properties/steps/items/if",keyword:"if",params:{failingKeyword: ifClause0},message:"must match \""+ifClause0+"\" schema",schema:schema31.properties.steps.items.if,parentSchema:schema31.properties.steps.items,data:data38};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1725,11 +1721,9 @@ vErrors.push(err134);
 errors++;
 }
 }
-if(data61.timeout !== undefined){
-let data66 = data61.timeout;
-if(typeof data66 === "string"){
-if(!pattern6.test(data66)){
-const err135 = {instancePath:instancePath+"/cleanup/" + i4+"/timeout",schemaPath:"#/properties/cleanup/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.timeout,data:data66};
+}
+else {
+const err135 = {instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.steps.type,parentSchema:schema31.properties.steps,data:data37};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1739,8 +1733,15 @@ vErrors.push(err135);
 errors++;
 }
 }
-else {
-const err136 = {instancePath:instancePath+"/cleanup/" + i4+"/timeout",schemaPath:"#/properties/cleanup/items/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.timeout.type,parentSchema:schema31.properties.cleanup.items.properties.timeout,data:data66};
+if(data.cleanup !== undefined){
+let data64 = data.cleanup;
+if(Array.isArray(data64)){
+const len4 = data64.length;
+for(let i4=0; i4<len4; i4++){
+let data65 = data64[i4];
+if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
+if(data65.id === undefined){
+const err136 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'",schema:schema31.properties.cleanup.items.required,parentSchema:schema31.properties.cleanup.items,data:data65};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1749,12 +1750,8 @@ vErrors.push(err136);
 }
 errors++;
 }
-}
-if(data61.totalTimeout !== undefined){
-let data67 = data61.totalTimeout;
-if(typeof data67 === "string"){
-if(!pattern6.test(data67)){
-const err137 = {instancePath:instancePath+"/cleanup/" + i4+"/totalTimeout",schemaPath:"#/properties/cleanup/items/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.totalTimeout,data:data67};
+if(data65.uses === undefined){
+const err137 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'",schema:schema31.properties.cleanup.items.required,parentSchema:schema31.properties.cleanup.items,data:data65};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1763,9 +1760,11 @@ vErrors.push(err137);
 }
 errors++;
 }
-}
-else {
-const err138 = {instancePath:instancePath+"/cleanup/" + i4+"/totalTimeout",schemaPath:"#/properties/cleanup/items/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.totalTimeout.type,parentSchema:schema31.properties.cleanup.items.properties.totalTimeout,data:data67};
+if(data65.id !== undefined){
+let data66 = data65.id;
+if(typeof data66 === "string"){
+if(func2(data66) > 63){
+const err138 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters",schema:63,parentSchema:schema31.properties.cleanup.items.properties.id,data:data66};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1774,12 +1773,8 @@ vErrors.push(err138);
 }
 errors++;
 }
-}
-if(data61.retry !== undefined){
-let data68 = data61.retry;
-if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
-if(data68.attempts === undefined){
-const err139 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.cleanup.items.properties.retry.required,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data68};
+if(!pattern4.test(data66)){
+const err139 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9-]*$"},message:"must match pattern \""+"^[a-z][a-z0-9-]*$"+"\"",schema:"^[a-z][a-z0-9-]*$",parentSchema:schema31.properties.cleanup.items.properties.id,data:data66};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1788,9 +1783,9 @@ vErrors.push(err139);
 }
 errors++;
 }
-for(const key18 in data68){
-if(!((key18 === "attempts") || (key18 === "delay"))){
-const err140 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data68};
+}
+else {
+const err140 = {instancePath:instancePath+"/cleanup/" + i4+"/id",schemaPath:"#/properties/cleanup/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.id.type,parentSchema:schema31.properties.cleanup.items.properties.id,data:data66};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -1800,10 +1795,10 @@ vErrors.push(err140);
 errors++;
 }
 }
-if(data68.attempts !== undefined){
-let data69 = data68.attempts;
-if(!(((typeof data69 == "number") && (!(data69 % 1) && !isNaN(data69))) && (isFinite(data69)))){
-const err141 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.cleanup.items.properties.retry.properties.attempts.type,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data69};
+if(data65.title !== undefined){
+let data67 = data65.title;
+if(typeof data67 !== "string"){
+const err141 = {instancePath:instancePath+"/cleanup/" + i4+"/title",schemaPath:"#/properties/cleanup/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.title.type,parentSchema:schema31.properties.cleanup.items.properties.title,data:data67};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1812,9 +1807,11 @@ vErrors.push(err141);
 }
 errors++;
 }
-if((typeof data69 == "number") && (isFinite(data69))){
-if(data69 > 100 || isNaN(data69)){
-const err142 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data69};
+}
+if(data65.uses !== undefined){
+let data68 = data65.uses;
+if(typeof data68 !== "string"){
+const err142 = {instancePath:instancePath+"/cleanup/" + i4+"/uses",schemaPath:"#/properties/cleanup/items/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.uses.type,parentSchema:schema31.properties.cleanup.items.properties.uses,data:data68};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1823,8 +1820,13 @@ vErrors.push(err142);
 }
 errors++;
 }
-if(data69 < 1 || isNaN(data69)){
-const err143 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data69};
+}
+if(data65.with !== undefined){
+let data69 = data65.with;
+if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
+}
+else {
+const err143 = {instancePath:instancePath+"/cleanup/" + i4+"/with",schemaPath:"#/properties/cleanup/items/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.properties.with.type,parentSchema:schema31.properties.cleanup.items.properties.with,data:data69};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1834,12 +1836,11 @@ vErrors.push(err143);
 errors++;
 }
 }
-}
-if(data68.delay !== undefined){
-let data70 = data68.delay;
+if(data65.timeout !== undefined){
+let data70 = data65.timeout;
 if(typeof data70 === "string"){
 if(!pattern6.test(data70)){
-const err144 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/delay",schemaPath:"#/properties/cleanup/items/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.retry.properties.delay,data:data70};
+const err144 = {instancePath:instancePath+"/cleanup/" + i4+"/timeout",schemaPath:"#/properties/cleanup/items/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.timeout,data:data70};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1850,7 +1851,7 @@ errors++;
 }
 }
 else {
-const err145 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/delay",schemaPath:"#/properties/cleanup/items/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.retry.properties.delay.type,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.delay,data:data70};
+const err145 = {instancePath:instancePath+"/cleanup/" + i4+"/timeout",schemaPath:"#/properties/cleanup/items/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.timeout.type,parentSchema:schema31.properties.cleanup.items.properties.timeout,data:data70};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -1860,9 +1861,11 @@ vErrors.push(err145);
 errors++;
 }
 }
-}
-else {
-const err146 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.properties.retry.type,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data68};
+if(data65.totalTimeout !== undefined){
+let data71 = data65.totalTimeout;
+if(typeof data71 === "string"){
+if(!pattern6.test(data71)){
+const err146 = {instancePath:instancePath+"/cleanup/" + i4+"/totalTimeout",schemaPath:"#/properties/cleanup/items/properties/totalTimeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.totalTimeout,data:data71};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -1872,9 +1875,8 @@ vErrors.push(err146);
 errors++;
 }
 }
-}
 else {
-const err147 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.type,parentSchema:schema31.properties.cleanup.items,data:data61};
+const err147 = {instancePath:instancePath+"/cleanup/" + i4+"/totalTimeout",schemaPath:"#/properties/cleanup/items/properties/totalTimeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.totalTimeout.type,parentSchema:schema31.properties.cleanup.items.properties.totalTimeout,data:data71};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -1884,9 +1886,11 @@ vErrors.push(err147);
 errors++;
 }
 }
-}
-else {
-const err148 = {instancePath:instancePath+"/cleanup",schemaPath:"#/properties/cleanup/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.cleanup.type,parentSchema:schema31.properties.cleanup,data:data60};
+if(data65.retry !== undefined){
+let data72 = data65.retry;
+if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
+if(data72.attempts === undefined){
+const err148 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/required",keyword:"required",params:{missingProperty: "attempts"},message:"must have required property '"+"attempts"+"'",schema:schema31.properties.cleanup.items.properties.retry.required,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data72};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -1895,12 +1899,9 @@ vErrors.push(err148);
 }
 errors++;
 }
-}
-if(data.evidence !== undefined){
-let data71 = data.evidence;
-if(data71 && typeof data71 == "object" && !Array.isArray(data71)){
-if(data71.require === undefined){
-const err149 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/required",keyword:"required",params:{missingProperty: "require"},message:"must have required property '"+"require"+"'",schema:schema31.properties.evidence.required,parentSchema:schema31.properties.evidence,data:data71};
+for(const key19 in data72){
+if(!((key19 === "attempts") || (key19 === "delay"))){
+const err149 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data72};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -1909,9 +1910,11 @@ vErrors.push(err149);
 }
 errors++;
 }
-for(const key19 in data71){
-if(!(key19 === "require")){
-const err150 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data71};
+}
+if(data72.attempts !== undefined){
+let data73 = data72.attempts;
+if(!(((typeof data73 == "number") && (!(data73 % 1) && !isNaN(data73))) && (isFinite(data73)))){
+const err150 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.cleanup.items.properties.retry.properties.attempts.type,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data73};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -1920,15 +1923,9 @@ vErrors.push(err150);
 }
 errors++;
 }
-}
-if(data71.require !== undefined){
-let data72 = data71.require;
-if(Array.isArray(data72)){
-const len5 = data72.length;
-for(let i5=0; i5<len5; i5++){
-let data73 = data72[i5];
-if(!((((((((((((((data73 === "backup") || (data73 === "restore-target")) || (data73 === "wal-end")) || (data73 === "archive")) || (data73 === "reference")) || (data73 === "reconciliation")) || (data73 === "health-checks")) || (data73 === "isolation")) || (data73 === "production-fingerprint")) || (data73 === "infrastructure-code")) || (data73 === "infrastructure-plan")) || (data73 === "infrastructure-state")) || (data73 === "drift")) || (data73 === "residue"))){
-const err151 = {instancePath:instancePath+"/evidence/require/" + i5,schemaPath:"#/properties/evidence/properties/require/items/enum",keyword:"enum",params:{allowedValues: schema31.properties.evidence.properties.require.items.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.evidence.properties.require.items.enum,parentSchema:schema31.properties.evidence.properties.require.items,data:data73};
+if((typeof data73 == "number") && (isFinite(data73))){
+if(data73 > 100 || isNaN(data73)){
+const err151 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data73};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -1937,10 +1934,8 @@ vErrors.push(err151);
 }
 errors++;
 }
-}
-}
-else {
-const err152 = {instancePath:instancePath+"/evidence/require",schemaPath:"#/properties/evidence/properties/require/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.evidence.properties.require.type,parentSchema:schema31.properties.evidence.properties.require,data:data72};
+if(data73 < 1 || isNaN(data73)){
+const err152 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/attempts",schemaPath:"#/properties/cleanup/items/properties/retry/properties/attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.attempts,data:data73};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -1951,8 +1946,11 @@ errors++;
 }
 }
 }
-else {
-const err153 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data71};
+if(data72.delay !== undefined){
+let data74 = data72.delay;
+if(typeof data74 === "string"){
+if(!pattern6.test(data74)){
+const err153 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/delay",schemaPath:"#/properties/cleanup/items/properties/retry/properties/delay/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.cleanup.items.properties.retry.properties.delay,data:data74};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -1962,14 +1960,127 @@ vErrors.push(err153);
 errors++;
 }
 }
-}
 else {
-const err154 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+const err154 = {instancePath:instancePath+"/cleanup/" + i4+"/retry/delay",schemaPath:"#/properties/cleanup/items/properties/retry/properties/delay/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.cleanup.items.properties.retry.properties.delay.type,parentSchema:schema31.properties.cleanup.items.properties.retry.properties.delay,data:data74};
 if(vErrors === null){
 vErrors = [err154];
 }
 else {
 vErrors.push(err154);
+}
+errors++;
+}
+}
+}
+else {
+const err155 = {instancePath:instancePath+"/cleanup/" + i4+"/retry",schemaPath:"#/properties/cleanup/items/properties/retry/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.properties.retry.type,parentSchema:schema31.properties.cleanup.items.properties.retry,data:data72};
+if(vErrors === null){
+vErrors = [err155];
+}
+else {
+vErrors.push(err155);
+}
+errors++;
+}
+}
+}
+else {
+const err156 = {instancePath:instancePath+"/cleanup/" + i4,schemaPath:"#/properties/cleanup/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.cleanup.items.type,parentSchema:schema31.properties.cleanup.items,data:data65};
+if(vErrors === null){
+vErrors = [err156];
+}
+else {
+vErrors.push(err156);
+}
+errors++;
+}
+}
+}
+else {
+const err157 = {instancePath:instancePath+"/cleanup",schemaPath:"#/properties/cleanup/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.cleanup.type,parentSchema:schema31.properties.cleanup,data:data64};
+if(vErrors === null){
+vErrors = [err157];
+}
+else {
+vErrors.push(err157);
+}
+errors++;
+}
+}
+if(data.evidence !== undefined){
+let data75 = data.evidence;
+if(data75 && typeof data75 == "object" && !Array.isArray(data75)){
+if(data75.require === undefined){
+const err158 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/required",keyword:"required",params:{missingProperty: "require"},message:"must have required property '"+"require"+"'",schema:schema31.properties.evidence.required,parentSchema:schema31.properties.evidence,data:data75};
+if(vErrors === null){
+vErrors = [err158];
+}
+else {
+vErrors.push(err158);
+}
+errors++;
+}
+for(const key20 in data75){
+if(!(key20 === "require")){
+const err159 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data75};
+if(vErrors === null){
+vErrors = [err159];
+}
+else {
+vErrors.push(err159);
+}
+errors++;
+}
+}
+if(data75.require !== undefined){
+let data76 = data75.require;
+if(Array.isArray(data76)){
+const len5 = data76.length;
+for(let i5=0; i5<len5; i5++){
+let data77 = data76[i5];
+if(!(((((((((((((((((data77 === "backup") || (data77 === "restore-target")) || (data77 === "wal-end")) || (data77 === "archive")) || (data77 === "reference")) || (data77 === "reconciliation")) || (data77 === "health-checks")) || (data77 === "isolation")) || (data77 === "production-fingerprint")) || (data77 === "infrastructure-code")) || (data77 === "infrastructure-plan")) || (data77 === "infrastructure-state")) || (data77 === "drift")) || (data77 === "residue")) || (data77 === "approvals")) || (data77 === "changes")) || (data77 === "clock"))){
+const err160 = {instancePath:instancePath+"/evidence/require/" + i5,schemaPath:"#/properties/evidence/properties/require/items/enum",keyword:"enum",params:{allowedValues: schema31.properties.evidence.properties.require.items.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.evidence.properties.require.items.enum,parentSchema:schema31.properties.evidence.properties.require.items,data:data77};
+if(vErrors === null){
+vErrors = [err160];
+}
+else {
+vErrors.push(err160);
+}
+errors++;
+}
+}
+}
+else {
+const err161 = {instancePath:instancePath+"/evidence/require",schemaPath:"#/properties/evidence/properties/require/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.evidence.properties.require.type,parentSchema:schema31.properties.evidence.properties.require,data:data76};
+if(vErrors === null){
+vErrors = [err161];
+}
+else {
+vErrors.push(err161);
+}
+errors++;
+}
+}
+}
+else {
+const err162 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data75};
+if(vErrors === null){
+vErrors = [err162];
+}
+else {
+vErrors.push(err162);
+}
+errors++;
+}
+}
+}
+else {
+const err163 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err163];
+}
+else {
+vErrors.push(err163);
 }
 errors++;
 }

@@ -61,6 +61,7 @@ export interface Conducting {
   /** The bundles that were the latest when the run began. */
   readonly previous?: DrillRequest['previous'];
   readonly closes?: DrillRequest['closes'];
+  readonly about?: DrillRequest['about'];
   readonly locks: Pick<RunLocks, 'release'>;
   readonly keep: boolean;
   readonly json: boolean;
@@ -155,6 +156,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
       ...(drill.previous === undefined ? {} : { previous: drill.previous }),
       ...(drill.registered === undefined ? {} : { registered: drill.registered }),
       ...(drill.closes === undefined ? {} : { closes: drill.closes }),
+      ...(drill.about === undefined ? {} : { about: drill.about }),
       toolVersion: toolVersion(),
       runDir: paths.dir,
       registry,

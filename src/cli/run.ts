@@ -8,6 +8,7 @@ import { identityOf } from '../clients/process/identity.js';
 import { BundleError, openBundle, type BundleWriter } from '../evidence/bag.js';
 import { latestBundles } from '../evidence/order.js';
 import { outliveTerminal } from './cancellation.js';
+import { aboutRun } from './about.js';
 import type { ReliedApproval } from './approvals.js';
 import { closedDrill } from './closes.js';
 import { guardOf } from './compose.js';
@@ -103,6 +104,7 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
       ...(registered === undefined ? {} : { registered }),
       previous,
       ...closes,
+      about: await aboutRun(plan, sealer, evidenceDir),
       locks,
       keep: options.keep,
       json: options.json,

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { phases } from './define-step.js';
 import { evidenceKindNames } from './kinds/index.js';
+import { journalKindNames } from './kinds/journal.js';
 import { strict, literals, Duration } from './schema.js';
 
 /** Runbook and Environment as their authors write them (design: "A runbook", "An environment"). */
@@ -60,7 +61,19 @@ export const RunbookSchema = Type.Object(
       },
       strict,
     ),
-    objectives: Type.Object({ rto: Type.Optional(Duration('Recovery time objective.')), rpo: Type.Optional(Duration('Recovery point objective; 0 means that no acknowledged row is lost.')) }, strict),
+    objectives: Type.Object(
+      {
+        rto: Type.Optional(Duration('Recovery time objective.')),
+        rpo: Type.Optional(Duration('Recovery point objective; 0 means that no acknowledged row is lost.')),
+        approved: Type.Optional(
+          Type.Object(
+            { by: Type.String({ minLength: 1 }), on: Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\d$', description: 'A day, in quotes: "2026-01-31"' }), in: Type.Optional(Type.String({ description: 'Where that is written: a ticket, minutes' })) },
+            { ...strict, description: 'Who in the business agreed to these objectives; the report shows it' },
+          ),
+        ),
+      },
+      strict,
+    ),
     fault: literals(['injected', 'declared', 'planned']),
     preflight: Type.Optional(literals(['known', 'complete'], { default: 'known', description: 'complete: a run is refused as well when a preflight check could not run' })),
     requires: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Type.String({ description: 'Connection kind, or `endpoint`' })),
@@ -68,7 +81,7 @@ export const RunbookSchema = Type.Object(
     probes: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Type.Object({ uses: Type.String(), with: Type.Optional(With) }, strict))),
     steps: Type.Array(Type.Union([Step, Parallel]), { minItems: 1 }),
     cleanup: Type.Optional(Type.Array(Type.Omit(Step, ['phase', 'gate']), { description: 'Extra steps that always run, after the registered cleanups' })),
-    evidence: Type.Optional(Type.Object({ require: Type.Array(literals(evidenceKindNames)) }, strict)),
+    evidence: Type.Optional(Type.Object({ require: Type.Array(literals([...evidenceKindNames, ...journalKindNames])) }, strict)),
   },
   { ...strict, $id: 'https://muster.invalid/schemas/runbook.schema.json', title: 'Muster runbook' },
 );
@@ -133,6 +146,16 @@ export const EnvironmentSchema = Type.Object(
         ),
       },
       strict,
+    ),
+    production: Type.Optional(
+      Type.Object(
+        {
+          machine: Type.Optional(Type.String({ description: 'Its class: db.r6g.4xlarge, 16 vCPU, 128 GiB' })),
+          data: Type.Optional(Type.String({ description: 'How much data it holds: 1.2 TB' })),
+          version: Type.Optional(Type.String({ description: 'What runs there: PostgreSQL 18.4' })),
+        },
+        { ...strict, description: 'What the report sets beside the systems of the drill, where no connection of role production says it' },
+      ),
     ),
     forbidden: Type.Optional(Type.Array(Type.String({ pattern: '^.+:\\d+$' }), { description: 'host:port that must be unreachable' })),
     watch: Type.Optional(

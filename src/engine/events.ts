@@ -8,6 +8,11 @@ import { strict, literals, nullable } from './schema.js';
  */
 const Instant = Type.Object({ at: Type.String(), mono: Type.String({ pattern: '^\\d+$' }) }, strict);
 const Json = Type.Unknown();
+/** A drill of the same runbook in the same environment; `ms` figures are those that were held against the objectives. */
+const EarlierDrill = Type.Object(
+  { run: Type.String(), sha256: Type.String({ description: 'Of its tag manifest' }), at: Type.String(), verdict: literals(['failed', 'incomplete', 'cancelled', 'passed']), rtoMs: nullable(Type.Number()), rpoMs: nullable(Type.Number()), manualMs: Type.Number({ description: 'Waiting for people and their work' }) },
+  strict,
+);
 const ErrorFact = Type.Object({ code: Type.String(), message: Type.String(), hint: Type.Optional(Type.String()) }, strict);
 
 /** Until when nobody may remove what was written. */
@@ -29,6 +34,14 @@ export const eventData = {
       closes: Type.Optional(Type.Object({ run: Type.String(), sha256: Type.String() }, strict)),
       /** The bundles that stood in the evidence folder and that no other there named. No verdict depends on it; `verify` on a folder does. */
       previous: Type.Optional(Type.Array(Type.Object({ run: Type.String(), sha256: Type.String({ description: 'Of its tag manifest' }) }, strict))),
+      /** Who says that the operator is who they are. */
+      authenticated: Type.Optional(
+        Type.Array(Type.Object({ by: literals(['operating-system', 'key'], { description: "key: the one that seals the bundle answered a challenge before the run" }), as: Type.String() }, strict)),
+      ),
+      /** The machine that Muster runs on, and with it whatever a sandbox provisions. */
+      machine: Type.Optional(Type.Object({ cpu: Type.String(), cpus: Type.Integer({ minimum: 0 }), memoryBytes: Type.Integer({ minimum: 0 }) }, strict)),
+      /** The latest drills before this one, oldest first, as their bundles said. No verdict depends on them. */
+      earlier: Type.Optional(Type.Array(EarlierDrill)),
     },
     strict,
   ),

@@ -87,6 +87,8 @@ export const PlanSchema = Type.Object(
             forbidden: Type.Array(Type.String()),
             watch: Json,
             approvals: Json,
+            /** As the environment declares it. */
+            production: Type.Optional(Type.Object({ machine: Type.Optional(Type.String()), data: Type.Optional(Type.String()), version: Type.Optional(Type.String()) }, strict)),
           },
           strict,
         ),

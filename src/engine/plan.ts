@@ -114,6 +114,7 @@ export async function environmentOf(request: Pick<PlanRequest, 'environment' | '
     forbidden: [...(document.forbidden ?? [])],
     watch: await planWatch(request),
     approvals: await approvalsOf(request),
+    ...(document.production === undefined ? {} : { production: document.production }),
   };
 }
 

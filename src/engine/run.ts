@@ -118,6 +118,7 @@ class Drill {
       sandbox: binding.environment.sandbox,
       ...(request.previous === undefined ? {} : { previous: request.previous }),
       ...(request.closes === undefined ? {} : { closes: request.closes }),
+      ...request.about,
     });
     if (request.registered !== undefined) await request.journal.append('store.registered', request.registered);
     for (const approval of request.approvals ?? []) await request.journal.append('plan.approved', approval);

@@ -1,8 +1,11 @@
-import { open, readdir } from 'node:fs/promises';
+import { open, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256 } from '../engine/canonical.js';
 import type { Drill } from '../engine/drill.js';
+import type { EventDataOf } from '../engine/events.js';
 import type { PlanObserved } from '../engine/plan-document.js';
 import { mismatch, parseJson } from './parse.js';
+import { tagManifest } from './texts.js';
 
 const maxBundles = 20;
 const maxBytes = 8 * 1024 * 1024;
@@ -12,9 +15,7 @@ const maxBytes = 8 * 1024 * 1024;
  * `folder`; undefined when there are none. They are an expectation and no evidence: nothing is verified here.
  */
 export async function expectedDurations(folder: string, runbook: string, environment: string): Promise<PlanObserved['expected']> {
-  const names = await readdir(folder).catch(() => []);
-  const own = new RegExp(`^\\d{8}T\\d{6}Z-${runbook}-[0-9a-f]{6}$`);
-  const newest = names.filter((name) => own.test(name)).toSorted().slice(-maxBundles);
+  const newest = await newestOf(folder, runbook);
   const drills = (await Promise.all(newest.map((name) => readDrill(join(folder, name, 'data', 'drill.json'))))).filter((drill) => drill?.verdict === 'passed' && drill.runbook.name === runbook && drill.environment.name === environment);
   const steps = new Map<string, number[]>();
   const totals: number[] = [];
@@ -27,6 +28,27 @@ export async function expectedDurations(folder: string, runbook: string, environ
   }
   if (totals.length === 0) return undefined;
   return { runs: totals.length, totalMs: median(totals), rtoMs: rtos.length === 0 ? null : median(rtos), steps: Object.fromEntries([...steps].map(([id, all]) => [id, median(all)])) };
+}
+
+const maxEarlier = 8;
+
+/** The latest drills of a runbook in an environment, oldest first, as their bundles say; nothing is verified here. */
+export async function earlierDrills(folder: string, runbook: string, environment: string): Promise<NonNullable<EventDataOf<'run.started'>['earlier']>> {
+  const found: NonNullable<EventDataOf<'run.started'>['earlier']> = [];
+  for (const name of (await newestOf(folder, runbook)).toReversed()) {
+    if (found.length === maxEarlier) break;
+    const drill = await readDrill(join(folder, name, 'data', 'drill.json'));
+    const tags = await readFile(join(folder, name, tagManifest)).catch(() => undefined);
+    if (drill === undefined || drill.startedAt === null || tags === undefined || drill.run !== name || drill.environment.name !== environment) continue;
+    found.unshift({ run: name, sha256: sha256(tags), at: drill.startedAt, verdict: drill.verdict, rtoMs: drill.rto.upperMs ?? drill.rto.valueMs, rpoMs: drill.rpo.valueMs, manualMs: drill.manual.waitingMs + drill.manual.workingMs });
+  }
+  return found;
+}
+
+async function newestOf(folder: string, runbook: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  const own = new RegExp(`^\\d{8}T\\d{6}Z-${runbook}-[0-9a-f]{6}$`);
+  return names.filter((name) => own.test(name)).toSorted().slice(-maxBundles);
 }
 
 /** undefined for what is no drill.json. */

@@ -3,7 +3,7 @@ import { archiveDefect } from './archive/names.js';
 import { openArchive } from './archive-reader.js';
 import { sealFile, statementsFile, timestampFile } from './seal-files.js';
 import { folderSource, type BundleSource, type SourceEntry } from './source.js';
-import { logName, tagFiles, tagManifest } from './texts.js';
+import { evidenceSchemaFile, logName, tagFiles, tagManifest } from './texts.js';
 
 /** Something wrong with a bundle. */
 export interface Defect {
@@ -65,7 +65,7 @@ const MiB = 1024 * 1024;
 /** Strings are kept in memory; logs are only hashed. */
 const maxBytes = (path: string) => (path === 'data/events.jsonl' ? 256 * MiB : path.startsWith('data/logs/') ? 4096 * MiB : path.startsWith('sig/') ? MiB : 32 * MiB);
 
-const fixed = new Set<string>([...tagFiles, tagManifest, 'data/drill.json', 'data/environment.yaml', 'data/events.jsonl', 'data/plan.json', 'data/report.html', 'data/runbook.yaml']);
+const fixed = new Set<string>([...tagFiles, tagManifest, 'data/drill.json', 'data/environment.yaml', evidenceSchemaFile, 'data/events.jsonl', 'data/plan.json', 'data/report.html', 'data/runbook.yaml']);
 const sealing = new Set([sealFile, statementsFile, timestampFile]);
 /** `sig/approval-<who>.json` and its signature beside it; the group is the former. */
 export const approvalPath = /^(sig\/approval-[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}\.json)(?:\.sig)?$/;

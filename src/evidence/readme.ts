@@ -12,7 +12,7 @@ Open data/report.html in a browser to read what happened.
   data/events.jsonl      the journal: every event of the run, each naming the hash of the one before it
   data/plan.json         what was planned, with the digest that the journal names
   data/runbook.yaml      the runbook, and data/environment.yaml where it ran
-  data/evidence/         what the steps saw, by kind
+  data/evidence/         what was seen, by kind; data/evidence.schema.json is its JSON Schema
   data/logs/             what the steps wrote
   sig/                   the seal, statements in in-toto's form, a timestamp, approvals: whichever there are
 

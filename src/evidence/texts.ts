@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { canonicalJson, sha256 } from '../engine/canonical.js';
 import type { Drill } from '../engine/drill.js';
 import type { DrillEvent, EventOf } from '../engine/events.js';
+import { journalRecord } from '../engine/kinds/journal.js';
+import { packageRoot } from '../engine/package-root.js';
 import type { Plan } from '../engine/plan-document.js';
 import { readme } from './readme.js';
 
@@ -27,19 +31,44 @@ const bagitText = 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n';
 export const tagFiles = ['README.txt', 'bag-info.txt', 'bagit.txt', 'manifest-sha256.txt'] as const;
 export const tagManifest = 'tagmanifest-sha256.txt';
 
-/** data/evidence/<kind>.json: all records of one kind, in the order of the journal. */
-export function evidenceText(kind: string, records: readonly EventOf<'evidence.recorded'>[]): string {
-  return `${canonicalJson({ kind, records: records.map(({ seq, at, step, data }) => ({ seq, at, step, data: data.data })) })}\n`;
+/** The JSON Schema of data/evidence, as this version of Muster has it: whoever holds the bundle can read its evidence by it. */
+export const evidenceSchemaFile = 'data/evidence.schema.json';
+
+let schemaText: string | undefined;
+
+export function evidenceSchemaText(): string {
+  schemaText ??= readFileSync(join(packageRoot(), 'schemas', 'evidence.schema.json'), 'utf8');
+  return schemaText;
 }
 
-/** The records of evidence by kind. */
-function evidenceRecords(events: readonly DrillEvent[]): Map<string, EventOf<'evidence.recorded'>[]> {
-  const kinds = new Map<string, EventOf<'evidence.recorded'>[]>();
+/** One line of an evidence file. */
+export interface EvidenceRecord {
+  readonly seq: number;
+  readonly at: string;
+  readonly step?: string;
+  readonly data: unknown;
+}
+
+/** data/evidence/<kind>.json: all records of one kind, in the order of the journal. */
+export function evidenceText(kind: string, records: readonly EventOf<'evidence.recorded'>[]): string {
+  return fileText(kind, records.map(({ seq, at, step, data }) => ({ seq, at, ...(step === undefined ? {} : { step }), data: data.data })));
+}
+
+function fileText(kind: string, records: readonly EvidenceRecord[]): string {
+  return `${canonicalJson({ kind, records })}\n`;
+}
+
+/** The records of evidence by kind: what steps delivered, and what the journal is evidence of by itself. */
+export function evidenceRecords(events: readonly DrillEvent[]): Map<string, EvidenceRecord[]> {
+  const kinds = new Map<string, EvidenceRecord[]>();
   for (const event of events) {
-    if (event.type !== 'evidence.recorded') continue;
-    const records = kinds.get(event.data.kind);
-    if (records === undefined) kinds.set(event.data.kind, [event]);
-    else records.push(event);
+    const record = event.type === 'evidence.recorded' ? event.data : journalRecord(event);
+    if (record === undefined) continue;
+    const { seq, at, step } = event;
+    const entry = { seq, at, ...(step === undefined ? {} : { step }), data: record.data };
+    const records = kinds.get(record.kind);
+    if (records === undefined) kinds.set(record.kind, [entry]);
+    else records.push(entry);
   }
   return kinds;
 }
@@ -49,11 +78,12 @@ export function payloadTexts({ runbookText, environmentText, plan, journalText, 
   const texts = new Map([
     ['data/drill.json', `${canonicalJson(drill)}\n`],
     ['data/environment.yaml', environmentText],
+    [evidenceSchemaFile, evidenceSchemaText()],
     ['data/events.jsonl', journalText],
     ['data/plan.json', `${canonicalJson(plan)}\n`],
     ['data/runbook.yaml', runbookText],
   ]);
-  for (const [kind, records] of evidenceRecords(events)) texts.set(`data/evidence/${kind}.json`, evidenceText(kind, records));
+  for (const [kind, records] of evidenceRecords(events)) texts.set(`data/evidence/${kind}.json`, fileText(kind, records));
   return texts;
 }
 

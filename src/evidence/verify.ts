@@ -18,7 +18,7 @@ import { readBundle, type Defect, type ReadBundle } from './reader.js';
 import type { Seal } from './seal.js';
 import { checkSignatures } from './signatures.js';
 import type { AllowedSigner } from './ssh/allowed-signers.js';
-import { payloadTexts, tagManifest, tagTexts, type BundleContent } from './texts.js';
+import { evidenceSchemaFile, evidenceSchemaText, payloadTexts, tagManifest, tagTexts, type BundleContent } from './texts.js';
 
 export interface VerifyOptions {
   /** Signers whom the caller trusts. With them, a bundle without a seal by one of them is a defect. */
@@ -189,6 +189,8 @@ async function checkRendered(bundle: ReadBundle, content: BundleContent, input: 
     notes.push(`Made by Muster ${made ?? 'of an unknown version'}, this is ${toolVersion()}: report.html and README.txt were held against the manifests only, not rendered again.`);
     return;
   }
+  const schema = bundle.texts.get(evidenceSchemaFile);
+  if (schema !== undefined && schema !== evidenceSchemaText()) defects.push({ code: 'evidence-differs', file: evidenceSchemaFile, detail: 'not the schema that this version of Muster has' });
   const { reportHtml } = await import('../report/html.js');
   const found = bundle.texts.get('data/report.html');
   if (found !== undefined && found !== reportHtml(input)) defects.push({ code: 'report-differs', file: 'data/report.html', detail: 'rendered again from the journal, the report is another' });

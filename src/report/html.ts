@@ -1,6 +1,7 @@
 import handlebars from 'handlebars';
 import { reportModel, type ReportInput, type ReportModel } from './model.js';
-import { laneChart, objectiveChart, phaseChart, rowChart } from './html/charts.js';
+import { laneChart, objectiveChart, phaseChart, rowChart, trendBar } from './html/charts.js';
+import type { Fact } from './model-types.js';
 import { style } from './html/style.js';
 import { page, parts } from './html/template.js';
 import { visible } from './visible.js';
@@ -27,12 +28,18 @@ function compiled(): (model: unknown) => string {
   engine.registerHelper('phaseChart', (phases: ReportModel['phases']) => svg(phaseChart(phases)));
   engine.registerHelper('rowChart', (row: Parameters<typeof rowChart>[0]) => svg(rowChart(row)));
   engine.registerHelper('laneChart', (lane: ReportModel['probes'][number]) => svg(laneChart(lane, escape)));
+  engine.registerHelper('inLines', ({ code, wide }: Fact) => code === true || wide === true);
+  engine.registerHelper('isCode', ({ code }: Fact) => code === true);
+  engine.registerHelper('trendBar', (row: ReportModel['trend'][number]) => svg(trendBar(row)));
+  engine.registerHelper('deletionWord', (tone: ReportModel['deletion']['tone']) => deletionWords[tone]);
   engine.registerHelper('icon', (tone: ReportModel['verdict']['tone']) => icons[tone]);
   engine.registerHelper('percentOf', (marks: ReportModel['gantt']['marks'], label: string) => marks.find((mark) => mark.label === label)?.at ?? -1);
   return engine.compile(page, { strict: true });
 }
 
 const icons = { good: '✓', bad: '✕', warn: '!', quiet: '–' } as const satisfies Record<ReportModel['verdict']['tone'], string>;
+
+const deletionWords = { good: 'removed', bad: 'left behind', warn: 'not shown', quiet: 'nothing made' } as const satisfies Record<ReportModel['deletion']['tone'], string>;
 
 /** The model with every text in it made safe to show; what is left to escape are the characters of HTML. */
 function shown(value: unknown): unknown {

@@ -24,12 +24,16 @@ export function reportMarkdown(input: ReportInput): string {
           ...model.human.map((work) => `- manual step ${code(work.step)}: ${text(work.who)} attested ${text(work.attestation)}; waited ${work.waited}${work.worked === '' ? '' : `, worked ${work.worked}`}`),
         ].join('\n'),
     input.drill.manual.steps === 0 ? '' : text(model.manual),
-    model.findings.length === 0 ? '' : ['### Findings and actions', '', ...model.findings.map((finding) => `- **${finding.words}** (\`${finding.code}\`, ${finding.weight}): ${text(finding.action)}`)].join('\n'),
+    model.findings.length === 0 ? '' : ['### Findings and actions', '', ...model.findings.map((finding) => `- **${finding.words}** (\`${finding.code}\`, ${finding.weight}): ${text(finding.action)}${finding.decided.map((each) => `\n  - ${text(each)}`).join('')}`)].join('\n'),
     model.gaps.length + model.clock.length === 0 ? '' : ['### Gaps and clock', '', ...model.gaps.map((gap) => `- probe ${code(gap.probe)} saw nothing for ${gap.lasted}, from ${gap.from} after the fault`), ...model.clock.map((span) => `- ${text(span.span)}: ${span.monotonic} by the monotonic clock, ${span.utc} by UTC; ${span.counted} counted`)].join('\n'),
+    `**Restored data**: ${text(model.deletion.words)}${model.deletion.kept.length === 0 ? '' : ` Kept on purpose: ${text(model.deletion.kept.join('; '))}.`}`,
+    folded('Beside production', table(['', 'In this drill', 'In production'], model.scale.map((row) => [row.what, text(row.drill), text(row.production)]))),
+    model.trend.length === 0 ? '' : folded(`Trend: ${model.trend.length} drills`, table(['Drill', 'Verdict', 'RTO', 'RPO', 'By hand'], model.trend.map((row) => [`${row.when}${row.sha256 === '' ? ' (this drill)' : ''}`, `${marks[row.tone]} ${row.verdict}`, row.rto, row.rpo, row.byHand]))),
+    model.controls.length === 0 ? '' : folded(`Controls that the runbook names: ${model.controls.length}`, `${table(['Control', '', 'What a bundle shows of it', 'What no bundle shows'], model.controls.map((control) => [code(control.id), text(control.title), text(control.shows), text(control.not)]))}\n\nThis does not assess compliance with any of them.`),
     folded('What was drilled, and what this holds for', table(['', ''], [...model.identity, ...model.scope].map((fact) => [fact.label, fact.code === true ? code(fact.value) : text(fact.value)]))),
     `### Not proved\n\n${[...model.notProved.map((line) => `- ${text(line)}`), '- Who made this bundle, unless it is sealed.'].join('\n')}`,
     model.store === null ? '' : [`### Evidence store\n\n${text(model.store.registered)}`, ...(model.store.open.length === 0 ? [] : ['Registered there, and without a bundle:', model.store.open.map(({ run, what }) => `- ${code(run)} ${text(what)}`).join('\n')])].join('\n\n'),
-    'Check the bundle with `npx muster verify <folder>`. This report records a test; it does not assess compliance.',
+    'Check the bundle with `muster verify <folder>`. This report records a test; it does not assess compliance.',
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }

@@ -2,7 +2,7 @@ import type { Drill } from '../engine/drill.js';
 import type { DrillEvent } from '../engine/events.js';
 import type { EvidenceKind } from '../engine/kinds/index.js';
 import type { Plan } from '../engine/plan-document.js';
-import { evidenceKindNames } from '../engine/kinds/index.js';
+import { journalRecord, type JournalKind } from '../engine/kinds/journal.js';
 import type { Fact, ReportFile, Tone } from './model-types.js';
 
 export interface EvidenceItem {
@@ -33,7 +33,12 @@ const shown = {
   'infrastructure-state': { words: 'Lineage and serial of each state', facts: ['connection', 'when'] },
   drift: { words: 'What was built, held against its code', facts: ['connection'] },
   residue: { words: 'What the drill left behind', facts: [] },
-} as const satisfies Record<EvidenceKind, { words: string; facts: readonly string[] }>;
+  approvals: { words: 'Approvals of the plan that the run relied on', facts: ['who', 'file'] },
+  changes: { words: 'What change watchers and people said was changed', facts: [] },
+  clock: { words: 'The clocks at the beginning and end of each segment', facts: [] },
+} as const satisfies Record<EvidenceKind | JournalKind, { words: string; facts: readonly string[] }>;
+
+const known = (kind: string) => (Object.hasOwn(shown, kind) ? (kind as keyof typeof shown) : undefined);
 
 /** Lists that are counted in the line: how many, and how many of them are as they should be. */
 const counted: readonly { list: string; noun: string; good: (item: unknown) => boolean; word: string }[] = [
@@ -47,28 +52,31 @@ const counted: readonly { list: string; noun: string; good: (item: unknown) => b
 
 export function evidenceList(drill: Drill, events: readonly DrillEvent[], files: readonly ReportFile[]): EvidenceItem[] {
   const last = new Map<string, unknown>();
-  for (const event of events) if (event.type === 'evidence.recorded') last.set(event.data.kind, event.data.data);
+  for (const event of events) {
+    const record = event.type === 'evidence.recorded' ? event.data : journalRecord(event);
+    if (record !== undefined) last.set(record.kind, record.data);
+  }
   return drill.evidence
     .filter(({ required, records }) => required || records > 0)
     .map(({ kind, required, records }) => {
-      const known = evidenceKindNames.find((name) => name === kind);
+      const name = known(kind);
       const file = files.find(({ path }) => path === `evidence/${kind}.json`) ?? null;
       const there = records > 0 && file !== null;
       return {
         kind,
-        words: known === undefined ? kind : shown[known].words,
+        words: name === undefined ? '' : shown[name].words,
         required,
         status: there ? `${records} ${records === 1 ? 'record' : 'records'}` : 'missing',
         tone: there ? 'good' : required ? 'bad' : 'quiet',
-        says: there && known !== undefined ? line(known, last.get(kind)) : '',
+        says: there ? line(name === undefined ? [] : shown[name].facts, last.get(kind)) : '',
         file,
       };
     });
 }
 
-function line(kind: EvidenceKind, data: unknown): string {
+function line(facts: readonly string[], data: unknown): string {
   const parts: string[] = [];
-  for (const path of shown[kind].facts) {
+  for (const path of facts) {
     const value = path.split('.').reduce(at, data);
     if (typeof value === 'string' || typeof value === 'number') parts.push(`${words(path)} ${path === 'digest' ? `${String(value).slice(0, 12)}…` : value}`);
   }

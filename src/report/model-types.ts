@@ -6,6 +6,8 @@ export interface Fact {
   readonly value: string;
   /** A digest, path or identifier, to be set in a fixed-width face. */
   readonly code?: boolean;
+  /** Long words: a line of its own. */
+  readonly wide?: boolean;
 }
 
 /** A file of the bundle, as its manifest names it. */

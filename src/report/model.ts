@@ -4,13 +4,16 @@ import type { Runbook } from '../engine/documents.js';
 import type { Plan } from '../engine/plan-document.js';
 import { formatDuration } from '../engine/duration.js';
 import { timeline, type RunClock } from './model-clock.js';
+import { controlFacts, type ControlFacts } from './model-controls.js';
 import { deviations, humanWork, manualWords, type Deviation, type HumanWork } from './model-deviations.js';
 import { evidenceList, scopeOfClaim, type EvidenceItem } from './model-evidence.js';
-import { approvals, clockRows, findingRows, gapRows, noGaps, type Approvals, type ClockRow, type FindingRow, type GapRow } from './model-findings.js';
+import { approvals, clockRows, findingRows, gapRows, noGaps, type Approvals, type ClockRow, type DecidedFinding, type FindingRow, type GapRow } from './model-findings.js';
 import { ganttOf, type Gantt } from './model-gantt.js';
 import { recoveryPhases, recoveryPoint, recoveryTime, storeRows, type Objective, type PhaseShare, type StoreRow } from './model-objectives.js';
 import { probeLanes, type ProbeLane } from './model-probes.js';
+import { deletion, responsibility, scaleRows, type Deletion, type ScaleRow } from './model-record.js';
 import { storeView, type StoreView } from './model-store.js';
+import { trendRows, type TrendRow } from './model-trend.js';
 import type { Fact, ReportFile, Tone } from './model-types.js';
 import { utc } from './visible.js';
 
@@ -22,6 +25,8 @@ export interface ReportInput {
   readonly events: readonly DrillEvent[];
   /** The payload files except the report itself, sorted by path. */
   readonly files: readonly ReportFile[];
+  /** What people decided about its findings since (findings.yaml); never of the bundle itself. */
+  readonly decided?: readonly DecidedFinding[];
 }
 
 /** All reasons of one code together. */
@@ -38,7 +43,12 @@ export interface ReportModel {
   readonly verdict: { readonly code: Drill['verdict']; readonly word: string; readonly sentence: string; readonly tone: Tone };
   readonly reasons: readonly Reason[];
   readonly when: string;
+  /** What the runbook says of its scenario; empty: nothing. */
+  readonly scenario: string;
   readonly identity: readonly Fact[];
+  readonly scale: readonly ScaleRow[];
+  readonly deletion: Deletion;
+  readonly trend: readonly TrendRow[];
   readonly objectives: readonly Objective[];
   readonly phases: readonly PhaseShare[];
   readonly stores: readonly StoreRow[];
@@ -49,6 +59,8 @@ export interface ReportModel {
   readonly noGaps: string;
   readonly clock: readonly ClockRow[];
   readonly evidence: readonly EvidenceItem[];
+  /** Digest of evidence.schema.json; null where the bundle has none. */
+  readonly schema: string | null;
   readonly scope: readonly Fact[];
   readonly human: readonly HumanWork[];
   /** What the runbook leaves to people, and what it cost. */
@@ -58,7 +70,7 @@ export interface ReportModel {
   readonly findings: readonly FindingRow[];
   readonly owner: string;
   readonly approvals: Approvals;
-  readonly controls: readonly string[];
+  readonly controls: readonly ControlFacts[];
   readonly notProved: readonly string[];
   /** Null: the environment names no evidence store. */
   readonly store: StoreView | null;
@@ -115,7 +127,11 @@ export function reportModel(input: ReportInput): ReportModel {
     verdict: { code: drill.verdict, ...verdict },
     reasons: reasons(drill),
     when: drill.startedAt === null ? 'never started' : utc(drill.startedAt),
+    scenario: runbook.metadata.description ?? '',
     identity: identity(input, clock),
+    scale: scaleRows(plan, events),
+    deletion: deletion(events, clock),
+    trend: trendRows(drill, events),
     objectives: [recoveryTime(drill), recoveryPoint(drill)],
     phases: recoveryPhases(drill),
     stores: storeRows(drill),
@@ -125,15 +141,16 @@ export function reportModel(input: ReportInput): ReportModel {
     noGaps: noGaps(drill, plan),
     clock: clockRows(drill),
     evidence: evidenceList(drill, events, files),
+    schema: files.find(({ path }) => path === 'evidence.schema.json')?.sha256 ?? null,
     scope: scopeOfClaim(plan, events),
     human: humanWork(events, clock),
     manual: manualWords(drill),
     deviations: deviations(events, clock),
     changesAllowed: drill.changes.allowed,
-    findings: findingRows(drill, (code) => reasonWords[code]),
+    findings: findingRows(drill, (code) => reasonWords[code], input.decided ?? []),
     owner: runbook.metadata.owner,
-    approvals: approvals(plan, events),
-    controls: runbook.metadata.controls ?? [],
+    approvals: approvals(plan, runbook.objectives.approved, events),
+    controls: controlFacts(runbook.metadata.controls ?? []),
     notProved: drill.notProved,
     store: storeView(drill),
     files: files.filter((file) => !file.path.startsWith('logs/')),
@@ -163,7 +180,9 @@ function identity({ drill, plan, runbook, events }: ReportInput, clock: RunClock
     { label: 'Lasted', value: formatDuration(clock.endMs) },
     { label: 'Runbook', value: `${drill.runbook.name} ${drill.runbook.version}` },
     { label: 'Owner', value: runbook.metadata.owner },
+    { label: 'Cadence', value: runbook.metadata.cadence ?? 'none set' },
     { label: 'Operator', value: started === undefined ? 'unknown' : `${started.data.operator} on ${started.data.host}` },
+    ...responsibility(runbook, started),
     { label: 'Run', value: drill.run, code: true },
     ...closes(drill, started?.data.closes),
     { label: 'Runbook in git', value: git === null ? 'not under version control' : gitWords(git), code: true },

@@ -104,6 +104,10 @@ function observationsOf({ drill }: ReportInput, model: ReportModel, id: (name: s
     ...evidence('events.jsonl', 'The journal from which the figure was derived'),
     collected,
   }));
+  const record: Observation[] = [
+    ...model.scale.map((row) => [`Beside production: ${row.what}`, `In this drill: ${row.drill}. In production: ${row.production}.`] as const),
+    ['Deletion of the restored data', model.deletion.words] as const,
+  ].map(([title, words]) => ({ uuid: id(`observation ${title}`), title: line(title), description: prose(words), methods: ['TEST'], ...evidence('events.jsonl', 'The journal that records it'), collected }));
   const kinds = model.evidence.map((item): Observation => ({
     uuid: id(`observation evidence ${item.kind}`),
     title: line(`Evidence: ${item.kind}`),
@@ -121,7 +125,7 @@ function observationsOf({ drill }: ReportInput, model: ReportModel, id: (name: s
     ...evidence('drill.json', 'The verdict and its reasons'),
     collected,
   }));
-  return [...figures, ...kinds, ...reasons];
+  return [...figures, ...record, ...kinds, ...reasons];
 }
 
 /** OSCAL demands at least one control. */
@@ -131,7 +135,9 @@ function reviewed(named: readonly string[]): object {
   return { 'control-selections': [{ description, 'include-controls': controls.map((control) => ({ 'control-id': control })) }] };
 }
 
-function propsOf({ drill, plan, runbook }: ReportInput): object[] {
+function propsOf({ drill, plan, runbook, events }: ReportInput): object[] {
+  const started = events.find((event) => event.type === 'run.started');
+  const { approved } = runbook.objectives;
   const facts: readonly (readonly [string, string | number | null])[] = [
     ['verdict', drill.verdict],
     ['run', drill.run],
@@ -145,6 +151,8 @@ function propsOf({ drill, plan, runbook }: ReportInput): object[] {
     ['rto-objective-ms', drill.rto.objectiveMs],
     ['rpo-ms', drill.rpo.valueMs],
     ['rpo-objective-ms', drill.rpo.objectiveMs],
+    ['objectives-approved-by', approved === undefined ? null : `${approved.by}, ${approved.on}`],
+    ...(started?.data.authenticated ?? []).map(({ by, as }) => [`operator-by-${by}`, as] as const),
     ...(runbook.metadata.controls ?? []).map((control) => ['control', control] as const),
   ];
   return facts.filter(([, value]) => value !== null).map(([name, value]) => ({ name, ns, value: text(String(value)) }));

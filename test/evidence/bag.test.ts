@@ -20,7 +20,7 @@ afterAll(() => folder.remove());
 describe('a bundle', () => {
   it('is a sound BagIt bag with the files that the design names', async () => {
     expect(filesOf(bundle)).toEqual([
-      'README.txt', 'bag-info.txt', 'bagit.txt', 'data/drill.json', 'data/environment.yaml', 'data/events.jsonl', 'data/evidence/backup.json', 'data/evidence/health-checks.json', 'data/evidence/reconciliation.json',
+      'README.txt', 'bag-info.txt', 'bagit.txt', 'data/drill.json', 'data/environment.yaml', 'data/events.jsonl', 'data/evidence.schema.json', 'data/evidence/backup.json', 'data/evidence/clock.json', 'data/evidence/health-checks.json', 'data/evidence/reconciliation.json',
       'data/evidence/reference.json', 'data/evidence/residue.json', 'data/evidence/restore-target.json', 'data/evidence/wal-end.json', 'data/logs/restore.log', 'data/plan.json', 'data/report.html', 'data/runbook.yaml',
       'manifest-sha256.txt', 'tagmanifest-sha256.txt',
     ]);

@@ -2,9 +2,11 @@ import { EnvironmentSchema, RunbookSchema } from '../../src/engine/documents.js'
 import { DrillSchema } from '../../src/engine/drill.js';
 import { eventData } from '../../src/engine/events.js';
 import { evidenceKinds } from '../../src/engine/kinds/index.js';
+import { journalKinds } from '../../src/engine/kinds/journal.js';
 import { PlanSchema } from '../../src/engine/plan-document.js';
 import { ControlMappingSchema, FindingsSchema } from '../../src/engine/record-documents.js';
 import { ProfileSchema } from '../../src/engine/watch/profile.js';
+import { ApprovalSchema } from '../../src/evidence/approval-document.js';
 import { DrillPredicateSchema, drillPredicateType } from '../../src/evidence/intoto.js';
 import type { Found } from './discover.js';
 import { mapSubschemas, type JsonSchema } from './json-schema.js';
@@ -32,6 +34,29 @@ export function evidenceSchema(): JsonSchema {
   const { properties, ...chain } = tagged('kind', kinds);
   return { title: 'Muster evidence', ...chain, properties: { ...properties, data: {} }, required: ['kind', 'data'], additionalProperties: false };
 }
+
+/** A file of data/evidence in a bundle, whatever its kind; a copy stands in each bundle. */
+export function evidenceFileSchema(): JsonSchema {
+  const kinds = Object.entries({ ...evidenceKinds, ...journalKinds });
+  const record: JsonSchema = {
+    type: 'object',
+    properties: { seq: { type: 'integer', minimum: 1, description: 'Line of events.jsonl' }, at: { type: 'string', description: 'UTC' }, step: { type: 'string' }, data: { type: 'object' } },
+    required: ['seq', 'at', 'data'],
+    additionalProperties: false,
+  };
+  return {
+    title: 'Muster evidence: data/evidence/<kind>.json',
+    type: 'object',
+    properties: { kind: { enum: kinds.map(([kind]) => kind) }, records: { type: 'array', items: record } },
+    required: ['kind', 'records'],
+    additionalProperties: false,
+    allOf: kinds.map(([kind]) => ({ if: { properties: { kind: { const: kind } } }, then: { properties: { records: { items: { properties: { data: { $ref: `#/$defs/${kind}` } } } } } } })),
+    $defs: Object.fromEntries(kinds.map(([kind, data]) => [kind, normalize(data)])),
+  };
+}
+
+/** sig/approval-<who>.json: one line of canonical JSON. */
+export const approvalSchema = (): JsonSchema => normalize(ApprovalSchema);
 
 /** One line of events.jsonl. */
 export function eventSchema(): JsonSchema {

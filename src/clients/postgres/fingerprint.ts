@@ -33,13 +33,14 @@ export async function fingerprints(when: 'before' | 'after', world: World, port:
 /** On a primary the timeline of its WAL now, on a standby that of its last restartpoint. */
 const identity = `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system, current_user::text AS "as",
   CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
-       ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline`;
+       ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
+  current_setting('server_version') AS version, pg_database_size(current_database())::text AS size`;
 
-async function ofServer(connection: string, { user, observer }: PostgresDetails, port: PostgresPort): Promise<Pick<Fingerprint, 'as' | 'systemId' | 'timeline' | 'powers'>> {
+async function ofServer(connection: string, { user, observer }: PostgresDetails, port: PostgresPort): Promise<Pick<Fingerprint, 'as' | 'systemId' | 'timeline' | 'powers' | 'serverVersion' | 'dataBytes'>> {
   const session = await port.connect({ connection }, { effect: 'read', label: 'fingerprint', statementTimeoutMs: 10_000, ...(observer === undefined ? {} : { as: observer }) });
   try {
-    const [row] = (await session.query<{ system: string; as: string; timeline: number }>(identity)).rows;
-    return { as: row?.as ?? null, systemId: row?.system ?? null, timeline: row?.timeline ?? null, powers: await powersOf(session, user) };
+    const [row] = (await session.query<{ system: string; as: string; timeline: number; version: string; size: string }>(identity)).rows;
+    return { ...(row === undefined ? {} : { serverVersion: row.version, dataBytes: Number(row.size) }), as: row?.as ?? null, systemId: row?.system ?? null, timeline: row?.timeline ?? null, powers: await powersOf(session, user) };
   } finally {
     await session.close();
   }

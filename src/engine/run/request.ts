@@ -89,6 +89,8 @@ export interface DrillRequest {
   readonly registered?: EventDataOf<'store.registered'>;
   /** The failed drill that this one repeats. */
   readonly closes?: EventDataOf<'run.started'>['closes'];
+  /** Who runs it on what, and what was drilled before; for the first event only. */
+  readonly about?: Pick<EventDataOf<'run.started'>, 'authenticated' | 'machine' | 'earlier'>;
   /** Version of Muster. */
   readonly toolVersion: string;
   /** runs/<run id> in the state directory; exists. */

@@ -1,5 +1,6 @@
 import type { Drill } from '../drill.js';
 import { evidenceKindNames } from '../kinds/index.js';
+import { journalRecord } from '../kinds/journal.js';
 import type { Facts } from './facts.js';
 import type { Finding } from './reasons.js';
 
@@ -38,10 +39,11 @@ function residueFindings(facts: Facts): Finding[] {
 /** Every kind that was recorded or is required: required ones first as the plan lists them, then by name. */
 export function evidenceTable(facts: Facts): Drill['evidence'] {
   const { requiredEvidence } = facts.plan.binding;
-  const recorded = evidenceKindNames.filter((kind) => facts.evidence(kind).length > 0 && !requiredEvidence.includes(kind)).sort();
-  return [...new Set(requiredEvidence), ...recorded].map((kind) => ({
-    kind,
-    required: requiredEvidence.includes(kind),
-    records: evidenceKindNames.filter((name) => name === kind).reduce((sum, name) => sum + facts.evidence(name).length, 0),
-  }));
+  const records = new Map<string, number>(evidenceKindNames.map((kind) => [kind, facts.evidence(kind).length]));
+  for (const event of facts.events) {
+    const kind = journalRecord(event)?.kind;
+    if (kind !== undefined) records.set(kind, (records.get(kind) ?? 0) + 1);
+  }
+  const recorded = [...records].filter(([kind, count]) => count > 0 && !requiredEvidence.includes(kind)).map(([kind]) => kind).sort();
+  return [...new Set(requiredEvidence), ...recorded].map((kind) => ({ kind, required: requiredEvidence.includes(kind), records: records.get(kind) ?? 0 }));
 }

@@ -1,6 +1,7 @@
 import type { Objective, PhaseShare } from '../model-objectives.js';
 import type { GanttRow } from '../model-gantt.js';
 import type { ProbeLane } from '../model-probes.js';
+import type { TrendRow } from '../model-trend.js';
 
 /**
  * Inline SVG. Places are percentages and there is no viewBox, so that text keeps its size at any width. Numbers
@@ -42,4 +43,9 @@ export function laneChart({ probe, summary, segments, marks }: ProbeLane, escape
     return `<line class="mark" x1="${at}%" x2="${at}%" y1="2" y2="58"/><text x="${at}%" dx="${end ? -5 : 5}" y="11" text-anchor="${end ? 'end' : 'start'}">${escape(label)}</text>`;
   });
   return `<svg class="lane" role="img" aria-label="${escape(`Probe ${probe}: ${summary}`)}"><rect class="track" y="40" width="100%" height="14"/>${parts.join('')}${lines.join('')}</svg>`;
+}
+
+/** One RTO of the trend; the cell before it says it in words. */
+export function trendBar({ bar, tone }: TrendRow): string {
+  return bar === null ? '' : `<svg class="${tone}" aria-hidden="true"><rect class="${tone}" y="4" width="${bar}%" height="10" rx="2"/></svg>`;
 }

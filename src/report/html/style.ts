@@ -39,7 +39,7 @@ dt{color:var(--soft);font-size:13px}
 .lines{margin-top:14px;font-size:14px}
 .lines div{display:flex;justify-content:space-between;gap:16px;padding:6px 0;border-top:1px solid var(--line)}
 .lines dt{font-size:14px;min-width:92px}.lines dd{text-align:right}
-.scope dt,.digests dt{flex:0 0 150px}.lines.scope dd,.lines.digests dd{flex:1;text-align:left}
+.scope dt,.digests dt{flex:0 0 176px}.lines.scope dd,.lines.digests dd{flex:1;text-align:left}
 svg{display:block;width:100%;overflow:visible}
 svg text{font-size:12px;fill:var(--soft)}
 .objective{height:46px}.phases{height:18px;border-radius:3px;overflow:hidden}.lane{height:60px}
@@ -49,6 +49,7 @@ rect.wait{fill:var(--wait)}rect.outage{fill:var(--bad);opacity:.16}
 .phases rect+rect{stroke:var(--card);stroke-width:1.5}
 line.target{stroke:var(--ink);stroke-width:2}line.mark{stroke:var(--ink);stroke-width:1;stroke-dasharray:3 2}
 line.mark-fault{stroke:var(--fault-c);stroke-width:2}line.mark-restored{stroke:var(--restored-c);stroke-width:2}
+.scenario{margin-bottom:18px;max-width:70ch}.scroll+.why,details+.why,ul+.why{margin-top:14px}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin-top:10px;color:var(--soft);font-size:13px}
 .legend li{display:flex;align-items:center;gap:7px}.legend svg{flex:none;width:10px;height:10px}.legend b{color:var(--ink);font-weight:600}.legend .dim svg{opacity:.35}.legend .dim b{font-weight:400;color:var(--soft)}
 .axis{display:flex;justify-content:space-between;color:var(--soft);font-size:12px;font-weight:400}
@@ -78,7 +79,10 @@ details{margin-top:12px;font-size:14px}summary{cursor:pointer;color:var(--link)}
 .evidence a,.evidence p>b{font-weight:600;margin-right:6px}.says{color:var(--soft);font-size:14px}.req{color:var(--soft);font-size:13px;margin-left:8px}
 .hash{display:block;color:var(--soft);font-size:12px;line-height:1.4}
 .not li{padding:3px 0 3px 18px;position:relative}.not li::before{content:"";position:absolute;left:2px;top:13px;width:7px;height:1.5px;background:var(--soft)}
-.control{display:inline-block;border:1px solid var(--line);border-radius:6px;padding:1px 8px;margin:0 4px 4px 0}
+th small{display:block;color:var(--soft);font-size:13px;font-weight:400;line-height:1.35;overflow-wrap:anywhere}
+.beside{table-layout:fixed}.beside th:first-child{width:104px}.beside td,.trend small{overflow-wrap:anywhere}
+.trend td{vertical-align:middle}.trend .bar{width:26%}.trend .tag{margin:0}.trend svg{height:18px}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 pre{margin:10px 0;padding:10px 14px;background:var(--track);border-radius:8px;white-space:pre-wrap}
 .files li{padding:5px 0}
 @media screen and (max-width:720px){main{padding:12px 12px 40px}section,.verdict{padding:18px 16px;border-radius:10px}h1{font-size:23px}.facts{grid-template-columns:1fr 1fr;gap:12px 18px}.cards{grid-template-columns:1fr;gap:30px}figcaption span{float:none;display:block}.evidence li{grid-template-columns:1fr}.scope div,.digests div{display:block}

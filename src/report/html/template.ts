@@ -20,8 +20,11 @@ export const page = `<!doctype html>
 {{> measuring}}
 {{> evidence}}
 {{> deviations}}
+{{> deletion}}
 {{> findings}}
+{{> controls}}
 {{> approvals}}
+{{> trend}}
 {{> limits}}
 {{> check}}
 </main>
@@ -40,10 +43,16 @@ export const parts = {
 {{/if}}</header>`,
 
   identity: `<section aria-labelledby="identity"><h2 id="identity">What was drilled</h2>
+{{#if scenario}}<p class="scenario">{{scenario}}</p>{{/if}}
 <dl class="facts">
-{{#each identity}}{{#unless code}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>
+{{#each identity}}{{#unless (inLines this)}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>
 {{/unless}}{{/each}}</dl>
-<dl class="lines digests">{{#each identity}}{{#if code}}<div><dt>{{label}}</dt><dd><code>{{value}}</code></dd></div>
+<h3>Beside production</h3>
+<div class="scroll"><table class="plain beside"><thead><tr><th scope="col"></th><th scope="col">In this drill</th><th scope="col">In production</th></tr></thead><tbody>
+{{#each scale}}<tr><th scope="row">{{what}}</th><td>{{drill}}</td><td>{{production}}</td></tr>
+{{/each}}</tbody></table></div>
+<h3>By whom, and exactly what</h3>
+<dl class="lines digests">{{#each identity}}{{#if (inLines this)}}<div><dt>{{label}}</dt><dd>{{#if (isCode this)}}<code>{{value}}</code>{{else}}{{value}}{{/if}}</dd></div>
 {{/if}}{{/each}}</dl></section>`,
 
   objectives: `<section aria-labelledby="objectives"><h2 id="objectives">Objectives and what was achieved</h2>
@@ -94,14 +103,34 @@ export const parts = {
 {{#each clock}}<tr><th scope="row">{{span}}</th><td class="n">{{monotonic}}</td><td class="n">{{utc}}</td><td class="n">{{counted}}</td></tr>
 {{/each}}</tbody></table></div>{{else}}<p>No measured span was found over which the monotonic clock and UTC disagree.</p>{{/if}}</section>`,
 
+  deletion: `<section aria-labelledby="deletion"><h2 id="deletion">What became of the restored data</h2>
+<p><span class="tag {{deletion.tone}}"><i aria-hidden="true">{{icon deletion.tone}}</i>{{#if deletion.kept.length}}kept in part{{else}}{{deletionWord deletion.tone}}{{/if}}</span> {{deletion.words}}</p>
+{{#if deletion.kept.length}}<h3>Kept on purpose (--keep)</h3><ul class="not">{{#each deletion.kept}}<li>{{this}}</li>{{/each}}</ul>{{/if}}
+{{#if deletion.rows.length}}<details><summary>Each of them</summary><div class="scroll"><table class="plain"><thead><tr><th scope="col">What removed it</th><th scope="col">What and where</th><th scope="col">Result</th><th scope="col" class="n">At</th></tr></thead><tbody>
+{{#each deletion.rows}}<tr><th scope="row">{{what}}</th><td>{{where}}</td><td>{{result}}</td><td class="n">{{at}}</td></tr>
+{{/each}}</tbody></table></div>{{#if deletion.more}}<p>{{deletion.more}} more in <a href="events.jsonl">events.jsonl</a>.</p>{{/if}}</details>{{/if}}
+<p class="why">A bundle holds counts, sizes and digests of the data, never a row's value.</p></section>`,
+
+  controls: `<section aria-labelledby="controls"><h2 id="controls">Controls that the runbook names</h2>
+{{#if controls.length}}<div class="scroll"><table class="plain"><thead><tr><th scope="col">Control</th><th scope="col">What a bundle shows of it</th><th scope="col">What no bundle shows</th></tr></thead><tbody>
+{{#each controls}}<tr><th scope="row">{{id}}<small>{{title}}</small></th><td>{{shows}}</td><td>{{not}}</td></tr>
+{{/each}}</tbody></table></div>{{else}}<p>None.</p>{{/if}}
+<p class="why">This report records a test. It does not assess compliance with any of them.</p></section>`,
+
+  trend: `{{#if trend.length}}<section aria-labelledby="trend"><h2 id="trend">Trend</h2>
+<div class="scroll"><table class="plain trend"><thead><tr><th scope="col">Drill</th><th scope="col">Verdict</th><th scope="col" class="n">RTO</th><th scope="col" class="bar"><span class="hidden">RTO as a bar</span></th><th scope="col" class="n">RPO</th><th scope="col" class="n">By hand</th></tr></thead><tbody>
+{{#each trend}}<tr><th scope="row">{{when}}<small>{{#if sha256}}{{run}}<code class="hash">{{sha256}}</code>{{else}}this drill{{/if}}</small></th><td><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{verdict}}</span></td><td class="n">{{rto}}</td><td class="bar">{{trendBar this}}</td><td class="n">{{rpo}}</td><td class="n">{{byHand}}</td></tr>
+{{/each}}</tbody></table></div>
+<p class="why">Drills of this runbook in this environment, as their bundles said when this one began, each with the digest of its tag manifest. <code>muster history</code> shows them all.</p></section>{{/if}}`,
+
   findings: `{{#if findings.length}}<section aria-labelledby="findings"><h2 id="findings">Findings and actions</h2>
 <ul class="evidence">{{#each findings}}<li><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{weight}}</span>
-<div><p><b>{{words}}</b> <code>{{code}}</code>{{#if where}}<span class="req">at {{where}}</span>{{/if}}</p><p class="says">{{action}}</p></div></li>
+<div><p><b>{{words}}</b> <code>{{code}}</code>{{#if where}}<span class="req">at {{where}}</span>{{/if}}</p><p class="says">{{action}}</p>{{#each decided}}<p class="says">{{this}}</p>{{/each}}</div></li>
 {{/each}}</ul>
 <p class="why">The runbook's owner is {{owner}}. Who sees to each finding, until when and in which ticket is decided after the drill and stands in findings.yaml; <code>muster findings</code> lists what is still open. A finding closes only by a later drill that passes, or by a signed acceptance of its risk.</p></section>{{/if}}`,
 
   approvals: `<section aria-labelledby="approvals"><h2 id="approvals">Approvals</h2>
-<p>{{approvals.policy}}</p>
+<p>{{approvals.policy}} {{approvals.objectives}}</p>
 {{#if approvals.given.length}}<ul class="files">{{#each approvals.given}}<li><b>{{who}}</b> approved it: {{file}}<code class="hash">{{key}}</code><code class="hash">{{sha256}}</code></li>{{/each}}</ul>{{else}}<p>The run relied on none.</p>{{/if}}
 <p class="why">Reviews that were signed after the drill stand beside the seal, in the bundle's sig folder.</p></section>`,
 
@@ -111,7 +140,8 @@ export const parts = {
 <div><p>{{#if file}}<a href="{{file.path}}">{{kind}}</a>{{else}}<b>{{kind}}</b>{{/if}} {{words}}{{#if required}}<span class="req">required</span>{{/if}}</p>
 {{#if says}}<p class="says">{{says}}</p>{{/if}}
 {{#if file}}<code class="hash">{{file.sha256}}</code>{{/if}}</div></li>
-{{/each}}</ul>{{else}}<p>No evidence was recorded, and the runbook requires none.</p>{{/if}}</section>`,
+{{/each}}</ul>
+<p class="why">What each kind holds, field by field, is the JSON Schema in <a href="evidence.schema.json">evidence.schema.json</a>{{#if schema}} <code class="hash">{{schema}}</code>{{/if}}</p>{{else}}<p>No evidence was recorded, and the runbook requires none.</p>{{/if}}</section>`,
 
   deviations: `<section aria-labelledby="deviations"><h2 id="deviations">Deviations and manual work</h2>
 {{#if deviations.length}}<div class="scroll"><table class="plain"><thead><tr><th scope="col" class="n">At</th><th scope="col">What</th><th scope="col">Who or where</th><th scope="col">Detail</th></tr></thead><tbody>
@@ -131,13 +161,11 @@ export const parts = {
 <p>{{store.registered}}</p>
 {{#if store.open.length}}<p>These runs were registered there, and no bundle of them was there then: it was lost, could not be copied, or the run was under way.</p>
 <ul class="files">{{#each store.open}}<li><code>{{run}}</code> {{what}}</li>{{/each}}</ul>{{else}}<p>Every run that was registered there before had left its bundle.</p>{{/if}}
-{{/if}}<h3>Controls that the runbook names</h3>
-{{#if controls.length}}<p>{{#each controls}}<span class="control">{{this}}</span> {{/each}}</p>{{else}}<p>None.</p>{{/if}}
-<p class="why">This report records a test. It does not assess compliance with any of them.</p></section>`,
+{{/if}}</section>`,
 
   check: `<section aria-labelledby="check"><h2 id="check">How to check this</h2>
-<p>This page is one file of a bundle. In a checkout of Muster, with the path of the bundle:</p>
-<pre>npx muster verify BUNDLE</pre>
+<p>This page is one file of a bundle. With Muster, and the path of the bundle for BUNDLE:</p>
+<pre>muster verify BUNDLE</pre>
 <p>checks every file, follows the journal's hash chain, and derives the verdict and this page again. README.txt in the bundle says how to check it with sha256sum, diff and ssh-keygen alone.</p>
 <details><summary>Files and their SHA-256</summary><ul class="files">{{#each files}}<li><a href="{{path}}">{{path}}</a><code class="hash">{{sha256}}</code></li>{{/each}}{{#if logs}}<li>logs/ ({{logs.count}} files, over their lines "sha256  path")<code class="hash">{{logs.sha256}}</code></li>{{/if}}</ul></details></section>`,
 } as const;

@@ -24,7 +24,7 @@ export const step = defineStep({
   ),
   effect: 'read',
   changes: () => [],
-  permissions: (input) => rights(membersOf(input).server, [...onFunctions('pg_read_file(text, bigint, bigint, boolean)'), ...onCommonFunctions('pg_control_system()', 'pg_control_checkpoint()')]),
+  permissions: (input) => rights(membersOf(input).server, [...onFunctions('pg_read_file(text, bigint, bigint, boolean)'), ...onCommonFunctions('pg_control_system()', 'pg_control_checkpoint()', 'pg_database_size(name)')]),
   evidence: ['wal-end'],
   examples: [{ title: 'After a restore', with: { server: 'copy' } }],
   plan(input) {
@@ -42,14 +42,19 @@ export const step = defineStep({
     }
     return withSession(ctx, { connection: input.server }, { effect: 'read', label: 'wal-end' }, async (session) => {
       const identity = await identityOf(session);
-      const state = await one<{ inRecovery: boolean; archiveMode: string }>(session, `SELECT pg_is_in_recovery() AS "inRecovery", current_setting('archive_mode') AS "archiveMode"`);
+      const state = await one<{ inRecovery: boolean; archiveMode: string; serverVersion: string; size: string }>(
+        session,
+        `SELECT pg_is_in_recovery() AS "inRecovery", current_setting('archive_mode') AS "archiveMode", current_setting('server_version') AS "serverVersion", pg_database_size(current_database())::text AS size`,
+      );
+      const { size, ...facts } = state;
       await ctx.evidence('wal-end', {
         connection: input.server,
         stop: recovery.stop,
         logLine: recovery.logLine,
         replayEndLsn: recovery.replayEndLsn,
         lastCommitAt: recovery.lastTransactionAt,
-        ...state,
+        ...facts,
+        dataBytes: Number(size),
         ...identity,
         history: await historyOf(session, identity.timeline),
       });
