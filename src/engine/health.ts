@@ -31,13 +31,6 @@ export function extendRun(run: HealthyRun | null, sample: AvailabilitySample): H
   }
 }
 
-/** The healthy run that lasts to the end of `samples` (of one probe, in order); its `first` is what counts as restored. */
-export function healthyRun(samples: Iterable<AvailabilitySample>): HealthyRun | null {
-  let run: HealthyRun | null = null;
-  for (const sample of samples) run = extendRun(run, sample);
-  return run;
-}
-
 /** How long the run has been seen healthy, in ms: from the first sample's end to the last one's. */
 export function healthyForMs(run: HealthyRun | null): number {
   return run === null ? 0 : monoMs(run.first.done, run.last.done);

@@ -3,9 +3,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DrillEvent } from '../../src/engine/events.js';
-import { extendRun, healthyForMs, healthyRun, sampleState, type AvailabilitySample } from '../../src/engine/health.js';
+import { extendRun, healthyForMs, sampleState, type AvailabilitySample, type HealthyRun } from '../../src/engine/health.js';
 import { Cancelled } from '../../src/engine/retry.js';
 import { eventsOf, run, tempDir, type DrillSource } from './fixtures/drill.js';
+
+/** The healthy run that lasts to the end. */
+const healthyRun = (samples: readonly AvailabilitySample[]): HealthyRun | null => samples.reduce<HealthyRun | null>(extendRun, null);
 
 let dir: string;
 const at = (name: string) => join(dir, name);
