@@ -19,6 +19,7 @@ import { operatorPort } from '../clients/operator/adapter.js';
 import type { OperatorPort } from '../clients/operator/port.js';
 import { ownPassFiles, postgresPort, postgresShared, type PostgresShared } from '../clients/postgres/adapter.js';
 import { processPort } from '../clients/process/adapter.js';
+import { infrastructurePort, infrastructureShared, type InfrastructureShared } from '../clients/terraform/adapter.js';
 import '../clients/ports.js';
 
 /** What the adapters of all scopes of one process share. */
@@ -28,28 +29,33 @@ export interface SharedAdapters {
   readonly kubernetes: KubernetesShared;
   readonly postgres: PostgresShared;
   readonly aws: AwsShared;
+  readonly infrastructure: InfrastructureShared;
   readonly redactor: Redactor;
 }
 
 /** Without an operator nobody can be asked. `redactor` is the journal's: what adapters find out to be secret goes there first. */
 export function sharedAdapters(operator: OperatorPort = operatorPort(undefined, new Map()), redactor = new Redactor()): SharedAdapters {
-  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), aws: awsShared(), redactor };
+  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), aws: awsShared(), infrastructure: infrastructureShared(), redactor };
 }
 
 /** The only place where ports get their adapters; each is bound to who calls. */
 export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) => Ports {
-  return (scope, world) => ({
-    postgres: postgresPort(scope, world, shared.postgres),
-    process: processPort(scope, { secrets: shared.redactor, env: () => passFileEnv(world) }),
-    http: httpPort(scope),
-    endpoints: endpointPort(scope, world, shared.endpoints),
-    files: filesPort(scope),
-    kubernetes: kubernetesPort(scope, world, shared.kubernetes),
-    operator: { manual: (question, began, signal) => shared.operator.manual({ ...question, instructions: shared.redactor.text(question.instructions) }, began, signal) },
-    git: gitPort,
-    aws: awsPort(scope, world, shared.aws),
-    ec2: ec2Port(scope, world, shared.aws),
-  });
+  return (scope, world) => {
+    const process = processPort(scope, { secrets: shared.redactor, env: () => passFileEnv(world) });
+    return {
+      postgres: postgresPort(scope, world, shared.postgres),
+      process,
+      http: httpPort(scope),
+      endpoints: endpointPort(scope, world, shared.endpoints),
+      files: filesPort(scope),
+      kubernetes: kubernetesPort(scope, world, shared.kubernetes),
+      operator: { manual: (question, began, signal) => shared.operator.manual({ ...question, instructions: shared.redactor.text(question.instructions) }, began, signal) },
+      git: gitPort,
+      aws: awsPort(scope, world, shared.aws),
+      ec2: ec2Port(scope, world, shared.aws),
+      infrastructure: infrastructurePort(scope, world, shared.infrastructure, process),
+    };
+  };
 }
 
 /** Commands find the servers of this run as Muster does. One that needs other passwords too sets PGPASSFILE itself. */

@@ -37,7 +37,7 @@ export async function observe(prepared: Prepared, options: ObserveOptions, io: C
 
 /** Every preflight check that can be made before anything is. */
 export async function look(plan: Plan, runbookDir: string, secrets: Redactor, io: CommandIo): Promise<PreflightResult> {
-  const { world, checks } = await existingWorld(plan.binding, registry);
+  const { world, checks } = await existingWorld(plan.binding, registry, runbookDir);
   const state = stateDir(io.env, io.cwd);
   const guard = guardOf({ plan, world, ownDirectories: [state], protectedDirectories: [], runbookDir });
   const signal = new AbortController().signal;

@@ -7,6 +7,7 @@ import { existingWorld } from '../engine/preflight.js';
 import type { Redactor } from '../engine/redact.js';
 import { grantStatement, maintainSince, rightInWords, sqlName } from '../clients/postgres/grants.js';
 import { visible } from '../report/visible.js';
+import type { World } from '../engine/world.js';
 import { bindPorts, guardOf, sharedAdapters } from './compose.js';
 import type { CommandIo } from './io.js';
 import { readingScope } from './observe.js';
@@ -18,7 +19,8 @@ export async function permissions(sources: DrillSources, io: CommandIo): Promise
   const { plan, secrets } = await prepareDrill(sources, io);
   const { binding } = plan;
   const out = [`-- What ${binding.runbook.name} ${binding.runbook.version} needs in ${binding.environment.name}, and no more.`];
-  const versionOf = await versions(binding, secrets, guardOf({ plan, world: (await existingWorld(binding, registry)).world, ownDirectories: [], protectedDirectories: [], runbookDir: io.cwd }));
+  const { world } = await existingWorld(binding, registry, io.cwd);
+  const versionOf = await versions(secrets, guardOf({ plan, world, ownDirectories: [], protectedDirectories: [], runbookDir: io.cwd }), world);
   for (const name of Object.keys(binding.environment.connections)) out.push(...(await connectionLines(binding, name, versionOf)));
   out.push(...(await otherLines(binding)));
   io.stdout(`${out.map((line) => visible(line)).join('\n')}\n`);
@@ -27,8 +29,7 @@ export async function permissions(sources: DrillSources, io: CommandIo): Promise
 
 type VersionOf = (connection: string) => Promise<number | undefined>;
 
-async function versions(binding: PlanBinding, secrets: Redactor, guard: Guard): Promise<VersionOf> {
-  const { world } = await existingWorld(binding, registry);
+async function versions(secrets: Redactor, guard: Guard, world: World): Promise<VersionOf> {
   const signal = new AbortController().signal;
   const ports = bindPorts(sharedAdapters(undefined, secrets))(readingScope('permissions', guard, signal), world);
   return async (connection) => {

@@ -41,7 +41,7 @@ export async function watch({ environment: path, duration }: WatchOptions, io: C
   const policy = watchPolicy(environment);
   const names = [...policy.required, ...policy.advisory];
   if (names.length === 0) throw new DocumentError([{ position: loaded.position(['watch']), message: 'the environment names no watcher', expected: 'watch: { required: [postgres, directory], profiles: [postgres] }' }]);
-  const { world, checks } = await existingWorld({ environment }, registry);
+  const { world, checks } = await existingWorld({ environment }, registry, dirname(file));
   for (const { id, detail } of checks) io.stderr(`not watched: ${visible(id)}: ${visible(detail)}\n`);
   if (world.connections.size === 0) throw new UsageError(`every connection of ${path} is made by a drill: there is nothing to watch before one runs`);
 

@@ -8,6 +8,7 @@ import type { KubernetesPort } from './kubernetes/port.js';
 import type { OperatorPort } from './operator/port.js';
 import type { PostgresPort } from './postgres/port.js';
 import type { ProcessPort } from './process/port.js';
+import type { InfrastructurePort } from './terraform/port.js';
 
 /** What steps can reach. A step sees these types only; the command line binds the adapters. */
 declare module '../engine/define-step.js' {
@@ -20,6 +21,7 @@ declare module '../engine/define-step.js' {
     readonly kubernetes: KubernetesPort;
     readonly operator: OperatorPort;
     readonly git: GitPort;
+    readonly infrastructure: InfrastructurePort;
     readonly aws: AwsPort;
     readonly ec2: Ec2Port;
   }

@@ -311,6 +311,8 @@ export interface ProvisionContext extends BaseContext {
   readonly role: 'production' | 'source' | 'target';
   /** runs/<run id>/work/<connection> in the state directory. */
   readonly workDir: string;
+  /** The folder that holds the runbook: where relative paths start. */
+  readonly runbookDir: string;
   /** From now on this value shows nowhere: journal, logs, terminal, bundle. To be told before it is used. */
   secret(value: string): void;
   defer(call: CleanupCall): Promise<DeferredCleanup>;
@@ -339,9 +341,9 @@ export interface ProvisionerDefinition<I extends TSchema = TSchema> {
   plan(input: Static<I>): PlannedStep;
   /**
    * Details of what is there already and only used, so that it can be looked at before the run; undefined when `provision`
-   * makes it. Changes nothing. Throws StepError when what should be there is not.
+   * makes it. Changes nothing. Throws StepError when what should be there is not. `runbookDir`: where relative paths start.
    */
-  existing?(input: Static<I>): Promise<Record<string, unknown> | undefined>;
+  existing?(input: Static<I>, place: { readonly runbookDir: string }): Promise<Record<string, unknown> | undefined>;
   /** Ids are unique within the connection; `connection <name>: ` is put before them. */
   preflight?(input: Static<I>, ctx: ConnectionContext): Promise<readonly PreflightCheck[]>;
   provision(input: Static<I>, ctx: ProvisionContext): Promise<Record<string, unknown>>;

@@ -144,6 +144,7 @@ export const EnvironmentSchema = Type.Object(
             { description: 'Clusters, namespaces and cluster-scoped objects that a drill may touch' },
           ),
         ),
+        buckets: Type.Optional(Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$' }), { description: 'S3 buckets that a drill may reach: bucket or bucket/prefix' })),
       },
       strict,
     ),

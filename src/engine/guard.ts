@@ -1,6 +1,7 @@
 import type { Effect } from './define-step.js';
 import { GuardError, messageOf } from './errors.js';
 import { checkAws } from './guard/aws.js';
+import { outsideBuckets } from './guard/buckets.js';
 import { allowedPrograms, escapingVariable, isAllowedProgram, isOwnProgram } from './guard/commands.js';
 import { allows, canonicalHost, hostPort, isPort, mayBe, parseHostPattern, type HostPattern } from './guard/hosts.js';
 import { outsideKubernetes } from './guard/kubernetes.js';
@@ -165,6 +166,15 @@ export function createGuard(policy: GuardPolicy): Guard {
         case 'aws':
           checkAws(target, attempt, policy);
           return;
+        case 'infrastructure':
+          if (effect !== 'read') checkRole(target.connection, attempt);
+          return;
+        case 'bucket': {
+          if (effect !== 'read') checkRole(target.connection, attempt);
+          const why = outsideBuckets(policy.buckets ?? [], target);
+          if (why !== undefined) refuse(attempt, why.reason, [why.allow]);
+          return;
+        }
       }
     },
   };
@@ -228,6 +238,10 @@ function describe(target: Target): string {
       return `touch ${target.path}`;
     case 'kubernetes':
       return `reach ${target.resource} ${target.namespace === undefined ? '' : `${target.namespace}/`}${target.name ?? '*'} of ${target.connection}`;
+    case 'infrastructure':
+      return `alter the infrastructure ${target.connection}`;
+    case 'bucket':
+      return `reach s3://${target.bucket}${target.key === undefined ? '' : `/${target.key}`}`;
     case 'endpoint':
       return `move endpoint ${target.endpoint}${target.to === undefined ? '' : ` to ${target.to}`}`;
     case 'aws':

@@ -65,12 +65,12 @@ export function refuseFailed(checks: readonly ObservedCheck[], demand: 'known' |
 }
 
 /** What is there without the run: connections that are only used, endpoints that exist. What cannot be found is a check that failed. */
-export async function existingWorld({ environment }: Pick<PlanBinding, 'environment'>, registry: Registry): Promise<{ readonly world: LiveWorld; readonly checks: readonly ObservedCheck[] }> {
+export async function existingWorld({ environment }: Pick<PlanBinding, 'environment'>, registry: Registry, runbookDir: string): Promise<{ readonly world: LiveWorld; readonly checks: readonly ObservedCheck[] }> {
   const world = new LiveWorld();
   const checks: ObservedCheck[] = [];
   for (const [connection, { kind, role, provision, with: input }] of Object.entries(environment.connections)) {
     try {
-      const details = await (await registry.provisioner(provision)).existing?.(input);
+      const details = await (await registry.provisioner(provision)).existing?.(input, { runbookDir });
       if (details !== undefined) world.apply({ type: 'connection.provisioned', data: { connection, kind, role, provision, details } });
     } catch (error) {
       checks.push({ id: `${prefixOf(connection)}there`, step: null, result: 'failed', detail: said(error) });

@@ -23,7 +23,11 @@ export type Target =
       readonly name?: string;
     }
   | AwsTarget
-  | { readonly kind: 'endpoint'; readonly endpoint: string; readonly to?: string };
+  | { readonly kind: 'endpoint'; readonly endpoint: string; readonly to?: string }
+  /** What a connection of kind `infrastructure` manages, state and resources; the tool that reaches it is a `command` besides. */
+  | { readonly kind: 'infrastructure'; readonly connection: string }
+  /** Without `key`: the bucket as a whole. */
+  | { readonly kind: 'bucket'; readonly connection: string; readonly bucket: string; readonly key?: string };
 
 /** A call of AWS: account as STS says, and what it would alter with the tags that it bears (or is made with), as AWS says. */
 export interface AwsTarget {

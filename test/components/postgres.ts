@@ -104,6 +104,7 @@ export async function postgresWorld(options: { readonly parentMode?: number } = 
         connection: name,
         role,
         workDir: join(folder, 'work', name),
+        runbookDir: folder,
         secret: (value) => void secrets.push(value),
         defer: (call) => {
           const registered: Registered = { call, identity: undefined, done: false };

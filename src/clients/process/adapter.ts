@@ -8,7 +8,7 @@ import { Output } from './output.js';
 import type { CommandOptions, CommandResult, ProcessPort } from './port.js';
 import { findProgram } from './which.js';
 
-const outputLimit = 1 << 20;
+const defaultOutputLimit = 1 << 20;
 /** How long a process outside the group that still holds our pipes may keep us after the command's exit, in ms. */
 const drainMs = 250;
 /** Where commands run that do not care: not where the operator happens to stand. */
@@ -40,7 +40,7 @@ export function processPort(scope: Scope, { secrets = new Redactor(), env = () =
     run: (argv, options, signal) => runCommand(scope, { secrets, env }, argv, options, signal),
     identity: identityOf,
     end: endProcess,
-    endMarked: (mark, graceMs) => endProcessesWith([`MUSTER_RUN=${scope.runId}`, `MUSTER_MARK=${mark}`], graceMs),
+    endMarked: (mark, graceMs, signal) => endProcessesWith([`MUSTER_RUN=${scope.runId}`, `MUSTER_MARK=${mark}`], graceMs, signal),
     async which(name) {
       const file = await findProgram(name, '/');
       if (file === undefined) return undefined;
@@ -78,6 +78,7 @@ async function runCommand(scope: Scope, parts: ProcessParts, argv: readonly [str
   await scope.access({ kind: 'command', file, args, ...(options.cwd === undefined ? {} : { cwd }), env }, options.effect ?? 'modify');
   signal.throwIfAborted();
 
+  const outputLimit = options.outputLimit ?? defaultOutputLimit;
   const started = performance.now();
   const child = execa(file, args, {
     argv0: name,
@@ -103,14 +104,14 @@ async function runCommand(scope: Scope, parts: ProcessParts, argv: readonly [str
   }
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
 
-  const abort = (): void => void endGroup(pid, options.graceMs).catch((error: unknown) => options.onLine?.(messageOf(error), 'stderr'));
+  const abort = (): void => void endGroup(pid, options.graceMs, options.endWith).catch((error: unknown) => options.onLine?.(messageOf(error), 'stderr'));
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   try {
     const identity = await identityOf(pid);
     const [end] = await Promise.all([exited, identity === undefined ? undefined : options.onStart?.(identity)]);
     const durationMs = performance.now() - started;
-    if (options.mark === undefined) await endGroup(pid, options.graceMs);
+    if (options.mark === undefined) await endGroup(pid, options.graceMs, options.endWith);
     await Promise.race([closed, pause(drainMs, undefined, { ref: false })]);
     child.stdout?.destroy();
     child.stderr?.destroy();
@@ -122,7 +123,7 @@ async function runCommand(scope: Scope, parts: ProcessParts, argv: readonly [str
     }
     return { exitCode: end.code, ...result };
   } catch (error) {
-    await endGroup(pid, options.graceMs);
+    await endGroup(pid, options.graceMs, options.endWith);
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { StepError } from '../../engine/errors.js';
 import { allProcesses, processFacts, processesWith } from './identity.js';
-import type { ProcessIdentity } from './port.js';
+import type { EndSignal, ProcessIdentity } from './port.js';
 
-/** How long a process gets between SIGTERM and SIGKILL, in ms. */
+/** How long a process gets between the first signal and SIGKILL, in ms. */
 const defaultGraceMs = 5_000;
 /** How long the kernel gets to remove what was killed, in ms. */
 const killedMs = 2_000;
@@ -41,17 +41,17 @@ async function gone(alive: () => Promise<boolean>, withinMs: number): Promise<bo
   return true;
 }
 
-async function endTarget(what: string, pid: number, alive: () => Promise<boolean>, graceMs: number): Promise<void> {
+async function endTarget(what: string, pid: number, alive: () => Promise<boolean>, graceMs: number, first: EndSignal): Promise<void> {
   if (!(await alive())) return;
-  send(pid, 'SIGTERM');
+  send(pid, first);
   if (await gone(alive, graceMs)) return;
   send(pid, 'SIGKILL');
   if (!(await gone(alive, killedMs))) throw new StepError('process-survives', `${what} still runs ${killedMs} ms after SIGKILL`, { hint: 'It may wait in the kernel for a disk or a network file system.' });
 }
 
-/** Ends a whole process group: SIGTERM, then SIGKILL after `graceMs`. Throws StepError `process-survives`. */
-export async function endGroup(group: number, graceMs = defaultGraceMs): Promise<void> {
-  await endTarget(`process group ${group}`, -group, () => groupAlive(group), graceMs);
+/** Ends a whole process group: `first`, then SIGKILL after `graceMs`. Throws StepError `process-survives`. */
+export async function endGroup(group: number, graceMs = defaultGraceMs, first: EndSignal = 'SIGTERM'): Promise<void> {
+  await endTarget(`process group ${group}`, -group, () => groupAlive(group), graceMs, first);
 }
 
 /** Ends a process, with its group where it leads one, if it is still the same process. */
@@ -59,20 +59,20 @@ export async function endProcess(identity: ProcessIdentity, graceMs = defaultGra
   const facts = await processFacts(identity.pid);
   if (facts === undefined || facts.startTime !== identity.startTime) return;
   if (facts.group === identity.pid) await endGroup(identity.pid, graceMs);
-  else await endTarget(`process ${identity.pid}`, identity.pid, () => same(identity), graceMs);
+  else await endTarget(`process ${identity.pid}`, identity.pid, () => same(identity), graceMs, 'SIGTERM');
 }
 
 /**
  * Ends every process whose environment holds all of `variables`, also one that left its group; never this one. Looks
  * again until there is none: one that was about to end may have started another.
  */
-export async function endProcessesWith(variables: readonly string[], graceMs = defaultGraceMs): Promise<void> {
+export async function endProcessesWith(variables: readonly string[], graceMs = defaultGraceMs, first: EndSignal = 'SIGTERM'): Promise<void> {
   for (;;) {
     const found = (await processesWith(variables)).filter((pid) => pid !== process.pid);
     if (found.length === 0) return;
     const ends = found.map(async (pid) => {
       const facts = await processFacts(pid);
-      if (facts !== undefined && !facts.ended) await endTarget(`process ${pid}`, pid, () => same(facts), graceMs);
+      if (facts !== undefined && !facts.ended) await endTarget(`process ${pid}`, pid, () => same(facts), graceMs, first);
     });
     const failed = (await Promise.allSettled(ends)).find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;

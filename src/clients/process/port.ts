@@ -1,5 +1,8 @@
 import type { Effect } from '../../engine/define-step.js';
 
+/** What a process is asked to end with, before it is killed. Terraform takes both as a request to finish what it has begun. */
+export type EndSignal = 'SIGTERM' | 'SIGINT';
+
 export interface CommandOptions {
   /** What the command does to what it reaches; default `modify`. The guard and the fault stamp go by it. */
   readonly effect?: Effect;
@@ -17,8 +20,12 @@ export interface CommandOptions {
   /** Goes into the environment as MUSTER_MARK, by which `endMarked` finds the process after a crash. */
   readonly mark?: string;
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
-  /** Between SIGTERM and SIGKILL when it must end, in ms; default 5000. */
+  /** The first signal where it must end; default SIGTERM. */
+  readonly endWith?: EndSignal;
+  /** Between the first signal and SIGKILL when it must end, in ms; default 5000. */
   readonly graceMs?: number;
+  /** How many of the last characters of stdout and of stderr are kept; default 1 MiB. */
+  readonly outputLimit?: number;
   /** Numeric ids to run as, when Muster runs as root. */
   readonly uid?: number;
   readonly gid?: number;
@@ -26,7 +33,7 @@ export interface CommandOptions {
 
 export interface CommandResult {
   readonly exitCode: number;
-  /** At most the last 1 MiB each. */
+  /** At most the last `outputLimit` characters each. */
   readonly stdout: string;
   readonly stderr: string;
   readonly durationMs: number;
@@ -41,7 +48,7 @@ export interface ProcessIdentity {
 
 export interface ProcessPort {
   /**
-   * Runs argv to its end, without a shell, in a process group of its own. Aborting ends the whole group: SIGTERM,
+   * Runs argv to its end, without a shell, in a process group of its own. Aborting ends the whole group: `endWith`,
    * then SIGKILL. So does a failure, and the end of a command without `mark`; what one with a `mark` left running
    * (a service that it has started) stays, and whoever gave the mark ends it with `endMarked`.
    * Throws StepError `command-failed` on another exit code, `command-not-found`, `command-killed`, `no-such-secret`, and
@@ -51,8 +58,8 @@ export interface ProcessPort {
   identity(pid: number): Promise<ProcessIdentity | undefined>;
   /** Ends the process (and its group) if it is still the same one: SIGTERM, then SIGKILL after `graceMs`. */
   end(identity: ProcessIdentity, graceMs?: number): Promise<void>;
-  /** Ends every process that carries this run's MUSTER_RUN and MUSTER_MARK=`mark` in its environment, as `end` does. */
-  endMarked(mark: string, graceMs?: number): Promise<void>;
+  /** Ends every process that carries this run's MUSTER_RUN and MUSTER_MARK=`mark` in its environment, as `end` does; first with `signal`, default SIGTERM. */
+  endMarked(mark: string, graceMs?: number, signal?: EndSignal): Promise<void>;
   /** The absolute path of a program inside the boundary, or undefined. */
   which(name: string): Promise<string | undefined>;
 }

@@ -47,6 +47,8 @@ export interface GuardPolicy {
   readonly kubernetes?: readonly KubernetesBoundary[];
   /** boundary.aws; default: nothing. */
   readonly aws?: readonly AwsBoundary[];
+  /** boundary.buckets: `bucket` or `bucket/prefix`; default: nothing. */
+  readonly buckets?: readonly string[];
   /** `host:port` that only a connect-only check may try. */
   readonly forbidden: readonly string[];
   /** What is inside implicitly: the run's own work folder. */
@@ -84,6 +86,7 @@ export function guardPolicy({ environment, world, ownDirectories, protectedDirec
     commands: strings(boundary['commands']),
     kubernetes: kubernetesBoundary(boundary['kubernetes']),
     aws: Array.isArray(boundary['aws']) ? boundary['aws'].filter((entry: unknown) => Check(AwsBoundarySchema, entry)) : [],
+    buckets: strings(boundary['buckets']),
     forbidden: environment.forbidden,
     ownDirectories,
     protectedDirectories,
@@ -114,7 +117,7 @@ function guarded(name: string, role: Role, details: Readonly<Record<string, unkn
     ...(typeof host === 'string' ? { host } : {}),
     ...(typeof port === 'number' ? { port } : {}),
     ...(typeof address === 'string' ? { address } : {}),
-    directories: strings([local['dataDir'], path, typeof local['logFile'] === 'string' ? dirname(local['logFile']) : undefined]).filter(isAbsolute),
+    directories: strings([local['dataDir'], path, details['directory'], typeof local['logFile'] === 'string' ? dirname(local['logFile']) : undefined]).filter(isAbsolute),
     programs: strings([local['binDir'], binaries, command]).filter(isAbsolute),
     ...(Check(AwsPlace, details) ? { aws: { account: details.account, region: details.region, tag: details.tag } } : {}),
   };

@@ -66,6 +66,7 @@ async function provisionOne(runtime: Runtime, name: string, signal: AbortSignal)
     runId: request.runId,
     connection: name,
     role,
+    runbookDir: request.runbookDir,
     signal: within.signal,
     clock: request.clock,
     ports: request.bindPorts(plainScope(request, who, 'provision', within.signal), world),

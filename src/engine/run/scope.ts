@@ -63,6 +63,10 @@ export function nameOf(target: Target): string {
       return `endpoint ${target.endpoint}`;
     case 'aws':
       return `${target.action} in ${target.account}/${target.region}`;
+    case 'infrastructure':
+      return `infrastructure ${target.connection}`;
+    case 'bucket':
+      return `bucket ${target.bucket}${target.key === undefined ? '' : `/${target.key}`}`;
   }
 }
 

@@ -75,7 +75,7 @@ export interface RigOptions {
 /** A world with the connection `aws`, and the real guard over a boundary. Call it within `withEnv`. */
 export async function rig({ role = 'target', with: given = { account, region, tag: drillTag }, boundary = [inside], runId = '20261120T101704Z-test-abcdef' }: RigOptions = {}): Promise<Rig> {
   const world = new LiveWorld();
-  const details = (await provisioner.existing?.(given as Parameters<NonNullable<typeof provisioner.existing>>[0])) ?? {};
+  const details = (await provisioner.existing?.(given as Parameters<NonNullable<typeof provisioner.existing>>[0], { runbookDir: '/' })) ?? {};
   const connection = { kind: 'aws', role, provision: 'aws' } as const;
   world.apply({ type: 'connection.provisioned', data: { connection: 'aws', ...connection, details } });
   const environment = { connections: { aws: { ...connection, with: given, does: '' } }, endpoints: {}, boundary: { aws: boundary }, forbidden: [] };

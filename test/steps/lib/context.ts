@@ -11,6 +11,7 @@ import { operatorPort } from '../../../src/clients/operator/adapter.js';
 import type { Answers } from '../../../src/clients/operator/answers.js';
 import { postgresPort, postgresShared } from '../../../src/clients/postgres/adapter.js';
 import { processPort } from '../../../src/clients/process/adapter.js';
+import { infrastructurePort, infrastructureShared } from '../../../src/clients/terraform/adapter.js';
 import '../../../src/clients/ports.js';
 import { systemClock } from '../../../src/engine/clock.js';
 import type { Ports, StepContext } from '../../../src/engine/define-step.js';
@@ -42,6 +43,7 @@ export function realPorts({ scope = scopeFor(), world = new LiveWorld(), endpoin
     git: gitPort,
     aws: awsPort(scope, world, aws),
     ec2: ec2Port(scope, world, aws),
+    infrastructure: infrastructurePort(scope, world, infrastructureShared(), processPort(scope)),
   };
 }
 
