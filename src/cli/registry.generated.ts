@@ -39,6 +39,7 @@ const provisioners: Record<string, () => Promise<ProvisionerDefinition>> = {
   'existing-postgres': async () => (await import('../clients/provision/existing-postgres.js')).provisioner,
   'pgbackrest': async () => (await import('../clients/provision/pgbackrest.js')).provisioner,
   'restored-postgres': async () => (await import('../clients/provision/restored-postgres.js')).provisioner,
+  'terraform': async () => (await import('../clients/provision/terraform.js')).provisioner,
 };
 
 const watchers: Record<string, () => Promise<WatcherDefinition>> = {

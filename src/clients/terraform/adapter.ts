@@ -63,7 +63,9 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
 
   const state = async (connection: string, signal: AbortSignal): Promise<StateFacts | null> => {
     const text = await pull(connection, signal);
-    return text === null ? null : stateFacts(text);
+    const facts = text === null ? null : stateFacts(text);
+    // Where nothing was applied yet, the tool makes up an empty state without a lineage.
+    return facts === null || facts.lineage === '' ? null : facts;
   };
 
   /** Runs what writes the state, and notes which serials it wrote. What it began on is refused by the tool once somebody else moved it. */

@@ -1,0 +1,80 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { motoComponent } from '../../components/moto.js';
+import { requireComponent } from '../../components/index.js';
+import { terraformComponent } from '../../components/terraform/index.js';
+import { marked, signal, startRig, type Rig } from './rig.js';
+
+const withMoto = await requireComponent(motoComponent);
+const describe = withMoto === (await requireComponent(terraformComponent)) ? withMoto : withMoto.skip;
+
+describe('terraform on moto', { timeout: 120_000 }, () => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig();
+  }, 60_000);
+  afterAll(() => rig.stop());
+
+  test('plans, applies what was planned, and tells serial and resources; values stay where they are', async () => {
+    await rig.infrastructure('shop');
+    const { port } = rig;
+    const plan = await port.plan('shop', {}, marked(), signal);
+    expect(plan.facts).toMatchObject({ errored: false, counts: { create: 3, update: 0, replace: 0, destroy: 0 }, drift: [] });
+    expect(await port.state('shop', signal)).toBeNull();
+    await port.apply('shop', plan.sha256, 'modify', marked(), signal);
+    expect(await port.state('shop', signal)).toMatchObject({ resources: ['terraform_data.app', 'terraform_data.certificate', 'terraform_data.network'] });
+    expect(await port.outputs('shop', signal)).toEqual([{ name: 'password', sensitive: true }, { name: 'release', sensitive: false, value: '1' }]);
+    const next = await port.plan('shop', { vars: { release: '2', password: 'c4n4ry-other' } }, marked(), signal);
+    expect(next.facts.changes).toMatchObject([
+      { address: 'terraform_data.app', action: 'replace' },
+      { address: 'terraform_data.certificate', action: 'update', attributes: [{ name: 'input.release', sensitive: false }, { name: 'output', sensitive: false }] },
+    ]);
+    expect(JSON.stringify(next.facts)).not.toContain('c4n4ry');
+    expect(next.facts.changes[0]?.attributes).toContainEqual({ name: 'input.password', sensitive: true });
+  });
+
+  test('leaves nothing in the folder of the code', async () => {
+    const { directory } = await rig.infrastructure('clean');
+    const plan = await rig.port.plan('clean', {}, marked(), signal);
+    await rig.port.apply('clean', plan.sha256, 'modify', marked(), signal);
+    expect(readdirSync(directory).toSorted()).toEqual(['.git', 'main.tf']);
+  });
+
+  test('refuses a plan that went stale, and one whose file was changed', async () => {
+    await rig.infrastructure('stale');
+    const { port, world } = rig;
+    const [plan, other] = [await port.plan('stale', {}, marked(), signal), await port.plan('stale', { vars: { release: '2' } }, marked(), signal)];
+    await port.apply('stale', plan.sha256, 'modify', marked(), signal);
+    await expect(port.apply('stale', other.sha256, 'modify', marked(), signal)).rejects.toMatchObject({ code: 'plan-stale' });
+    const next = await port.plan('stale', { vars: { release: '3' } }, marked(), signal);
+    writeFileSync(join(String(world.connections.get('stale')?.details['work']), 'plans', `${next.sha256}.tfplan`), 'another plan');
+    await expect(port.apply('stale', next.sha256, 'modify', marked(), signal)).rejects.toMatchObject({ code: 'plan-changed' });
+  });
+
+  for (const table of [undefined, 'locks']) {
+    const name = table === undefined ? 'lockfile' : 'locktable';
+    test(`names the owner of a lock that another holds, and leaves it (${name})`, async () => {
+      await rig.infrastructure(name, table === undefined ? {} : { table });
+      const { port } = rig;
+      const plan = await port.plan(name, { vars: { release: 'slow' } }, marked(), signal);
+      const holder = new AbortController();
+      const mark = marked();
+      let started: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (started = resolve));
+      const applying = port.apply(name, plan.sha256, 'modify', { ...mark, onProgress({ kind }) {
+          if (kind === 'started') started();
+        } }, holder.signal).catch((error: unknown) => error);
+      await held;
+      const mine = marked();
+      await expect(port.plan(name, {}, mine, signal)).rejects.toMatchObject({ code: 'state-locked', retryable: true, message: expect.stringMatching(/locked by \S+@\S+ since 2\d{3}-.*ID [0-9a-f-]{36}, OperationTypeApply/) as unknown });
+      // Undoing what our own command left does not touch the other's lock.
+      await port.release(name, mine.mark, signal);
+      await expect(port.plan(name, {}, marked(), signal)).rejects.toMatchObject({ code: 'state-locked' });
+      // A cancelled apply unlocks.
+      holder.abort(new Error('cancelled'));
+      await applying;
+      await port.plan(name, {}, marked(), signal);
+    });
+  }
+});

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { processPort } from '../../../src/clients/process/adapter.js';
+import { provisioner } from '../../../src/clients/provision/terraform.js';
+import { infrastructurePort, infrastructureShared } from '../../../src/clients/terraform/adapter.js';
+import type { InfrastructurePort } from '../../../src/clients/terraform/port.js';
+import { systemClock } from '../../../src/engine/clock.js';
+import { LiveWorld } from '../../../src/engine/world.js';
+import { byHand, startStateStore, type StateStore } from '../../components/terraform/aws.js';
+import { writeCode, type CodeOptions } from '../../components/terraform/code.js';
+import { scopeFor } from '../lib/scope.js';
+import { realPorts } from '../../steps/lib/context.js';
+
+export interface Rig {
+  readonly store: StateStore;
+  readonly world: LiveWorld;
+  readonly port: InfrastructurePort;
+  /** Code, data directories and everything else of this rig. */
+  readonly folder: string;
+  /** Writes code, commits it and provisions the connection `name`. */
+  infrastructure(name: string, code?: Partial<CodeOptions>, input?: Record<string, unknown>): Promise<{ readonly directory: string; readonly key: string }>;
+  /** Terraform as a colleague runs it, in the code of a connection. */
+  byHand(name: string, ...args: string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export const { signal } = new AbortController();
+export const marked = () => ({ mark: randomUUID() });
+
+/** Real Terraform on moto. The variables that lead to moto stand in this process's environment until `stop`. */
+export async function startRig(): Promise<Rig> {
+  const store = await startStateStore();
+  const folder = mkdtempSync(join(tmpdir(), 'muster-terraform-'));
+  const before = { ...process.env };
+  Object.assign(process.env, store.env);
+  const world = new LiveWorld();
+  const scope = scopeFor();
+  const children = processPort(scope);
+  const ports = realPorts({ scope, world });
+  const directories = new Map<string, string>();
+  return {
+    store,
+    world,
+    folder,
+    port: infrastructurePort(scope, world, infrastructureShared(), children),
+    async infrastructure(name, code = {}, input = {}) {
+      const key = `${name}/terraform.tfstate`;
+      const directory = writeCode(join(folder, name), { bucket: 'states', key, ...code });
+      directories.set(name, directory);
+      const workDir = join(folder, 'work', name);
+      mkdirSync(workDir, { recursive: true });
+      const details = await provisioner.provision(
+        { directory, ...input },
+        {
+          runId: 'run-1', signal, ports, clock: systemClock(), log: () => undefined, connection: name, role: 'target', workDir, runbookDir: folder,
+          secret: () => undefined,
+          defer: () => Promise.resolve({ confirm: () => Promise.resolve(), done: () => Promise.resolve() }),
+        },
+      );
+      world.apply({ type: 'connection.provisioned', data: { connection: name, kind: 'infrastructure', role: 'target', provision: 'terraform', details } });
+      return { directory, key: code.key ?? key };
+    },
+    async byHand(name, ...args) {
+      const directory = directories.get(name) ?? '';
+      const data = join(folder, 'by-hand', name);
+      await byHand(directory, data, store.env, 'init', '-input=false');
+      return byHand(directory, data, store.env, ...args);
+    },
+    async stop() {
+      for (const name of Object.keys(store.env)) {
+        if (before[name] === undefined) delete process.env[name];
+        else process.env[name] = before[name];
+      }
+      rmSync(folder, { recursive: true, force: true });
+      await store.stop();
+    },
+  };
+}
