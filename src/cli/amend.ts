@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { called } from '../engine/called.js';
 import { UsageError } from '../engine/errors.js';
 import { parseJournal } from '../engine/journal.js';
 import type { Plan } from '../engine/plan-document.js';
@@ -39,7 +40,7 @@ export async function amend({ bundle }: { readonly bundle: string }, io: Command
   }
   io.stdout(unifiedDiff(binding.runbook.git?.path ?? 'runbook.yaml', text, insertSteps(text, missing)));
   io.stderr(
-    `${missing.length} ${missing.length === 1 ? 'step' : 'steps'} to review. Apply with: npx muster amend ${visible(bundle)} | git apply\nCommit it, and repeat the drill with --closes ${visible(bundle)} (run ${basename(path)}).\n`,
+    `${missing.length} ${missing.length === 1 ? 'step' : 'steps'} to review. Apply with: ${called} amend ${visible(bundle)} | git apply\nCommit it, and repeat the drill with --closes ${visible(bundle)} (run ${basename(path)}).\n`,
   );
   return exitCodes.passed;
 }

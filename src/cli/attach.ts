@@ -1,6 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { called } from '../engine/called.js';
 import type { Drill } from '../engine/drill.js';
 import { UsageError } from '../engine/errors.js';
 import type { DrillEvent } from '../engine/events.js';
@@ -58,7 +59,7 @@ export async function attach(name: string, { who }: { readonly who: string | und
     await said;
   }
   if (left.signal.aborted) {
-    io.stderr(`\nDetached; run ${paths.id} goes on. Follow it again: npx muster attach ${paths.id}\n`);
+    io.stderr(`\nDetached; run ${paths.id} goes on. Follow it again: ${called} attach ${paths.id}\n`);
     return exitCodes.passed;
   }
   return outcome(paths.id, { bundle: join(meta.evidenceDir, paths.id), closes }, io);

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { rm } from 'node:fs/promises';
+import { called } from '../engine/called.js';
 import { runCleanups, type CleanupFailure } from '../engine/cleanup.js';
 import { bootId, systemClock } from '../engine/clock.js';
 import { UsageError } from '../engine/errors.js';
@@ -24,7 +25,7 @@ import { Inventory, type Left } from './residue.js';
 import { conductTaken, inputsOf } from './resume.js';
 import { sealLines } from './seal-lines.js';
 import { sealerIfUsable, type SealOptions } from './sealer.js';
-import { listRuns, runIdPattern, stateDir } from './state.js';
+import { findRun, listRuns, neverBegan, runIdPattern, stateDir } from './state.js';
 import { storedLines } from './store-lines.js';
 import { forget, hasBundle, own, takeOver, type TakenOver } from './taken-over.js';
 
@@ -44,6 +45,12 @@ export async function cleanup(name: string, options: CleanupOptions, io: Command
     io.stderr(`Nothing is left of run ${name} in ${state}.\n`);
     return exitCodes.passed;
   }
+  const paths = await findRun(state, name);
+  if (await neverBegan(paths)) {
+    await rm(paths.dir, { recursive: true, force: true });
+    io.stderr(`Run ${paths.id} never began, so it made nothing; its folder has been removed.\n`);
+    return exitCodes.passed;
+  }
   const sealer = await sealerIfUsable(options, io);
   const taken = await takeOver(name, io);
   try {
@@ -53,7 +60,7 @@ export async function cleanup(name: string, options: CleanupOptions, io: Command
     const left = journal.finished ? await sweepFinished(taken, sealer, io) : await endUnfinished(taken, sealer, options.set, io);
     await forgetLocks(state, paths.id);
     if (left) {
-      io.stderr(`Mend what stops the cleanup and try again: npx muster cleanup ${paths.id}\n`);
+      io.stderr(`Mend what stops the cleanup and try again: ${called} cleanup ${paths.id}\n`);
       return exitCodes.residue;
     }
     return await gone(taken, io);

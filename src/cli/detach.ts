@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { called } from '../engine/called.js';
 import { makeFolder } from '../engine/make-folder.js';
 import { exitCodes } from './exit-codes.js';
 import type { CommandIo } from './io.js';
@@ -41,7 +42,7 @@ export async function detach(args: readonly string[], io: CommandIo): Promise<nu
     child.disconnect();
     child.unref();
     io.stdout(`${started.run}\n`);
-    io.stderr(`The drill runs on its own (process ${child.pid}).\nFollow it: npx muster attach ${started.run}\nEnd it:    kill -INT ${child.pid}\n`);
+    io.stderr(`The drill runs on its own (process ${child.pid}).\nFollow it: ${called} attach ${started.run}\nEnd it:    kill -INT ${child.pid}\n`);
     return exitCodes.passed;
   } finally {
     await log.close();

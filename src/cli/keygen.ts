@@ -1,6 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
+import { called } from '../engine/called.js';
 import { UsageError, messageOf } from '../engine/errors.js';
 import { fingerprint, publicKeyLine } from '../evidence/ssh/keys.js';
 import { generateKey, type KeyType } from '../evidence/ssh/private-key.js';
@@ -27,8 +28,8 @@ export async function keygen(args: KeygenArgs, io: CommandIo): Promise<number> {
   io.stderr(`
 Wrote ${args.out} (keep it secret; it has no passphrase: ssh-keygen -p -f ${args.out} sets one) and ${args.out}.pub: ${fingerprint(publicKey)}
 The line above goes into the allowed_signers file of whoever checks your bundles. Give it to them by another way than the bundle.
-Seal a drill:     npx muster run RUNBOOK --env ENV --key ${args.out}
-Check its seal:   npx muster verify BUNDLE --allowed-signers FILE
+Seal a drill:     ${called} run RUNBOOK --env ENV --key ${args.out}
+Check its seal:   ${called} verify BUNDLE --allowed-signers FILE
 `);
   return 0;
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { called } from '../engine/called.js';
 import { messageOf, RefusedError, StepError } from '../engine/errors.js';
 import type { Guard } from '../engine/guard.js';
 import type { Plan } from '../engine/plan-document.js';
@@ -90,7 +91,7 @@ async function lockedSession(plan: Plan, name: string, run: string, guard: Guard
     if (holder === null) return session;
     const [, other] = /^muster\/([^/]+)\//.exec(holder.session) ?? [];
     throw new RefusedError(`another drill uses connection ${name}: its server says that ${holder.session} has held the lock since ${holder.since}`, [
-      other === undefined ? 'End that session, or wait for it.' : `Where run ${other} goes on: npx muster attach ${other}. When its machine is gone, PostgreSQL lets go of the lock once the connection has timed out.`,
+      other === undefined ? 'End that session, or wait for it.' : `Where run ${other} goes on: ${called} attach ${other}. When its machine is gone, PostgreSQL lets go of the lock once the connection has timed out.`,
     ]);
   } catch (error) {
     await session.close();
@@ -100,7 +101,7 @@ async function lockedSession(plan: Plan, name: string, run: string, guard: Guard
 
 function heldBy({ key, run, host, pid, since }: Holder): RefusedError {
   return new RefusedError(`another drill uses ${key}: run ${run} (process ${pid} on ${host}) has held it since ${since}`, [
-    `Follow it: npx muster attach ${run}`,
+    `Follow it: ${called} attach ${run}`,
     `End it: kill -INT ${pid} on ${host}; it cleans up and lets go. A lock of a process that died is taken over by itself.`,
   ]);
 }

@@ -216,6 +216,15 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .addOption(timestampUrl)
     .action(async (run: string, options: { set?: string[]; key?: string; timestampUrl?: string }) => done(await (await import('./cleanup.js')).cleanup(run, { ...options, set: options.set ?? [] }, io)));
 
+  program
+    .command('help [command]', { hidden: true })
+    .description('Show what a command takes')
+    .action((name?: string) => {
+      const asked = name === undefined ? program : program.commands.find((each) => each.name() === name);
+      if (asked === undefined) program.error(`error: unknown command '${name}'`, { exitCode: exitCodes.usage });
+      else io.stdout(asked.helpInformation());
+    });
+
   recordCommands(program, io, done);
 
   return program;

@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
+import { called } from '../engine/called.js';
 import { RefusedError, UsageError } from '../engine/errors.js';
 import { parseJournal } from '../engine/journal.js';
 import type { CommandIo } from './io.js';
@@ -36,7 +37,7 @@ export function here(): string {
 }
 
 function gone(run: string, what: string): RefusedError {
-  return new RefusedError(`run ${run} ${what}`, [`If its process died: npx muster resume ${run}, and note it then. If the drill is over, say it where the bundle is filed: a bundle is never altered.`]);
+  return new RefusedError(`run ${run} ${what}`, [`If its process died: ${called} resume ${run}, and note it then. If the drill is over, say it where the bundle is filed: a bundle is never altered.`]);
 }
 
 /** The run may have ended between taking it and our looking. */

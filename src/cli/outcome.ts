@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
+import { called } from '../engine/called.js';
 import { parseJournal } from '../engine/journal.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { summary } from '../report/terminal-summary.js';
@@ -30,7 +31,7 @@ export async function report(conducted: Conducted, paths: RunPaths, json: boolea
   if (finished.stored !== null && bundle !== null) io.stderr(storedLines(finished.stored, shown(bundle, io.cwd), createStyle(wantsColour(process.stderr.isTTY, io.env))));
   const code = sealedCode(finished);
   if (kept !== null) {
-    io.stderr(`\nKept (--keep), until ${kept.until}:\n${kept.things.map(({ system, object }) => `  ${visible(system)}  ${visible(object)}\n`).join('')}Remove it with: npx muster cleanup ${paths.id}\n`);
+    io.stderr(`\nKept (--keep), until ${kept.until}:\n${kept.things.map(({ system, object }) => `  ${visible(system)}  ${visible(object)}\n`).join('')}Remove it with: ${called} cleanup ${paths.id}\n`);
     return tellLeft(conducted, paths, io) ? exitCodes.residue : code;
   }
   if (bundle === null) {
@@ -63,7 +64,7 @@ function tellLeft({ result, left }: Pick<Conducted, 'result' | 'left'>, paths: R
   if (failures.length > 0) io.stderr(`\nThese cleanups failed:\n${failures.map(({ uses, error }) => `  ${uses}: ${visible(error)}\n`).join('')}`);
   if (left.length > 0) io.stderr(`\nLeft behind:\n${left.map(({ system, object, remedy }) => `  ${system}  ${visible(object)}  (${remedy})\n`).join('')}`);
   if (failures.length === 0 && left.length === 0) return false;
-  io.stderr(`Mend what stops the cleanup, then: npx muster cleanup ${paths.id}\n`);
+  io.stderr(`Mend what stops the cleanup, then: ${called} cleanup ${paths.id}\n`);
   return true;
 }
 
@@ -72,7 +73,7 @@ export function stopAtOnce(id: string): never {
   const showCursor = process.stderr.isTTY ? '\u001b[?25h' : '';
   try {
     // Not through the stream: the drawing holds back what goes there until it ends.
-    writeSync(2, `${showCursor}\nStopped at once; what the drill made is still there. Remove it with: npx muster cleanup ${id}\n`);
+    writeSync(2, `${showCursor}\nStopped at once; what the drill made is still there. Remove it with: ${called} cleanup ${id}\n`);
   } catch {
     // Nobody reads it any more.
   }

@@ -1,9 +1,10 @@
+import { called } from '../engine/called.js';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { padEnd } from '../report/style.js';
 import { isAlive } from './alive.js';
 import type { CommandIo } from './io.js';
-import { listRuns, readMeta, runPaths, stateDir, type RunMeta } from './state.js';
+import { listRuns, neverBegan, readMeta, runPaths, stateDir, type RunMeta } from './state.js';
 
 /** `muster ps`: the runs that still have state here, and what to do about each. */
 export async function ps(io: CommandIo): Promise<number> {
@@ -13,7 +14,7 @@ export async function ps(io: CommandIo): Promise<number> {
   for (const id of runs) {
     const paths = runPaths(state, id);
     const meta = await readMeta(paths).catch(() => undefined);
-    const [status, next] = meta === undefined ? ['unreadable', `look at ${paths.dir}`] : await statusOf(meta);
+    const [status, next] = meta !== undefined ? await statusOf(meta) : (await neverBegan(paths)) ? ['never began', `${called} cleanup ${id}`] : ['unreadable', `look at ${paths.dir}`];
     io.stdout(`${padEnd(id, 56)} ${padEnd(status, 12)} ${next}\n`);
   }
   return 0;
@@ -21,8 +22,8 @@ export async function ps(io: CommandIo): Promise<number> {
 
 async function statusOf(meta: RunMeta): Promise<[string, string]> {
   const { id, pid, evidenceDir, keep } = meta;
-  if (await isAlive(meta)) return ['running', `process ${pid}; npx muster attach ${id}`];
+  if (await isAlive(meta)) return ['running', `process ${pid}; ${called} attach ${id}`];
   const ended = await access(join(evidenceDir, id)).then(() => true, () => false);
-  if (ended) return [keep ? 'kept' : 'left over', `npx muster cleanup ${id}`];
-  return ['interrupted', `npx muster resume ${id}, or: npx muster cleanup ${id}`];
+  if (ended) return [keep ? 'kept' : 'left over', `${called} cleanup ${id}`];
+  return ['interrupted', `${called} resume ${id}, or: ${called} cleanup ${id}`];
 }

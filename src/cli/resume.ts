@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { called } from '../engine/called.js';
 import { bootId } from '../engine/clock.js';
 import { RefusedError, UsageError } from '../engine/errors.js';
 import { resolveInputs, type ResolvedInputs } from '../engine/plan/inputs.js';
@@ -98,5 +99,5 @@ export function inputsOf({ plan, runbook, meta }: TakenOver, set: readonly strin
 }
 
 function notResumable(run: string, why: readonly string[]): RefusedError {
-  return new RefusedError(`run ${run} cannot be continued`, [...why, `Remove what it made, and write the bundle of what it did: npx muster cleanup ${run}`]);
+  return new RefusedError(`run ${run} cannot be continued`, [...why, `Remove what it made, and write the bundle of what it did: ${called} cleanup ${run}`]);
 }

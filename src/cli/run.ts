@@ -1,5 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { called } from '../engine/called.js';
 import { RefusedError } from '../engine/errors.js';
 import { makeFolder } from '../engine/make-folder.js';
 import { LiveWorld } from '../engine/world.js';
@@ -77,7 +78,7 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
     await rm(paths.dir, { recursive: true, force: true });
     throw error;
   }
-  for (const { run: dead } of locks.tookOver) io.stderr(`Run ${dead} held a lock of this drill and died. What it left may still be there: npx muster cleanup ${dead}\n`);
+  for (const { run: dead } of locks.tookOver) io.stderr(`Run ${dead} held a lock of this drill and died. What it left may still be there: ${called} cleanup ${dead}\n`);
   const registered = store === undefined ? undefined : await registerRun(store, plan, paths.id).catch(async (error: unknown) => {
     await locks.release();
     await bundle.abandon();

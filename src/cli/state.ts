@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { called } from '../engine/called.js';
 import { messageOf, RefusedError, UsageError } from '../engine/errors.js';
 
 /** What a run leaves in the state directory until it is cleaned up. */
@@ -105,6 +106,18 @@ export async function writeMeta(paths: RunPaths, meta: RunMeta): Promise<void> {
   await rename(draft, paths.meta);
 }
 
+/** Throws RefusedError when there is none, or none that can be read: then nobody can tell whose process the run is. */
 export async function readMeta(paths: RunPaths): Promise<RunMeta> {
-  return JSON.parse(await readFile(paths.meta, 'utf8')) as RunMeta;
+  try {
+    return JSON.parse(await readFile(paths.meta, 'utf8')) as RunMeta;
+  } catch (error) {
+    if (await neverBegan(paths)) throw new RefusedError(`run ${paths.id} never began: its process died while it wrote ${paths.dir}`, [`Nothing was started. Remove that folder: ${called} cleanup ${paths.id}`], { cause: error });
+    throw new RefusedError(`the state of run ${paths.id} is damaged: ${messageOf(error)}`, [`What it made is named in ${paths.journal} (cleanup.deferred): remove that by hand, then the folder ${paths.dir}.`], { cause: error });
+  }
+}
+
+/** A run writes run.json before anything is made, and its journal after that. */
+export async function neverBegan({ meta, journal, work }: RunPaths): Promise<boolean> {
+  const there = await Promise.all([meta, journal, work].map((path) => access(path).then(() => true, () => false)));
+  return !there.includes(true);
 }

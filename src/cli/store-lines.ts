@@ -1,3 +1,4 @@
+import { called } from '../engine/called.js';
 import type { EventDataOf } from '../engine/events.js';
 import type { Style } from '../report/style.js';
 import { visible } from '../report/visible.js';
@@ -10,7 +11,7 @@ export function storedLines({ object, lock, problem }: Stored, bundle: string, s
     style.bad('THE EVIDENCE STORE HAS NO COPY OF THIS BUNDLE.'),
     `  ${visible(problem)}`,
     '  The verdict stands, and every later run lists this one as without a bundle until it is there:',
-    `  npx muster pack ${visible(bundle)}, and copy the zip to ${visible(object)}`,
+    `  ${called} pack ${visible(bundle)}, and copy the zip to ${visible(object)}`,
   ].map((line) => `${line}\n`).join('');
 }
 

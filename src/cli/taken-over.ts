@@ -1,5 +1,6 @@
 import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { called } from '../engine/called.js';
 import { RefusedError } from '../engine/errors.js';
 import type { DrillEvent } from '../engine/events.js';
 import { readJournal } from '../engine/journal.js';
@@ -38,7 +39,7 @@ export async function takeOver(name: string, io: CommandIo): Promise<TakenOver> 
   try {
     const meta = await readMeta(paths);
     if (meta.pid !== process.pid && (await isAlive(meta))) {
-      throw new RefusedError(`run ${paths.id} is still under way (process ${meta.pid})`, [`Follow it: npx muster attach ${paths.id}`, `End it with Ctrl-C where it runs, or: kill -INT ${meta.pid}`]);
+      throw new RefusedError(`run ${paths.id} is still under way (process ${meta.pid})`, [`Follow it: ${called} attach ${paths.id}`, `End it with Ctrl-C where it runs, or: kill -INT ${meta.pid}`]);
     }
     const plan = JSON.parse(await readFile(paths.plan, 'utf8')) as Plan;
     const [runbook, environment] = await Promise.all([loadRunbook(paths.runbook), loadEnvironment(paths.environment)]);

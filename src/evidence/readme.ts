@@ -97,9 +97,9 @@ consistent again. Keep a copy, or the hash of tagmanifest-sha256.txt, where the 
 
 HOW TO CHECK IT WITH MUSTER
 
-In a checkout of Muster, with the path of this folder for BUNDLE. This does the same, and derives the verdict,
+With the path of this folder for BUNDLE (in a checkout of Muster: npx muster). This does the same, and derives the verdict,
 the evidence files and the report again from the journal.
 
-  npx muster verify BUNDLE --allowed-signers "$ALLOWED_SIGNERS"
+  muster verify BUNDLE --allowed-signers "$ALLOWED_SIGNERS"
 `;
 }

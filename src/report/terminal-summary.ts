@@ -1,3 +1,4 @@
+import { called } from '../engine/called.js';
 import type { Drill } from '../engine/drill.js';
 import { formatDuration } from '../engine/duration.js';
 import { nextStepFor } from './next-steps.js';
@@ -35,7 +36,7 @@ export function summary(drill: Drill, places: SummaryPlaces, style: Style): stri
   out.push('');
   if (places.bundle === null) out.push(style.bad('  There is no bundle of this run.'));
   else {
-    out.push(`  ${padEnd('bundle', 10)}${places.bundle}`, `  ${padEnd('report', 10)}${places.bundle}/data/report.html`, `  ${padEnd('check it', 10)}npx muster verify ${places.bundle}`);
+    out.push(`  ${padEnd('bundle', 10)}${places.bundle}`, `  ${padEnd('report', 10)}${places.bundle}/data/report.html`, `  ${padEnd('check it', 10)}${called} verify ${places.bundle}`);
   }
   return `${out.join('\n')}\n`;
 }

@@ -44,7 +44,7 @@ describe('muster note', () => {
     started.child.kill('SIGKILL');
     await started.ended;
     const { code, stderr } = await place.run(['note', run, '--manual', 'x']);
-    expect(stderr).toContain(`npx muster resume ${run}`);
+    expect(stderr).toContain(`muster resume ${run}`);
     expect(code).toBe(3);
     expect((await place.run(['cleanup', run])).code).toBe(0);
     expect((await place.run(['note', run, '--manual', 'x'])).code).toBe(2);

@@ -26,12 +26,12 @@ describe('--keep', () => {
     expect(code).toBe(0);
     const [run = ''] = place.runs();
     const port = Number(/postgres:copy {2}127\.0\.0\.1:(\d+)/.exec(stderr)?.[1]);
-    expect(stderr).toContain(`Remove it with: npx muster cleanup ${run}`);
+    expect(stderr).toContain(`muster cleanup ${run}`);
     expect(stdout).toContain('--keep left postgres:copy in place');
     expect(await listens(port)).toBe(true);
     const details = place.events(run).flatMap((event) => (event.type === 'connection.provisioned' && event.data.connection === 'source' ? [event.data.details] : []));
     expect(await listens(Number(details[0]?.['port']))).toBe(false);
-    expect((await place.run(['ps'])).stdout).toMatch(new RegExp(`^${run} +kept +npx muster cleanup`));
+    expect((await place.run(['ps'])).stdout).toMatch(new RegExp(`^${run} +kept +(npx )?muster cleanup`));
     expect((await place.run(['verify', join('evidence', run)])).code).toBe(0);
     expect((await place.run(['resume', run])).stderr).toContain('it had come to its end');
 

@@ -33,7 +33,7 @@ describe('two drills of one repository', () => {
     const second = await place.run(['run', runbook, '--env', ours]);
     expect(second.code, second.stderr).toBe(3);
     expect(second.stderr).toContain(`another drill uses directory:${join(place.cwd, 'ours')}: run ${run} (process ${first.child.pid}`);
-    expect(second.stderr).toContain(`npx muster attach ${run}`);
+    expect(second.stderr).toContain(`muster attach ${run}`);
     expect(place.runs()).toEqual([run]);
     expect((await place.run(['run', runbook, '--env', others])).code).toBe(0);
 

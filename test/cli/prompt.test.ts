@@ -116,7 +116,7 @@ cleanup:
   const { code, screen } = await terminal.ended;
   expect(code).toBe(5);
   const [run = ''] = place.runs();
-  expect(screen).toContain(`npx muster cleanup ${run}`);
+  expect(screen).toContain(`muster cleanup ${run}`);
   writeFileSync(join(place.cwd, 'flag'), '');
   expect(await place.run(['cleanup', run])).toMatchObject({ code: 0 });
   expect(place.runs()).toEqual([]);

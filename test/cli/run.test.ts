@@ -91,7 +91,7 @@ describe('Ctrl-C', () => {
     await started.event((event) => event.type === 'cancel.requested');
     started.child.kill('SIGINT');
     const { code, stderr } = await started.ended;
-    expect(stderr).toContain(`npx muster cleanup ${run}`);
+    expect(stderr).toContain(`muster cleanup ${run}`);
     expect(code).toBe(5);
     expect((await place.run(['ps'])).stdout).toMatch(new RegExp(`^${run} +interrupted`));
 

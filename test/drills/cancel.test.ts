@@ -41,7 +41,7 @@ test('SIGINT twice: exit 5 at once, no bundle; what is left can be cleaned up, a
   });
   expect(drilled.code).toBe(5);
   expect(drilled.bundle).toBeNull();
-  expect(drilled.stderr).toContain(`npx muster cleanup ${drilled.runId}`);
+  expect(drilled.stderr).toContain(`muster cleanup ${drilled.runId}`);
   expect(runsIn(drilled.state)).toEqual([drilled.runId]);
   const cleaned = await muster(drilled.folder, ['cleanup', String(drilled.runId)]);
   expect(cleaned.code, cleaned.stderr).toBe(0);
