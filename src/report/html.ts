@@ -22,7 +22,9 @@ function compiled(): (model: unknown) => string {
   const engine = handlebars.create();
   const svg = (text: string) => new engine.SafeString(text);
   const { escapeExpression: escape } = engine;
-  for (const [name, source] of Object.entries(parts)) engine.registerPartial(name, source);
+  // In the command that is built they are functions already (tools/build.js).
+  const use = (source: string | TemplateSpecification) => (typeof source === 'string' ? engine.compile(source, { strict: true }) : engine.template(source));
+  for (const [name, source] of Object.entries(parts)) engine.registerPartial(name, use(source));
   engine.registerHelper('style', () => svg(style));
   engine.registerHelper('objectiveChart', (objective: ReportModel['objectives'][number]) => svg(objectiveChart(objective, escape)));
   engine.registerHelper('phaseChart', (phases: ReportModel['phases']) => svg(phaseChart(phases)));
@@ -34,7 +36,7 @@ function compiled(): (model: unknown) => string {
   engine.registerHelper('deletionWord', (tone: ReportModel['deletion']['tone']) => deletionWords[tone]);
   engine.registerHelper('icon', (tone: ReportModel['verdict']['tone']) => icons[tone]);
   engine.registerHelper('percentOf', (marks: ReportModel['gantt']['marks'], label: string) => marks.find((mark) => mark.label === label)?.at ?? -1);
-  return engine.compile(page, { strict: true });
+  return use(page);
 }
 
 const icons = { good: '✓', bad: '✕', warn: '!', quiet: '–' } as const satisfies Record<ReportModel['verdict']['tone'], string>;
