@@ -37,6 +37,7 @@ const provisioners: Record<string, () => Promise<ProvisionerDefinition>> = {
   'directory': async () => (await import('../clients/provision/directory.js')).provisioner,
   'embedded-postgres': async () => (await import('../clients/provision/embedded-postgres.js')).provisioner,
   'existing-postgres': async () => (await import('../clients/provision/existing-postgres.js')).provisioner,
+  'kubeconfig': async () => (await import('../clients/provision/kubeconfig.js')).provisioner,
   'pgbackrest': async () => (await import('../clients/provision/pgbackrest.js')).provisioner,
   'restored-postgres': async () => (await import('../clients/provision/restored-postgres.js')).provisioner,
   'terraform': async () => (await import('../clients/provision/terraform.js')).provisioner,

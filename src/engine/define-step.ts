@@ -192,9 +192,12 @@ export interface PlanContext {
  */
 export type PreflightStage = 'before' | 'provisioned' | 'prepared' | 'verified';
 
+/** Systems whose rights are those of one connection. */
+export type RightSystem = 'postgres' | 'kubernetes';
+
 /** A right together with the steps and probes that need it. */
-export interface NeededRight {
-  readonly right: Extract<Permission, { system: 'postgres' }>;
+export interface NeededRight<S extends RightSystem = 'postgres'> {
+  readonly right: Extract<Permission, { system: S }>;
   readonly by: readonly string[];
 }
 
@@ -208,6 +211,7 @@ export interface ConnectionContext extends PlanContext {
   /** The step that restores into it, if any: until it has, there is nothing to look at. */
   readonly filledBy: string | null;
   readonly rights: readonly NeededRight[];
+  readonly kubernetesRights: readonly NeededRight<'kubernetes'>[];
   /** Objects in it that the run's own steps have yet to make: `table orders`. */
   readonly makes: readonly string[];
 }

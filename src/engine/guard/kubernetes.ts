@@ -28,19 +28,14 @@ export function outsideKubernetes(boundary: readonly KubernetesBoundary[], targe
   const inside = target.namespace === undefined ? `cluster: ["${target.resource}${target.name === undefined ? '' : `/${target.name}`}"]` : `namespaces: ["${target.namespace}"]`;
   const named = boundary.filter(({ context }) => context === target.context);
   if (named.length === 0) return { why: `the context ${target.context} is outside the boundary`, allow: line(inside) };
-  const [other] = named.filter((entry) => entry.server !== undefined && sameUrl(entry.server) !== sameUrl(target.server));
-  if (other !== undefined && named.every((entry) => entry.server !== undefined && sameUrl(entry.server) !== sameUrl(target.server))) {
-    return { why: `the context ${target.context} leads to ${target.server}, and the boundary says ${other.server}`, allow: [] };
-  }
-  const identified = named.filter((entry) => entry.uid === undefined || entry.uid === target.uid);
-  if (identified.length === 0) return { why: `the context ${target.context} leads to the cluster ${target.uid}, and the boundary says ${named[0]?.uid}`, allow: [] };
-  const entries = identified.filter((entry) => entry.server === undefined || sameUrl(entry.server) === sameUrl(target.server));
-  if (entries.length === 0) return { why: `the context ${target.context} leads to another server or cluster than the boundary says`, allow: [] };
+  const [said] = named;
+  const entries = named.filter((entry) => (entry.server === undefined || sameUrl(entry.server) === sameUrl(target.server)) && (entry.uid === undefined || entry.uid === target.uid));
+  if (entries.length === 0) return { why: `the context ${target.context} leads to ${target.server}, cluster ${target.uid}; the boundary says ${[said?.server, said?.uid].filter((part) => part !== undefined).join(', cluster ')}`, allow: [] };
   const { namespace } = target;
   if (namespace !== undefined) return entries.some(({ namespaces }) => namespaces.includes(namespace)) ? undefined : { why: `the namespace ${namespace} is outside the boundary`, allow: line(inside) };
   const objects = entries.flatMap(({ cluster }) => cluster);
   if (objects.some((object) => covers(object, target, reads))) return undefined;
-  return { why: `cluster-scoped objects must be named in the boundary`, allow: line(inside) };
+  return { why: 'cluster-scoped objects must be named in the boundary', allow: line(inside) };
 }
 
 function covers(object: string, { resource, name }: KubernetesTarget, reads: boolean): boolean {

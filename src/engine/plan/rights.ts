@@ -17,15 +17,26 @@ function watchersOf({ environment: { watch } }: PlanBinding): [string, readonly 
   return Object.entries(watch.watchers).map(([id, watcher]: [string, { readonly permissions?: unknown }]) => [id, Array.isArray(watcher.permissions) ? watcher.permissions : []]);
 }
 
-/** The rights that a connection must give, each once. What is asked of an endpoint is asked of the connection that it leads to at the start. */
+/** The SQL rights that a connection must give, each once. What is asked of an endpoint is asked of the connection that it leads to at the start. */
 export function rightsOn(binding: PlanBinding, connection: string): NeededRight[] {
-  const found = new Map<string, { readonly right: NeededRight['right']; readonly by: string[] }>();
+  return each(binding, (permission) => {
+    if (permission.system !== 'postgres') return undefined;
+    const endpoint = binding.environment.endpoints[permission.connection];
+    return (endpoint === undefined ? permission.connection : endpoint.to) === connection ? { ...permission, connection } : undefined;
+  });
+}
+
+/** The rules that a cluster's roles must hold, each once. */
+export function kubernetesRightsOn(binding: PlanBinding, connection: string): NeededRight<'kubernetes'>[] {
+  return each(binding, (permission) => (permission.system === 'kubernetes' && permission.connection === connection ? permission : undefined));
+}
+
+function each<R>(binding: PlanBinding, pick: (permission: Permission) => R | undefined): { readonly right: R; readonly by: readonly string[] }[] {
+  const found = new Map<string, { readonly right: R; readonly by: string[] }>();
   for (const { by, permissions } of declaredPermissions(binding)) {
     for (const permission of permissions) {
-      if (permission.system !== 'postgres') continue;
-      const endpoint = binding.environment.endpoints[permission.connection];
-      if ((endpoint === undefined ? permission.connection : endpoint.to) !== connection) continue;
-      const right = { ...permission, connection };
+      const right = pick(permission);
+      if (right === undefined) continue;
       const key = JSON.stringify(right);
       const known = found.get(key);
       if (known === undefined) found.set(key, { right, by: [by] });

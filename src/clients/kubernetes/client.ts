@@ -1,0 +1,92 @@
+import { StepError } from '../../engine/errors.js';
+import type { KubernetesDetails } from './details.js';
+import { answerError, statusOf } from './errors.js';
+import { openContext } from './kubeconfig.js';
+import { ConnectionLost, Transport } from './transport.js';
+
+/** What every scope of one process shares of one connection: its transport, and whether it leads to the right cluster. */
+export class Client {
+  #transport: Promise<Transport> | undefined;
+  #verified = false;
+  /** When the server was last lost, in ms of Date.now(): for some time after its start it may forbid what it allows later. */
+  lostAt = Number.NEGATIVE_INFINITY;
+  /** Answers of the API's own description, by path; the same for every caller. */
+  readonly descriptions = new Map<string, unknown>();
+
+  constructor(readonly details: KubernetesDetails, private readonly secrets: { add(secret: string): void }) {}
+
+  /** Ready to send to the cluster that was provisioned, and to no other: StepError `k8s-other-cluster`. */
+  async open(signal: AbortSignal): Promise<Transport> {
+    const transport = await (this.#transport ??= this.#connect());
+    if (!this.#verified) await this.#verify(transport, signal);
+    return transport;
+  }
+
+  /** The connection was lost: what answers next must prove again which cluster it is. */
+  lost(): void {
+    this.lostAt = Date.now();
+    this.#verified = false;
+  }
+
+  /** Reads the kubeconfig again: a file that was edited, a plugin that was logged in again. */
+  reload(): void {
+    this.#transport = undefined;
+    this.#verified = false;
+  }
+
+  async #connect(): Promise<Transport> {
+    const { kubeconfig, context: name, server } = this.details;
+    try {
+      const context = await openContext(kubeconfig, name);
+      if (context.server !== server) throw otherCluster(`the context ${name} led to ${server} and now leads to ${context.server}`);
+      return new Transport(context, this.secrets);
+    } catch (error) {
+      this.#transport = undefined;
+      throw error;
+    }
+  }
+
+  async #verify(transport: Transport, signal: AbortSignal): Promise<void> {
+    const { context, uid, server } = this.details;
+    const found = await uidOf(transport, signal);
+    if (found !== uid) throw otherCluster(`the context ${context} (${server}) led to the cluster ${uid} and now leads to ${found}`);
+    this.#verified = true;
+  }
+}
+
+/** The identity of a cluster: uid of its namespace kube-system. */
+export async function uidOf(transport: Transport, signal: AbortSignal): Promise<string> {
+  const { metadata } = await read(transport, '/api/v1/namespaces/kube-system', 'tell which cluster it is', signal);
+  if (metadata?.uid === undefined) throw new StepError('k8s-error', 'the API server gave no uid of the namespace kube-system');
+  return metadata.uid;
+}
+
+/** One object, without waiting for anything. Throws ConnectionLost, StepError. */
+export async function read(transport: Transport, path: string, what: string, signal: AbortSignal): Promise<{ readonly metadata?: { readonly uid?: string } }> {
+  const { status, body } = await transport.text({ method: 'GET', path }, signal);
+  if (status !== 200) throw new AnswerError(status, answerError(status, statusOf(body), what));
+  return JSON.parse(body) as { metadata?: { uid?: string } };
+}
+
+/** Keeps the HTTP status of an answer beside its meaning. */
+export class AnswerError extends Error {
+  override readonly name = 'AnswerError';
+  constructor(readonly status: number, readonly error: StepError) {
+    super(error.message, { cause: error });
+  }
+}
+
+function otherCluster(what: string): StepError {
+  return new StepError('k8s-other-cluster', what, { hint: 'Nothing was sent. Plan again against the cluster that is meant.' });
+}
+
+/** For who asks once: what came back in place of an answer, in words. */
+export async function answered<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof AnswerError) throw error.error;
+    if (error instanceof ConnectionLost) throw new StepError('k8s-unreachable', `the API server cannot be reached: ${error.message}`, { cause: error, retryable: true });
+    throw error;
+  }
+}

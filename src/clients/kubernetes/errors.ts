@@ -1,0 +1,51 @@
+import { StepError, type StepErrorOptions } from '../../engine/errors.js';
+
+/** The API's `Status`, as far as it is looked at. */
+export interface Status {
+  readonly message?: string;
+  readonly reason?: string;
+  readonly code?: number;
+  readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string; readonly field?: string }[]; readonly retryAfterSeconds?: number };
+}
+
+/** A body that is no Status is taken as its message. */
+export function statusOf(body: string): Status {
+  try {
+    const value = JSON.parse(body) as (Status & { readonly kind?: string }) | null;
+    if (value?.kind === 'Status') return value;
+  } catch {
+    // Proxies and kubelets answer in plain text.
+  }
+  return { message: body.trim().slice(0, 500) };
+}
+
+/** What the server answered in place of what was asked for; `what` was asked. */
+export function answerError(code: number, status: Status, what: string): StepError {
+  const said = status.message === undefined || status.message === '' ? `HTTP ${code}` : status.message;
+  const error = (kind: string, options: StepErrorOptions = {}) => new StepError(kind, `${what}: ${said}`, options);
+  switch (code) {
+    case 400:
+    case 413:
+    case 415:
+    case 422:
+      return error('k8s-rejected');
+    case 401:
+      return error('k8s-unauthorized', { hint: 'The credentials have expired or are refused: log in again.' });
+    case 403:
+      return error('k8s-forbidden', { hint: '`muster permissions` prints the roles that a drill needs.' });
+    case 404:
+      return error('k8s-not-found');
+    case 409:
+      return error(status.reason === 'AlreadyExists' ? 'k8s-exists' : 'k8s-conflict');
+    case 410:
+      return error('k8s-expired', { retryable: true });
+    case 429:
+      return status.details?.causes?.some(({ reason }) => reason === 'DisruptionBudget') === true || /disruption budget/.test(said) ? error('k8s-disruption-budget', { retryable: true }) : error('k8s-throttled', { retryable: true });
+    case 502:
+    case 503:
+    case 504:
+      return error('k8s-unreachable', { retryable: true });
+    default:
+      return error('k8s-error', { retryable: code >= 500 });
+  }
+}

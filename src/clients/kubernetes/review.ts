@@ -1,0 +1,15 @@
+import type { AccessQuestion } from './port.js';
+import type { Session } from './session.js';
+
+/** What of these the caller may not do. Each is one SelfSubjectAccessReview, which the server keeps nowhere. */
+export async function denied(session: Session, questions: readonly AccessQuestion[]): Promise<{ readonly question: AccessQuestion; readonly reason: string }[]> {
+  const found: { readonly question: AccessQuestion; readonly reason: string }[] = [];
+  for (const question of questions) {
+    const { verb, group, resource: whole, namespace, name } = question;
+    const [resource, subresource] = whole.split('/');
+    const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes: { verb, group, resource, subresource, namespace, name } } };
+    const { status } = (await session.json({ method: 'POST', path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', body, what: `ask whether ${verb} ${whole} is allowed`, effect: 'read', repeatable: true })) as { status: { allowed: boolean; reason?: string; evaluationError?: string } };
+    if (!status.allowed) found.push({ question, reason: status.reason ?? status.evaluationError ?? '' });
+  }
+  return found;
+}

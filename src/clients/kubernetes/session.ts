@@ -1,0 +1,114 @@
+import type { IncomingMessage } from 'node:http';
+import type { Effect } from '../../engine/define-step.js';
+import { StepError } from '../../engine/errors.js';
+import type { Scope, Target } from '../../engine/scope.js';
+import { AnswerError, type Client } from './client.js';
+import { answerError, statusOf, type Status } from './errors.js';
+import { Patience } from './patience.js';
+import { ConnectionLost, type Call, type Transport } from './transport.js';
+
+/** A call and what the guard is told of it. */
+export interface Request extends Call {
+  /** In words, for errors: `patch deployments.apps shop/web`. */
+  readonly what: string;
+  readonly effect: Effect;
+  /** Absent: the API's description of itself, which holds no objects. */
+  readonly target?: Target;
+  /** Nothing is lost when it is done twice: it may be sent again when nobody knows whether it arrived. */
+  readonly repeatable: boolean;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+}
+
+/** RBAC of a server that has just started is not complete. */
+const settlingMs = 5_000;
+
+/** Calls of one scope: guarded, patient with a server that restarts or throttles, and able to have credentials renewed. */
+export class Session {
+  constructor(readonly scope: Scope, readonly client: Client, readonly connection: string, readonly role: 'production' | 'source' | 'target') {}
+
+  /** The answer's JSON. */
+  async json(request: Request, signal: AbortSignal = this.scope.signal): Promise<unknown> {
+    const body = await this.text(request, signal);
+    return body === '' ? {} : (JSON.parse(body) as unknown);
+  }
+
+  async text(request: Request, signal: AbortSignal = this.scope.signal): Promise<string> {
+    return this.#send(request, signal, async (transport) => {
+      const { body, ...answer } = await transport.text(request, signal);
+      return { answer, failure: () => Promise.resolve(body), result: body };
+    });
+  }
+
+  /** An answer that is read as it comes; only its head is waited for. The reader destroys it. */
+  async stream(request: Request, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.#send(request, signal, async (transport) => {
+      const response = await transport.send(request, signal);
+      return { answer: { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] }, failure: () => wholeOf(response), result: response };
+    });
+  }
+
+  async #send<T>(request: Request, signal: AbortSignal, send: (transport: Transport) => Promise<{ answer: Answer; failure: () => Promise<string>; result: T }>): Promise<T> {
+    const patience = new Patience(this.scope.phase, signal);
+    const { target, effect, what } = request;
+    let refused = 0;
+    for (;;) {
+      if (target !== undefined) await this.scope.access(target, 'read');
+      let sending = false;
+      let failed: { readonly code: number; readonly status: Status; readonly error: StepError };
+      try {
+        const transport = await this.client.open(signal);
+        if (target !== undefined && effect !== 'read') await this.scope.access(target, effect);
+        sending = true;
+        const { answer, failure, result } = await send(transport);
+        if (answer.status >= 200 && answer.status < 300) return result;
+        const status = statusOf(await failure());
+        const seconds = Number(answer.retryAfter);
+        failed = { code: answer.status, status: Number.isFinite(seconds) && answer.retryAfter !== undefined ? { ...status, details: { ...status.details, retryAfterSeconds: seconds } } : status, error: answerError(answer.status, status, what) };
+      } catch (error) {
+        if (error instanceof AnswerError) failed = { code: error.status, status: {}, error: error.error };
+        else if (error instanceof ConnectionLost) {
+          this.client.lost();
+          if (sending && error.sent && !request.repeatable) throw unreachable(what, `${error.message}; it may have been done all the same`, error);
+          await patience.afterLoss(() => unreachable(what, error.message, error));
+          continue;
+        } else throw error;
+      }
+      if (failed.code === 401) {
+        refused = await this.#unauthorized(refused, failed.error);
+        continue;
+      }
+      await this.#afterFailure(failed, request, patience);
+    }
+  }
+
+  /** Resolves when the call is worth sending again. */
+  async #afterFailure({ code, status, error }: { readonly code: number; readonly status: Status; readonly error: StepError }, request: Request, patience: Patience): Promise<void> {
+    if (error.code === 'k8s-throttled') return patience.wait((status.details?.retryAfterSeconds ?? 1) * 1000, () => error);
+    const unavailable = error.code === 'k8s-unreachable' || (code === 500 && status.details?.retryAfterSeconds !== undefined);
+    if (unavailable && request.repeatable) return patience.afterLoss(() => error);
+    if (code === 403 && Date.now() - this.client.lostAt < settlingMs) return patience.afterLoss(() => error);
+    throw error;
+  }
+
+  /** First the kubeconfig is read again, then whoever sits at the drill is asked. */
+  async #unauthorized(refused: number, error: StepError): Promise<number> {
+    this.client.reload();
+    if (refused === 0) return 1;
+    if ((await this.scope.renew?.(error.message)) === true) return 0;
+    throw error;
+  }
+}
+
+function unreachable(what: string, why: string, cause: unknown): StepError {
+  return new StepError('k8s-unreachable', `${what}: ${why}`, { retryable: true, cause });
+}
+
+async function wholeOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { request as httpRequest, type Agent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { messageOf, StepError } from '../../engine/errors.js';
+import type { Context } from './kubeconfig.js';
+
+/** One request, as the API server gets it. */
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With its query. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly accept?: string;
+}
+
+/** The server could not be asked. `sent`: the request may have arrived, so that nobody knows whether it was done. */
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
+  constructor(message: string, readonly sent: boolean, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Read from the kubeconfig again at the latest after this time: tokens in files are rotated, those of plugins expire. */
+const credentialsMs = 30_000;
+const connectMs = 10_000;
+
+interface Credentials {
+  readonly at: number;
+  readonly agent: Agent;
+  readonly headers: OutgoingHttpHeaders;
+}
+
+/** Requests with the credentials of one context. Knows nothing of what is asked. */
+export class Transport {
+  #credentials: Promise<Credentials> | undefined;
+  #agents = new Map<string, Agent>();
+
+  constructor(readonly context: Context, private readonly secrets: { add(secret: string): void }) {}
+
+  /** Forgets tokens: the next request asks files and plugins again. */
+  forget(): void {
+    this.#credentials = undefined;
+  }
+
+  /** Resolves with the answer's head, whatever its status. Throws ConnectionLost; when `signal` is aborted, its reason. */
+  async send(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+    const { agent, headers } = await this.#current();
+    signal.throwIfAborted();
+    // Many calls of one step wait for the same signal.
+    setMaxListeners(0, signal);
+    const url = new URL(`${this.context.server}${call.path}`);
+    const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+    const options: RequestOptions = {
+      method: call.method,
+      agent,
+      headers: { ...headers, accept: call.accept ?? 'application/json', 'user-agent': 'muster', ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }) },
+    };
+    return new Promise((resolve, reject) => {
+      let connected = false;
+      const request = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, options);
+      const abort = () => request.destroy();
+      const timer = setTimeout(() => request.destroy(new Error(`no connection within ${connectMs} ms`)), connectMs);
+      const settle = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', abort);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      const ready = () => {
+        connected = true;
+        clearTimeout(timer);
+      };
+      request.once('socket', (socket) => {
+        if (request.reusedSocket) ready();
+        else socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', ready);
+      });
+      request.once('response', (response) => {
+        settle();
+        const end = () => response.destroy();
+        signal.addEventListener('abort', end, { once: true });
+        response.once('close', () => signal.removeEventListener('abort', end));
+        resolve(response);
+      });
+      request.once('error', (error) => {
+        settle();
+        reject(signal.aborted ? reasonOf(signal) : new ConnectionLost(`${url.host}: ${messageOf(error)}`, connected, { cause: error }));
+      });
+      request.end(body);
+    });
+  }
+
+  /** The whole answer. */
+  async text(call: Call, signal: AbortSignal): Promise<{ readonly status: number; readonly retryAfter: string | undefined; readonly body: string }> {
+    const response = await this.send(call, signal);
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+    } catch (error) {
+      throw signal.aborted ? reasonOf(signal) : new ConnectionLost(`the answer of ${this.context.server} ended early: ${messageOf(error)}`, true, { cause: error });
+    }
+    if (!response.complete) throw signal.aborted ? reasonOf(signal) : new ConnectionLost(`the answer of ${this.context.server} ended early`, true);
+    return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], body: Buffer.concat(chunks).toString('utf8') };
+  }
+
+  /** Ends idle connections. */
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+  }
+
+  async #current(): Promise<Credentials> {
+    const known = await this.#credentials?.catch(() => undefined);
+    if (known !== undefined && Date.now() - known.at < credentialsMs) return known;
+    this.#credentials = this.#ask();
+    return this.#credentials;
+  }
+
+  async #ask(): Promise<Credentials> {
+    const options: RequestOptions = {};
+    try {
+      await this.context.config.applyToHTTPSOptions(options);
+    } catch (error) {
+      throw new StepError('k8s-unauthorized', `no credentials for the context ${this.context.config.getCurrentContext()}: ${messageOf(error).trim()}`, { cause: error, hint: 'Log in again, or look at the plugin that the kubeconfig names.' });
+    }
+    const headers: OutgoingHttpHeaders = { ...(options.headers as OutgoingHttpHeaders | undefined), ...(typeof options.auth === 'string' ? { authorization: `Basic ${Buffer.from(options.auth).toString('base64')}` } : {}) };
+    for (const value of [headers['Authorization'], headers['authorization']]) if (typeof value === 'string') this.secrets.add(value.replace(/^(Bearer|Basic) /, ''));
+    return { at: Date.now(), agent: this.#agent(options), headers };
+  }
+
+  /** One for each certificate, so that connections outlive a look at the kubeconfig. */
+  #agent(options: RequestOptions): Agent {
+    const { ca, cert, key, rejectUnauthorized, servername } = options;
+    const identity = createHash('sha256').update([ca, cert, key, rejectUnauthorized, servername].map(String).join('\n')).digest('hex');
+    const known = this.#agents.get(identity);
+    if (known !== undefined) return known;
+    const cluster = this.context.config.getCurrentCluster();
+    const special = cluster?.proxyUrl !== undefined || this.context.server.startsWith('http:');
+    const own = (): Agent => new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }), ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }), ...(servername === undefined ? {} : { servername }) });
+    const agent = special && typeof options.agent === 'object' ? options.agent : own();
+    this.#agents.set(identity, agent);
+    return agent;
+  }
+}
+
+export function reasonOf(signal: AbortSignal): Error {
+  const reason: unknown = signal.reason;
+  return reason instanceof Error ? reason : new Error(messageOf(reason));
+}
