@@ -62,12 +62,24 @@ export interface KubernetesRight {
   readonly names?: readonly string[];
 }
 
+/** A statement of an IAM policy. */
+export interface AwsRight {
+  readonly system: 'aws';
+  /** `ec2:CreateVolume` */
+  readonly action: string;
+  readonly connection?: string;
+  /** The end of an ARN, `volume/*`; default: `*`, for actions that know no resource. */
+  readonly resource?: string;
+  /** Only for what bears the connection's tag (`resource`), or is made with it (`request`). */
+  readonly tagged?: 'resource' | 'request';
+}
+
 /** One right that a run needs, in the words of the system that grants it. */
 export type Permission =
   | { readonly system: 'postgres'; /** Or an endpoint: then of what it leads to. */ readonly connection: string; readonly grant: string; readonly sql?: SqlRight; /** Default: the connection's own. */ readonly database?: string }
   | { readonly system: 'command'; readonly command: string }
   | { readonly system: 'path'; readonly path: string; readonly access: 'read' | 'write' }
-  | { readonly system: 'aws'; readonly action: string; readonly resource?: string }
+  | AwsRight
   | KubernetesRight;
 
 /** What a step would do, in words and in calls. Unknown values are shown as `<path>`, never invented. */

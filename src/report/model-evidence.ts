@@ -32,6 +32,9 @@ const shown = {
   'infrastructure-plan': { words: 'What was planned, and shown before it was applied', facts: ['connection', 'plan'] },
   'infrastructure-state': { words: 'Lineage and serial of each state', facts: ['connection', 'when'] },
   drift: { words: 'What was built, held against its code', facts: ['connection'] },
+  'volume-snapshot': { words: 'The volume snapshot that was restored from', facts: ['snapshot', 'origin', 'startedAt', 'owner', 'volume'] },
+  volume: { words: 'The volume that was made', facts: ['volume', 'snapshot', 'zone'] },
+  'volume-swap': { words: 'Which volume a workload had and got', facts: ['workload', 'claim', 'from', 'to', 'snapshot'] },
   residue: { words: 'What the drill left behind', facts: [] },
   approvals: { words: 'Approvals of the plan that the run relied on', facts: ['who', 'file'] },
   changes: { words: 'What change watchers and people said was changed', facts: [] },
@@ -110,8 +113,8 @@ export function scopeOfClaim(plan: Plan, events: readonly DrillEvent[]): Fact[] 
   const switched = events.flatMap((event) => (event.type === 'endpoint.switched' ? [`${event.data.endpoint}: ${event.data.from ?? 'nowhere'} → ${event.data.to}`] : []));
   const or = (values: readonly string[], none: string) => (values.length === 0 ? none : values.join(', '));
   return [
-    { label: 'Backup location', value: or(used('backup', 'repository').map(provided), 'none recorded') },
-    { label: 'Restore path', value: or(used('restore-target', 'connection').map((name) => `restored into ${provided(name)}`), 'none recorded') },
+    { label: 'Backup location', value: or([...used('backup', 'repository').map(provided), ...used('volume-snapshot', 'snapshot')], 'none recorded') },
+    { label: 'Restore path', value: or([...used('restore-target', 'connection').map((name) => `restored into ${provided(name)}`), ...used('volume-swap', 'claim').map((claim) => `swapped into ${claim}`)], 'none recorded') },
     { label: 'Route switched', value: or(switched, 'none: no endpoint was switched') },
     { label: 'Connections', value: or(Object.keys(environment.connections).map(provided), 'none') },
   ];

@@ -52,7 +52,7 @@ const statuses = {
 const bases = {
   ledger: 'rows that clients wrote and the service acknowledged',
   samples: 'sampled time and flushed LSN of a source that we may not write',
-  derived: "the backup's own data time",
+  derived: "the backup's own data time (of an EBS snapshot: StartTime)",
   code: 'code under version control',
 } as const satisfies Record<NonNullable<Drill['rpo']['basis']>, string>;
 

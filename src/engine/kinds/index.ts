@@ -143,6 +143,47 @@ export const evidenceKinds = {
     strict,
   ),
   ...infrastructureKinds,
+  'volume-snapshot': Type.Object(
+    {
+      connection: Type.String(),
+      snapshot: Type.String(),
+      origin: literals(['drill', 'schedule'], { description: 'Who made it' }),
+      startedAt: Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$', description: 'StartTime: the moment whose data it holds; when the copy was complete says nothing of that' }),
+      owner: Type.String({ description: 'Account' }),
+      state: Type.String(),
+      tier: Type.String(),
+      volume: nullable(Type.String({ description: 'That it was taken of' })),
+      sizeGiB: Type.Integer({ minimum: 0 }),
+      encrypted: Type.Boolean(),
+      rule: Type.String({ description: 'By which it was picked' }),
+      seed: nullable(Type.String({ description: 'Of a random pick' })),
+    },
+    strict,
+  ),
+  volume: Type.Object(
+    {
+      connection: Type.String(),
+      volume: Type.String(),
+      snapshot: nullable(Type.String({ description: 'That EC2 says it was made from' })),
+      zone: Type.String(),
+      type: Type.String(),
+      sizeGiB: Type.Integer({ minimum: 0 }),
+      encrypted: Type.Boolean(),
+    },
+    strict,
+  ),
+  'volume-swap': Type.Object(
+    {
+      connection: Type.String({ description: 'The cluster' }),
+      workload: Type.String(),
+      claim: Type.String({ description: 'namespace/name' }),
+      from: Type.String({ description: 'The volume before' }),
+      to: Type.String({ description: 'The volume after' }),
+      snapshot: nullable(Type.String({ description: 'That EC2 says the new volume was made from' })),
+      zone: Type.String(),
+    },
+    strict,
+  ),
   residue: Type.Object({ left: Type.Array(Type.Object({ system: Type.String(), object: Type.String() }, strict)) }, strict),
 } as const satisfies Record<string, TSchema>;
 

@@ -17,6 +17,9 @@ export function evidenceFindings(facts: Facts): Finding[] {
     for (const { data, step } of facts.evidence('backup')) {
       if (data.origin === 'drill' && (restored.size === 0 || restored.has(data.name))) found.push({ code: 'backup-made-by-drill', ...(step === undefined ? {} : { step }), detail: `the drill made the backup ${data.name} itself, so the schedule's backups are not proved` });
     }
+    for (const { data, step } of facts.evidence('volume-snapshot')) {
+      if (data.origin === 'drill') found.push({ code: 'backup-made-by-drill', ...(step === undefined ? {} : { step }), detail: `the drill made the snapshot ${data.snapshot} itself, so the schedule's snapshots are not proved` });
+    }
   }
   return found;
 }

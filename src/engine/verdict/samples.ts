@@ -58,6 +58,7 @@ export function derivedStores(facts: Facts, fault: Fault | null, noFault: string
   const promoted = copies(facts);
   const stores = promoted.map(({ data }) => ({ store: data.connection, at: data.lastCommitAt }));
   if (stores.length === 0 && recovery.rto.valueMs !== null) stores.push(...restoredBackups(facts).map((backup) => ({ store: backup.repository, at: backup.startedAt })));
+  if (stores.length === 0 && recovery.rto.valueMs !== null) stores.push(...restoredVolumes(facts));
   if (stores.length === 0) return not('the plan has no ledger, and no evidence says which data a recovered store holds');
   return stores.map(({ store, at }) => {
     const utc = at === null ? null : parseUtc(at);
@@ -70,4 +71,14 @@ export function derivedStores(facts: Facts, fault: Fault | null, noFault: string
 function restoredBackups(facts: Facts) {
   const wanted = new Set(facts.evidence('restore-target').map(({ data }) => data.backup));
   return facts.evidence('backup').filter(({ data }) => wanted.has(data.name)).map(({ data }) => data);
+}
+
+/** Volumes that were swapped in, else those that were made: with the time of the snapshot that EC2 says they came from. */
+function restoredVolumes(facts: Facts): { store: string; at: string | null }[] {
+  const snapshots = new Map(facts.evidence('volume-snapshot').map(({ data }) => [data.snapshot, data.startedAt]));
+  const at = (snapshot: string | null) => (snapshot === null ? null : (snapshots.get(snapshot) ?? null));
+  // A swap that was done again is judged by the last.
+  const swapped = new Map(facts.evidence('volume-swap').map(({ data }) => [data.claim, data]));
+  if (swapped.size > 0) return [...swapped.values()].map(({ claim, snapshot }) => ({ store: claim, at: at(snapshot) }));
+  return facts.evidence('volume').map(({ data }) => ({ store: data.volume, at: at(data.snapshot) }));
 }
