@@ -2,13 +2,13 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const func5 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
-const pattern25 = new RegExp("^[0-9a-f]{64}$", "u");
+const pattern26 = new RegExp("^[0-9a-f]{64}$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -11190,7 +11190,7 @@ errors++;
 }
 else {
 if(data140.kind !== undefined){
-if("residue" !== data140.kind){
+if("volume-snapshot" !== data140.kind){
 const err836 = {};
 if(vErrors === null){
 vErrors = [err836];
@@ -11240,8 +11240,8 @@ errors++;
 if(data140.data !== undefined){
 let data339 = data140.data;
 if(data339 && typeof data339 == "object" && !Array.isArray(data339)){
-if(data339.left === undefined){
-const err839 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(data339.connection === undefined){
+const err839 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err839];
 }
@@ -11250,9 +11250,8 @@ vErrors.push(err839);
 }
 errors++;
 }
-for(const key63 in data339){
-if(!(key63 === "left")){
-const err840 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+if(data339.snapshot === undefined){
+const err840 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
 if(vErrors === null){
 vErrors = [err840];
 }
@@ -11261,16 +11260,8 @@ vErrors.push(err840);
 }
 errors++;
 }
-}
-if(data339.left !== undefined){
-let data340 = data339.left;
-if(Array.isArray(data340)){
-const len30 = data340.length;
-for(let i30=0; i30<len30; i30++){
-let data341 = data340[i30];
-if(data341 && typeof data341 == "object" && !Array.isArray(data341)){
-if(data341.system === undefined){
-const err841 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data339.origin === undefined){
+const err841 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err841];
 }
@@ -11279,8 +11270,8 @@ vErrors.push(err841);
 }
 errors++;
 }
-if(data341.object === undefined){
-const err842 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data339.startedAt === undefined){
+const err842 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err842];
 }
@@ -11289,9 +11280,8 @@ vErrors.push(err842);
 }
 errors++;
 }
-for(const key64 in data341){
-if(!((key64 === "system") || (key64 === "object"))){
-const err843 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(data339.owner === undefined){
+const err843 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "owner"},message:"must have required property '"+"owner"+"'"};
 if(vErrors === null){
 vErrors = [err843];
 }
@@ -11300,10 +11290,8 @@ vErrors.push(err843);
 }
 errors++;
 }
-}
-if(data341.system !== undefined){
-if(typeof data341.system !== "string"){
-const err844 = {instancePath:instancePath+"/data/data/left/" + i30+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data339.state === undefined){
+const err844 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "state"},message:"must have required property '"+"state"+"'"};
 if(vErrors === null){
 vErrors = [err844];
 }
@@ -11312,10 +11300,8 @@ vErrors.push(err844);
 }
 errors++;
 }
-}
-if(data341.object !== undefined){
-if(typeof data341.object !== "string"){
-const err845 = {instancePath:instancePath+"/data/data/left/" + i30+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data339.tier === undefined){
+const err845 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "tier"},message:"must have required property '"+"tier"+"'"};
 if(vErrors === null){
 vErrors = [err845];
 }
@@ -11324,10 +11310,8 @@ vErrors.push(err845);
 }
 errors++;
 }
-}
-}
-else {
-const err846 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data339.volume === undefined){
+const err846 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
 if(vErrors === null){
 vErrors = [err846];
 }
@@ -11336,10 +11320,8 @@ vErrors.push(err846);
 }
 errors++;
 }
-}
-}
-else {
-const err847 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data339.sizeGiB === undefined){
+const err847 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
 if(vErrors === null){
 vErrors = [err847];
 }
@@ -11348,10 +11330,8 @@ vErrors.push(err847);
 }
 errors++;
 }
-}
-}
-else {
-const err848 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data339.encrypted === undefined){
+const err848 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
 if(vErrors === null){
 vErrors = [err848];
 }
@@ -11360,15 +11340,231 @@ vErrors.push(err848);
 }
 errors++;
 }
-}
-}
-else {
-const err849 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data339.rule === undefined){
+const err849 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
 if(vErrors === null){
 vErrors = [err849];
 }
 else {
 vErrors.push(err849);
+}
+errors++;
+}
+if(data339.seed === undefined){
+const err850 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "seed"},message:"must have required property '"+"seed"+"'"};
+if(vErrors === null){
+vErrors = [err850];
+}
+else {
+vErrors.push(err850);
+}
+errors++;
+}
+for(const key63 in data339){
+if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties, key63))){
+const err851 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err851];
+}
+else {
+vErrors.push(err851);
+}
+errors++;
+}
+}
+if(data339.connection !== undefined){
+if(typeof data339.connection !== "string"){
+const err852 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err852];
+}
+else {
+vErrors.push(err852);
+}
+errors++;
+}
+}
+if(data339.snapshot !== undefined){
+if(typeof data339.snapshot !== "string"){
+const err853 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err853];
+}
+else {
+vErrors.push(err853);
+}
+errors++;
+}
+}
+if(data339.origin !== undefined){
+let data342 = data339.origin;
+if(!((data342 === "drill") || (data342 === "schedule"))){
+const err854 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err854];
+}
+else {
+vErrors.push(err854);
+}
+errors++;
+}
+}
+if(data339.startedAt !== undefined){
+let data343 = data339.startedAt;
+if(typeof data343 === "string"){
+if(!pattern5.test(data343)){
+const err855 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(vErrors === null){
+vErrors = [err855];
+}
+else {
+vErrors.push(err855);
+}
+errors++;
+}
+}
+else {
+const err856 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err856];
+}
+else {
+vErrors.push(err856);
+}
+errors++;
+}
+}
+if(data339.owner !== undefined){
+if(typeof data339.owner !== "string"){
+const err857 = {instancePath:instancePath+"/data/data/owner",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/owner/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err857];
+}
+else {
+vErrors.push(err857);
+}
+errors++;
+}
+}
+if(data339.state !== undefined){
+if(typeof data339.state !== "string"){
+const err858 = {instancePath:instancePath+"/data/data/state",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/state/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err858];
+}
+else {
+vErrors.push(err858);
+}
+errors++;
+}
+}
+if(data339.tier !== undefined){
+if(typeof data339.tier !== "string"){
+const err859 = {instancePath:instancePath+"/data/data/tier",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/tier/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err859];
+}
+else {
+vErrors.push(err859);
+}
+errors++;
+}
+}
+if(data339.volume !== undefined){
+let data347 = data339.volume;
+if((typeof data347 !== "string") && (data347 !== null)){
+const err860 = {instancePath:instancePath+"/data/data/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/volume/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties.volume.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err860];
+}
+else {
+vErrors.push(err860);
+}
+errors++;
+}
+}
+if(data339.sizeGiB !== undefined){
+let data348 = data339.sizeGiB;
+if(!(((typeof data348 == "number") && (!(data348 % 1) && !isNaN(data348))) && (isFinite(data348)))){
+const err861 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err861];
+}
+else {
+vErrors.push(err861);
+}
+errors++;
+}
+if((typeof data348 == "number") && (isFinite(data348))){
+if(data348 < 0 || isNaN(data348)){
+const err862 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err862];
+}
+else {
+vErrors.push(err862);
+}
+errors++;
+}
+}
+}
+if(data339.encrypted !== undefined){
+if(typeof data339.encrypted !== "boolean"){
+const err863 = {instancePath:instancePath+"/data/data/encrypted",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err863];
+}
+else {
+vErrors.push(err863);
+}
+errors++;
+}
+}
+if(data339.rule !== undefined){
+if(typeof data339.rule !== "string"){
+const err864 = {instancePath:instancePath+"/data/data/rule",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err864];
+}
+else {
+vErrors.push(err864);
+}
+errors++;
+}
+}
+if(data339.seed !== undefined){
+let data351 = data339.seed;
+if((typeof data351 !== "string") && (data351 !== null)){
+const err865 = {instancePath:instancePath+"/data/data/seed",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/seed/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties.seed.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err865];
+}
+else {
+vErrors.push(err865);
+}
+errors++;
+}
+}
+}
+else {
+const err866 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err866];
+}
+else {
+vErrors.push(err866);
+}
+errors++;
+}
+}
+}
+else {
+const err867 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err867];
+}
+else {
+vErrors.push(err867);
 }
 errors++;
 }
@@ -11381,12 +11577,12 @@ props35.kind = true;
 }
 }
 if(!valid237){
-const err850 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err868 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err850];
+vErrors = [err868];
 }
 else {
-vErrors.push(err850);
+vErrors.push(err868);
 }
 errors++;
 }
@@ -11399,259 +11595,14 @@ props19 = props19 || {};
 Object.assign(props19, props35);
 }
 }
+const _errs965 = errors;
+let valid241 = true;
+const _errs966 = errors;
+if(errors === _errs966){
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.kind === undefined){
-const err851 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err851];
-}
-else {
-vErrors.push(err851);
-}
-errors++;
-}
-if(data140.data === undefined){
-const err852 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err852];
-}
-else {
-vErrors.push(err852);
-}
-errors++;
-}
-for(const key65 in data140){
-if(!((key65 === "kind") || (key65 === "data"))){
-const err853 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err853];
-}
-else {
-vErrors.push(err853);
-}
-errors++;
-}
-}
-if(data140.kind !== undefined){
-let data344 = data140.kind;
-if(!((((((((((((((data344 === "backup") || (data344 === "restore-target")) || (data344 === "wal-end")) || (data344 === "archive")) || (data344 === "reference")) || (data344 === "reconciliation")) || (data344 === "health-checks")) || (data344 === "isolation")) || (data344 === "production-fingerprint")) || (data344 === "infrastructure-code")) || (data344 === "infrastructure-plan")) || (data344 === "infrastructure-state")) || (data344 === "drift")) || (data344 === "residue"))){
-const err854 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err854];
-}
-else {
-vErrors.push(err854);
-}
-errors++;
-}
-}
-}
-else {
-const err855 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err855];
-}
-else {
-vErrors.push(err855);
-}
-errors++;
-}
-}
-}
-else {
-const err856 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err856];
-}
-else {
-vErrors.push(err856);
-}
-errors++;
-}
-var _valid19 = _errs404 === errors;
-valid96 = _valid19;
-if(valid96){
-var props36 = {};
-props36.data = true;
-props36.type = true;
-}
-}
-if(!valid96){
-const err857 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err857];
-}
-else {
-vErrors.push(err857);
-}
-errors++;
-}
-if(props0 !== true && props36 !== undefined){
-if(props36 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props36);
-}
-}
-const _errs953 = errors;
-let valid245 = true;
-const _errs954 = errors;
-if(errors === _errs954){
-if(data && typeof data == "object" && !Array.isArray(data)){
 let missing33;
-if((data.type === undefined) && (missing33 = "type")){
-const err858 = {};
-if(vErrors === null){
-vErrors = [err858];
-}
-else {
-vErrors.push(err858);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err859 = {};
-if(vErrors === null){
-vErrors = [err859];
-}
-else {
-vErrors.push(err859);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err860 = {};
-if(vErrors === null){
-vErrors = [err860];
-}
-else {
-vErrors.push(err860);
-}
-errors++;
-}
-}
-var _valid41 = _errs954 === errors;
-errors = _errs953;
-if(vErrors !== null){
-if(_errs953){
-vErrors.length = _errs953;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid41){
-const _errs957 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err861 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err861];
-}
-else {
-vErrors.push(err861);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data346 = data.data;
-if(data346 && typeof data346 == "object" && !Array.isArray(data346)){
-if(data346.file === undefined){
-const err862 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
-if(vErrors === null){
-vErrors = [err862];
-}
-else {
-vErrors.push(err862);
-}
-errors++;
-}
-if(data346.message === undefined){
-const err863 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
-if(vErrors === null){
-vErrors = [err863];
-}
-else {
-vErrors.push(err863);
-}
-errors++;
-}
-for(const key66 in data346){
-if(!((key66 === "file") || (key66 === "message"))){
-const err864 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err864];
-}
-else {
-vErrors.push(err864);
-}
-errors++;
-}
-}
-if(data346.file !== undefined){
-if(typeof data346.file !== "string"){
-const err865 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err865];
-}
-else {
-vErrors.push(err865);
-}
-errors++;
-}
-}
-if(data346.message !== undefined){
-if(typeof data346.message !== "string"){
-const err866 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err866];
-}
-else {
-vErrors.push(err866);
-}
-errors++;
-}
-}
-}
-else {
-const err867 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err867];
-}
-else {
-vErrors.push(err867);
-}
-errors++;
-}
-}
-}
-else {
-const err868 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err868];
-}
-else {
-vErrors.push(err868);
-}
-errors++;
-}
-var _valid41 = _errs957 === errors;
-valid245 = _valid41;
-if(valid245){
-var props37 = {};
-props37.data = true;
-props37.type = true;
-}
-}
-if(!valid245){
-const err869 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((data140.kind === undefined) && (missing33 = "kind")){
+const err869 = {};
 if(vErrors === null){
 vErrors = [err869];
 }
@@ -11660,22 +11611,9 @@ vErrors.push(err869);
 }
 errors++;
 }
-if(props0 !== true && props37 !== undefined){
-if(props37 === true){
-props0 = true;
-}
 else {
-props0 = props0 || {};
-Object.assign(props0, props37);
-}
-}
-const _errs967 = errors;
-let valid249 = true;
-const _errs968 = errors;
-if(errors === _errs968){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing34;
-if((data.type === undefined) && (missing34 = "type")){
+if(data140.kind !== undefined){
+if("volume" !== data140.kind){
 const err870 = {};
 if(vErrors === null){
 vErrors = [err870];
@@ -11685,9 +11623,10 @@ vErrors.push(err870);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
 const err871 = {};
 if(vErrors === null){
 vErrors = [err871];
@@ -11698,10 +11637,21 @@ vErrors.push(err871);
 errors++;
 }
 }
-}
+var _valid41 = _errs966 === errors;
+errors = _errs965;
+if(vErrors !== null){
+if(_errs965){
+vErrors.length = _errs965;
 }
 else {
-const err872 = {};
+vErrors = null;
+}
+}
+if(_valid41){
+const _errs969 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err872];
 }
@@ -11710,22 +11660,11 @@ vErrors.push(err872);
 }
 errors++;
 }
-}
-var _valid42 = _errs968 === errors;
-errors = _errs967;
-if(vErrors !== null){
-if(_errs967){
-vErrors.length = _errs967;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs971 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err873 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data140.data !== undefined){
+let data353 = data140.data;
+if(data353 && typeof data353 == "object" && !Array.isArray(data353)){
+if(data353.connection === undefined){
+const err873 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err873];
 }
@@ -11734,11 +11673,8 @@ vErrors.push(err873);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data350 = data.data;
-if(data350 && typeof data350 == "object" && !Array.isArray(data350)){
-if(data350.instructions === undefined){
-const err874 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
+if(data353.volume === undefined){
+const err874 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
 if(vErrors === null){
 vErrors = [err874];
 }
@@ -11747,8 +11683,8 @@ vErrors.push(err874);
 }
 errors++;
 }
-if(data350.instant === undefined){
-const err875 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data353.snapshot === undefined){
+const err875 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
 if(vErrors === null){
 vErrors = [err875];
 }
@@ -11757,9 +11693,8 @@ vErrors.push(err875);
 }
 errors++;
 }
-for(const key67 in data350){
-if(!((key67 === "instructions") || (key67 === "instant"))){
-const err876 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+if(data353.zone === undefined){
+const err876 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
 if(vErrors === null){
 vErrors = [err876];
 }
@@ -11768,10 +11703,8 @@ vErrors.push(err876);
 }
 errors++;
 }
-}
-if(data350.instructions !== undefined){
-if(typeof data350.instructions !== "string"){
-const err877 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data353.type === undefined){
+const err877 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err877];
 }
@@ -11780,12 +11713,8 @@ vErrors.push(err877);
 }
 errors++;
 }
-}
-if(data350.instant !== undefined){
-let data352 = data350.instant;
-if(data352 && typeof data352 == "object" && !Array.isArray(data352)){
-if(data352.at === undefined){
-const err878 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data353.sizeGiB === undefined){
+const err878 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
 if(vErrors === null){
 vErrors = [err878];
 }
@@ -11794,8 +11723,8 @@ vErrors.push(err878);
 }
 errors++;
 }
-if(data352.mono === undefined){
-const err879 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data353.encrypted === undefined){
+const err879 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
 if(vErrors === null){
 vErrors = [err879];
 }
@@ -11804,9 +11733,9 @@ vErrors.push(err879);
 }
 errors++;
 }
-for(const key68 in data352){
-if(!((key68 === "at") || (key68 === "mono"))){
-const err880 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+for(const key64 in data353){
+if(!(((((((key64 === "connection") || (key64 === "volume")) || (key64 === "snapshot")) || (key64 === "zone")) || (key64 === "type")) || (key64 === "sizeGiB")) || (key64 === "encrypted"))){
+const err880 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err880];
 }
@@ -11816,9 +11745,9 @@ vErrors.push(err880);
 errors++;
 }
 }
-if(data352.at !== undefined){
-if(typeof data352.at !== "string"){
-const err881 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data353.connection !== undefined){
+if(typeof data353.connection !== "string"){
+const err881 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err881];
 }
@@ -11828,11 +11757,9 @@ vErrors.push(err881);
 errors++;
 }
 }
-if(data352.mono !== undefined){
-let data354 = data352.mono;
-if(typeof data354 === "string"){
-if(!pattern4.test(data354)){
-const err882 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data353.volume !== undefined){
+if(typeof data353.volume !== "string"){
+const err882 = {instancePath:instancePath+"/data/data/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/volume/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err882];
 }
@@ -11842,8 +11769,10 @@ vErrors.push(err882);
 errors++;
 }
 }
-else {
-const err883 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data353.snapshot !== undefined){
+let data356 = data353.snapshot;
+if((typeof data356 !== "string") && (data356 !== null)){
+const err883 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[14].then.properties.data.properties.snapshot.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err883];
 }
@@ -11853,9 +11782,9 @@ vErrors.push(err883);
 errors++;
 }
 }
-}
-else {
-const err884 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data353.zone !== undefined){
+if(typeof data353.zone !== "string"){
+const err884 = {instancePath:instancePath+"/data/data/zone",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err884];
 }
@@ -11865,9 +11794,9 @@ vErrors.push(err884);
 errors++;
 }
 }
-}
-else {
-const err885 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data353.type !== undefined){
+if(typeof data353.type !== "string"){
+const err885 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err885];
 }
@@ -11877,9 +11806,10 @@ vErrors.push(err885);
 errors++;
 }
 }
-}
-else {
-const err886 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data353.sizeGiB !== undefined){
+let data359 = data353.sizeGiB;
+if(!(((typeof data359 == "number") && (!(data359 % 1) && !isNaN(data359))) && (isFinite(data359)))){
+const err886 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err886];
 }
@@ -11888,16 +11818,9 @@ vErrors.push(err886);
 }
 errors++;
 }
-var _valid42 = _errs971 === errors;
-valid249 = _valid42;
-if(valid249){
-var props38 = {};
-props38.data = true;
-props38.type = true;
-}
-}
-if(!valid249){
-const err887 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if((typeof data359 == "number") && (isFinite(data359))){
+if(data359 < 0 || isNaN(data359)){
+const err887 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err887];
 }
@@ -11906,23 +11829,11 @@ vErrors.push(err887);
 }
 errors++;
 }
-if(props0 !== true && props38 !== undefined){
-if(props38 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props38);
 }
 }
-const _errs986 = errors;
-let valid254 = true;
-const _errs987 = errors;
-if(errors === _errs987){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing35;
-if((data.type === undefined) && (missing35 = "type")){
-const err888 = {};
+if(data353.encrypted !== undefined){
+if(typeof data353.encrypted !== "boolean"){
+const err888 = {instancePath:instancePath+"/data/data/encrypted",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err888];
 }
@@ -11931,10 +11842,10 @@ vErrors.push(err888);
 }
 errors++;
 }
+}
+}
 else {
-if(data.type !== undefined){
-if("human.began" !== data.type){
-const err889 = {};
+const err889 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err889];
 }
@@ -11945,9 +11856,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err890 = {};
+const err890 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err890];
 }
@@ -11956,22 +11866,16 @@ vErrors.push(err890);
 }
 errors++;
 }
-}
-var _valid43 = _errs987 === errors;
-errors = _errs986;
-if(vErrors !== null){
-if(_errs986){
-vErrors.length = _errs986;
-}
-else {
-vErrors = null;
+var _valid41 = _errs969 === errors;
+valid241 = _valid41;
+if(valid241){
+var props36 = {};
+props36.data = true;
+props36.kind = true;
 }
 }
-if(_valid43){
-const _errs990 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err891 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(!valid241){
+const err891 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err891];
 }
@@ -11980,11 +11884,23 @@ vErrors.push(err891);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data356 = data.data;
-if(data356 && typeof data356 == "object" && !Array.isArray(data356)){
-if(data356.who === undefined){
-const err892 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(props19 !== true && props36 !== undefined){
+if(props36 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props36);
+}
+}
+const _errs989 = errors;
+let valid245 = true;
+const _errs990 = errors;
+if(errors === _errs990){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+let missing34;
+if((data140.kind === undefined) && (missing34 = "kind")){
+const err892 = {};
 if(vErrors === null){
 vErrors = [err892];
 }
@@ -11993,8 +11909,10 @@ vErrors.push(err892);
 }
 errors++;
 }
-if(data356.instant === undefined){
-const err893 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+else {
+if(data140.kind !== undefined){
+if("volume-swap" !== data140.kind){
+const err893 = {};
 if(vErrors === null){
 vErrors = [err893];
 }
@@ -12003,9 +11921,11 @@ vErrors.push(err893);
 }
 errors++;
 }
-for(const key69 in data356){
-if(!((key69 === "who") || (key69 === "instant"))){
-const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err894 = {};
 if(vErrors === null){
 vErrors = [err894];
 }
@@ -12015,9 +11935,21 @@ vErrors.push(err894);
 errors++;
 }
 }
-if(data356.who !== undefined){
-if(typeof data356.who !== "string"){
-const err895 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid42 = _errs990 === errors;
+errors = _errs989;
+if(vErrors !== null){
+if(_errs989){
+vErrors.length = _errs989;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid42){
+const _errs993 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err895];
 }
@@ -12026,12 +11958,11 @@ vErrors.push(err895);
 }
 errors++;
 }
-}
-if(data356.instant !== undefined){
-let data358 = data356.instant;
-if(data358 && typeof data358 == "object" && !Array.isArray(data358)){
-if(data358.at === undefined){
-const err896 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data140.data !== undefined){
+let data362 = data140.data;
+if(data362 && typeof data362 == "object" && !Array.isArray(data362)){
+if(data362.connection === undefined){
+const err896 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err896];
 }
@@ -12040,8 +11971,8 @@ vErrors.push(err896);
 }
 errors++;
 }
-if(data358.mono === undefined){
-const err897 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data362.workload === undefined){
+const err897 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "workload"},message:"must have required property '"+"workload"+"'"};
 if(vErrors === null){
 vErrors = [err897];
 }
@@ -12050,9 +11981,8 @@ vErrors.push(err897);
 }
 errors++;
 }
-for(const key70 in data358){
-if(!((key70 === "at") || (key70 === "mono"))){
-const err898 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+if(data362.claim === undefined){
+const err898 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "claim"},message:"must have required property '"+"claim"+"'"};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -12061,10 +11991,8 @@ vErrors.push(err898);
 }
 errors++;
 }
-}
-if(data358.at !== undefined){
-if(typeof data358.at !== "string"){
-const err899 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data362.from === undefined){
+const err899 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12073,12 +12001,8 @@ vErrors.push(err899);
 }
 errors++;
 }
-}
-if(data358.mono !== undefined){
-let data360 = data358.mono;
-if(typeof data360 === "string"){
-if(!pattern4.test(data360)){
-const err900 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data362.to === undefined){
+const err900 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12087,9 +12011,8 @@ vErrors.push(err900);
 }
 errors++;
 }
-}
-else {
-const err901 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data362.snapshot === undefined){
+const err901 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
 if(vErrors === null){
 vErrors = [err901];
 }
@@ -12098,10 +12021,8 @@ vErrors.push(err901);
 }
 errors++;
 }
-}
-}
-else {
-const err902 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data362.zone === undefined){
+const err902 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
 if(vErrors === null){
 vErrors = [err902];
 }
@@ -12110,10 +12031,9 @@ vErrors.push(err902);
 }
 errors++;
 }
-}
-}
-else {
-const err903 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key65 in data362){
+if(!(((((((key65 === "connection") || (key65 === "workload")) || (key65 === "claim")) || (key65 === "from")) || (key65 === "to")) || (key65 === "snapshot")) || (key65 === "zone"))){
+const err903 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err903];
 }
@@ -12123,9 +12043,9 @@ vErrors.push(err903);
 errors++;
 }
 }
-}
-else {
-const err904 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data362.connection !== undefined){
+if(typeof data362.connection !== "string"){
+const err904 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err904];
 }
@@ -12134,21 +12054,441 @@ vErrors.push(err904);
 }
 errors++;
 }
-var _valid43 = _errs990 === errors;
-valid254 = _valid43;
-if(valid254){
-var props39 = {};
-props39.data = true;
-props39.type = true;
 }
-}
-if(!valid254){
-const err905 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data362.workload !== undefined){
+if(typeof data362.workload !== "string"){
+const err905 = {instancePath:instancePath+"/data/data/workload",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/workload/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err905];
 }
 else {
 vErrors.push(err905);
+}
+errors++;
+}
+}
+if(data362.claim !== undefined){
+if(typeof data362.claim !== "string"){
+const err906 = {instancePath:instancePath+"/data/data/claim",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/claim/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err906];
+}
+else {
+vErrors.push(err906);
+}
+errors++;
+}
+}
+if(data362.from !== undefined){
+if(typeof data362.from !== "string"){
+const err907 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err907];
+}
+else {
+vErrors.push(err907);
+}
+errors++;
+}
+}
+if(data362.to !== undefined){
+if(typeof data362.to !== "string"){
+const err908 = {instancePath:instancePath+"/data/data/to",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err908];
+}
+else {
+vErrors.push(err908);
+}
+errors++;
+}
+}
+if(data362.snapshot !== undefined){
+let data368 = data362.snapshot;
+if((typeof data368 !== "string") && (data368 !== null)){
+const err909 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[15].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err909];
+}
+else {
+vErrors.push(err909);
+}
+errors++;
+}
+}
+if(data362.zone !== undefined){
+if(typeof data362.zone !== "string"){
+const err910 = {instancePath:instancePath+"/data/data/zone",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err910];
+}
+else {
+vErrors.push(err910);
+}
+errors++;
+}
+}
+}
+else {
+const err911 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err911];
+}
+else {
+vErrors.push(err911);
+}
+errors++;
+}
+}
+}
+else {
+const err912 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err912];
+}
+else {
+vErrors.push(err912);
+}
+errors++;
+}
+var _valid42 = _errs993 === errors;
+valid245 = _valid42;
+if(valid245){
+var props37 = {};
+props37.data = true;
+props37.kind = true;
+}
+}
+if(!valid245){
+const err913 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err913];
+}
+else {
+vErrors.push(err913);
+}
+errors++;
+}
+if(props19 !== true && props37 !== undefined){
+if(props37 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props37);
+}
+}
+const _errs1013 = errors;
+let valid249 = true;
+const _errs1014 = errors;
+if(errors === _errs1014){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+let missing35;
+if((data140.kind === undefined) && (missing35 = "kind")){
+const err914 = {};
+if(vErrors === null){
+vErrors = [err914];
+}
+else {
+vErrors.push(err914);
+}
+errors++;
+}
+else {
+if(data140.kind !== undefined){
+if("residue" !== data140.kind){
+const err915 = {};
+if(vErrors === null){
+vErrors = [err915];
+}
+else {
+vErrors.push(err915);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err916 = {};
+if(vErrors === null){
+vErrors = [err916];
+}
+else {
+vErrors.push(err916);
+}
+errors++;
+}
+}
+var _valid43 = _errs1014 === errors;
+errors = _errs1013;
+if(vErrors !== null){
+if(_errs1013){
+vErrors.length = _errs1013;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid43){
+const _errs1017 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err917 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err917];
+}
+else {
+vErrors.push(err917);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data371 = data140.data;
+if(data371 && typeof data371 == "object" && !Array.isArray(data371)){
+if(data371.left === undefined){
+const err918 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(vErrors === null){
+vErrors = [err918];
+}
+else {
+vErrors.push(err918);
+}
+errors++;
+}
+for(const key66 in data371){
+if(!(key66 === "left")){
+const err919 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err919];
+}
+else {
+vErrors.push(err919);
+}
+errors++;
+}
+}
+if(data371.left !== undefined){
+let data372 = data371.left;
+if(Array.isArray(data372)){
+const len30 = data372.length;
+for(let i30=0; i30<len30; i30++){
+let data373 = data372[i30];
+if(data373 && typeof data373 == "object" && !Array.isArray(data373)){
+if(data373.system === undefined){
+const err920 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err920];
+}
+else {
+vErrors.push(err920);
+}
+errors++;
+}
+if(data373.object === undefined){
+const err921 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err921];
+}
+else {
+vErrors.push(err921);
+}
+errors++;
+}
+for(const key67 in data373){
+if(!((key67 === "system") || (key67 === "object"))){
+const err922 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err922];
+}
+else {
+vErrors.push(err922);
+}
+errors++;
+}
+}
+if(data373.system !== undefined){
+if(typeof data373.system !== "string"){
+const err923 = {instancePath:instancePath+"/data/data/left/" + i30+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err923];
+}
+else {
+vErrors.push(err923);
+}
+errors++;
+}
+}
+if(data373.object !== undefined){
+if(typeof data373.object !== "string"){
+const err924 = {instancePath:instancePath+"/data/data/left/" + i30+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err924];
+}
+else {
+vErrors.push(err924);
+}
+errors++;
+}
+}
+}
+else {
+const err925 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err925];
+}
+else {
+vErrors.push(err925);
+}
+errors++;
+}
+}
+}
+else {
+const err926 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err926];
+}
+else {
+vErrors.push(err926);
+}
+errors++;
+}
+}
+}
+else {
+const err927 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err927];
+}
+else {
+vErrors.push(err927);
+}
+errors++;
+}
+}
+}
+else {
+const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err928];
+}
+else {
+vErrors.push(err928);
+}
+errors++;
+}
+var _valid43 = _errs1017 === errors;
+valid249 = _valid43;
+if(valid249){
+var props38 = {};
+props38.data = true;
+props38.kind = true;
+}
+}
+if(!valid249){
+const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err929];
+}
+else {
+vErrors.push(err929);
+}
+errors++;
+}
+if(props19 !== true && props38 !== undefined){
+if(props38 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props38);
+}
+}
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.kind === undefined){
+const err930 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err930];
+}
+else {
+vErrors.push(err930);
+}
+errors++;
+}
+if(data140.data === undefined){
+const err931 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err931];
+}
+else {
+vErrors.push(err931);
+}
+errors++;
+}
+for(const key68 in data140){
+if(!((key68 === "kind") || (key68 === "data"))){
+const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err932];
+}
+else {
+vErrors.push(err932);
+}
+errors++;
+}
+}
+if(data140.kind !== undefined){
+let data376 = data140.kind;
+if(!(((((((((((((((((data376 === "backup") || (data376 === "restore-target")) || (data376 === "wal-end")) || (data376 === "archive")) || (data376 === "reference")) || (data376 === "reconciliation")) || (data376 === "health-checks")) || (data376 === "isolation")) || (data376 === "production-fingerprint")) || (data376 === "infrastructure-code")) || (data376 === "infrastructure-plan")) || (data376 === "infrastructure-state")) || (data376 === "drift")) || (data376 === "volume-snapshot")) || (data376 === "volume")) || (data376 === "volume-swap")) || (data376 === "residue"))){
+const err933 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err933];
+}
+else {
+vErrors.push(err933);
+}
+errors++;
+}
+}
+}
+else {
+const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err934];
+}
+else {
+vErrors.push(err934);
+}
+errors++;
+}
+}
+}
+else {
+const err935 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err935];
+}
+else {
+vErrors.push(err935);
+}
+errors++;
+}
+var _valid19 = _errs404 === errors;
+valid96 = _valid19;
+if(valid96){
+var props39 = {};
+props39.data = true;
+props39.type = true;
+}
+}
+if(!valid96){
+const err936 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err936];
+}
+else {
+vErrors.push(err936);
 }
 errors++;
 }
@@ -12161,31 +12501,31 @@ props0 = props0 || {};
 Object.assign(props0, props39);
 }
 }
-const _errs1005 = errors;
-let valid259 = true;
-const _errs1006 = errors;
-if(errors === _errs1006){
+const _errs1034 = errors;
+let valid257 = true;
+const _errs1035 = errors;
+if(errors === _errs1035){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing36;
 if((data.type === undefined) && (missing36 = "type")){
-const err906 = {};
+const err937 = {};
 if(vErrors === null){
-vErrors = [err906];
+vErrors = [err937];
 }
 else {
-vErrors.push(err906);
+vErrors.push(err937);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("human.done" !== data.type){
-const err907 = {};
+if("evidence.write-failed" !== data.type){
+const err938 = {};
 if(vErrors === null){
-vErrors = [err907];
+vErrors = [err938];
 }
 else {
-vErrors.push(err907);
+vErrors.push(err938);
 }
 errors++;
 }
@@ -12193,254 +12533,136 @@ errors++;
 }
 }
 else {
-const err908 = {};
+const err939 = {};
 if(vErrors === null){
-vErrors = [err908];
+vErrors = [err939];
 }
 else {
-vErrors.push(err908);
+vErrors.push(err939);
 }
 errors++;
 }
 }
-var _valid44 = _errs1006 === errors;
-errors = _errs1005;
+var _valid44 = _errs1035 === errors;
+errors = _errs1034;
 if(vErrors !== null){
-if(_errs1005){
-vErrors.length = _errs1005;
+if(_errs1034){
+vErrors.length = _errs1034;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid44){
-const _errs1009 = errors;
+const _errs1038 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err909 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err940 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err909];
+vErrors = [err940];
 }
 else {
-vErrors.push(err909);
+vErrors.push(err940);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data362 = data.data;
-if(data362 && typeof data362 == "object" && !Array.isArray(data362)){
-if(data362.who === undefined){
-const err910 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data378 = data.data;
+if(data378 && typeof data378 == "object" && !Array.isArray(data378)){
+if(data378.file === undefined){
+const err941 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
-vErrors = [err910];
+vErrors = [err941];
 }
 else {
-vErrors.push(err910);
+vErrors.push(err941);
 }
 errors++;
 }
-if(data362.instant === undefined){
-const err911 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data378.message === undefined){
+const err942 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
-vErrors = [err911];
+vErrors = [err942];
 }
 else {
-vErrors.push(err911);
+vErrors.push(err942);
 }
 errors++;
 }
-if(data362.answered === undefined){
-const err912 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+for(const key69 in data378){
+if(!((key69 === "file") || (key69 === "message"))){
+const err943 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err912];
+vErrors = [err943];
 }
 else {
-vErrors.push(err912);
-}
-errors++;
-}
-if(data362.attestation === undefined){
-const err913 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
-if(vErrors === null){
-vErrors = [err913];
-}
-else {
-vErrors.push(err913);
-}
-errors++;
-}
-for(const key71 in data362){
-if(!((((key71 === "who") || (key71 === "instant")) || (key71 === "answered")) || (key71 === "attestation"))){
-const err914 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err914];
-}
-else {
-vErrors.push(err914);
+vErrors.push(err943);
 }
 errors++;
 }
 }
-if(data362.who !== undefined){
-let data363 = data362.who;
-if((typeof data363 !== "string") && (data363 !== null)){
-const err915 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
+if(data378.file !== undefined){
+if(typeof data378.file !== "string"){
+const err944 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err915];
+vErrors = [err944];
 }
 else {
-vErrors.push(err915);
+vErrors.push(err944);
 }
 errors++;
 }
 }
-if(data362.instant !== undefined){
-let data364 = data362.instant;
-if(data364 && typeof data364 == "object" && !Array.isArray(data364)){
-if(data364.at === undefined){
-const err916 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data378.message !== undefined){
+if(typeof data378.message !== "string"){
+const err945 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err916];
+vErrors = [err945];
 }
 else {
-vErrors.push(err916);
-}
-errors++;
-}
-if(data364.mono === undefined){
-const err917 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err917];
-}
-else {
-vErrors.push(err917);
-}
-errors++;
-}
-for(const key72 in data364){
-if(!((key72 === "at") || (key72 === "mono"))){
-const err918 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err918];
-}
-else {
-vErrors.push(err918);
-}
-errors++;
-}
-}
-if(data364.at !== undefined){
-if(typeof data364.at !== "string"){
-const err919 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err919];
-}
-else {
-vErrors.push(err919);
-}
-errors++;
-}
-}
-if(data364.mono !== undefined){
-let data366 = data364.mono;
-if(typeof data366 === "string"){
-if(!pattern4.test(data366)){
-const err920 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err920];
-}
-else {
-vErrors.push(err920);
-}
-errors++;
-}
-}
-else {
-const err921 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err921];
-}
-else {
-vErrors.push(err921);
+vErrors.push(err945);
 }
 errors++;
 }
 }
 }
 else {
-const err922 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err946 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err922];
+vErrors = [err946];
 }
 else {
-vErrors.push(err922);
-}
-errors++;
-}
-}
-if(data362.answered !== undefined){
-if(typeof data362.answered !== "boolean"){
-const err923 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err923];
-}
-else {
-vErrors.push(err923);
-}
-errors++;
-}
-}
-if(data362.attestation !== undefined){
-let data368 = data362.attestation;
-if((typeof data368 !== "string") && (data368 !== null)){
-const err924 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err924];
-}
-else {
-vErrors.push(err924);
+vErrors.push(err946);
 }
 errors++;
 }
 }
 }
 else {
-const err925 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err947 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err925];
+vErrors = [err947];
 }
 else {
-vErrors.push(err925);
+vErrors.push(err947);
 }
 errors++;
 }
-}
-}
-else {
-const err926 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err926];
-}
-else {
-vErrors.push(err926);
-}
-errors++;
-}
-var _valid44 = _errs1009 === errors;
-valid259 = _valid44;
-if(valid259){
+var _valid44 = _errs1038 === errors;
+valid257 = _valid44;
+if(valid257){
 var props40 = {};
 props40.data = true;
 props40.type = true;
 }
 }
-if(!valid259){
-const err927 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid257){
+const err948 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err927];
+vErrors = [err948];
 }
 else {
-vErrors.push(err927);
+vErrors.push(err948);
 }
 errors++;
 }
@@ -12453,31 +12675,31 @@ props0 = props0 || {};
 Object.assign(props0, props40);
 }
 }
-const _errs1028 = errors;
-let valid264 = true;
-const _errs1029 = errors;
-if(errors === _errs1029){
+const _errs1048 = errors;
+let valid261 = true;
+const _errs1049 = errors;
+if(errors === _errs1049){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing37;
 if((data.type === undefined) && (missing37 = "type")){
-const err928 = {};
+const err949 = {};
 if(vErrors === null){
-vErrors = [err928];
+vErrors = [err949];
 }
 else {
-vErrors.push(err928);
+vErrors.push(err949);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err929 = {};
+if("human.asked" !== data.type){
+const err950 = {};
 if(vErrors === null){
-vErrors = [err929];
+vErrors = [err950];
 }
 else {
-vErrors.push(err929);
+vErrors.push(err950);
 }
 errors++;
 }
@@ -12485,159 +12707,208 @@ errors++;
 }
 }
 else {
-const err930 = {};
+const err951 = {};
 if(vErrors === null){
-vErrors = [err930];
+vErrors = [err951];
 }
 else {
-vErrors.push(err930);
+vErrors.push(err951);
 }
 errors++;
 }
 }
-var _valid45 = _errs1029 === errors;
-errors = _errs1028;
+var _valid45 = _errs1049 === errors;
+errors = _errs1048;
 if(vErrors !== null){
-if(_errs1028){
-vErrors.length = _errs1028;
+if(_errs1048){
+vErrors.length = _errs1048;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid45){
-const _errs1032 = errors;
+const _errs1052 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err931 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err952 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err931];
+vErrors = [err952];
 }
 else {
-vErrors.push(err931);
+vErrors.push(err952);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data370 = data.data;
-if(data370 && typeof data370 == "object" && !Array.isArray(data370)){
-if(data370.text === undefined){
-const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+let data382 = data.data;
+if(data382 && typeof data382 == "object" && !Array.isArray(data382)){
+if(data382.instructions === undefined){
+const err953 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
-vErrors = [err932];
+vErrors = [err953];
 }
 else {
-vErrors.push(err932);
+vErrors.push(err953);
 }
 errors++;
 }
-if(data370.who === undefined){
-const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(data382.instant === undefined){
+const err954 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err933];
+vErrors = [err954];
 }
 else {
-vErrors.push(err933);
+vErrors.push(err954);
 }
 errors++;
 }
-if(data370.source === undefined){
-const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+for(const key70 in data382){
+if(!((key70 === "instructions") || (key70 === "instant"))){
+const err955 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err934];
+vErrors = [err955];
 }
 else {
-vErrors.push(err934);
-}
-errors++;
-}
-for(const key73 in data370){
-if(!(((key73 === "text") || (key73 === "who")) || (key73 === "source"))){
-const err935 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err935];
-}
-else {
-vErrors.push(err935);
+vErrors.push(err955);
 }
 errors++;
 }
 }
-if(data370.text !== undefined){
-if(typeof data370.text !== "string"){
-const err936 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data382.instructions !== undefined){
+if(typeof data382.instructions !== "string"){
+const err956 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err936];
+vErrors = [err956];
 }
 else {
-vErrors.push(err936);
+vErrors.push(err956);
 }
 errors++;
 }
 }
-if(data370.who !== undefined){
-if(typeof data370.who !== "string"){
-const err937 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data382.instant !== undefined){
+let data384 = data382.instant;
+if(data384 && typeof data384 == "object" && !Array.isArray(data384)){
+if(data384.at === undefined){
+const err957 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err937];
+vErrors = [err957];
 }
 else {
-vErrors.push(err937);
+vErrors.push(err957);
+}
+errors++;
+}
+if(data384.mono === undefined){
+const err958 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err958];
+}
+else {
+vErrors.push(err958);
+}
+errors++;
+}
+for(const key71 in data384){
+if(!((key71 === "at") || (key71 === "mono"))){
+const err959 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err959];
+}
+else {
+vErrors.push(err959);
 }
 errors++;
 }
 }
-if(data370.source !== undefined){
-let data373 = data370.source;
-if(!((data373 === "prompt") || (data373 === "note"))){
-const err938 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(data384.at !== undefined){
+if(typeof data384.at !== "string"){
+const err960 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err938];
+vErrors = [err960];
 }
 else {
-vErrors.push(err938);
+vErrors.push(err960);
+}
+errors++;
+}
+}
+if(data384.mono !== undefined){
+let data386 = data384.mono;
+if(typeof data386 === "string"){
+if(!pattern4.test(data386)){
+const err961 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err961];
+}
+else {
+vErrors.push(err961);
+}
+errors++;
+}
+}
+else {
+const err962 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err962];
+}
+else {
+vErrors.push(err962);
 }
 errors++;
 }
 }
 }
 else {
-const err939 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err963 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err939];
+vErrors = [err963];
 }
 else {
-vErrors.push(err939);
+vErrors.push(err963);
 }
 errors++;
 }
 }
 }
 else {
-const err940 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err964 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err940];
+vErrors = [err964];
 }
 else {
-vErrors.push(err940);
+vErrors.push(err964);
 }
 errors++;
 }
-var _valid45 = _errs1032 === errors;
-valid264 = _valid45;
-if(valid264){
+}
+}
+else {
+const err965 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err965];
+}
+else {
+vErrors.push(err965);
+}
+errors++;
+}
+var _valid45 = _errs1052 === errors;
+valid261 = _valid45;
+if(valid261){
 var props41 = {};
 props41.data = true;
 props41.type = true;
 }
 }
-if(!valid264){
-const err941 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid261){
+const err966 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err941];
+vErrors = [err966];
 }
 else {
-vErrors.push(err941);
+vErrors.push(err966);
 }
 errors++;
 }
@@ -12650,31 +12921,31 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs1043 = errors;
-let valid268 = true;
-const _errs1044 = errors;
-if(errors === _errs1044){
+const _errs1067 = errors;
+let valid266 = true;
+const _errs1068 = errors;
+if(errors === _errs1068){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing38;
 if((data.type === undefined) && (missing38 = "type")){
-const err942 = {};
+const err967 = {};
 if(vErrors === null){
-vErrors = [err942];
+vErrors = [err967];
 }
 else {
-vErrors.push(err942);
+vErrors.push(err967);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.attached" !== data.type){
-const err943 = {};
+if("human.began" !== data.type){
+const err968 = {};
 if(vErrors === null){
-vErrors = [err943];
+vErrors = [err968];
 }
 else {
-vErrors.push(err943);
+vErrors.push(err968);
 }
 errors++;
 }
@@ -12682,136 +12953,208 @@ errors++;
 }
 }
 else {
-const err944 = {};
+const err969 = {};
 if(vErrors === null){
-vErrors = [err944];
+vErrors = [err969];
 }
 else {
-vErrors.push(err944);
+vErrors.push(err969);
 }
 errors++;
 }
 }
-var _valid46 = _errs1044 === errors;
-errors = _errs1043;
+var _valid46 = _errs1068 === errors;
+errors = _errs1067;
 if(vErrors !== null){
-if(_errs1043){
-vErrors.length = _errs1043;
+if(_errs1067){
+vErrors.length = _errs1067;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid46){
-const _errs1047 = errors;
+const _errs1071 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err945 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err970 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err945];
+vErrors = [err970];
 }
 else {
-vErrors.push(err945);
+vErrors.push(err970);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data375 = data.data;
-if(data375 && typeof data375 == "object" && !Array.isArray(data375)){
-if(data375.who === undefined){
-const err946 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data388 = data.data;
+if(data388 && typeof data388 == "object" && !Array.isArray(data388)){
+if(data388.who === undefined){
+const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err946];
+vErrors = [err971];
 }
 else {
-vErrors.push(err946);
+vErrors.push(err971);
 }
 errors++;
 }
-if(data375.host === undefined){
-const err947 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data388.instant === undefined){
+const err972 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err947];
+vErrors = [err972];
 }
 else {
-vErrors.push(err947);
+vErrors.push(err972);
 }
 errors++;
 }
-for(const key74 in data375){
-if(!((key74 === "who") || (key74 === "host"))){
-const err948 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+for(const key72 in data388){
+if(!((key72 === "who") || (key72 === "instant"))){
+const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err948];
+vErrors = [err973];
 }
 else {
-vErrors.push(err948);
-}
-errors++;
-}
-}
-if(data375.who !== undefined){
-if(typeof data375.who !== "string"){
-const err949 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err949];
-}
-else {
-vErrors.push(err949);
+vErrors.push(err973);
 }
 errors++;
 }
 }
-if(data375.host !== undefined){
-if(typeof data375.host !== "string"){
-const err950 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data388.who !== undefined){
+if(typeof data388.who !== "string"){
+const err974 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err950];
+vErrors = [err974];
 }
 else {
-vErrors.push(err950);
+vErrors.push(err974);
+}
+errors++;
+}
+}
+if(data388.instant !== undefined){
+let data390 = data388.instant;
+if(data390 && typeof data390 == "object" && !Array.isArray(data390)){
+if(data390.at === undefined){
+const err975 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err975];
+}
+else {
+vErrors.push(err975);
+}
+errors++;
+}
+if(data390.mono === undefined){
+const err976 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err976];
+}
+else {
+vErrors.push(err976);
+}
+errors++;
+}
+for(const key73 in data390){
+if(!((key73 === "at") || (key73 === "mono"))){
+const err977 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err977];
+}
+else {
+vErrors.push(err977);
+}
+errors++;
+}
+}
+if(data390.at !== undefined){
+if(typeof data390.at !== "string"){
+const err978 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err978];
+}
+else {
+vErrors.push(err978);
+}
+errors++;
+}
+}
+if(data390.mono !== undefined){
+let data392 = data390.mono;
+if(typeof data392 === "string"){
+if(!pattern4.test(data392)){
+const err979 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err979];
+}
+else {
+vErrors.push(err979);
+}
+errors++;
+}
+}
+else {
+const err980 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err980];
+}
+else {
+vErrors.push(err980);
 }
 errors++;
 }
 }
 }
 else {
-const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err981 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err951];
+vErrors = [err981];
 }
 else {
-vErrors.push(err951);
+vErrors.push(err981);
 }
 errors++;
 }
 }
 }
 else {
-const err952 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err982 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err952];
+vErrors = [err982];
 }
 else {
-vErrors.push(err952);
+vErrors.push(err982);
 }
 errors++;
 }
-var _valid46 = _errs1047 === errors;
-valid268 = _valid46;
-if(valid268){
+}
+}
+else {
+const err983 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err983];
+}
+else {
+vErrors.push(err983);
+}
+errors++;
+}
+var _valid46 = _errs1071 === errors;
+valid266 = _valid46;
+if(valid266){
 var props42 = {};
 props42.data = true;
 props42.type = true;
 }
 }
-if(!valid268){
-const err953 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid266){
+const err984 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err953];
+vErrors = [err984];
 }
 else {
-vErrors.push(err953);
+vErrors.push(err984);
 }
 errors++;
 }
@@ -12824,31 +13167,31 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs1057 = errors;
-let valid272 = true;
-const _errs1058 = errors;
-if(errors === _errs1058){
+const _errs1086 = errors;
+let valid271 = true;
+const _errs1087 = errors;
+if(errors === _errs1087){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing39;
 if((data.type === undefined) && (missing39 = "type")){
-const err954 = {};
+const err985 = {};
 if(vErrors === null){
-vErrors = [err954];
+vErrors = [err985];
 }
 else {
-vErrors.push(err954);
+vErrors.push(err985);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err955 = {};
+if("human.done" !== data.type){
+const err986 = {};
 if(vErrors === null){
-vErrors = [err955];
+vErrors = [err986];
 }
 else {
-vErrors.push(err955);
+vErrors.push(err986);
 }
 errors++;
 }
@@ -12856,115 +13199,254 @@ errors++;
 }
 }
 else {
-const err956 = {};
+const err987 = {};
 if(vErrors === null){
-vErrors = [err956];
+vErrors = [err987];
 }
 else {
-vErrors.push(err956);
+vErrors.push(err987);
 }
 errors++;
 }
 }
-var _valid47 = _errs1058 === errors;
-errors = _errs1057;
+var _valid47 = _errs1087 === errors;
+errors = _errs1086;
 if(vErrors !== null){
-if(_errs1057){
-vErrors.length = _errs1057;
+if(_errs1086){
+vErrors.length = _errs1086;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid47){
-const _errs1061 = errors;
+const _errs1090 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err957 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err988 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err957];
+vErrors = [err988];
 }
 else {
-vErrors.push(err957);
+vErrors.push(err988);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data379 = data.data;
-if(data379 && typeof data379 == "object" && !Array.isArray(data379)){
-if(data379.choice === undefined){
-const err958 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+let data394 = data.data;
+if(data394 && typeof data394 == "object" && !Array.isArray(data394)){
+if(data394.who === undefined){
+const err989 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err958];
+vErrors = [err989];
 }
 else {
-vErrors.push(err958);
+vErrors.push(err989);
 }
 errors++;
 }
-for(const key75 in data379){
-if(!(key75 === "choice")){
-const err959 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+if(data394.instant === undefined){
+const err990 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err959];
+vErrors = [err990];
 }
 else {
-vErrors.push(err959);
+vErrors.push(err990);
+}
+errors++;
+}
+if(data394.answered === undefined){
+const err991 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+if(vErrors === null){
+vErrors = [err991];
+}
+else {
+vErrors.push(err991);
+}
+errors++;
+}
+if(data394.attestation === undefined){
+const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+if(vErrors === null){
+vErrors = [err992];
+}
+else {
+vErrors.push(err992);
+}
+errors++;
+}
+for(const key74 in data394){
+if(!((((key74 === "who") || (key74 === "instant")) || (key74 === "answered")) || (key74 === "attestation"))){
+const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err993];
+}
+else {
+vErrors.push(err993);
 }
 errors++;
 }
 }
-if(data379.choice !== undefined){
-let data380 = data379.choice;
-if(!(((data380 === "retry") || (data380 === "skip")) || (data380 === "abort"))){
-const err960 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(data394.who !== undefined){
+let data395 = data394.who;
+if((typeof data395 !== "string") && (data395 !== null)){
+const err994 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err960];
+vErrors = [err994];
 }
 else {
-vErrors.push(err960);
+vErrors.push(err994);
+}
+errors++;
+}
+}
+if(data394.instant !== undefined){
+let data396 = data394.instant;
+if(data396 && typeof data396 == "object" && !Array.isArray(data396)){
+if(data396.at === undefined){
+const err995 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err995];
+}
+else {
+vErrors.push(err995);
+}
+errors++;
+}
+if(data396.mono === undefined){
+const err996 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err996];
+}
+else {
+vErrors.push(err996);
+}
+errors++;
+}
+for(const key75 in data396){
+if(!((key75 === "at") || (key75 === "mono"))){
+const err997 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err997];
+}
+else {
+vErrors.push(err997);
+}
+errors++;
+}
+}
+if(data396.at !== undefined){
+if(typeof data396.at !== "string"){
+const err998 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err998];
+}
+else {
+vErrors.push(err998);
+}
+errors++;
+}
+}
+if(data396.mono !== undefined){
+let data398 = data396.mono;
+if(typeof data398 === "string"){
+if(!pattern4.test(data398)){
+const err999 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err999];
+}
+else {
+vErrors.push(err999);
+}
+errors++;
+}
+}
+else {
+const err1000 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1000];
+}
+else {
+vErrors.push(err1000);
 }
 errors++;
 }
 }
 }
 else {
-const err961 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1001 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err961];
+vErrors = [err1001];
 }
 else {
-vErrors.push(err961);
+vErrors.push(err1001);
+}
+errors++;
+}
+}
+if(data394.answered !== undefined){
+if(typeof data394.answered !== "boolean"){
+const err1002 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1002];
+}
+else {
+vErrors.push(err1002);
+}
+errors++;
+}
+}
+if(data394.attestation !== undefined){
+let data400 = data394.attestation;
+if((typeof data400 !== "string") && (data400 !== null)){
+const err1003 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1003];
+}
+else {
+vErrors.push(err1003);
 }
 errors++;
 }
 }
 }
 else {
-const err962 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1004 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err962];
+vErrors = [err1004];
 }
 else {
-vErrors.push(err962);
+vErrors.push(err1004);
 }
 errors++;
 }
-var _valid47 = _errs1061 === errors;
-valid272 = _valid47;
-if(valid272){
+}
+}
+else {
+const err1005 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1005];
+}
+else {
+vErrors.push(err1005);
+}
+errors++;
+}
+var _valid47 = _errs1090 === errors;
+valid271 = _valid47;
+if(valid271){
 var props43 = {};
 props43.data = true;
 props43.type = true;
 }
 }
-if(!valid272){
-const err963 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid271){
+const err1006 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err963];
+vErrors = [err1006];
 }
 else {
-vErrors.push(err963);
+vErrors.push(err1006);
 }
 errors++;
 }
@@ -12977,31 +13459,31 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs1068 = errors;
+const _errs1109 = errors;
 let valid276 = true;
-const _errs1069 = errors;
-if(errors === _errs1069){
+const _errs1110 = errors;
+if(errors === _errs1110){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing40;
 if((data.type === undefined) && (missing40 = "type")){
-const err964 = {};
+const err1007 = {};
 if(vErrors === null){
-vErrors = [err964];
+vErrors = [err1007];
 }
 else {
-vErrors.push(err964);
+vErrors.push(err1007);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err965 = {};
+if("note.manual" !== data.type){
+const err1008 = {};
 if(vErrors === null){
-vErrors = [err965];
+vErrors = [err1008];
 }
 else {
-vErrors.push(err965);
+vErrors.push(err1008);
 }
 errors++;
 }
@@ -13009,247 +13491,145 @@ errors++;
 }
 }
 else {
-const err966 = {};
+const err1009 = {};
 if(vErrors === null){
-vErrors = [err966];
+vErrors = [err1009];
 }
 else {
-vErrors.push(err966);
+vErrors.push(err1009);
 }
 errors++;
 }
 }
-var _valid48 = _errs1069 === errors;
-errors = _errs1068;
+var _valid48 = _errs1110 === errors;
+errors = _errs1109;
 if(vErrors !== null){
-if(_errs1068){
-vErrors.length = _errs1068;
+if(_errs1109){
+vErrors.length = _errs1109;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid48){
-const _errs1072 = errors;
+const _errs1113 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err967 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1010 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err967];
+vErrors = [err1010];
 }
 else {
-vErrors.push(err967);
+vErrors.push(err1010);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data382 = data.data;
-if(data382 && typeof data382 == "object" && !Array.isArray(data382)){
-if(data382.watcher === undefined){
-const err968 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data402 = data.data;
+if(data402 && typeof data402 == "object" && !Array.isArray(data402)){
+if(data402.text === undefined){
+const err1011 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
 if(vErrors === null){
-vErrors = [err968];
+vErrors = [err1011];
 }
 else {
-vErrors.push(err968);
+vErrors.push(err1011);
 }
 errors++;
 }
-if(data382.object === undefined){
-const err969 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data402.who === undefined){
+const err1012 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err969];
+vErrors = [err1012];
 }
 else {
-vErrors.push(err969);
+vErrors.push(err1012);
 }
 errors++;
 }
-if(data382.actor === undefined){
-const err970 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+if(data402.source === undefined){
+const err1013 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
 if(vErrors === null){
-vErrors = [err970];
+vErrors = [err1013];
 }
 else {
-vErrors.push(err970);
+vErrors.push(err1013);
 }
 errors++;
 }
-if(data382.change === undefined){
-const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+for(const key76 in data402){
+if(!(((key76 === "text") || (key76 === "who")) || (key76 === "source"))){
+const err1014 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err971];
+vErrors = [err1014];
 }
 else {
-vErrors.push(err971);
-}
-errors++;
-}
-if(data382.ours === undefined){
-const err972 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
-if(vErrors === null){
-vErrors = [err972];
-}
-else {
-vErrors.push(err972);
-}
-errors++;
-}
-if(data382.allowedBy === undefined){
-const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
-if(vErrors === null){
-vErrors = [err973];
-}
-else {
-vErrors.push(err973);
-}
-errors++;
-}
-if(data382.scope === undefined){
-const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
-if(vErrors === null){
-vErrors = [err974];
-}
-else {
-vErrors.push(err974);
-}
-errors++;
-}
-for(const key76 in data382){
-if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key76))){
-const err975 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err975];
-}
-else {
-vErrors.push(err975);
+vErrors.push(err1014);
 }
 errors++;
 }
 }
-if(data382.watcher !== undefined){
-if(typeof data382.watcher !== "string"){
-const err976 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data402.text !== undefined){
+if(typeof data402.text !== "string"){
+const err1015 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err976];
+vErrors = [err1015];
 }
 else {
-vErrors.push(err976);
+vErrors.push(err1015);
 }
 errors++;
 }
 }
-if(data382.object !== undefined){
-if(typeof data382.object !== "string"){
-const err977 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data402.who !== undefined){
+if(typeof data402.who !== "string"){
+const err1016 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err977];
+vErrors = [err1016];
 }
 else {
-vErrors.push(err977);
+vErrors.push(err1016);
 }
 errors++;
 }
 }
-if(data382.actor !== undefined){
-let data385 = data382.actor;
-if((typeof data385 !== "string") && (data385 !== null)){
-const err978 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(data402.source !== undefined){
+let data405 = data402.source;
+if(!((data405 === "prompt") || (data405 === "note"))){
+const err1017 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err978];
+vErrors = [err1017];
 }
 else {
-vErrors.push(err978);
-}
-errors++;
-}
-}
-if(data382.change !== undefined){
-if(typeof data382.change !== "string"){
-const err979 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err979];
-}
-else {
-vErrors.push(err979);
-}
-errors++;
-}
-}
-if(data382.ours !== undefined){
-if(typeof data382.ours !== "boolean"){
-const err980 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err980];
-}
-else {
-vErrors.push(err980);
-}
-errors++;
-}
-}
-if(data382.allowedBy !== undefined){
-let data388 = data382.allowedBy;
-if((typeof data388 !== "string") && (data388 !== null)){
-const err981 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err981];
-}
-else {
-vErrors.push(err981);
-}
-errors++;
-}
-}
-if(data382.scope !== undefined){
-let data389 = data382.scope;
-if(!((data389 === "recovery-path") || (data389 === "elsewhere"))){
-const err982 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err982];
-}
-else {
-vErrors.push(err982);
-}
-errors++;
-}
-}
-if(data382.happened !== undefined){
-if(typeof data382.happened !== "string"){
-const err983 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err983];
-}
-else {
-vErrors.push(err983);
+vErrors.push(err1017);
 }
 errors++;
 }
 }
 }
 else {
-const err984 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1018 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err984];
+vErrors = [err1018];
 }
 else {
-vErrors.push(err984);
+vErrors.push(err1018);
 }
 errors++;
 }
 }
 }
 else {
-const err985 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1019 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err985];
+vErrors = [err1019];
 }
 else {
-vErrors.push(err985);
+vErrors.push(err1019);
 }
 errors++;
 }
-var _valid48 = _errs1072 === errors;
+var _valid48 = _errs1113 === errors;
 valid276 = _valid48;
 if(valid276){
 var props44 = {};
@@ -13258,12 +13638,12 @@ props44.type = true;
 }
 }
 if(!valid276){
-const err986 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1020 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err986];
+vErrors = [err1020];
 }
 else {
-vErrors.push(err986);
+vErrors.push(err1020);
 }
 errors++;
 }
@@ -13276,31 +13656,31 @@ props0 = props0 || {};
 Object.assign(props0, props44);
 }
 }
-const _errs1093 = errors;
+const _errs1124 = errors;
 let valid280 = true;
-const _errs1094 = errors;
-if(errors === _errs1094){
+const _errs1125 = errors;
+if(errors === _errs1125){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing41;
 if((data.type === undefined) && (missing41 = "type")){
-const err987 = {};
+const err1021 = {};
 if(vErrors === null){
-vErrors = [err987];
+vErrors = [err1021];
 }
 else {
-vErrors.push(err987);
+vErrors.push(err1021);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err988 = {};
+if("operator.attached" !== data.type){
+const err1022 = {};
 if(vErrors === null){
-vErrors = [err988];
+vErrors = [err1022];
 }
 else {
-vErrors.push(err988);
+vErrors.push(err1022);
 }
 errors++;
 }
@@ -13308,144 +13688,122 @@ errors++;
 }
 }
 else {
-const err989 = {};
+const err1023 = {};
 if(vErrors === null){
-vErrors = [err989];
+vErrors = [err1023];
 }
 else {
-vErrors.push(err989);
+vErrors.push(err1023);
 }
 errors++;
 }
 }
-var _valid49 = _errs1094 === errors;
-errors = _errs1093;
+var _valid49 = _errs1125 === errors;
+errors = _errs1124;
 if(vErrors !== null){
-if(_errs1093){
-vErrors.length = _errs1093;
+if(_errs1124){
+vErrors.length = _errs1124;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid49){
-const _errs1097 = errors;
+const _errs1128 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err990 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1024 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err990];
+vErrors = [err1024];
 }
 else {
-vErrors.push(err990);
+vErrors.push(err1024);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data392 = data.data;
-if(data392 && typeof data392 == "object" && !Array.isArray(data392)){
-if(data392.watcher === undefined){
-const err991 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data407 = data.data;
+if(data407 && typeof data407 == "object" && !Array.isArray(data407)){
+if(data407.who === undefined){
+const err1025 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err991];
+vErrors = [err1025];
 }
 else {
-vErrors.push(err991);
+vErrors.push(err1025);
 }
 errors++;
 }
-if(data392.required === undefined){
-const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data407.host === undefined){
+const err1026 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
-vErrors = [err992];
+vErrors = [err1026];
 }
 else {
-vErrors.push(err992);
+vErrors.push(err1026);
 }
 errors++;
 }
-if(data392.detail === undefined){
-const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+for(const key77 in data407){
+if(!((key77 === "who") || (key77 === "host"))){
+const err1027 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err993];
+vErrors = [err1027];
 }
 else {
-vErrors.push(err993);
-}
-errors++;
-}
-for(const key77 in data392){
-if(!(((key77 === "watcher") || (key77 === "required")) || (key77 === "detail"))){
-const err994 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err994];
-}
-else {
-vErrors.push(err994);
+vErrors.push(err1027);
 }
 errors++;
 }
 }
-if(data392.watcher !== undefined){
-if(typeof data392.watcher !== "string"){
-const err995 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data407.who !== undefined){
+if(typeof data407.who !== "string"){
+const err1028 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err995];
+vErrors = [err1028];
 }
 else {
-vErrors.push(err995);
+vErrors.push(err1028);
 }
 errors++;
 }
 }
-if(data392.required !== undefined){
-if(typeof data392.required !== "boolean"){
-const err996 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data407.host !== undefined){
+if(typeof data407.host !== "string"){
+const err1029 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err996];
+vErrors = [err1029];
 }
 else {
-vErrors.push(err996);
-}
-errors++;
-}
-}
-if(data392.detail !== undefined){
-if(typeof data392.detail !== "string"){
-const err997 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err997];
-}
-else {
-vErrors.push(err997);
+vErrors.push(err1029);
 }
 errors++;
 }
 }
 }
 else {
-const err998 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1030 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err998];
+vErrors = [err1030];
 }
 else {
-vErrors.push(err998);
+vErrors.push(err1030);
 }
 errors++;
 }
 }
 }
 else {
-const err999 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1031 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err999];
+vErrors = [err1031];
 }
 else {
-vErrors.push(err999);
+vErrors.push(err1031);
 }
 errors++;
 }
-var _valid49 = _errs1097 === errors;
+var _valid49 = _errs1128 === errors;
 valid280 = _valid49;
 if(valid280){
 var props45 = {};
@@ -13454,12 +13812,12 @@ props45.type = true;
 }
 }
 if(!valid280){
-const err1000 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1032 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1000];
+vErrors = [err1032];
 }
 else {
-vErrors.push(err1000);
+vErrors.push(err1032);
 }
 errors++;
 }
@@ -13472,31 +13830,31 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs1109 = errors;
+const _errs1138 = errors;
 let valid284 = true;
-const _errs1110 = errors;
-if(errors === _errs1110){
+const _errs1139 = errors;
+if(errors === _errs1139){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing42;
 if((data.type === undefined) && (missing42 = "type")){
-const err1001 = {};
+const err1033 = {};
 if(vErrors === null){
-vErrors = [err1001];
+vErrors = [err1033];
 }
 else {
-vErrors.push(err1001);
+vErrors.push(err1033);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err1002 = {};
+if("operator.chose" !== data.type){
+const err1034 = {};
 if(vErrors === null){
-vErrors = [err1002];
+vErrors = [err1034];
 }
 else {
-vErrors.push(err1002);
+vErrors.push(err1034);
 }
 errors++;
 }
@@ -13504,135 +13862,101 @@ errors++;
 }
 }
 else {
-const err1003 = {};
+const err1035 = {};
 if(vErrors === null){
-vErrors = [err1003];
+vErrors = [err1035];
 }
 else {
-vErrors.push(err1003);
+vErrors.push(err1035);
 }
 errors++;
 }
 }
-var _valid50 = _errs1110 === errors;
-errors = _errs1109;
+var _valid50 = _errs1139 === errors;
+errors = _errs1138;
 if(vErrors !== null){
-if(_errs1109){
-vErrors.length = _errs1109;
+if(_errs1138){
+vErrors.length = _errs1138;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid50){
-const _errs1113 = errors;
+const _errs1142 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1004 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1036 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1004];
+vErrors = [err1036];
 }
 else {
-vErrors.push(err1004);
+vErrors.push(err1036);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data397 = data.data;
-if(data397 && typeof data397 == "object" && !Array.isArray(data397)){
-if(data397.watcher === undefined){
-const err1005 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data411 = data.data;
+if(data411 && typeof data411 == "object" && !Array.isArray(data411)){
+if(data411.choice === undefined){
+const err1037 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
 if(vErrors === null){
-vErrors = [err1005];
+vErrors = [err1037];
 }
 else {
-vErrors.push(err1005);
+vErrors.push(err1037);
 }
 errors++;
 }
-if(data397.checks === undefined){
-const err1006 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+for(const key78 in data411){
+if(!(key78 === "choice")){
+const err1038 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1006];
+vErrors = [err1038];
 }
 else {
-vErrors.push(err1006);
-}
-errors++;
-}
-for(const key78 in data397){
-if(!((key78 === "watcher") || (key78 === "checks"))){
-const err1007 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1007];
-}
-else {
-vErrors.push(err1007);
+vErrors.push(err1038);
 }
 errors++;
 }
 }
-if(data397.watcher !== undefined){
-if(typeof data397.watcher !== "string"){
-const err1008 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data411.choice !== undefined){
+let data412 = data411.choice;
+if(!(((data412 === "retry") || (data412 === "skip")) || (data412 === "abort"))){
+const err1039 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err1008];
+vErrors = [err1039];
 }
 else {
-vErrors.push(err1008);
-}
-errors++;
-}
-}
-if(data397.checks !== undefined){
-let data399 = data397.checks;
-if(!(((typeof data399 == "number") && (!(data399 % 1) && !isNaN(data399))) && (isFinite(data399)))){
-const err1009 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1009];
-}
-else {
-vErrors.push(err1009);
-}
-errors++;
-}
-if((typeof data399 == "number") && (isFinite(data399))){
-if(data399 < 0 || isNaN(data399)){
-const err1010 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err1010];
-}
-else {
-vErrors.push(err1010);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1011 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1011];
-}
-else {
-vErrors.push(err1011);
+vErrors.push(err1039);
 }
 errors++;
 }
 }
 }
 else {
-const err1012 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1040 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1012];
+vErrors = [err1040];
 }
 else {
-vErrors.push(err1012);
+vErrors.push(err1040);
 }
 errors++;
 }
-var _valid50 = _errs1113 === errors;
+}
+}
+else {
+const err1041 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1041];
+}
+else {
+vErrors.push(err1041);
+}
+errors++;
+}
+var _valid50 = _errs1142 === errors;
 valid284 = _valid50;
 if(valid284){
 var props46 = {};
@@ -13641,12 +13965,12 @@ props46.type = true;
 }
 }
 if(!valid284){
-const err1013 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1042 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1013];
+vErrors = [err1042];
 }
 else {
-vErrors.push(err1013);
+vErrors.push(err1042);
 }
 errors++;
 }
@@ -13659,31 +13983,31 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs1123 = errors;
+const _errs1149 = errors;
 let valid288 = true;
-const _errs1124 = errors;
-if(errors === _errs1124){
+const _errs1150 = errors;
+if(errors === _errs1150){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing43;
 if((data.type === undefined) && (missing43 = "type")){
-const err1014 = {};
+const err1043 = {};
 if(vErrors === null){
-vErrors = [err1014];
+vErrors = [err1043];
 }
 else {
-vErrors.push(err1014);
+vErrors.push(err1043);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err1015 = {};
+if("watch.observed" !== data.type){
+const err1044 = {};
 if(vErrors === null){
-vErrors = [err1015];
+vErrors = [err1044];
 }
 else {
-vErrors.push(err1015);
+vErrors.push(err1044);
 }
 errors++;
 }
@@ -13691,147 +14015,247 @@ errors++;
 }
 }
 else {
-const err1016 = {};
+const err1045 = {};
 if(vErrors === null){
-vErrors = [err1016];
+vErrors = [err1045];
 }
 else {
-vErrors.push(err1016);
+vErrors.push(err1045);
 }
 errors++;
 }
 }
-var _valid51 = _errs1124 === errors;
-errors = _errs1123;
+var _valid51 = _errs1150 === errors;
+errors = _errs1149;
 if(vErrors !== null){
-if(_errs1123){
-vErrors.length = _errs1123;
+if(_errs1149){
+vErrors.length = _errs1149;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid51){
-const _errs1127 = errors;
+const _errs1153 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1017 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1046 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1017];
+vErrors = [err1046];
 }
 else {
-vErrors.push(err1017);
+vErrors.push(err1046);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data401 = data.data;
-if(data401 && typeof data401 == "object" && !Array.isArray(data401)){
-if(data401.id === undefined){
-const err1018 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data414 = data.data;
+if(data414 && typeof data414 == "object" && !Array.isArray(data414)){
+if(data414.watcher === undefined){
+const err1047 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1018];
+vErrors = [err1047];
 }
 else {
-vErrors.push(err1018);
+vErrors.push(err1047);
 }
 errors++;
 }
-if(data401.uses === undefined){
-const err1019 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(data414.object === undefined){
+const err1048 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
-vErrors = [err1019];
+vErrors = [err1048];
 }
 else {
-vErrors.push(err1019);
+vErrors.push(err1048);
 }
 errors++;
 }
-if(data401.with === undefined){
-const err1020 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(data414.actor === undefined){
+const err1049 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
-vErrors = [err1020];
+vErrors = [err1049];
 }
 else {
-vErrors.push(err1020);
+vErrors.push(err1049);
 }
 errors++;
 }
-for(const key79 in data401){
-if(!(((key79 === "id") || (key79 === "uses")) || (key79 === "with"))){
-const err1021 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+if(data414.change === undefined){
+const err1050 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
 if(vErrors === null){
-vErrors = [err1021];
+vErrors = [err1050];
 }
 else {
-vErrors.push(err1021);
+vErrors.push(err1050);
 }
 errors++;
 }
-}
-if(data401.id !== undefined){
-if(typeof data401.id !== "string"){
-const err1022 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data414.ours === undefined){
+const err1051 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
 if(vErrors === null){
-vErrors = [err1022];
+vErrors = [err1051];
 }
 else {
-vErrors.push(err1022);
+vErrors.push(err1051);
 }
 errors++;
 }
-}
-if(data401.uses !== undefined){
-if(typeof data401.uses !== "string"){
-const err1023 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data414.allowedBy === undefined){
+const err1052 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
 if(vErrors === null){
-vErrors = [err1023];
+vErrors = [err1052];
 }
 else {
-vErrors.push(err1023);
+vErrors.push(err1052);
 }
 errors++;
 }
-}
-if(data401.with !== undefined){
-let data404 = data401.with;
-if(data404 && typeof data404 == "object" && !Array.isArray(data404)){
-}
-else {
-const err1024 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data414.scope === undefined){
+const err1053 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
 if(vErrors === null){
-vErrors = [err1024];
+vErrors = [err1053];
 }
 else {
-vErrors.push(err1024);
+vErrors.push(err1053);
 }
 errors++;
 }
-}
-}
-else {
-const err1025 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key79 in data414){
+if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key79))){
+const err1054 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1025];
+vErrors = [err1054];
 }
 else {
-vErrors.push(err1025);
+vErrors.push(err1054);
 }
 errors++;
 }
 }
-}
-else {
-const err1026 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data414.watcher !== undefined){
+if(typeof data414.watcher !== "string"){
+const err1055 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1026];
+vErrors = [err1055];
 }
 else {
-vErrors.push(err1026);
+vErrors.push(err1055);
 }
 errors++;
 }
-var _valid51 = _errs1127 === errors;
+}
+if(data414.object !== undefined){
+if(typeof data414.object !== "string"){
+const err1056 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1056];
+}
+else {
+vErrors.push(err1056);
+}
+errors++;
+}
+}
+if(data414.actor !== undefined){
+let data417 = data414.actor;
+if((typeof data417 !== "string") && (data417 !== null)){
+const err1057 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1057];
+}
+else {
+vErrors.push(err1057);
+}
+errors++;
+}
+}
+if(data414.change !== undefined){
+if(typeof data414.change !== "string"){
+const err1058 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1058];
+}
+else {
+vErrors.push(err1058);
+}
+errors++;
+}
+}
+if(data414.ours !== undefined){
+if(typeof data414.ours !== "boolean"){
+const err1059 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1059];
+}
+else {
+vErrors.push(err1059);
+}
+errors++;
+}
+}
+if(data414.allowedBy !== undefined){
+let data420 = data414.allowedBy;
+if((typeof data420 !== "string") && (data420 !== null)){
+const err1060 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1060];
+}
+else {
+vErrors.push(err1060);
+}
+errors++;
+}
+}
+if(data414.scope !== undefined){
+let data421 = data414.scope;
+if(!((data421 === "recovery-path") || (data421 === "elsewhere"))){
+const err1061 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1061];
+}
+else {
+vErrors.push(err1061);
+}
+errors++;
+}
+}
+if(data414.happened !== undefined){
+if(typeof data414.happened !== "string"){
+const err1062 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1062];
+}
+else {
+vErrors.push(err1062);
+}
+errors++;
+}
+}
+}
+else {
+const err1063 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1063];
+}
+else {
+vErrors.push(err1063);
+}
+errors++;
+}
+}
+}
+else {
+const err1064 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1064];
+}
+else {
+vErrors.push(err1064);
+}
+errors++;
+}
+var _valid51 = _errs1153 === errors;
 valid288 = _valid51;
 if(valid288){
 var props47 = {};
@@ -13840,12 +14264,12 @@ props47.type = true;
 }
 }
 if(!valid288){
-const err1027 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1065 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1027];
+vErrors = [err1065];
 }
 else {
-vErrors.push(err1027);
+vErrors.push(err1065);
 }
 errors++;
 }
@@ -13858,31 +14282,31 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs1140 = errors;
+const _errs1174 = errors;
 let valid292 = true;
-const _errs1141 = errors;
-if(errors === _errs1141){
+const _errs1175 = errors;
+if(errors === _errs1175){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing44;
 if((data.type === undefined) && (missing44 = "type")){
-const err1028 = {};
+const err1066 = {};
 if(vErrors === null){
-vErrors = [err1028];
+vErrors = [err1066];
 }
 else {
-vErrors.push(err1028);
+vErrors.push(err1066);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err1029 = {};
+if("watch.gap" !== data.type){
+const err1067 = {};
 if(vErrors === null){
-vErrors = [err1029];
+vErrors = [err1067];
 }
 else {
-vErrors.push(err1029);
+vErrors.push(err1067);
 }
 errors++;
 }
@@ -13890,125 +14314,144 @@ errors++;
 }
 }
 else {
-const err1030 = {};
+const err1068 = {};
 if(vErrors === null){
-vErrors = [err1030];
+vErrors = [err1068];
 }
 else {
-vErrors.push(err1030);
+vErrors.push(err1068);
 }
 errors++;
 }
 }
-var _valid52 = _errs1141 === errors;
-errors = _errs1140;
+var _valid52 = _errs1175 === errors;
+errors = _errs1174;
 if(vErrors !== null){
-if(_errs1140){
-vErrors.length = _errs1140;
+if(_errs1174){
+vErrors.length = _errs1174;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid52){
-const _errs1144 = errors;
+const _errs1178 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1031 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1069 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1031];
+vErrors = [err1069];
 }
 else {
-vErrors.push(err1031);
+vErrors.push(err1069);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data406 = data.data;
-if(data406 && typeof data406 == "object" && !Array.isArray(data406)){
-if(data406.id === undefined){
-const err1032 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data424 = data.data;
+if(data424 && typeof data424 == "object" && !Array.isArray(data424)){
+if(data424.watcher === undefined){
+const err1070 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1032];
+vErrors = [err1070];
 }
 else {
-vErrors.push(err1032);
+vErrors.push(err1070);
 }
 errors++;
 }
-if(data406.identity === undefined){
-const err1033 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(data424.required === undefined){
+const err1071 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
-vErrors = [err1033];
+vErrors = [err1071];
 }
 else {
-vErrors.push(err1033);
+vErrors.push(err1071);
 }
 errors++;
 }
-for(const key80 in data406){
-if(!((key80 === "id") || (key80 === "identity"))){
-const err1034 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
+if(data424.detail === undefined){
+const err1072 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err1034];
+vErrors = [err1072];
 }
 else {
-vErrors.push(err1034);
+vErrors.push(err1072);
 }
 errors++;
 }
-}
-if(data406.id !== undefined){
-if(typeof data406.id !== "string"){
-const err1035 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key80 in data424){
+if(!(((key80 === "watcher") || (key80 === "required")) || (key80 === "detail"))){
+const err1073 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1035];
+vErrors = [err1073];
 }
 else {
-vErrors.push(err1035);
-}
-errors++;
-}
-}
-if(data406.identity !== undefined){
-let data408 = data406.identity;
-if(data408 && typeof data408 == "object" && !Array.isArray(data408)){
-}
-else {
-const err1036 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1036];
-}
-else {
-vErrors.push(err1036);
+vErrors.push(err1073);
 }
 errors++;
 }
 }
-}
-else {
-const err1037 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data424.watcher !== undefined){
+if(typeof data424.watcher !== "string"){
+const err1074 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1037];
+vErrors = [err1074];
 }
 else {
-vErrors.push(err1037);
+vErrors.push(err1074);
+}
+errors++;
+}
+}
+if(data424.required !== undefined){
+if(typeof data424.required !== "boolean"){
+const err1075 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1075];
+}
+else {
+vErrors.push(err1075);
+}
+errors++;
+}
+}
+if(data424.detail !== undefined){
+if(typeof data424.detail !== "string"){
+const err1076 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1076];
+}
+else {
+vErrors.push(err1076);
 }
 errors++;
 }
 }
 }
 else {
-const err1038 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1077 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1038];
+vErrors = [err1077];
 }
 else {
-vErrors.push(err1038);
+vErrors.push(err1077);
 }
 errors++;
 }
-var _valid52 = _errs1144 === errors;
+}
+}
+else {
+const err1078 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1078];
+}
+else {
+vErrors.push(err1078);
+}
+errors++;
+}
+var _valid52 = _errs1178 === errors;
 valid292 = _valid52;
 if(valid292){
 var props48 = {};
@@ -14017,12 +14460,12 @@ props48.type = true;
 }
 }
 if(!valid292){
-const err1039 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1079 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1039];
+vErrors = [err1079];
 }
 else {
-vErrors.push(err1039);
+vErrors.push(err1079);
 }
 errors++;
 }
@@ -14035,31 +14478,31 @@ props0 = props0 || {};
 Object.assign(props0, props48);
 }
 }
-const _errs1155 = errors;
+const _errs1190 = errors;
 let valid296 = true;
-const _errs1156 = errors;
-if(errors === _errs1156){
+const _errs1191 = errors;
+if(errors === _errs1191){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
-const err1040 = {};
+const err1080 = {};
 if(vErrors === null){
-vErrors = [err1040];
+vErrors = [err1080];
 }
 else {
-vErrors.push(err1040);
+vErrors.push(err1080);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err1041 = {};
+if("watch.ended" !== data.type){
+const err1081 = {};
 if(vErrors === null){
-vErrors = [err1041];
+vErrors = [err1081];
 }
 else {
-vErrors.push(err1041);
+vErrors.push(err1081);
 }
 errors++;
 }
@@ -14067,100 +14510,135 @@ errors++;
 }
 }
 else {
-const err1042 = {};
+const err1082 = {};
 if(vErrors === null){
-vErrors = [err1042];
+vErrors = [err1082];
 }
 else {
-vErrors.push(err1042);
+vErrors.push(err1082);
 }
 errors++;
 }
 }
-var _valid53 = _errs1156 === errors;
-errors = _errs1155;
+var _valid53 = _errs1191 === errors;
+errors = _errs1190;
 if(vErrors !== null){
-if(_errs1155){
-vErrors.length = _errs1155;
+if(_errs1190){
+vErrors.length = _errs1190;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid53){
-const _errs1159 = errors;
+const _errs1194 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1043 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1083 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1043];
+vErrors = [err1083];
 }
 else {
-vErrors.push(err1043);
+vErrors.push(err1083);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data410 = data.data;
-if(data410 && typeof data410 == "object" && !Array.isArray(data410)){
-if(data410.id === undefined){
-const err1044 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data429 = data.data;
+if(data429 && typeof data429 == "object" && !Array.isArray(data429)){
+if(data429.watcher === undefined){
+const err1084 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1044];
+vErrors = [err1084];
 }
 else {
-vErrors.push(err1044);
+vErrors.push(err1084);
 }
 errors++;
 }
-for(const key81 in data410){
-if(!(key81 === "id")){
-const err1045 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
+if(data429.checks === undefined){
+const err1085 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
-vErrors = [err1045];
+vErrors = [err1085];
 }
 else {
-vErrors.push(err1045);
+vErrors.push(err1085);
 }
 errors++;
 }
-}
-if(data410.id !== undefined){
-if(typeof data410.id !== "string"){
-const err1046 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key81 in data429){
+if(!((key81 === "watcher") || (key81 === "checks"))){
+const err1086 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1046];
+vErrors = [err1086];
 }
 else {
-vErrors.push(err1046);
-}
-errors++;
-}
-}
-}
-else {
-const err1047 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1047];
-}
-else {
-vErrors.push(err1047);
+vErrors.push(err1086);
 }
 errors++;
 }
 }
-}
-else {
-const err1048 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data429.watcher !== undefined){
+if(typeof data429.watcher !== "string"){
+const err1087 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1048];
+vErrors = [err1087];
 }
 else {
-vErrors.push(err1048);
+vErrors.push(err1087);
 }
 errors++;
 }
-var _valid53 = _errs1159 === errors;
+}
+if(data429.checks !== undefined){
+let data431 = data429.checks;
+if(!(((typeof data431 == "number") && (!(data431 % 1) && !isNaN(data431))) && (isFinite(data431)))){
+const err1088 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1088];
+}
+else {
+vErrors.push(err1088);
+}
+errors++;
+}
+if((typeof data431 == "number") && (isFinite(data431))){
+if(data431 < 0 || isNaN(data431)){
+const err1089 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1089];
+}
+else {
+vErrors.push(err1089);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1090 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1090];
+}
+else {
+vErrors.push(err1090);
+}
+errors++;
+}
+}
+}
+else {
+const err1091 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1091];
+}
+else {
+vErrors.push(err1091);
+}
+errors++;
+}
+var _valid53 = _errs1194 === errors;
 valid296 = _valid53;
 if(valid296){
 var props49 = {};
@@ -14169,12 +14647,12 @@ props49.type = true;
 }
 }
 if(!valid296){
-const err1049 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1092 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1049];
+vErrors = [err1092];
 }
 else {
-vErrors.push(err1049);
+vErrors.push(err1092);
 }
 errors++;
 }
@@ -14187,31 +14665,31 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1167 = errors;
+const _errs1204 = errors;
 let valid300 = true;
-const _errs1168 = errors;
-if(errors === _errs1168){
+const _errs1205 = errors;
+if(errors === _errs1205){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing46;
 if((data.type === undefined) && (missing46 = "type")){
-const err1050 = {};
+const err1093 = {};
 if(vErrors === null){
-vErrors = [err1050];
+vErrors = [err1093];
 }
 else {
-vErrors.push(err1050);
+vErrors.push(err1093);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err1051 = {};
+if("cleanup.deferred" !== data.type){
+const err1094 = {};
 if(vErrors === null){
-vErrors = [err1051];
+vErrors = [err1094];
 }
 else {
-vErrors.push(err1051);
+vErrors.push(err1094);
 }
 errors++;
 }
@@ -14219,134 +14697,147 @@ errors++;
 }
 }
 else {
-const err1052 = {};
+const err1095 = {};
 if(vErrors === null){
-vErrors = [err1052];
+vErrors = [err1095];
 }
 else {
-vErrors.push(err1052);
+vErrors.push(err1095);
 }
 errors++;
 }
 }
-var _valid54 = _errs1168 === errors;
-errors = _errs1167;
+var _valid54 = _errs1205 === errors;
+errors = _errs1204;
 if(vErrors !== null){
-if(_errs1167){
-vErrors.length = _errs1167;
+if(_errs1204){
+vErrors.length = _errs1204;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid54){
-const _errs1171 = errors;
+const _errs1208 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1053 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1096 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1053];
+vErrors = [err1096];
 }
 else {
-vErrors.push(err1053);
+vErrors.push(err1096);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data413 = data.data;
-if(data413 && typeof data413 == "object" && !Array.isArray(data413)){
-if(data413.id === undefined){
-const err1054 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data433 = data.data;
+if(data433 && typeof data433 == "object" && !Array.isArray(data433)){
+if(data433.id === undefined){
+const err1097 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1054];
+vErrors = [err1097];
 }
 else {
-vErrors.push(err1054);
+vErrors.push(err1097);
 }
 errors++;
 }
-if(data413.ok === undefined){
-const err1055 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data433.uses === undefined){
+const err1098 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err1055];
+vErrors = [err1098];
 }
 else {
-vErrors.push(err1055);
+vErrors.push(err1098);
 }
 errors++;
 }
-for(const key82 in data413){
-if(!(((key82 === "id") || (key82 === "ok")) || (key82 === "error"))){
-const err1056 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
+if(data433.with === undefined){
+const err1099 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
-vErrors = [err1056];
+vErrors = [err1099];
 }
 else {
-vErrors.push(err1056);
+vErrors.push(err1099);
 }
 errors++;
 }
-}
-if(data413.id !== undefined){
-if(typeof data413.id !== "string"){
-const err1057 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key82 in data433){
+if(!(((key82 === "id") || (key82 === "uses")) || (key82 === "with"))){
+const err1100 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1057];
+vErrors = [err1100];
 }
 else {
-vErrors.push(err1057);
-}
-errors++;
-}
-}
-if(data413.ok !== undefined){
-if(typeof data413.ok !== "boolean"){
-const err1058 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1058];
-}
-else {
-vErrors.push(err1058);
+vErrors.push(err1100);
 }
 errors++;
 }
 }
-if(data413.error !== undefined){
-if(typeof data413.error !== "string"){
-const err1059 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data433.id !== undefined){
+if(typeof data433.id !== "string"){
+const err1101 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1059];
+vErrors = [err1101];
 }
 else {
-vErrors.push(err1059);
+vErrors.push(err1101);
+}
+errors++;
+}
+}
+if(data433.uses !== undefined){
+if(typeof data433.uses !== "string"){
+const err1102 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1102];
+}
+else {
+vErrors.push(err1102);
+}
+errors++;
+}
+}
+if(data433.with !== undefined){
+let data436 = data433.with;
+if(data436 && typeof data436 == "object" && !Array.isArray(data436)){
+}
+else {
+const err1103 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1103];
+}
+else {
+vErrors.push(err1103);
 }
 errors++;
 }
 }
 }
 else {
-const err1060 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1104 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1060];
+vErrors = [err1104];
 }
 else {
-vErrors.push(err1060);
+vErrors.push(err1104);
 }
 errors++;
 }
 }
 }
 else {
-const err1061 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1105 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1061];
+vErrors = [err1105];
 }
 else {
-vErrors.push(err1061);
+vErrors.push(err1105);
 }
 errors++;
 }
-var _valid54 = _errs1171 === errors;
+var _valid54 = _errs1208 === errors;
 valid300 = _valid54;
 if(valid300){
 var props50 = {};
@@ -14355,12 +14846,12 @@ props50.type = true;
 }
 }
 if(!valid300){
-const err1062 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1106 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1062];
+vErrors = [err1106];
 }
 else {
-vErrors.push(err1062);
+vErrors.push(err1106);
 }
 errors++;
 }
@@ -14373,31 +14864,31 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
-const _errs1183 = errors;
+const _errs1221 = errors;
 let valid304 = true;
-const _errs1184 = errors;
-if(errors === _errs1184){
+const _errs1222 = errors;
+if(errors === _errs1222){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing47;
 if((data.type === undefined) && (missing47 = "type")){
-const err1063 = {};
+const err1107 = {};
 if(vErrors === null){
-vErrors = [err1063];
+vErrors = [err1107];
 }
 else {
-vErrors.push(err1063);
+vErrors.push(err1107);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.kept" !== data.type){
-const err1064 = {};
+if("cleanup.confirmed" !== data.type){
+const err1108 = {};
 if(vErrors === null){
-vErrors = [err1064];
+vErrors = [err1108];
 }
 else {
-vErrors.push(err1064);
+vErrors.push(err1108);
 }
 errors++;
 }
@@ -14405,235 +14896,125 @@ errors++;
 }
 }
 else {
-const err1065 = {};
+const err1109 = {};
 if(vErrors === null){
-vErrors = [err1065];
+vErrors = [err1109];
 }
 else {
-vErrors.push(err1065);
+vErrors.push(err1109);
 }
 errors++;
 }
 }
-var _valid55 = _errs1184 === errors;
-errors = _errs1183;
+var _valid55 = _errs1222 === errors;
+errors = _errs1221;
 if(vErrors !== null){
-if(_errs1183){
-vErrors.length = _errs1183;
+if(_errs1221){
+vErrors.length = _errs1221;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid55){
-const _errs1187 = errors;
+const _errs1225 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1066 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1110 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1066];
+vErrors = [err1110];
 }
 else {
-vErrors.push(err1066);
+vErrors.push(err1110);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data418 = data.data;
-if(data418 && typeof data418 == "object" && !Array.isArray(data418)){
-if(data418.cleanups === undefined){
-const err1067 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+let data438 = data.data;
+if(data438 && typeof data438 == "object" && !Array.isArray(data438)){
+if(data438.id === undefined){
+const err1111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1067];
+vErrors = [err1111];
 }
 else {
-vErrors.push(err1067);
+vErrors.push(err1111);
 }
 errors++;
 }
-if(data418.things === undefined){
-const err1068 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(data438.identity === undefined){
+const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
-vErrors = [err1068];
+vErrors = [err1112];
 }
 else {
-vErrors.push(err1068);
+vErrors.push(err1112);
 }
 errors++;
 }
-if(data418.until === undefined){
-const err1069 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+for(const key83 in data438){
+if(!((key83 === "id") || (key83 === "identity"))){
+const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1069];
+vErrors = [err1113];
 }
 else {
-vErrors.push(err1069);
-}
-errors++;
-}
-for(const key83 in data418){
-if(!(((key83 === "cleanups") || (key83 === "things")) || (key83 === "until"))){
-const err1070 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1070];
-}
-else {
-vErrors.push(err1070);
+vErrors.push(err1113);
 }
 errors++;
 }
 }
-if(data418.cleanups !== undefined){
-let data419 = data418.cleanups;
-if(Array.isArray(data419)){
-const len31 = data419.length;
-for(let i31=0; i31<len31; i31++){
-if(typeof data419[i31] !== "string"){
-const err1071 = {instancePath:instancePath+"/data/cleanups/" + i31,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data438.id !== undefined){
+if(typeof data438.id !== "string"){
+const err1114 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1071];
+vErrors = [err1114];
 }
 else {
-vErrors.push(err1071);
+vErrors.push(err1114);
 }
 errors++;
 }
 }
+if(data438.identity !== undefined){
+let data440 = data438.identity;
+if(data440 && typeof data440 == "object" && !Array.isArray(data440)){
 }
 else {
-const err1072 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err1115 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1072];
+vErrors = [err1115];
 }
 else {
-vErrors.push(err1072);
-}
-errors++;
-}
-}
-if(data418.things !== undefined){
-let data421 = data418.things;
-if(Array.isArray(data421)){
-const len32 = data421.length;
-for(let i32=0; i32<len32; i32++){
-let data422 = data421[i32];
-if(data422 && typeof data422 == "object" && !Array.isArray(data422)){
-if(data422.system === undefined){
-const err1073 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
-if(vErrors === null){
-vErrors = [err1073];
-}
-else {
-vErrors.push(err1073);
-}
-errors++;
-}
-if(data422.object === undefined){
-const err1074 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err1074];
-}
-else {
-vErrors.push(err1074);
-}
-errors++;
-}
-for(const key84 in data422){
-if(!((key84 === "system") || (key84 === "object"))){
-const err1075 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1075];
-}
-else {
-vErrors.push(err1075);
-}
-errors++;
-}
-}
-if(data422.system !== undefined){
-if(typeof data422.system !== "string"){
-const err1076 = {instancePath:instancePath+"/data/things/" + i32+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1076];
-}
-else {
-vErrors.push(err1076);
-}
-errors++;
-}
-}
-if(data422.object !== undefined){
-if(typeof data422.object !== "string"){
-const err1077 = {instancePath:instancePath+"/data/things/" + i32+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1077];
-}
-else {
-vErrors.push(err1077);
+vErrors.push(err1115);
 }
 errors++;
 }
 }
 }
 else {
-const err1078 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1116 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1078];
+vErrors = [err1116];
 }
 else {
-vErrors.push(err1078);
+vErrors.push(err1116);
 }
 errors++;
 }
 }
 }
 else {
-const err1079 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err1117 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1079];
+vErrors = [err1117];
 }
 else {
-vErrors.push(err1079);
+vErrors.push(err1117);
 }
 errors++;
 }
-}
-if(data418.until !== undefined){
-if(typeof data418.until !== "string"){
-const err1080 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1080];
-}
-else {
-vErrors.push(err1080);
-}
-errors++;
-}
-}
-}
-else {
-const err1081 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1081];
-}
-else {
-vErrors.push(err1081);
-}
-errors++;
-}
-}
-}
-else {
-const err1082 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1082];
-}
-else {
-vErrors.push(err1082);
-}
-errors++;
-}
-var _valid55 = _errs1187 === errors;
+var _valid55 = _errs1225 === errors;
 valid304 = _valid55;
 if(valid304){
 var props51 = {};
@@ -14642,12 +15023,12 @@ props51.type = true;
 }
 }
 if(!valid304){
-const err1083 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1118 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1083];
+vErrors = [err1118];
 }
 else {
-vErrors.push(err1083);
+vErrors.push(err1118);
 }
 errors++;
 }
@@ -14660,31 +15041,31 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1208 = errors;
-let valid313 = true;
-const _errs1209 = errors;
-if(errors === _errs1209){
+const _errs1236 = errors;
+let valid308 = true;
+const _errs1237 = errors;
+if(errors === _errs1237){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing48;
 if((data.type === undefined) && (missing48 = "type")){
-const err1084 = {};
+const err1119 = {};
 if(vErrors === null){
-vErrors = [err1084];
+vErrors = [err1119];
 }
 else {
-vErrors.push(err1084);
+vErrors.push(err1119);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err1085 = {};
+if("cleanup.started" !== data.type){
+const err1120 = {};
 if(vErrors === null){
-vErrors = [err1085];
+vErrors = [err1120];
 }
 else {
-vErrors.push(err1085);
+vErrors.push(err1120);
 }
 errors++;
 }
@@ -14692,90 +15073,114 @@ errors++;
 }
 }
 else {
-const err1086 = {};
+const err1121 = {};
 if(vErrors === null){
-vErrors = [err1086];
+vErrors = [err1121];
 }
 else {
-vErrors.push(err1086);
+vErrors.push(err1121);
 }
 errors++;
 }
 }
-var _valid56 = _errs1209 === errors;
-errors = _errs1208;
+var _valid56 = _errs1237 === errors;
+errors = _errs1236;
 if(vErrors !== null){
-if(_errs1208){
-vErrors.length = _errs1208;
+if(_errs1236){
+vErrors.length = _errs1236;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid56){
-const _errs1212 = errors;
+const _errs1240 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1087 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1122 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1087];
+vErrors = [err1122];
 }
 else {
-vErrors.push(err1087);
+vErrors.push(err1122);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data427 = data.data;
-if(data427 && typeof data427 == "object" && !Array.isArray(data427)){
-for(const key85 in data427){
-const err1088 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
+let data442 = data.data;
+if(data442 && typeof data442 == "object" && !Array.isArray(data442)){
+if(data442.id === undefined){
+const err1123 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1088];
+vErrors = [err1123];
 }
 else {
-vErrors.push(err1088);
+vErrors.push(err1123);
+}
+errors++;
+}
+for(const key84 in data442){
+if(!(key84 === "id")){
+const err1124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1124];
+}
+else {
+vErrors.push(err1124);
 }
 errors++;
 }
 }
-else {
-const err1089 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data442.id !== undefined){
+if(typeof data442.id !== "string"){
+const err1125 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1089];
+vErrors = [err1125];
 }
 else {
-vErrors.push(err1089);
+vErrors.push(err1125);
 }
 errors++;
 }
 }
 }
 else {
-const err1090 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1126 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1090];
+vErrors = [err1126];
 }
 else {
-vErrors.push(err1090);
+vErrors.push(err1126);
 }
 errors++;
 }
-var _valid56 = _errs1212 === errors;
-valid313 = _valid56;
-if(valid313){
+}
+}
+else {
+const err1127 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1127];
+}
+else {
+vErrors.push(err1127);
+}
+errors++;
+}
+var _valid56 = _errs1240 === errors;
+valid308 = _valid56;
+if(valid308){
 var props52 = {};
 props52.data = true;
 props52.type = true;
 }
 }
-if(!valid313){
-const err1091 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid308){
+const err1128 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1091];
+vErrors = [err1128];
 }
 else {
-vErrors.push(err1091);
+vErrors.push(err1128);
 }
 errors++;
 }
@@ -14788,31 +15193,31 @@ props0 = props0 || {};
 Object.assign(props0, props52);
 }
 }
-const _errs1218 = errors;
-let valid316 = true;
-const _errs1219 = errors;
-if(errors === _errs1219){
+const _errs1248 = errors;
+let valid312 = true;
+const _errs1249 = errors;
+if(errors === _errs1249){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing49;
 if((data.type === undefined) && (missing49 = "type")){
-const err1092 = {};
+const err1129 = {};
 if(vErrors === null){
-vErrors = [err1092];
+vErrors = [err1129];
 }
 else {
-vErrors.push(err1092);
+vErrors.push(err1129);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err1093 = {};
+if("cleanup.finished" !== data.type){
+const err1130 = {};
 if(vErrors === null){
-vErrors = [err1093];
+vErrors = [err1130];
 }
 else {
-vErrors.push(err1093);
+vErrors.push(err1130);
 }
 errors++;
 }
@@ -14820,114 +15225,148 @@ errors++;
 }
 }
 else {
-const err1094 = {};
+const err1131 = {};
 if(vErrors === null){
-vErrors = [err1094];
+vErrors = [err1131];
 }
 else {
-vErrors.push(err1094);
+vErrors.push(err1131);
 }
 errors++;
 }
 }
-var _valid57 = _errs1219 === errors;
-errors = _errs1218;
+var _valid57 = _errs1249 === errors;
+errors = _errs1248;
 if(vErrors !== null){
-if(_errs1218){
-vErrors.length = _errs1218;
+if(_errs1248){
+vErrors.length = _errs1248;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid57){
-const _errs1222 = errors;
+const _errs1252 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1095 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1132 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1095];
+vErrors = [err1132];
 }
 else {
-vErrors.push(err1095);
+vErrors.push(err1132);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data429 = data.data;
-if(data429 && typeof data429 == "object" && !Array.isArray(data429)){
-if(data429.by === undefined){
-const err1096 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+let data445 = data.data;
+if(data445 && typeof data445 == "object" && !Array.isArray(data445)){
+if(data445.id === undefined){
+const err1133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1096];
+vErrors = [err1133];
 }
 else {
-vErrors.push(err1096);
+vErrors.push(err1133);
 }
 errors++;
 }
-for(const key86 in data429){
-if(!(key86 === "by")){
-const err1097 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
+if(data445.ok === undefined){
+const err1134 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
-vErrors = [err1097];
+vErrors = [err1134];
 }
 else {
-vErrors.push(err1097);
+vErrors.push(err1134);
 }
 errors++;
 }
-}
-if(data429.by !== undefined){
-if(typeof data429.by !== "string"){
-const err1098 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key85 in data445){
+if(!(((key85 === "id") || (key85 === "ok")) || (key85 === "error"))){
+const err1135 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1098];
+vErrors = [err1135];
 }
 else {
-vErrors.push(err1098);
-}
-errors++;
-}
-}
-}
-else {
-const err1099 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1099];
-}
-else {
-vErrors.push(err1099);
+vErrors.push(err1135);
 }
 errors++;
 }
 }
-}
-else {
-const err1100 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data445.id !== undefined){
+if(typeof data445.id !== "string"){
+const err1136 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1100];
+vErrors = [err1136];
 }
 else {
-vErrors.push(err1100);
+vErrors.push(err1136);
 }
 errors++;
 }
-var _valid57 = _errs1222 === errors;
-valid316 = _valid57;
-if(valid316){
+}
+if(data445.ok !== undefined){
+if(typeof data445.ok !== "boolean"){
+const err1137 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1137];
+}
+else {
+vErrors.push(err1137);
+}
+errors++;
+}
+}
+if(data445.error !== undefined){
+if(typeof data445.error !== "string"){
+const err1138 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1138];
+}
+else {
+vErrors.push(err1138);
+}
+errors++;
+}
+}
+}
+else {
+const err1139 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1139];
+}
+else {
+vErrors.push(err1139);
+}
+errors++;
+}
+}
+}
+else {
+const err1140 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1140];
+}
+else {
+vErrors.push(err1140);
+}
+errors++;
+}
+var _valid57 = _errs1252 === errors;
+valid312 = _valid57;
+if(valid312){
 var props53 = {};
 props53.data = true;
 props53.type = true;
 }
 }
-if(!valid316){
-const err1101 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid312){
+const err1141 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1101];
+vErrors = [err1141];
 }
 else {
-vErrors.push(err1101);
+vErrors.push(err1141);
 }
 errors++;
 }
@@ -14940,31 +15379,31 @@ props0 = props0 || {};
 Object.assign(props0, props53);
 }
 }
-const _errs1230 = errors;
-let valid320 = true;
-const _errs1231 = errors;
-if(errors === _errs1231){
+const _errs1264 = errors;
+let valid316 = true;
+const _errs1265 = errors;
+if(errors === _errs1265){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing50;
 if((data.type === undefined) && (missing50 = "type")){
-const err1102 = {};
+const err1142 = {};
 if(vErrors === null){
-vErrors = [err1102];
+vErrors = [err1142];
 }
 else {
-vErrors.push(err1102);
+vErrors.push(err1142);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err1103 = {};
+if("run.kept" !== data.type){
+const err1143 = {};
 if(vErrors === null){
-vErrors = [err1103];
+vErrors = [err1143];
 }
 else {
-vErrors.push(err1103);
+vErrors.push(err1143);
 }
 errors++;
 }
@@ -14972,90 +15411,249 @@ errors++;
 }
 }
 else {
-const err1104 = {};
+const err1144 = {};
 if(vErrors === null){
-vErrors = [err1104];
+vErrors = [err1144];
 }
 else {
-vErrors.push(err1104);
+vErrors.push(err1144);
 }
 errors++;
 }
 }
-var _valid58 = _errs1231 === errors;
-errors = _errs1230;
+var _valid58 = _errs1265 === errors;
+errors = _errs1264;
 if(vErrors !== null){
-if(_errs1230){
-vErrors.length = _errs1230;
+if(_errs1264){
+vErrors.length = _errs1264;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid58){
-const _errs1234 = errors;
+const _errs1268 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1105 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1145 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1105];
+vErrors = [err1145];
 }
 else {
-vErrors.push(err1105);
+vErrors.push(err1145);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data432 = data.data;
-if(data432 && typeof data432 == "object" && !Array.isArray(data432)){
-for(const key87 in data432){
-const err1106 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
+let data450 = data.data;
+if(data450 && typeof data450 == "object" && !Array.isArray(data450)){
+if(data450.cleanups === undefined){
+const err1146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
-vErrors = [err1106];
+vErrors = [err1146];
 }
 else {
-vErrors.push(err1106);
+vErrors.push(err1146);
+}
+errors++;
+}
+if(data450.things === undefined){
+const err1147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(vErrors === null){
+vErrors = [err1147];
+}
+else {
+vErrors.push(err1147);
+}
+errors++;
+}
+if(data450.until === undefined){
+const err1148 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(vErrors === null){
+vErrors = [err1148];
+}
+else {
+vErrors.push(err1148);
+}
+errors++;
+}
+for(const key86 in data450){
+if(!(((key86 === "cleanups") || (key86 === "things")) || (key86 === "until"))){
+const err1149 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1149];
+}
+else {
+vErrors.push(err1149);
 }
 errors++;
 }
 }
-else {
-const err1107 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data450.cleanups !== undefined){
+let data451 = data450.cleanups;
+if(Array.isArray(data451)){
+const len31 = data451.length;
+for(let i31=0; i31<len31; i31++){
+if(typeof data451[i31] !== "string"){
+const err1150 = {instancePath:instancePath+"/data/cleanups/" + i31,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1107];
+vErrors = [err1150];
 }
 else {
-vErrors.push(err1107);
+vErrors.push(err1150);
 }
 errors++;
 }
 }
 }
 else {
-const err1108 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1151 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
-vErrors = [err1108];
+vErrors = [err1151];
 }
 else {
-vErrors.push(err1108);
+vErrors.push(err1151);
 }
 errors++;
 }
-var _valid58 = _errs1234 === errors;
-valid320 = _valid58;
-if(valid320){
+}
+if(data450.things !== undefined){
+let data453 = data450.things;
+if(Array.isArray(data453)){
+const len32 = data453.length;
+for(let i32=0; i32<len32; i32++){
+let data454 = data453[i32];
+if(data454 && typeof data454 == "object" && !Array.isArray(data454)){
+if(data454.system === undefined){
+const err1152 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err1152];
+}
+else {
+vErrors.push(err1152);
+}
+errors++;
+}
+if(data454.object === undefined){
+const err1153 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err1153];
+}
+else {
+vErrors.push(err1153);
+}
+errors++;
+}
+for(const key87 in data454){
+if(!((key87 === "system") || (key87 === "object"))){
+const err1154 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1154];
+}
+else {
+vErrors.push(err1154);
+}
+errors++;
+}
+}
+if(data454.system !== undefined){
+if(typeof data454.system !== "string"){
+const err1155 = {instancePath:instancePath+"/data/things/" + i32+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1155];
+}
+else {
+vErrors.push(err1155);
+}
+errors++;
+}
+}
+if(data454.object !== undefined){
+if(typeof data454.object !== "string"){
+const err1156 = {instancePath:instancePath+"/data/things/" + i32+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1156];
+}
+else {
+vErrors.push(err1156);
+}
+errors++;
+}
+}
+}
+else {
+const err1157 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1157];
+}
+else {
+vErrors.push(err1157);
+}
+errors++;
+}
+}
+}
+else {
+const err1158 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1158];
+}
+else {
+vErrors.push(err1158);
+}
+errors++;
+}
+}
+if(data450.until !== undefined){
+if(typeof data450.until !== "string"){
+const err1159 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1159];
+}
+else {
+vErrors.push(err1159);
+}
+errors++;
+}
+}
+}
+else {
+const err1160 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1160];
+}
+else {
+vErrors.push(err1160);
+}
+errors++;
+}
+}
+}
+else {
+const err1161 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1161];
+}
+else {
+vErrors.push(err1161);
+}
+errors++;
+}
+var _valid58 = _errs1268 === errors;
+valid316 = _valid58;
+if(valid316){
 var props54 = {};
 props54.data = true;
 props54.type = true;
 }
 }
-if(!valid320){
-const err1109 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid316){
+const err1162 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1109];
+vErrors = [err1162];
 }
 else {
-vErrors.push(err1109);
+vErrors.push(err1162);
 }
 errors++;
 }
@@ -15068,31 +15666,31 @@ props0 = props0 || {};
 Object.assign(props0, props54);
 }
 }
-const _errs1240 = errors;
-let valid323 = true;
-const _errs1241 = errors;
-if(errors === _errs1241){
+const _errs1289 = errors;
+let valid325 = true;
+const _errs1290 = errors;
+if(errors === _errs1290){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing51;
 if((data.type === undefined) && (missing51 = "type")){
-const err1110 = {};
+const err1163 = {};
 if(vErrors === null){
-vErrors = [err1110];
+vErrors = [err1163];
 }
 else {
-vErrors.push(err1110);
+vErrors.push(err1163);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err1111 = {};
+if("verification.ended" !== data.type){
+const err1164 = {};
 if(vErrors === null){
-vErrors = [err1111];
+vErrors = [err1164];
 }
 else {
-vErrors.push(err1111);
+vErrors.push(err1164);
 }
 errors++;
 }
@@ -15100,403 +15698,90 @@ errors++;
 }
 }
 else {
-const err1112 = {};
+const err1165 = {};
 if(vErrors === null){
-vErrors = [err1112];
+vErrors = [err1165];
 }
 else {
-vErrors.push(err1112);
+vErrors.push(err1165);
 }
 errors++;
 }
 }
-var _valid59 = _errs1241 === errors;
-errors = _errs1240;
+var _valid59 = _errs1290 === errors;
+errors = _errs1289;
 if(vErrors !== null){
-if(_errs1240){
-vErrors.length = _errs1240;
+if(_errs1289){
+vErrors.length = _errs1289;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid59){
-const _errs1244 = errors;
+const _errs1293 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1113 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1166 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1113];
+vErrors = [err1166];
 }
 else {
-vErrors.push(err1113);
+vErrors.push(err1166);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data434 = data.data;
-if(data434 && typeof data434 == "object" && !Array.isArray(data434)){
-if(data434.probe === undefined){
-const err1114 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data459 = data.data;
+if(data459 && typeof data459 == "object" && !Array.isArray(data459)){
+for(const key88 in data459){
+const err1167 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1114];
+vErrors = [err1167];
 }
 else {
-vErrors.push(err1114);
-}
-errors++;
-}
-if(data434.endpoint === undefined){
-const err1115 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err1115];
-}
-else {
-vErrors.push(err1115);
-}
-errors++;
-}
-if(data434.read === undefined){
-const err1116 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
-if(vErrors === null){
-vErrors = [err1116];
-}
-else {
-vErrors.push(err1116);
-}
-errors++;
-}
-if(data434.write === undefined){
-const err1117 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
-if(vErrors === null){
-vErrors = [err1117];
-}
-else {
-vErrors.push(err1117);
-}
-errors++;
-}
-if(data434.control === undefined){
-const err1118 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
-if(vErrors === null){
-vErrors = [err1118];
-}
-else {
-vErrors.push(err1118);
-}
-errors++;
-}
-if(data434.sent === undefined){
-const err1119 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err1119];
-}
-else {
-vErrors.push(err1119);
-}
-errors++;
-}
-if(data434.done === undefined){
-const err1120 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
-if(vErrors === null){
-vErrors = [err1120];
-}
-else {
-vErrors.push(err1120);
-}
-errors++;
-}
-for(const key88 in data434){
-if(!((((((((key88 === "probe") || (key88 === "endpoint")) || (key88 === "read")) || (key88 === "write")) || (key88 === "control")) || (key88 === "sent")) || (key88 === "done")) || (key88 === "error"))){
-const err1121 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1121];
-}
-else {
-vErrors.push(err1121);
-}
-errors++;
-}
-}
-if(data434.probe !== undefined){
-if(typeof data434.probe !== "string"){
-const err1122 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1122];
-}
-else {
-vErrors.push(err1122);
-}
-errors++;
-}
-}
-if(data434.endpoint !== undefined){
-if(typeof data434.endpoint !== "string"){
-const err1123 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1123];
-}
-else {
-vErrors.push(err1123);
-}
-errors++;
-}
-}
-if(data434.read !== undefined){
-if(typeof data434.read !== "boolean"){
-const err1124 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1124];
-}
-else {
-vErrors.push(err1124);
-}
-errors++;
-}
-}
-if(data434.write !== undefined){
-if(typeof data434.write !== "boolean"){
-const err1125 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1125];
-}
-else {
-vErrors.push(err1125);
-}
-errors++;
-}
-}
-if(data434.control !== undefined){
-let data439 = data434.control;
-if((typeof data439 !== "boolean") && (data439 !== null)){
-const err1126 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
-if(vErrors === null){
-vErrors = [err1126];
-}
-else {
-vErrors.push(err1126);
-}
-errors++;
-}
-}
-if(data434.sent !== undefined){
-let data440 = data434.sent;
-if(data440 && typeof data440 == "object" && !Array.isArray(data440)){
-if(data440.at === undefined){
-const err1127 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1127];
-}
-else {
-vErrors.push(err1127);
-}
-errors++;
-}
-if(data440.mono === undefined){
-const err1128 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1128];
-}
-else {
-vErrors.push(err1128);
-}
-errors++;
-}
-for(const key89 in data440){
-if(!((key89 === "at") || (key89 === "mono"))){
-const err1129 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1129];
-}
-else {
-vErrors.push(err1129);
-}
-errors++;
-}
-}
-if(data440.at !== undefined){
-if(typeof data440.at !== "string"){
-const err1130 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1130];
-}
-else {
-vErrors.push(err1130);
-}
-errors++;
-}
-}
-if(data440.mono !== undefined){
-let data442 = data440.mono;
-if(typeof data442 === "string"){
-if(!pattern4.test(data442)){
-const err1131 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1131];
-}
-else {
-vErrors.push(err1131);
+vErrors.push(err1167);
 }
 errors++;
 }
 }
 else {
-const err1132 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1168 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1132];
+vErrors = [err1168];
 }
 else {
-vErrors.push(err1132);
+vErrors.push(err1168);
 }
 errors++;
 }
 }
 }
 else {
-const err1133 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1169 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1133];
+vErrors = [err1169];
 }
 else {
-vErrors.push(err1133);
+vErrors.push(err1169);
 }
 errors++;
 }
-}
-if(data434.done !== undefined){
-let data443 = data434.done;
-if(data443 && typeof data443 == "object" && !Array.isArray(data443)){
-if(data443.at === undefined){
-const err1134 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1134];
-}
-else {
-vErrors.push(err1134);
-}
-errors++;
-}
-if(data443.mono === undefined){
-const err1135 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1135];
-}
-else {
-vErrors.push(err1135);
-}
-errors++;
-}
-for(const key90 in data443){
-if(!((key90 === "at") || (key90 === "mono"))){
-const err1136 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1136];
-}
-else {
-vErrors.push(err1136);
-}
-errors++;
-}
-}
-if(data443.at !== undefined){
-if(typeof data443.at !== "string"){
-const err1137 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1137];
-}
-else {
-vErrors.push(err1137);
-}
-errors++;
-}
-}
-if(data443.mono !== undefined){
-let data445 = data443.mono;
-if(typeof data445 === "string"){
-if(!pattern4.test(data445)){
-const err1138 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1138];
-}
-else {
-vErrors.push(err1138);
-}
-errors++;
-}
-}
-else {
-const err1139 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1139];
-}
-else {
-vErrors.push(err1139);
-}
-errors++;
-}
-}
-}
-else {
-const err1140 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1140];
-}
-else {
-vErrors.push(err1140);
-}
-errors++;
-}
-}
-if(data434.error !== undefined){
-if(typeof data434.error !== "string"){
-const err1141 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1141];
-}
-else {
-vErrors.push(err1141);
-}
-errors++;
-}
-}
-}
-else {
-const err1142 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1142];
-}
-else {
-vErrors.push(err1142);
-}
-errors++;
-}
-}
-}
-else {
-const err1143 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1143];
-}
-else {
-vErrors.push(err1143);
-}
-errors++;
-}
-var _valid59 = _errs1244 === errors;
-valid323 = _valid59;
-if(valid323){
+var _valid59 = _errs1293 === errors;
+valid325 = _valid59;
+if(valid325){
 var props55 = {};
 props55.data = true;
 props55.type = true;
 }
 }
-if(!valid323){
-const err1144 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid325){
+const err1170 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1144];
+vErrors = [err1170];
 }
 else {
-vErrors.push(err1144);
+vErrors.push(err1170);
 }
 errors++;
 }
@@ -15509,356 +15794,14 @@ props0 = props0 || {};
 Object.assign(props0, props55);
 }
 }
-const _errs1276 = errors;
-let valid329 = true;
-const _errs1277 = errors;
-if(errors === _errs1277){
+const _errs1299 = errors;
+let valid328 = true;
+const _errs1300 = errors;
+if(errors === _errs1300){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing52;
 if((data.type === undefined) && (missing52 = "type")){
-const err1145 = {};
-if(vErrors === null){
-vErrors = [err1145];
-}
-else {
-vErrors.push(err1145);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err1146 = {};
-if(vErrors === null){
-vErrors = [err1146];
-}
-else {
-vErrors.push(err1146);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1147 = {};
-if(vErrors === null){
-vErrors = [err1147];
-}
-else {
-vErrors.push(err1147);
-}
-errors++;
-}
-}
-var _valid60 = _errs1277 === errors;
-errors = _errs1276;
-if(vErrors !== null){
-if(_errs1276){
-vErrors.length = _errs1276;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid60){
-const _errs1280 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1148 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1148];
-}
-else {
-vErrors.push(err1148);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data448 = data.data;
-if(data448 && typeof data448 == "object" && !Array.isArray(data448)){
-if(data448.probe === undefined){
-const err1149 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1149];
-}
-else {
-vErrors.push(err1149);
-}
-errors++;
-}
-if(data448.store === undefined){
-const err1150 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1150];
-}
-else {
-vErrors.push(err1150);
-}
-errors++;
-}
-if(data448.n === undefined){
-const err1151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
-if(vErrors === null){
-vErrors = [err1151];
-}
-else {
-vErrors.push(err1151);
-}
-errors++;
-}
-if(data448.sent === undefined){
-const err1152 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err1152];
-}
-else {
-vErrors.push(err1152);
-}
-errors++;
-}
-if(data448.acked === undefined){
-const err1153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
-if(vErrors === null){
-vErrors = [err1153];
-}
-else {
-vErrors.push(err1153);
-}
-errors++;
-}
-for(const key91 in data448){
-if(!((((((key91 === "probe") || (key91 === "store")) || (key91 === "n")) || (key91 === "sent")) || (key91 === "acked")) || (key91 === "error"))){
-const err1154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1154];
-}
-else {
-vErrors.push(err1154);
-}
-errors++;
-}
-}
-if(data448.probe !== undefined){
-if(typeof data448.probe !== "string"){
-const err1155 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1155];
-}
-else {
-vErrors.push(err1155);
-}
-errors++;
-}
-}
-if(data448.store !== undefined){
-if(typeof data448.store !== "string"){
-const err1156 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1156];
-}
-else {
-vErrors.push(err1156);
-}
-errors++;
-}
-}
-if(data448.n !== undefined){
-let data451 = data448.n;
-if(!(((typeof data451 == "number") && (!(data451 % 1) && !isNaN(data451))) && (isFinite(data451)))){
-const err1157 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1157];
-}
-else {
-vErrors.push(err1157);
-}
-errors++;
-}
-if((typeof data451 == "number") && (isFinite(data451))){
-if(data451 < 1 || isNaN(data451)){
-const err1158 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err1158];
-}
-else {
-vErrors.push(err1158);
-}
-errors++;
-}
-}
-}
-if(data448.sent !== undefined){
-let data452 = data448.sent;
-if(data452 && typeof data452 == "object" && !Array.isArray(data452)){
-if(data452.at === undefined){
-const err1159 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1159];
-}
-else {
-vErrors.push(err1159);
-}
-errors++;
-}
-if(data452.mono === undefined){
-const err1160 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1160];
-}
-else {
-vErrors.push(err1160);
-}
-errors++;
-}
-for(const key92 in data452){
-if(!((key92 === "at") || (key92 === "mono"))){
-const err1161 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1161];
-}
-else {
-vErrors.push(err1161);
-}
-errors++;
-}
-}
-if(data452.at !== undefined){
-if(typeof data452.at !== "string"){
-const err1162 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1162];
-}
-else {
-vErrors.push(err1162);
-}
-errors++;
-}
-}
-if(data452.mono !== undefined){
-let data454 = data452.mono;
-if(typeof data454 === "string"){
-if(!pattern4.test(data454)){
-const err1163 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1163];
-}
-else {
-vErrors.push(err1163);
-}
-errors++;
-}
-}
-else {
-const err1164 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1164];
-}
-else {
-vErrors.push(err1164);
-}
-errors++;
-}
-}
-}
-else {
-const err1165 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1165];
-}
-else {
-vErrors.push(err1165);
-}
-errors++;
-}
-}
-if(data448.acked !== undefined){
-let data455 = data448.acked;
-const _errs1299 = errors;
-let valid334 = true;
-const _errs1300 = errors;
-const _errs1301 = errors;
-const _errs1302 = errors;
-if(data455 !== null){
-const err1166 = {};
-if(vErrors === null){
-vErrors = [err1166];
-}
-else {
-vErrors.push(err1166);
-}
-errors++;
-}
-var valid335 = _errs1302 === errors;
-if(valid335){
-const err1167 = {};
-if(vErrors === null){
-vErrors = [err1167];
-}
-else {
-vErrors.push(err1167);
-}
-errors++;
-}
-else {
-errors = _errs1301;
-if(vErrors !== null){
-if(_errs1301){
-vErrors.length = _errs1301;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid61 = _errs1300 === errors;
-errors = _errs1299;
-if(vErrors !== null){
-if(_errs1299){
-vErrors.length = _errs1299;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid61){
-const _errs1304 = errors;
-if(data455 && typeof data455 == "object" && !Array.isArray(data455)){
-if(data455.at === undefined){
-const err1168 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1168];
-}
-else {
-vErrors.push(err1168);
-}
-errors++;
-}
-if(data455.mono === undefined){
-const err1169 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1169];
-}
-else {
-vErrors.push(err1169);
-}
-errors++;
-}
-for(const key93 in data455){
-if(!((key93 === "at") || (key93 === "mono"))){
-const err1170 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1170];
-}
-else {
-vErrors.push(err1170);
-}
-errors++;
-}
-}
-if(data455.at !== undefined){
-if(typeof data455.at !== "string"){
-const err1171 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1171 = {};
 if(vErrors === null){
 vErrors = [err1171];
 }
@@ -15867,12 +15810,10 @@ vErrors.push(err1171);
 }
 errors++;
 }
-}
-if(data455.mono !== undefined){
-let data457 = data455.mono;
-if(typeof data457 === "string"){
-if(!pattern4.test(data457)){
-const err1172 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err1172 = {};
 if(vErrors === null){
 vErrors = [err1172];
 }
@@ -15882,8 +15823,10 @@ vErrors.push(err1172);
 errors++;
 }
 }
+}
+}
 else {
-const err1173 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1173 = {};
 if(vErrors === null){
 vErrors = [err1173];
 }
@@ -15893,9 +15836,21 @@ vErrors.push(err1173);
 errors++;
 }
 }
+var _valid60 = _errs1300 === errors;
+errors = _errs1299;
+if(vErrors !== null){
+if(_errs1299){
+vErrors.length = _errs1299;
 }
 else {
-const err1174 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid60){
+const _errs1303 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1174 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1174];
 }
@@ -15904,11 +15859,11 @@ vErrors.push(err1174);
 }
 errors++;
 }
-var _valid61 = _errs1304 === errors;
-valid334 = _valid61;
-}
-if(!valid334){
-const err1175 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data461 = data.data;
+if(data461 && typeof data461 == "object" && !Array.isArray(data461)){
+if(data461.by === undefined){
+const err1175 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err1175];
 }
@@ -15917,10 +15872,9 @@ vErrors.push(err1175);
 }
 errors++;
 }
-}
-if(data448.error !== undefined){
-if(typeof data448.error !== "string"){
-const err1176 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key89 in data461){
+if(!(key89 === "by")){
+const err1176 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1176];
 }
@@ -15930,9 +15884,9 @@ vErrors.push(err1176);
 errors++;
 }
 }
-}
-else {
-const err1177 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data461.by !== undefined){
+if(typeof data461.by !== "string"){
+const err1177 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1177];
 }
@@ -15944,7 +15898,7 @@ errors++;
 }
 }
 else {
-const err1178 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1178 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1178];
 }
@@ -15953,21 +15907,161 @@ vErrors.push(err1178);
 }
 errors++;
 }
-var _valid60 = _errs1280 === errors;
-valid329 = _valid60;
-if(valid329){
-var props57 = {};
-props57.data = true;
-props57.type = true;
 }
 }
-if(!valid329){
-const err1179 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err1179 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1179];
 }
 else {
 vErrors.push(err1179);
+}
+errors++;
+}
+var _valid60 = _errs1303 === errors;
+valid328 = _valid60;
+if(valid328){
+var props56 = {};
+props56.data = true;
+props56.type = true;
+}
+}
+if(!valid328){
+const err1180 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1180];
+}
+else {
+vErrors.push(err1180);
+}
+errors++;
+}
+if(props0 !== true && props56 !== undefined){
+if(props56 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props56);
+}
+}
+const _errs1311 = errors;
+let valid332 = true;
+const _errs1312 = errors;
+if(errors === _errs1312){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing53;
+if((data.type === undefined) && (missing53 = "type")){
+const err1181 = {};
+if(vErrors === null){
+vErrors = [err1181];
+}
+else {
+vErrors.push(err1181);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err1182 = {};
+if(vErrors === null){
+vErrors = [err1182];
+}
+else {
+vErrors.push(err1182);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1183 = {};
+if(vErrors === null){
+vErrors = [err1183];
+}
+else {
+vErrors.push(err1183);
+}
+errors++;
+}
+}
+var _valid61 = _errs1312 === errors;
+errors = _errs1311;
+if(vErrors !== null){
+if(_errs1311){
+vErrors.length = _errs1311;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid61){
+const _errs1315 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1184 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1184];
+}
+else {
+vErrors.push(err1184);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data464 = data.data;
+if(data464 && typeof data464 == "object" && !Array.isArray(data464)){
+for(const key90 in data464){
+const err1185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1185];
+}
+else {
+vErrors.push(err1185);
+}
+errors++;
+}
+}
+else {
+const err1186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1186];
+}
+else {
+vErrors.push(err1186);
+}
+errors++;
+}
+}
+}
+else {
+const err1187 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1187];
+}
+else {
+vErrors.push(err1187);
+}
+errors++;
+}
+var _valid61 = _errs1315 === errors;
+valid332 = _valid61;
+if(valid332){
+var props57 = {};
+props57.data = true;
+props57.type = true;
+}
+}
+if(!valid332){
+const err1188 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1188];
+}
+else {
+vErrors.push(err1188);
 }
 errors++;
 }
@@ -15980,127 +16074,14 @@ props0 = props0 || {};
 Object.assign(props0, props57);
 }
 }
-const _errs1314 = errors;
-let valid337 = true;
-const _errs1315 = errors;
-if(errors === _errs1315){
+const _errs1321 = errors;
+let valid335 = true;
+const _errs1322 = errors;
+if(errors === _errs1322){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing53;
-if((data.type === undefined) && (missing53 = "type")){
-const err1180 = {};
-if(vErrors === null){
-vErrors = [err1180];
-}
-else {
-vErrors.push(err1180);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err1181 = {};
-if(vErrors === null){
-vErrors = [err1181];
-}
-else {
-vErrors.push(err1181);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1182 = {};
-if(vErrors === null){
-vErrors = [err1182];
-}
-else {
-vErrors.push(err1182);
-}
-errors++;
-}
-}
-var _valid62 = _errs1315 === errors;
-errors = _errs1314;
-if(vErrors !== null){
-if(_errs1314){
-vErrors.length = _errs1314;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid62){
-const _errs1318 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1183 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1183];
-}
-else {
-vErrors.push(err1183);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data460 = data.data;
-if(data460 && typeof data460 == "object" && !Array.isArray(data460)){
-if(data460.probe === undefined){
-const err1184 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1184];
-}
-else {
-vErrors.push(err1184);
-}
-errors++;
-}
-if(data460.store === undefined){
-const err1185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1185];
-}
-else {
-vErrors.push(err1185);
-}
-errors++;
-}
-if(data460.ranges === undefined){
-const err1186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
-if(vErrors === null){
-vErrors = [err1186];
-}
-else {
-vErrors.push(err1186);
-}
-errors++;
-}
-if(data460.systemId === undefined){
-const err1187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
-if(vErrors === null){
-vErrors = [err1187];
-}
-else {
-vErrors.push(err1187);
-}
-errors++;
-}
-if(data460.timeline === undefined){
-const err1188 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err1188];
-}
-else {
-vErrors.push(err1188);
-}
-errors++;
-}
-for(const key94 in data460){
-if(!(((((key94 === "probe") || (key94 === "store")) || (key94 === "ranges")) || (key94 === "systemId")) || (key94 === "timeline"))){
-const err1189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+let missing54;
+if((data.type === undefined) && (missing54 = "type")){
+const err1189 = {};
 if(vErrors === null){
 vErrors = [err1189];
 }
@@ -16109,10 +16090,10 @@ vErrors.push(err1189);
 }
 errors++;
 }
-}
-if(data460.probe !== undefined){
-if(typeof data460.probe !== "string"){
-const err1190 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err1190 = {};
 if(vErrors === null){
 vErrors = [err1190];
 }
@@ -16122,9 +16103,10 @@ vErrors.push(err1190);
 errors++;
 }
 }
-if(data460.store !== undefined){
-if(typeof data460.store !== "string"){
-const err1191 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err1191 = {};
 if(vErrors === null){
 vErrors = [err1191];
 }
@@ -16134,15 +16116,21 @@ vErrors.push(err1191);
 errors++;
 }
 }
-if(data460.ranges !== undefined){
-let data463 = data460.ranges;
-if(Array.isArray(data463)){
-const len33 = data463.length;
-for(let i33=0; i33<len33; i33++){
-let data464 = data463[i33];
-if(Array.isArray(data464)){
-if(data464.length < 2){
-const err1192 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+var _valid62 = _errs1322 === errors;
+errors = _errs1321;
+if(vErrors !== null){
+if(_errs1321){
+vErrors.length = _errs1321;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid62){
+const _errs1325 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1192 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1192];
 }
@@ -16151,11 +16139,11 @@ vErrors.push(err1192);
 }
 errors++;
 }
-const len34 = data464.length;
-if(len34 > 0){
-let data465 = data464[0];
-if(!(((typeof data465 == "number") && (!(data465 % 1) && !isNaN(data465))) && (isFinite(data465)))){
-const err1193 = {instancePath:instancePath+"/data/ranges/" + i33+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.data !== undefined){
+let data466 = data.data;
+if(data466 && typeof data466 == "object" && !Array.isArray(data466)){
+if(data466.probe === undefined){
+const err1193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1193];
 }
@@ -16164,11 +16152,8 @@ vErrors.push(err1193);
 }
 errors++;
 }
-}
-if(len34 > 1){
-let data466 = data464[1];
-if(!(((typeof data466 == "number") && (!(data466 % 1) && !isNaN(data466))) && (isFinite(data466)))){
-const err1194 = {instancePath:instancePath+"/data/ranges/" + i33+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data466.endpoint === undefined){
+const err1194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err1194];
 }
@@ -16177,10 +16162,8 @@ vErrors.push(err1194);
 }
 errors++;
 }
-}
-const len35 = data464.length;
-if(!(len35 <= 2)){
-const err1195 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(data466.read === undefined){
+const err1195 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err1195];
 }
@@ -16189,9 +16172,8 @@ vErrors.push(err1195);
 }
 errors++;
 }
-}
-else {
-const err1196 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data466.write === undefined){
+const err1196 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err1196];
 }
@@ -16200,10 +16182,8 @@ vErrors.push(err1196);
 }
 errors++;
 }
-}
-}
-else {
-const err1197 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data466.control === undefined){
+const err1197 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err1197];
 }
@@ -16212,11 +16192,8 @@ vErrors.push(err1197);
 }
 errors++;
 }
-}
-if(data460.systemId !== undefined){
-let data467 = data460.systemId;
-if((typeof data467 !== "string") && (data467 !== null)){
-const err1198 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(data466.sent === undefined){
+const err1198 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err1198];
 }
@@ -16225,11 +16202,8 @@ vErrors.push(err1198);
 }
 errors++;
 }
-}
-if(data460.timeline !== undefined){
-let data468 = data460.timeline;
-if((!(((typeof data468 == "number") && (!(data468 % 1) && !isNaN(data468))) && (isFinite(data468)))) && (data468 !== null)){
-const err1199 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(data466.done === undefined){
+const err1199 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
 if(vErrors === null){
 vErrors = [err1199];
 }
@@ -16238,10 +16212,9 @@ vErrors.push(err1199);
 }
 errors++;
 }
-}
-}
-else {
-const err1200 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key91 in data466){
+if(!((((((((key91 === "probe") || (key91 === "endpoint")) || (key91 === "read")) || (key91 === "write")) || (key91 === "control")) || (key91 === "sent")) || (key91 === "done")) || (key91 === "error"))){
+const err1200 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1200];
 }
@@ -16251,9 +16224,9 @@ vErrors.push(err1200);
 errors++;
 }
 }
-}
-else {
-const err1201 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data466.probe !== undefined){
+if(typeof data466.probe !== "string"){
+const err1201 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1201];
 }
@@ -16262,21 +16235,274 @@ vErrors.push(err1201);
 }
 errors++;
 }
-var _valid62 = _errs1318 === errors;
-valid337 = _valid62;
-if(valid337){
-var props58 = {};
-props58.data = true;
-props58.type = true;
 }
-}
-if(!valid337){
-const err1202 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data466.endpoint !== undefined){
+if(typeof data466.endpoint !== "string"){
+const err1202 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1202];
 }
 else {
 vErrors.push(err1202);
+}
+errors++;
+}
+}
+if(data466.read !== undefined){
+if(typeof data466.read !== "boolean"){
+const err1203 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1203];
+}
+else {
+vErrors.push(err1203);
+}
+errors++;
+}
+}
+if(data466.write !== undefined){
+if(typeof data466.write !== "boolean"){
+const err1204 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1204];
+}
+else {
+vErrors.push(err1204);
+}
+errors++;
+}
+}
+if(data466.control !== undefined){
+let data471 = data466.control;
+if((typeof data471 !== "boolean") && (data471 !== null)){
+const err1205 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err1205];
+}
+else {
+vErrors.push(err1205);
+}
+errors++;
+}
+}
+if(data466.sent !== undefined){
+let data472 = data466.sent;
+if(data472 && typeof data472 == "object" && !Array.isArray(data472)){
+if(data472.at === undefined){
+const err1206 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1206];
+}
+else {
+vErrors.push(err1206);
+}
+errors++;
+}
+if(data472.mono === undefined){
+const err1207 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1207];
+}
+else {
+vErrors.push(err1207);
+}
+errors++;
+}
+for(const key92 in data472){
+if(!((key92 === "at") || (key92 === "mono"))){
+const err1208 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1208];
+}
+else {
+vErrors.push(err1208);
+}
+errors++;
+}
+}
+if(data472.at !== undefined){
+if(typeof data472.at !== "string"){
+const err1209 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1209];
+}
+else {
+vErrors.push(err1209);
+}
+errors++;
+}
+}
+if(data472.mono !== undefined){
+let data474 = data472.mono;
+if(typeof data474 === "string"){
+if(!pattern4.test(data474)){
+const err1210 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1210];
+}
+else {
+vErrors.push(err1210);
+}
+errors++;
+}
+}
+else {
+const err1211 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1211];
+}
+else {
+vErrors.push(err1211);
+}
+errors++;
+}
+}
+}
+else {
+const err1212 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1212];
+}
+else {
+vErrors.push(err1212);
+}
+errors++;
+}
+}
+if(data466.done !== undefined){
+let data475 = data466.done;
+if(data475 && typeof data475 == "object" && !Array.isArray(data475)){
+if(data475.at === undefined){
+const err1213 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1213];
+}
+else {
+vErrors.push(err1213);
+}
+errors++;
+}
+if(data475.mono === undefined){
+const err1214 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1214];
+}
+else {
+vErrors.push(err1214);
+}
+errors++;
+}
+for(const key93 in data475){
+if(!((key93 === "at") || (key93 === "mono"))){
+const err1215 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1215];
+}
+else {
+vErrors.push(err1215);
+}
+errors++;
+}
+}
+if(data475.at !== undefined){
+if(typeof data475.at !== "string"){
+const err1216 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1216];
+}
+else {
+vErrors.push(err1216);
+}
+errors++;
+}
+}
+if(data475.mono !== undefined){
+let data477 = data475.mono;
+if(typeof data477 === "string"){
+if(!pattern4.test(data477)){
+const err1217 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1217];
+}
+else {
+vErrors.push(err1217);
+}
+errors++;
+}
+}
+else {
+const err1218 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1218];
+}
+else {
+vErrors.push(err1218);
+}
+errors++;
+}
+}
+}
+else {
+const err1219 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1219];
+}
+else {
+vErrors.push(err1219);
+}
+errors++;
+}
+}
+if(data466.error !== undefined){
+if(typeof data466.error !== "string"){
+const err1220 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1220];
+}
+else {
+vErrors.push(err1220);
+}
+errors++;
+}
+}
+}
+else {
+const err1221 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1221];
+}
+else {
+vErrors.push(err1221);
+}
+errors++;
+}
+}
+}
+else {
+const err1222 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1222];
+}
+else {
+vErrors.push(err1222);
+}
+errors++;
+}
+var _valid62 = _errs1325 === errors;
+valid335 = _valid62;
+if(valid335){
+var props58 = {};
+props58.data = true;
+props58.type = true;
+}
+}
+if(!valid335){
+const err1223 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1223];
+}
+else {
+vErrors.push(err1223);
 }
 errors++;
 }
@@ -16289,279 +16515,14 @@ props0 = props0 || {};
 Object.assign(props0, props58);
 }
 }
-const _errs1340 = errors;
-let valid344 = true;
-const _errs1341 = errors;
-if(errors === _errs1341){
+const _errs1357 = errors;
+let valid341 = true;
+const _errs1358 = errors;
+if(errors === _errs1358){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing54;
-if((data.type === undefined) && (missing54 = "type")){
-const err1203 = {};
-if(vErrors === null){
-vErrors = [err1203];
-}
-else {
-vErrors.push(err1203);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err1204 = {};
-if(vErrors === null){
-vErrors = [err1204];
-}
-else {
-vErrors.push(err1204);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1205 = {};
-if(vErrors === null){
-vErrors = [err1205];
-}
-else {
-vErrors.push(err1205);
-}
-errors++;
-}
-}
-var _valid63 = _errs1341 === errors;
-errors = _errs1340;
-if(vErrors !== null){
-if(_errs1340){
-vErrors.length = _errs1340;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid63){
-const _errs1344 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1206 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1206];
-}
-else {
-vErrors.push(err1206);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data470 = data.data;
-if(data470 && typeof data470 == "object" && !Array.isArray(data470)){
-if(data470.probe === undefined){
-const err1207 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1207];
-}
-else {
-vErrors.push(err1207);
-}
-errors++;
-}
-if(data470.store === undefined){
-const err1208 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1208];
-}
-else {
-vErrors.push(err1208);
-}
-errors++;
-}
-if(data470.instant === undefined){
-const err1209 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err1209];
-}
-else {
-vErrors.push(err1209);
-}
-errors++;
-}
-if(data470.lsn === undefined){
-const err1210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
-if(vErrors === null){
-vErrors = [err1210];
-}
-else {
-vErrors.push(err1210);
-}
-errors++;
-}
-for(const key95 in data470){
-if(!((((key95 === "probe") || (key95 === "store")) || (key95 === "instant")) || (key95 === "lsn"))){
-const err1211 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1211];
-}
-else {
-vErrors.push(err1211);
-}
-errors++;
-}
-}
-if(data470.probe !== undefined){
-if(typeof data470.probe !== "string"){
-const err1212 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1212];
-}
-else {
-vErrors.push(err1212);
-}
-errors++;
-}
-}
-if(data470.store !== undefined){
-if(typeof data470.store !== "string"){
-const err1213 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1213];
-}
-else {
-vErrors.push(err1213);
-}
-errors++;
-}
-}
-if(data470.instant !== undefined){
-let data473 = data470.instant;
-if(data473 && typeof data473 == "object" && !Array.isArray(data473)){
-if(data473.at === undefined){
-const err1214 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1214];
-}
-else {
-vErrors.push(err1214);
-}
-errors++;
-}
-if(data473.mono === undefined){
-const err1215 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1215];
-}
-else {
-vErrors.push(err1215);
-}
-errors++;
-}
-for(const key96 in data473){
-if(!((key96 === "at") || (key96 === "mono"))){
-const err1216 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1216];
-}
-else {
-vErrors.push(err1216);
-}
-errors++;
-}
-}
-if(data473.at !== undefined){
-if(typeof data473.at !== "string"){
-const err1217 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1217];
-}
-else {
-vErrors.push(err1217);
-}
-errors++;
-}
-}
-if(data473.mono !== undefined){
-let data475 = data473.mono;
-if(typeof data475 === "string"){
-if(!pattern4.test(data475)){
-const err1218 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1218];
-}
-else {
-vErrors.push(err1218);
-}
-errors++;
-}
-}
-else {
-const err1219 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1219];
-}
-else {
-vErrors.push(err1219);
-}
-errors++;
-}
-}
-}
-else {
-const err1220 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1220];
-}
-else {
-vErrors.push(err1220);
-}
-errors++;
-}
-}
-if(data470.lsn !== undefined){
-if(typeof data470.lsn !== "string"){
-const err1221 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1221];
-}
-else {
-vErrors.push(err1221);
-}
-errors++;
-}
-}
-}
-else {
-const err1222 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1222];
-}
-else {
-vErrors.push(err1222);
-}
-errors++;
-}
-}
-}
-else {
-const err1223 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1223];
-}
-else {
-vErrors.push(err1223);
-}
-errors++;
-}
-var _valid63 = _errs1344 === errors;
-valid344 = _valid63;
-if(valid344){
-var props59 = {};
-props59.data = true;
-props59.type = true;
-}
-}
-if(!valid344){
-const err1224 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+let missing55;
+if((data.type === undefined) && (missing55 = "type")){
+const err1224 = {};
 if(vErrors === null){
 vErrors = [err1224];
 }
@@ -16570,22 +16531,9 @@ vErrors.push(err1224);
 }
 errors++;
 }
-if(props0 !== true && props59 !== undefined){
-if(props59 === true){
-props0 = true;
-}
 else {
-props0 = props0 || {};
-Object.assign(props0, props59);
-}
-}
-const _errs1363 = errors;
-let valid349 = true;
-const _errs1364 = errors;
-if(errors === _errs1364){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing55;
-if((data.type === undefined) && (missing55 = "type")){
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
 const err1225 = {};
 if(vErrors === null){
 vErrors = [err1225];
@@ -16595,9 +16543,10 @@ vErrors.push(err1225);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
 const err1226 = {};
 if(vErrors === null){
 vErrors = [err1226];
@@ -16608,10 +16557,21 @@ vErrors.push(err1226);
 errors++;
 }
 }
-}
+var _valid63 = _errs1358 === errors;
+errors = _errs1357;
+if(vErrors !== null){
+if(_errs1357){
+vErrors.length = _errs1357;
 }
 else {
-const err1227 = {};
+vErrors = null;
+}
+}
+if(_valid63){
+const _errs1361 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1227 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1227];
 }
@@ -16620,22 +16580,11 @@ vErrors.push(err1227);
 }
 errors++;
 }
-}
-var _valid64 = _errs1364 === errors;
-errors = _errs1363;
-if(vErrors !== null){
-if(_errs1363){
-vErrors.length = _errs1363;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid64){
-const _errs1367 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1228 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.data !== undefined){
+let data480 = data.data;
+if(data480 && typeof data480 == "object" && !Array.isArray(data480)){
+if(data480.probe === undefined){
+const err1228 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1228];
 }
@@ -16644,11 +16593,8 @@ vErrors.push(err1228);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data478 = data.data;
-if(data478 && typeof data478 == "object" && !Array.isArray(data478)){
-if(data478.probe === undefined){
-const err1229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data480.store === undefined){
+const err1229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1229];
 }
@@ -16657,8 +16603,8 @@ vErrors.push(err1229);
 }
 errors++;
 }
-if(data478.store === undefined){
-const err1230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data480.n === undefined){
+const err1230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err1230];
 }
@@ -16667,8 +16613,8 @@ vErrors.push(err1230);
 }
 errors++;
 }
-if(data478.instant === undefined){
-const err1231 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data480.sent === undefined){
+const err1231 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err1231];
 }
@@ -16677,8 +16623,8 @@ vErrors.push(err1231);
 }
 errors++;
 }
-if(data478.lastArchived === undefined){
-const err1232 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(data480.acked === undefined){
+const err1232 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err1232];
 }
@@ -16687,8 +16633,9 @@ vErrors.push(err1232);
 }
 errors++;
 }
-if(data478.endLsn === undefined){
-const err1233 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+for(const key94 in data480){
+if(!((((((key94 === "probe") || (key94 === "store")) || (key94 === "n")) || (key94 === "sent")) || (key94 === "acked")) || (key94 === "error"))){
+const err1233 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1233];
 }
@@ -16697,8 +16644,10 @@ vErrors.push(err1233);
 }
 errors++;
 }
-if(data478.failed === undefined){
-const err1234 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+if(data480.probe !== undefined){
+if(typeof data480.probe !== "string"){
+const err1234 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1234];
 }
@@ -16707,9 +16656,10 @@ vErrors.push(err1234);
 }
 errors++;
 }
-for(const key97 in data478){
-if(!((((((key97 === "probe") || (key97 === "store")) || (key97 === "instant")) || (key97 === "lastArchived")) || (key97 === "endLsn")) || (key97 === "failed"))){
-const err1235 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
+}
+if(data480.store !== undefined){
+if(typeof data480.store !== "string"){
+const err1235 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1235];
 }
@@ -16719,9 +16669,10 @@ vErrors.push(err1235);
 errors++;
 }
 }
-if(data478.probe !== undefined){
-if(typeof data478.probe !== "string"){
-const err1236 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data480.n !== undefined){
+let data483 = data480.n;
+if(!(((typeof data483 == "number") && (!(data483 % 1) && !isNaN(data483))) && (isFinite(data483)))){
+const err1236 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1236];
 }
@@ -16730,10 +16681,9 @@ vErrors.push(err1236);
 }
 errors++;
 }
-}
-if(data478.store !== undefined){
-if(typeof data478.store !== "string"){
-const err1237 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data483 == "number") && (isFinite(data483))){
+if(data483 < 1 || isNaN(data483)){
+const err1237 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err1237];
 }
@@ -16743,11 +16693,12 @@ vErrors.push(err1237);
 errors++;
 }
 }
-if(data478.instant !== undefined){
-let data481 = data478.instant;
-if(data481 && typeof data481 == "object" && !Array.isArray(data481)){
-if(data481.at === undefined){
-const err1238 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+if(data480.sent !== undefined){
+let data484 = data480.sent;
+if(data484 && typeof data484 == "object" && !Array.isArray(data484)){
+if(data484.at === undefined){
+const err1238 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1238];
 }
@@ -16756,8 +16707,8 @@ vErrors.push(err1238);
 }
 errors++;
 }
-if(data481.mono === undefined){
-const err1239 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data484.mono === undefined){
+const err1239 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1239];
 }
@@ -16766,9 +16717,9 @@ vErrors.push(err1239);
 }
 errors++;
 }
-for(const key98 in data481){
-if(!((key98 === "at") || (key98 === "mono"))){
-const err1240 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
+for(const key95 in data484){
+if(!((key95 === "at") || (key95 === "mono"))){
+const err1240 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1240];
 }
@@ -16778,9 +16729,9 @@ vErrors.push(err1240);
 errors++;
 }
 }
-if(data481.at !== undefined){
-if(typeof data481.at !== "string"){
-const err1241 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data484.at !== undefined){
+if(typeof data484.at !== "string"){
+const err1241 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1241];
 }
@@ -16790,11 +16741,11 @@ vErrors.push(err1241);
 errors++;
 }
 }
-if(data481.mono !== undefined){
-let data483 = data481.mono;
-if(typeof data483 === "string"){
-if(!pattern4.test(data483)){
-const err1242 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data484.mono !== undefined){
+let data486 = data484.mono;
+if(typeof data486 === "string"){
+if(!pattern4.test(data486)){
+const err1242 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1242];
 }
@@ -16805,7 +16756,7 @@ errors++;
 }
 }
 else {
-const err1243 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1243 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1243];
 }
@@ -16817,7 +16768,7 @@ errors++;
 }
 }
 else {
-const err1244 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1244 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1244];
 }
@@ -16827,10 +16778,15 @@ vErrors.push(err1244);
 errors++;
 }
 }
-if(data478.lastArchived !== undefined){
-let data484 = data478.lastArchived;
-if((typeof data484 !== "string") && (data484 !== null)){
-const err1245 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(data480.acked !== undefined){
+let data487 = data480.acked;
+const _errs1380 = errors;
+let valid346 = true;
+const _errs1381 = errors;
+const _errs1382 = errors;
+const _errs1383 = errors;
+if(data487 !== null){
+const err1245 = {};
 if(vErrors === null){
 vErrors = [err1245];
 }
@@ -16839,11 +16795,9 @@ vErrors.push(err1245);
 }
 errors++;
 }
-}
-if(data478.endLsn !== undefined){
-let data485 = data478.endLsn;
-if((typeof data485 !== "string") && (data485 !== null)){
-const err1246 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+var valid347 = _errs1383 === errors;
+if(valid347){
+const err1246 = {};
 if(vErrors === null){
 vErrors = [err1246];
 }
@@ -16852,11 +16806,32 @@ vErrors.push(err1246);
 }
 errors++;
 }
+else {
+errors = _errs1382;
+if(vErrors !== null){
+if(_errs1382){
+vErrors.length = _errs1382;
 }
-if(data478.failed !== undefined){
-let data486 = data478.failed;
-if(!(((typeof data486 == "number") && (!(data486 % 1) && !isNaN(data486))) && (isFinite(data486)))){
-const err1247 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid64 = _errs1381 === errors;
+errors = _errs1380;
+if(vErrors !== null){
+if(_errs1380){
+vErrors.length = _errs1380;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid64){
+const _errs1385 = errors;
+if(data487 && typeof data487 == "object" && !Array.isArray(data487)){
+if(data487.at === undefined){
+const err1247 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1247];
 }
@@ -16865,9 +16840,8 @@ vErrors.push(err1247);
 }
 errors++;
 }
-if((typeof data486 == "number") && (isFinite(data486))){
-if(data486 < 0 || isNaN(data486)){
-const err1248 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data487.mono === undefined){
+const err1248 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1248];
 }
@@ -16876,11 +16850,9 @@ vErrors.push(err1248);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1249 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key96 in data487){
+if(!((key96 === "at") || (key96 === "mono"))){
+const err1249 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1249];
 }
@@ -16890,9 +16862,9 @@ vErrors.push(err1249);
 errors++;
 }
 }
-}
-else {
-const err1250 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data487.at !== undefined){
+if(typeof data487.at !== "string"){
+const err1250 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1250];
 }
@@ -16901,21 +16873,107 @@ vErrors.push(err1250);
 }
 errors++;
 }
-var _valid64 = _errs1367 === errors;
-valid349 = _valid64;
-if(valid349){
-var props60 = {};
-props60.data = true;
-props60.type = true;
 }
-}
-if(!valid349){
-const err1251 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data487.mono !== undefined){
+let data489 = data487.mono;
+if(typeof data489 === "string"){
+if(!pattern4.test(data489)){
+const err1251 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1251];
 }
 else {
 vErrors.push(err1251);
+}
+errors++;
+}
+}
+else {
+const err1252 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1252];
+}
+else {
+vErrors.push(err1252);
+}
+errors++;
+}
+}
+}
+else {
+const err1253 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1253];
+}
+else {
+vErrors.push(err1253);
+}
+errors++;
+}
+var _valid64 = _errs1385 === errors;
+valid346 = _valid64;
+}
+if(!valid346){
+const err1254 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1254];
+}
+else {
+vErrors.push(err1254);
+}
+errors++;
+}
+}
+if(data480.error !== undefined){
+if(typeof data480.error !== "string"){
+const err1255 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1255];
+}
+else {
+vErrors.push(err1255);
+}
+errors++;
+}
+}
+}
+else {
+const err1256 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1256];
+}
+else {
+vErrors.push(err1256);
+}
+errors++;
+}
+}
+}
+else {
+const err1257 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1257];
+}
+else {
+vErrors.push(err1257);
+}
+errors++;
+}
+var _valid63 = _errs1361 === errors;
+valid341 = _valid63;
+if(valid341){
+var props60 = {};
+props60.data = true;
+props60.type = true;
+}
+}
+if(!valid341){
+const err1258 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1258];
+}
+else {
+vErrors.push(err1258);
 }
 errors++;
 }
@@ -16928,80 +16986,14 @@ props0 = props0 || {};
 Object.assign(props0, props60);
 }
 }
+const _errs1395 = errors;
+let valid349 = true;
+const _errs1396 = errors;
+if(errors === _errs1396){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err1252 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
-if(vErrors === null){
-vErrors = [err1252];
-}
-else {
-vErrors.push(err1252);
-}
-errors++;
-}
-if(data.at === undefined){
-const err1253 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1253];
-}
-else {
-vErrors.push(err1253);
-}
-errors++;
-}
-if(data.mono === undefined){
-const err1254 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1254];
-}
-else {
-vErrors.push(err1254);
-}
-errors++;
-}
-if(data.boot === undefined){
-const err1255 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
-if(vErrors === null){
-vErrors = [err1255];
-}
-else {
-vErrors.push(err1255);
-}
-errors++;
-}
-if(data.prev === undefined){
-const err1256 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
-if(vErrors === null){
-vErrors = [err1256];
-}
-else {
-vErrors.push(err1256);
-}
-errors++;
-}
-if(data.type === undefined){
-const err1257 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err1257];
-}
-else {
-vErrors.push(err1257);
-}
-errors++;
-}
-if(data.data === undefined){
-const err1258 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1258];
-}
-else {
-vErrors.push(err1258);
-}
-errors++;
-}
-for(const key99 in data){
-if(!(func1.call(schema31.properties, key99))){
-const err1259 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
+let missing56;
+if((data.type === undefined) && (missing56 = "type")){
+const err1259 = {};
 if(vErrors === null){
 vErrors = [err1259];
 }
@@ -17010,11 +17002,10 @@ vErrors.push(err1259);
 }
 errors++;
 }
-}
-if(data.seq !== undefined){
-let data487 = data.seq;
-if(!(((typeof data487 == "number") && (!(data487 % 1) && !isNaN(data487))) && (isFinite(data487)))){
-const err1260 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err1260 = {};
 if(vErrors === null){
 vErrors = [err1260];
 }
@@ -17023,9 +17014,11 @@ vErrors.push(err1260);
 }
 errors++;
 }
-if((typeof data487 == "number") && (isFinite(data487))){
-if(data487 < 0 || isNaN(data487)){
-const err1261 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err1261 = {};
 if(vErrors === null){
 vErrors = [err1261];
 }
@@ -17035,10 +17028,21 @@ vErrors.push(err1261);
 errors++;
 }
 }
+var _valid65 = _errs1396 === errors;
+errors = _errs1395;
+if(vErrors !== null){
+if(_errs1395){
+vErrors.length = _errs1395;
 }
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err1262 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+vErrors = null;
+}
+}
+if(_valid65){
+const _errs1399 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1262 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1262];
 }
@@ -17047,12 +17051,11 @@ vErrors.push(err1262);
 }
 errors++;
 }
-}
-if(data.mono !== undefined){
-let data489 = data.mono;
-if(typeof data489 === "string"){
-if(!pattern4.test(data489)){
-const err1263 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data.data !== undefined){
+let data492 = data.data;
+if(data492 && typeof data492 == "object" && !Array.isArray(data492)){
+if(data492.probe === undefined){
+const err1263 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1263];
 }
@@ -17061,9 +17064,8 @@ vErrors.push(err1263);
 }
 errors++;
 }
-}
-else {
-const err1264 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data492.store === undefined){
+const err1264 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1264];
 }
@@ -17072,10 +17074,8 @@ vErrors.push(err1264);
 }
 errors++;
 }
-}
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1265 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data492.ranges === undefined){
+const err1265 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err1265];
 }
@@ -17084,10 +17084,8 @@ vErrors.push(err1265);
 }
 errors++;
 }
-}
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1266 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data492.systemId === undefined){
+const err1266 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err1266];
 }
@@ -17096,11 +17094,8 @@ vErrors.push(err1266);
 }
 errors++;
 }
-}
-if(data.attempt !== undefined){
-let data492 = data.attempt;
-if(!(((typeof data492 == "number") && (!(data492 % 1) && !isNaN(data492))) && (isFinite(data492)))){
-const err1267 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data492.timeline === undefined){
+const err1267 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err1267];
 }
@@ -17109,9 +17104,9 @@ vErrors.push(err1267);
 }
 errors++;
 }
-if((typeof data492 == "number") && (isFinite(data492))){
-if(data492 < 1 || isNaN(data492)){
-const err1268 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+for(const key97 in data492){
+if(!(((((key97 === "probe") || (key97 === "store")) || (key97 === "ranges")) || (key97 === "systemId")) || (key97 === "timeline"))){
+const err1268 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1268];
 }
@@ -17121,10 +17116,9 @@ vErrors.push(err1268);
 errors++;
 }
 }
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1269 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data492.probe !== undefined){
+if(typeof data492.probe !== "string"){
+const err1269 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1269];
 }
@@ -17134,11 +17128,9 @@ vErrors.push(err1269);
 errors++;
 }
 }
-if(data.prev !== undefined){
-let data494 = data.prev;
-if(typeof data494 === "string"){
-if(!pattern25.test(data494)){
-const err1270 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data492.store !== undefined){
+if(typeof data492.store !== "string"){
+const err1270 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1270];
 }
@@ -17148,8 +17140,15 @@ vErrors.push(err1270);
 errors++;
 }
 }
-else {
-const err1271 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data492.ranges !== undefined){
+let data495 = data492.ranges;
+if(Array.isArray(data495)){
+const len33 = data495.length;
+for(let i33=0; i33<len33; i33++){
+let data496 = data495[i33];
+if(Array.isArray(data496)){
+if(data496.length < 2){
+const err1271 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err1271];
 }
@@ -17158,11 +17157,11 @@ vErrors.push(err1271);
 }
 errors++;
 }
-}
-if(data.type !== undefined){
-let data495 = data.type;
-if(!((((((((((((((((((((((((((((((((((((((((((data495 === "run.started") || (data495 === "plan.approved")) || (data495 === "store.registered")) || (data495 === "run.resumed")) || (data495 === "preflight.checked")) || (data495 === "connection.provisioning")) || (data495 === "connection.provisioned")) || (data495 === "endpoint.opened")) || (data495 === "endpoint.switched")) || (data495 === "probe.started")) || (data495 === "probe.stopped")) || (data495 === "step.started")) || (data495 === "step.attempt-failed")) || (data495 === "step.finished")) || (data495 === "step.skipped")) || (data495 === "unit.running")) || (data495 === "unit.finished")) || (data495 === "fault.sent")) || (data495 === "evidence.recorded")) || (data495 === "evidence.write-failed")) || (data495 === "human.asked")) || (data495 === "human.began")) || (data495 === "human.done")) || (data495 === "note.manual")) || (data495 === "operator.attached")) || (data495 === "operator.chose")) || (data495 === "watch.observed")) || (data495 === "watch.gap")) || (data495 === "watch.ended")) || (data495 === "cleanup.deferred")) || (data495 === "cleanup.confirmed")) || (data495 === "cleanup.started")) || (data495 === "cleanup.finished")) || (data495 === "run.kept")) || (data495 === "verification.ended")) || (data495 === "cancel.requested")) || (data495 === "run.finished")) || (data495 === "probe.sample")) || (data495 === "ledger.row")) || (data495 === "ledger.recovered")) || (data495 === "lsn.sample")) || (data495 === "archive.sample"))){
-const err1272 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+const len34 = data496.length;
+if(len34 > 0){
+let data497 = data496[0];
+if(!(((typeof data497 == "number") && (!(data497 % 1) && !isNaN(data497))) && (isFinite(data497)))){
+const err1272 = {instancePath:instancePath+"/data/ranges/" + i33+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1272];
 }
@@ -17172,10 +17171,10 @@ vErrors.push(err1272);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data496 = data.data;
-if(!(data496 && typeof data496 == "object" && !Array.isArray(data496))){
-const err1273 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(len34 > 1){
+let data498 = data496[1];
+if(!(((typeof data498 == "number") && (!(data498 % 1) && !isNaN(data498))) && (isFinite(data498)))){
+const err1273 = {instancePath:instancePath+"/data/ranges/" + i33+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1273];
 }
@@ -17185,14 +17184,1021 @@ vErrors.push(err1273);
 errors++;
 }
 }
-}
-else {
-const err1274 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const len35 = data496.length;
+if(!(len35 <= 2)){
+const err1274 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err1274];
 }
 else {
 vErrors.push(err1274);
+}
+errors++;
+}
+}
+else {
+const err1275 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1275];
+}
+else {
+vErrors.push(err1275);
+}
+errors++;
+}
+}
+}
+else {
+const err1276 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1276];
+}
+else {
+vErrors.push(err1276);
+}
+errors++;
+}
+}
+if(data492.systemId !== undefined){
+let data499 = data492.systemId;
+if((typeof data499 !== "string") && (data499 !== null)){
+const err1277 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1277];
+}
+else {
+vErrors.push(err1277);
+}
+errors++;
+}
+}
+if(data492.timeline !== undefined){
+let data500 = data492.timeline;
+if((!(((typeof data500 == "number") && (!(data500 % 1) && !isNaN(data500))) && (isFinite(data500)))) && (data500 !== null)){
+const err1278 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err1278];
+}
+else {
+vErrors.push(err1278);
+}
+errors++;
+}
+}
+}
+else {
+const err1279 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1279];
+}
+else {
+vErrors.push(err1279);
+}
+errors++;
+}
+}
+}
+else {
+const err1280 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1280];
+}
+else {
+vErrors.push(err1280);
+}
+errors++;
+}
+var _valid65 = _errs1399 === errors;
+valid349 = _valid65;
+if(valid349){
+var props61 = {};
+props61.data = true;
+props61.type = true;
+}
+}
+if(!valid349){
+const err1281 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1281];
+}
+else {
+vErrors.push(err1281);
+}
+errors++;
+}
+if(props0 !== true && props61 !== undefined){
+if(props61 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props61);
+}
+}
+const _errs1421 = errors;
+let valid356 = true;
+const _errs1422 = errors;
+if(errors === _errs1422){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing57;
+if((data.type === undefined) && (missing57 = "type")){
+const err1282 = {};
+if(vErrors === null){
+vErrors = [err1282];
+}
+else {
+vErrors.push(err1282);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err1283 = {};
+if(vErrors === null){
+vErrors = [err1283];
+}
+else {
+vErrors.push(err1283);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1284 = {};
+if(vErrors === null){
+vErrors = [err1284];
+}
+else {
+vErrors.push(err1284);
+}
+errors++;
+}
+}
+var _valid66 = _errs1422 === errors;
+errors = _errs1421;
+if(vErrors !== null){
+if(_errs1421){
+vErrors.length = _errs1421;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid66){
+const _errs1425 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1285 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1285];
+}
+else {
+vErrors.push(err1285);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data502 = data.data;
+if(data502 && typeof data502 == "object" && !Array.isArray(data502)){
+if(data502.probe === undefined){
+const err1286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1286];
+}
+else {
+vErrors.push(err1286);
+}
+errors++;
+}
+if(data502.store === undefined){
+const err1287 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1287];
+}
+else {
+vErrors.push(err1287);
+}
+errors++;
+}
+if(data502.instant === undefined){
+const err1288 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1288];
+}
+else {
+vErrors.push(err1288);
+}
+errors++;
+}
+if(data502.lsn === undefined){
+const err1289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(vErrors === null){
+vErrors = [err1289];
+}
+else {
+vErrors.push(err1289);
+}
+errors++;
+}
+for(const key98 in data502){
+if(!((((key98 === "probe") || (key98 === "store")) || (key98 === "instant")) || (key98 === "lsn"))){
+const err1290 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1290];
+}
+else {
+vErrors.push(err1290);
+}
+errors++;
+}
+}
+if(data502.probe !== undefined){
+if(typeof data502.probe !== "string"){
+const err1291 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1291];
+}
+else {
+vErrors.push(err1291);
+}
+errors++;
+}
+}
+if(data502.store !== undefined){
+if(typeof data502.store !== "string"){
+const err1292 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1292];
+}
+else {
+vErrors.push(err1292);
+}
+errors++;
+}
+}
+if(data502.instant !== undefined){
+let data505 = data502.instant;
+if(data505 && typeof data505 == "object" && !Array.isArray(data505)){
+if(data505.at === undefined){
+const err1293 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1293];
+}
+else {
+vErrors.push(err1293);
+}
+errors++;
+}
+if(data505.mono === undefined){
+const err1294 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1294];
+}
+else {
+vErrors.push(err1294);
+}
+errors++;
+}
+for(const key99 in data505){
+if(!((key99 === "at") || (key99 === "mono"))){
+const err1295 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1295];
+}
+else {
+vErrors.push(err1295);
+}
+errors++;
+}
+}
+if(data505.at !== undefined){
+if(typeof data505.at !== "string"){
+const err1296 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1296];
+}
+else {
+vErrors.push(err1296);
+}
+errors++;
+}
+}
+if(data505.mono !== undefined){
+let data507 = data505.mono;
+if(typeof data507 === "string"){
+if(!pattern4.test(data507)){
+const err1297 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1297];
+}
+else {
+vErrors.push(err1297);
+}
+errors++;
+}
+}
+else {
+const err1298 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1298];
+}
+else {
+vErrors.push(err1298);
+}
+errors++;
+}
+}
+}
+else {
+const err1299 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1299];
+}
+else {
+vErrors.push(err1299);
+}
+errors++;
+}
+}
+if(data502.lsn !== undefined){
+if(typeof data502.lsn !== "string"){
+const err1300 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1300];
+}
+else {
+vErrors.push(err1300);
+}
+errors++;
+}
+}
+}
+else {
+const err1301 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1301];
+}
+else {
+vErrors.push(err1301);
+}
+errors++;
+}
+}
+}
+else {
+const err1302 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1302];
+}
+else {
+vErrors.push(err1302);
+}
+errors++;
+}
+var _valid66 = _errs1425 === errors;
+valid356 = _valid66;
+if(valid356){
+var props62 = {};
+props62.data = true;
+props62.type = true;
+}
+}
+if(!valid356){
+const err1303 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1303];
+}
+else {
+vErrors.push(err1303);
+}
+errors++;
+}
+if(props0 !== true && props62 !== undefined){
+if(props62 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props62);
+}
+}
+const _errs1444 = errors;
+let valid361 = true;
+const _errs1445 = errors;
+if(errors === _errs1445){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing58;
+if((data.type === undefined) && (missing58 = "type")){
+const err1304 = {};
+if(vErrors === null){
+vErrors = [err1304];
+}
+else {
+vErrors.push(err1304);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err1305 = {};
+if(vErrors === null){
+vErrors = [err1305];
+}
+else {
+vErrors.push(err1305);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1306 = {};
+if(vErrors === null){
+vErrors = [err1306];
+}
+else {
+vErrors.push(err1306);
+}
+errors++;
+}
+}
+var _valid67 = _errs1445 === errors;
+errors = _errs1444;
+if(vErrors !== null){
+if(_errs1444){
+vErrors.length = _errs1444;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid67){
+const _errs1448 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1307 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1307];
+}
+else {
+vErrors.push(err1307);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data510 = data.data;
+if(data510 && typeof data510 == "object" && !Array.isArray(data510)){
+if(data510.probe === undefined){
+const err1308 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1308];
+}
+else {
+vErrors.push(err1308);
+}
+errors++;
+}
+if(data510.store === undefined){
+const err1309 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1309];
+}
+else {
+vErrors.push(err1309);
+}
+errors++;
+}
+if(data510.instant === undefined){
+const err1310 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1310];
+}
+else {
+vErrors.push(err1310);
+}
+errors++;
+}
+if(data510.lastArchived === undefined){
+const err1311 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(vErrors === null){
+vErrors = [err1311];
+}
+else {
+vErrors.push(err1311);
+}
+errors++;
+}
+if(data510.endLsn === undefined){
+const err1312 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(vErrors === null){
+vErrors = [err1312];
+}
+else {
+vErrors.push(err1312);
+}
+errors++;
+}
+if(data510.failed === undefined){
+const err1313 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(vErrors === null){
+vErrors = [err1313];
+}
+else {
+vErrors.push(err1313);
+}
+errors++;
+}
+for(const key100 in data510){
+if(!((((((key100 === "probe") || (key100 === "store")) || (key100 === "instant")) || (key100 === "lastArchived")) || (key100 === "endLsn")) || (key100 === "failed"))){
+const err1314 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1314];
+}
+else {
+vErrors.push(err1314);
+}
+errors++;
+}
+}
+if(data510.probe !== undefined){
+if(typeof data510.probe !== "string"){
+const err1315 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1315];
+}
+else {
+vErrors.push(err1315);
+}
+errors++;
+}
+}
+if(data510.store !== undefined){
+if(typeof data510.store !== "string"){
+const err1316 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1316];
+}
+else {
+vErrors.push(err1316);
+}
+errors++;
+}
+}
+if(data510.instant !== undefined){
+let data513 = data510.instant;
+if(data513 && typeof data513 == "object" && !Array.isArray(data513)){
+if(data513.at === undefined){
+const err1317 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1317];
+}
+else {
+vErrors.push(err1317);
+}
+errors++;
+}
+if(data513.mono === undefined){
+const err1318 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1318];
+}
+else {
+vErrors.push(err1318);
+}
+errors++;
+}
+for(const key101 in data513){
+if(!((key101 === "at") || (key101 === "mono"))){
+const err1319 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1319];
+}
+else {
+vErrors.push(err1319);
+}
+errors++;
+}
+}
+if(data513.at !== undefined){
+if(typeof data513.at !== "string"){
+const err1320 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1320];
+}
+else {
+vErrors.push(err1320);
+}
+errors++;
+}
+}
+if(data513.mono !== undefined){
+let data515 = data513.mono;
+if(typeof data515 === "string"){
+if(!pattern4.test(data515)){
+const err1321 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1321];
+}
+else {
+vErrors.push(err1321);
+}
+errors++;
+}
+}
+else {
+const err1322 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1322];
+}
+else {
+vErrors.push(err1322);
+}
+errors++;
+}
+}
+}
+else {
+const err1323 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1323];
+}
+else {
+vErrors.push(err1323);
+}
+errors++;
+}
+}
+if(data510.lastArchived !== undefined){
+let data516 = data510.lastArchived;
+if((typeof data516 !== "string") && (data516 !== null)){
+const err1324 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1324];
+}
+else {
+vErrors.push(err1324);
+}
+errors++;
+}
+}
+if(data510.endLsn !== undefined){
+let data517 = data510.endLsn;
+if((typeof data517 !== "string") && (data517 !== null)){
+const err1325 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1325];
+}
+else {
+vErrors.push(err1325);
+}
+errors++;
+}
+}
+if(data510.failed !== undefined){
+let data518 = data510.failed;
+if(!(((typeof data518 == "number") && (!(data518 % 1) && !isNaN(data518))) && (isFinite(data518)))){
+const err1326 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1326];
+}
+else {
+vErrors.push(err1326);
+}
+errors++;
+}
+if((typeof data518 == "number") && (isFinite(data518))){
+if(data518 < 0 || isNaN(data518)){
+const err1327 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1327];
+}
+else {
+vErrors.push(err1327);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1328 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1328];
+}
+else {
+vErrors.push(err1328);
+}
+errors++;
+}
+}
+}
+else {
+const err1329 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1329];
+}
+else {
+vErrors.push(err1329);
+}
+errors++;
+}
+var _valid67 = _errs1448 === errors;
+valid361 = _valid67;
+if(valid361){
+var props63 = {};
+props63.data = true;
+props63.type = true;
+}
+}
+if(!valid361){
+const err1330 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1330];
+}
+else {
+vErrors.push(err1330);
+}
+errors++;
+}
+if(props0 !== true && props63 !== undefined){
+if(props63 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props63);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err1331 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+if(vErrors === null){
+vErrors = [err1331];
+}
+else {
+vErrors.push(err1331);
+}
+errors++;
+}
+if(data.at === undefined){
+const err1332 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1332];
+}
+else {
+vErrors.push(err1332);
+}
+errors++;
+}
+if(data.mono === undefined){
+const err1333 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1333];
+}
+else {
+vErrors.push(err1333);
+}
+errors++;
+}
+if(data.boot === undefined){
+const err1334 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+if(vErrors === null){
+vErrors = [err1334];
+}
+else {
+vErrors.push(err1334);
+}
+errors++;
+}
+if(data.prev === undefined){
+const err1335 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+if(vErrors === null){
+vErrors = [err1335];
+}
+else {
+vErrors.push(err1335);
+}
+errors++;
+}
+if(data.type === undefined){
+const err1336 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err1336];
+}
+else {
+vErrors.push(err1336);
+}
+errors++;
+}
+if(data.data === undefined){
+const err1337 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1337];
+}
+else {
+vErrors.push(err1337);
+}
+errors++;
+}
+for(const key102 in data){
+if(!(func1.call(schema31.properties, key102))){
+const err1338 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1338];
+}
+else {
+vErrors.push(err1338);
+}
+errors++;
+}
+}
+if(data.seq !== undefined){
+let data519 = data.seq;
+if(!(((typeof data519 == "number") && (!(data519 % 1) && !isNaN(data519))) && (isFinite(data519)))){
+const err1339 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1339];
+}
+else {
+vErrors.push(err1339);
+}
+errors++;
+}
+if((typeof data519 == "number") && (isFinite(data519))){
+if(data519 < 0 || isNaN(data519)){
+const err1340 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1340];
+}
+else {
+vErrors.push(err1340);
+}
+errors++;
+}
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1341 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1341];
+}
+else {
+vErrors.push(err1341);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data521 = data.mono;
+if(typeof data521 === "string"){
+if(!pattern4.test(data521)){
+const err1342 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1342];
+}
+else {
+vErrors.push(err1342);
+}
+errors++;
+}
+}
+else {
+const err1343 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1343];
+}
+else {
+vErrors.push(err1343);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1344 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1344];
+}
+else {
+vErrors.push(err1344);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1345 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1345];
+}
+else {
+vErrors.push(err1345);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data524 = data.attempt;
+if(!(((typeof data524 == "number") && (!(data524 % 1) && !isNaN(data524))) && (isFinite(data524)))){
+const err1346 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1346];
+}
+else {
+vErrors.push(err1346);
+}
+errors++;
+}
+if((typeof data524 == "number") && (isFinite(data524))){
+if(data524 < 1 || isNaN(data524)){
+const err1347 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1347];
+}
+else {
+vErrors.push(err1347);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1348 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1348];
+}
+else {
+vErrors.push(err1348);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data526 = data.prev;
+if(typeof data526 === "string"){
+if(!pattern26.test(data526)){
+const err1349 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1349];
+}
+else {
+vErrors.push(err1349);
+}
+errors++;
+}
+}
+else {
+const err1350 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1350];
+}
+else {
+vErrors.push(err1350);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data527 = data.type;
+if(!((((((((((((((((((((((((((((((((((((((((((data527 === "run.started") || (data527 === "plan.approved")) || (data527 === "store.registered")) || (data527 === "run.resumed")) || (data527 === "preflight.checked")) || (data527 === "connection.provisioning")) || (data527 === "connection.provisioned")) || (data527 === "endpoint.opened")) || (data527 === "endpoint.switched")) || (data527 === "probe.started")) || (data527 === "probe.stopped")) || (data527 === "step.started")) || (data527 === "step.attempt-failed")) || (data527 === "step.finished")) || (data527 === "step.skipped")) || (data527 === "unit.running")) || (data527 === "unit.finished")) || (data527 === "fault.sent")) || (data527 === "evidence.recorded")) || (data527 === "evidence.write-failed")) || (data527 === "human.asked")) || (data527 === "human.began")) || (data527 === "human.done")) || (data527 === "note.manual")) || (data527 === "operator.attached")) || (data527 === "operator.chose")) || (data527 === "watch.observed")) || (data527 === "watch.gap")) || (data527 === "watch.ended")) || (data527 === "cleanup.deferred")) || (data527 === "cleanup.confirmed")) || (data527 === "cleanup.started")) || (data527 === "cleanup.finished")) || (data527 === "run.kept")) || (data527 === "verification.ended")) || (data527 === "cancel.requested")) || (data527 === "run.finished")) || (data527 === "probe.sample")) || (data527 === "ledger.row")) || (data527 === "ledger.recovered")) || (data527 === "lsn.sample")) || (data527 === "archive.sample"))){
+const err1351 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1351];
+}
+else {
+vErrors.push(err1351);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data528 = data.data;
+if(!(data528 && typeof data528 == "object" && !Array.isArray(data528))){
+const err1352 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1352];
+}
+else {
+vErrors.push(err1352);
+}
+errors++;
+}
+}
+}
+else {
+const err1353 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1353];
+}
+else {
+vErrors.push(err1353);
 }
 errors++;
 }

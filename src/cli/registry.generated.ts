@@ -6,6 +6,13 @@ import { lazyRegistry } from '../engine/registry.js';
 const steps: Record<string, () => Promise<StepDefinition>> = {
   'assert': async () => (await import('../steps/general/assert.js')).step,
   'drill.fault': async () => (await import('../steps/drill/fault.js')).step,
+  'ec2.attach': async () => (await import('../steps/ec2/attach.js')).step,
+  'ec2.create-volume': async () => (await import('../steps/ec2/create-volume.js')).step,
+  'ec2.delete-volume': async () => (await import('../steps/ec2/delete-volume.js')).step,
+  'ec2.detach': async () => (await import('../steps/ec2/detach.js')).step,
+  'ec2.find-snapshot': async () => (await import('../steps/ec2/find-snapshot.js')).step,
+  'ec2.tag': async () => (await import('../steps/ec2/tag.js')).step,
+  'ec2.wait-volume': async () => (await import('../steps/ec2/wait-volume.js')).step,
   'endpoint.switch': async () => (await import('../steps/endpoint/switch.js')).step,
   'exec': async () => (await import('../steps/general/exec.js')).step,
   'http.check': async () => (await import('../steps/http/check.js')).step,

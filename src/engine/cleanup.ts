@@ -83,7 +83,7 @@ export interface CleanupRequest {
   readonly journal: Pick<Journal, 'append'>;
   readonly clock: Clock;
   log(who: string, line: string): void;
-  /** For each; default 2 minutes. */
+  /** For each that does not say itself how long it may take; default 2 minutes. */
   readonly timeoutMs?: number;
   /** How long one that was told to stop may take to end; default 10 s. */
   readonly graceMs?: number;
@@ -118,8 +118,9 @@ export async function runCleanups(request: CleanupRequest): Promise<CleanupFailu
   return failures;
 }
 
-async function runOne(cleanup: PendingCleanup, { timeoutMs = 120_000, graceMs = 10_000, ...request }: CleanupRequest): Promise<void> {
+async function runOne(cleanup: PendingCleanup, { timeoutMs: usualMs = 120_000, graceMs = 10_000, ...request }: CleanupRequest): Promise<void> {
   const definition = await cleanupDefinition(request.registry, cleanup.uses);
+  const timeoutMs = definition.timeoutMs ?? usualMs;
   const who = `cleanup:${cleanup.id}`;
   const deadline = new Deadline(timeoutMs, new AbortController().signal, () => new Error(`the cleanup took longer than ${timeoutMs} ms`));
   try {

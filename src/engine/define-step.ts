@@ -230,6 +230,8 @@ export interface ConnectionContext extends PlanContext {
 
 export interface CleanupDefinition {
   readonly summary: string;
+  /** How long it may take; default 2 minutes. */
+  readonly timeoutMs?: number;
   /**
    * Undoes one thing. Tolerates "not found". Insists on `identity` when it is given (an object that bears the
    * same name but another identity is left alone). Must be safe to call twice and from another process.

@@ -19,7 +19,7 @@ export const step = defineStep({
   permissions: (input) => ec2Rights(membersOf(input).aws, 'AttachVolume', 'DetachVolume', 'DescribeVolumes', 'DescribeInstances', 'DescribeTags'),
   evidence: [],
   examples: [{ title: 'To look at a restored volume', with: { aws: 'aws', volume: 'vol-0123456789abcdef0', instance: 'i-0123456789abcdef0', device: '/dev/sdf' } }],
-  cleanups: { detach: { summary: 'Detaches the volume', run: (data, _identity, ctx) => letGo(data, ctx) } },
+  cleanups: { detach: { summary: 'Detaches the volume', timeoutMs: 600_000, run: (data, _identity, ctx) => letGo(data, ctx) } },
   plan(input) {
     const { volume, instance, device } = membersOf(input);
     return { does: `Attaches ${inWords(volume)} to ${inWords(instance)} as ${inWords(device)}`, calls: ['ec2:AttachVolume'], undo: ['ec2:DetachVolume'] };

@@ -44,6 +44,7 @@ export const step = defineStep({
   cleanups: {
     delete: {
       summary: 'Deletes the volume that the step made, once nothing holds it any more',
+      timeoutMs: 900_000,
       run: (data, identity, ctx) => removeVolume(data, identity, ctx),
     },
   },

@@ -22,7 +22,7 @@ export const step = defineStep({
   permissions: (input) => ec2Rights(membersOf(input).aws, 'DetachVolume', 'AttachVolume', 'DescribeVolumes', 'DescribeTags'),
   evidence: [],
   examples: [{ title: 'Lose a volume while it is in use', with: { aws: 'aws', volume: 'vol-0123456789abcdef0', force: true } }],
-  cleanups: { attach: { summary: 'Attaches the volume where it was', run: (data, _identity, ctx) => giveBack(data, ctx) } },
+  cleanups: { attach: { summary: 'Attaches the volume where it was', timeoutMs: 600_000, run: (data, _identity, ctx) => giveBack(data, ctx) } },
   plan(input) {
     const { volume, force } = membersOf(input);
     return { does: `Detaches ${inWords(volume)}${force === true ? ' by force' : ''}`, calls: ['ec2:DetachVolume'], undo: ['ec2:AttachVolume, where it was'] };
